@@ -1,0 +1,1 @@
+"""Why: pure decisions over facts, without I/O and without Prefect."""

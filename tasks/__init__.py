@@ -1,0 +1,1 @@
+"""With whom: Prefect tasks, one file per check."""

@@ -1,0 +1,41 @@
+"""A document refuses what no honest source says, and lays itself out as tables."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from underwriting.domain.documents import BankStatements, FinancialYear, FraudReport
+
+YEAR: dict[str, Any] = {
+    "period_end": "2025-12-31", "revenue": 100, "profit": -5, "operating_cash_flow": 3, "debt_service": 0,
+}  # fmt: skip
+TOMORROW = datetime.now(UTC).date() + timedelta(days=1)
+
+
+@pytest.mark.parametrize("change", [{"revenue": -1}, {"period_end": TOMORROW}, {"profit": 1.5}, {"profit": 10**13}])
+def test_a_lying_year_is_refused(change: dict[str, Any]) -> None:
+    assert FinancialYear(**YEAR).profit == -5
+    with pytest.raises(ValidationError):
+        FinancialYear(**YEAR | change)
+
+
+@pytest.mark.parametrize("risk", [-0.01, 1.01, float("nan"), float("inf")])
+def test_a_risk_outside_of_zero_to_one_is_refused(risk: float) -> None:
+    with pytest.raises(ValidationError):
+        FraudReport(device_risk=risk)
+
+
+def test_rows_are_the_header_and_the_lines_each_in_its_table() -> None:
+    line = {"line_no": 0, "booked_on": "2026-01-02", "amount": -50, "balance": 50, "category": "spending"}
+    statements = BankStatements.model_validate(
+        {"currency": "USD", "period_start": "2026-01-01", "period_end": "2026-01-31", "opening_balance": 100,
+         "lines": [line]}
+    )  # fmt: skip
+    (header_table, header), (line_table, row) = statements.rows()
+    assert (header_table, line_table) == ("statements", "statement_lines")
+    assert header == {
+        "currency": "USD", "period_start": date(2026, 1, 1), "period_end": date(2026, 1, 31), "opening_balance": 100,
+    }  # fmt: skip
+    assert row["amount"] == -50

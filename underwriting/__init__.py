@@ -1,0 +1,1 @@
+"""The owned package: domain, store, clients, API, sandbox, worker and command line."""

@@ -1,0 +1,1 @@
+"""Frozen models of what the system decides about; imports nothing outward."""

@@ -1,0 +1,100 @@
+"""What rules say, what a check came to, and what was decided."""
+
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from underwriting.domain.money import Money
+
+# US Regulation B, 12 CFR 1002.9(a)(1): notice of adverse action within 30 days.
+ADVERSE_ACTION_NOTICE = timedelta(days=30)
+# Official interpretation of 12 CFR 1002.9(b)(2): more than four reasons are not likely to help the applicant.
+MAX_PRINCIPAL_REASONS = 4
+
+# What a fact may be: money is an integer of minor units, a ratio is a float, NULL is not known.
+FactValue = bool | int | float | str | date | None
+
+
+class Result(StrEnum):
+    """What a rule says of a customer; `UNKNOWN` is not `FAIL`, and never approves."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+
+class Verdict(StrEnum):
+    """What was decided."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    REFERRED = "referred"
+
+
+class OnUnknown(StrEnum):
+    """What a rulebook does with an unknown. There is no approving choice."""
+
+    REFER = "refer"
+    REJECT = "reject"
+
+
+class Reason(BaseModel):
+    """A stable code and the sentence a customer reads."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    sentence: str
+
+
+class RulebookRef(BaseModel):
+    """The very text that decided: name, version, and the SHA-256 of its canonical form."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    version: int
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}"
+
+
+class Outcome(BaseModel):
+    """What one rule said, the reason where it did not pass, and the facts it looked at."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rule: str
+    result: Result
+    reason: Reason | None = None
+    # A person has to look at it whatever the rulebook says of unknowns: a possible match on a list.
+    refers: bool = False
+    observed: dict[str, FactValue] = Field(default_factory=dict)
+
+
+class CheckResult(BaseModel):
+    """One check of a review: its rules' outcomes, all the facts, and why its source gave nothing, if it did."""
+
+    model_config = ConfigDict(frozen=True)
+
+    check: str
+    outcomes: tuple[Outcome, ...]
+    facts: dict[str, FactValue] = Field(default_factory=dict)
+    trouble: str | None = None
+
+
+class Decision(BaseModel):
+    """Approved, rejected or referred: why, by which rulebook, and by whom."""
+
+    model_config = ConfigDict(frozen=True)
+
+    verdict: Verdict
+    approved: Money | None = None
+    reasons: tuple[Reason, ...] = Field(default=(), max_length=MAX_PRINCIPAL_REASONS)
+    rulebook: RulebookRef
+    decided_by: str = "rulebook"
+    note: str | None = None
+    decided_at: datetime
+    notice_due: date | None = None

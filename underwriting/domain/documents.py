@@ -1,0 +1,275 @@
+"""What the outside services answer: one strict model for each document, and its rows as tables for the facts.
+
+Amounts are minor units of the document's currency, signed from the holder's side (positive is money in). A value
+that no honest source sends (negative revenue, a date in the future, NaN) is refused here, with its place.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Annotated, ClassVar, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat
+
+from underwriting.domain.money import MAX_MINOR, CurrencyCode
+
+
+def _not_in_the_future(day: date) -> date:
+    if day > datetime.now(UTC).date():
+        raise ValueError(f"{day} lies in the future")
+    return day
+
+
+PastDate = Annotated[date, AfterValidator(_not_in_the_future)]
+Amount = Annotated[int, Field(strict=True, ge=-MAX_MINOR, le=MAX_MINOR)]
+NonNegativeAmount = Annotated[int, Field(strict=True, ge=0, le=MAX_MINOR)]
+Share = Annotated[FiniteFloat, Field(ge=0, le=1)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+CountryCode = Annotated[str, Field(pattern="^[A-Z]{2}$", description="ISO 3166-1 alpha-2")]
+
+
+class Row(BaseModel):
+    """One row of the input table `table`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+    table: ClassVar[str]
+
+
+class Document(Row):
+    """One answer of one source: a header row, and the rows of its tuple fields, each in a table of its own.
+
+    The header row says that the source did answer; without it every fact of the source is unknown, while a
+    header without lines is knowledge: there are none.
+    """
+
+    currency: CurrencyCode | None = None
+
+    def rows(self) -> Iterator[tuple[str, dict[str, object]]]:
+        """Every (table, row) of the document, the header first."""
+        nested = {name for name, field in type(self).model_fields.items() if row_model(field.annotation)}
+        yield self.table, self.model_dump(exclude=nested)
+        for name in sorted(nested):
+            for row in getattr(self, name):
+                yield row.table, row.model_dump()
+
+
+def row_model(annotation: object) -> type[Row] | None:
+    """The row model of a field annotated `tuple[SomeRow, ...]`, else None."""
+    inner = get_args(annotation)[:1]
+    if inner and isinstance(inner[0], type) and issubclass(inner[0], Row):
+        return inner[0]
+    return None
+
+
+class Person(Document):
+    """The user service's record: the applicant, or the person who acts for the applying company."""
+
+    table: ClassVar[str] = "people"
+
+    given_name: Name | None = None
+    family_name: Name | None = None
+    birth_date: PastDate | None = None
+    identity_document: str | None = Field(default=None, max_length=64)
+    street: str | None = Field(default=None, max_length=200)
+    residence_country: CountryCode | None = None
+    email_verified: bool | None = None
+    phone_verified: bool | None = None
+    # Set where a company applies, and then everything financial is the company's.
+    company_number: str | None = Field(default=None, max_length=64, pattern="^[A-Za-z0-9-]+$")
+
+
+class CompanyStatus(StrEnum):
+    """The registry's word on a company."""
+
+    ACTIVE = "active"
+    DORMANT = "dormant"
+    IN_LIQUIDATION = "in_liquidation"
+    DISSOLVED = "dissolved"
+
+
+class Company(Document):
+    """The company registry's record."""
+
+    table: ClassVar[str] = "companies"
+
+    name: Name
+    status: CompanyStatus
+    incorporated_on: PastDate
+    country: CountryCode | None = None
+
+
+class LineCategory(StrEnum):
+    """What a statement line is for, as the statements service classifies it."""
+
+    INCOME = "income"
+    SPENDING = "spending"
+    TRANSFER = "transfer"
+    LOAN_PAYOUT = "loan_payout"
+    DEBT_SERVICE = "debt_service"
+    FEE = "fee"
+    RETURNED = "returned"
+
+
+class StatementLine(Row):
+    """One booking, and the balance after it. Lines come in booking order, which is their order within a day."""
+
+    table: ClassVar[str] = "statement_lines"
+
+    line_no: int = Field(strict=True, ge=0)
+    booked_on: PastDate
+    amount: Amount
+    balance: Amount
+    category: LineCategory | None = None
+
+
+class BankStatements(Document):
+    """The main account's statements over a period without gaps, both days included."""
+
+    table: ClassVar[str] = "statements"
+
+    currency: CurrencyCode
+    period_start: PastDate
+    period_end: PastDate
+    opening_balance: Amount
+    lines: tuple[StatementLine, ...] = Field(default=(), max_length=50_000)
+
+
+class FinancialYear(Row):
+    """One financial year of a company's accounts; profit may be a loss."""
+
+    table: ClassVar[str] = "financial_years"
+
+    period_end: PastDate
+    revenue: NonNegativeAmount
+    profit: Amount
+    # Cash from operations before interest and principal, and what was paid of both.
+    operating_cash_flow: Amount
+    debt_service: NonNegativeAmount
+
+
+class FinancialStatements(Document):
+    """A company's accounts."""
+
+    table: ClassVar[str] = "financial_statements"
+
+    currency: CurrencyCode
+    years: tuple[FinancialYear, ...] = Field(default=(), max_length=50)
+
+
+class CreditEventKind(StrEnum):
+    """What a bureau keeps dates of."""
+
+    DELINQUENCY = "delinquency"
+    INSOLVENCY = "insolvency"
+    INQUIRY = "inquiry"
+
+
+class CreditEvent(Row):
+    """One dated entry of a bureau file."""
+
+    table: ClassVar[str] = "credit_events"
+
+    kind: CreditEventKind
+    occurred_on: PastDate
+
+
+class CreditReport(Document):
+    """A bureau's report. A thin file has no score."""
+
+    table: ClassVar[str] = "credit_reports"
+
+    currency: CurrencyCode
+    score: int | None = Field(default=None, strict=True, ge=0, le=1000)
+    revolving_balance: NonNegativeAmount | None = None
+    revolving_limit: NonNegativeAmount | None = None
+    events: tuple[CreditEvent, ...] = Field(default=(), max_length=5_000)
+
+
+class Exposure(Document):
+    """What the customer already owes us, over all products."""
+
+    table: ClassVar[str] = "exposures"
+
+    currency: CurrencyCode
+    outstanding: NonNegativeAmount
+
+
+class FraudReport(Document):
+    """The fraud service's word."""
+
+    table: ClassVar[str] = "fraud_reports"
+
+    identity_consistent: bool | None = None
+    applications_30d: int | None = Field(default=None, strict=True, ge=0)
+    device_risk: Share | None = None
+
+
+class ListScreening(Document):
+    """The best match on the sanction and block lists, 0 (none) to 1 (the same), and where it is."""
+
+    table: ClassVar[str] = "list_screenings"
+
+    match_score: Share
+    list_entry: str | None = None
+
+
+class LoanStatus(StrEnum):
+    """Where an earlier loan of ours stands."""
+
+    OPEN = "open"
+    REPAID = "repaid"
+    WRITTEN_OFF = "written_off"
+
+
+class Loan(Row):
+    """One loan we gave."""
+
+    table: ClassVar[str] = "loans"
+
+    loan_id: str = Field(max_length=64)
+    opened_on: PastDate
+    status: LoanStatus
+    outstanding: NonNegativeAmount
+    monthly_instalment: NonNegativeAmount
+
+
+class OngoingLoans(Document):
+    """The loan service's list of the customer's loans, closed ones included."""
+
+    table: ClassVar[str] = "ongoing_loans"
+
+    currency: CurrencyCode
+    loans: tuple[Loan, ...] = Field(default=(), max_length=1_000)
+
+
+class Instalment(Row):
+    """One instalment that fell due; `paid_on` is empty while it is open."""
+
+    table: ClassVar[str] = "instalments"
+
+    loan_id: str = Field(max_length=64)
+    due_on: PastDate
+    paid_on: PastDate | None = None
+
+
+class PaymentHistory(Document):
+    """How earlier loans of ours were paid back."""
+
+    table: ClassVar[str] = "payment_histories"
+
+    write_offs: int = Field(strict=True, ge=0)
+    instalments: tuple[Instalment, ...] = Field(default=(), max_length=10_000)
+
+
+DOCUMENTS: tuple[type[Document], ...] = (
+    Person,
+    Company,
+    BankStatements,
+    FinancialStatements,
+    CreditReport,
+    Exposure,
+    FraudReport,
+    ListScreening,
+    OngoingLoans,
+    PaymentHistory,
+)

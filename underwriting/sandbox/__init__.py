@@ -1,0 +1,1 @@
+"""The outside services, simulated over real HTTP."""
