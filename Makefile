@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo up test lint format lock clean
+.PHONY: demo up test lint format browser lock clean bench-latency bench-rules bench-burst soak
 .DEFAULT_GOAL := demo
 
 # An environment of exactly the locked versions, checked by hash.
@@ -19,8 +19,15 @@ demo: $(VENV)/.installed
 up: $(VENV)/.installed
 	$(BIN)/underwriting up
 
-test: lint
+test: lint browser
 	$(BIN)/pytest
+
+# One test looks at the Prefect UI in a browser; without one it is skipped, and says so.
+browser:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || \
+		echo "Chromium is not here and cannot be installed: the test of the Prefect UI will be skipped."
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check
@@ -31,6 +38,14 @@ lint: $(VENV)/.installed
 format: $(VENV)/.installed
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# Each prints its figures as one JSON object in its last line; benchmarks/README.md says what they mean.
+bench-latency bench-rules bench-burst: bench-%: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.$*
+
+# The long version of tests/kills.
+soak: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.soak
 
 # The lock files carry hashes and no addresses: any index that serves the same files will do.
 lock: $(VENV)/.installed

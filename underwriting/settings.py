@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     prefect_port: int = 4200
     sandbox_port: int = 8401
 
+    # Where the API is reached from outside; in links to records. Empty means `api_url`.
+    public_url: str = ""
+
     # The outside services. Empty means the sandbox.
     user_service_url: str = ""
     registry_url: str = ""
@@ -53,6 +56,8 @@ class Settings(BaseSettings):
     # One try of one call, seconds; an answer larger than this many bytes is refused.
     source_timeout: Annotated[float, Field(gt=0, le=120)] = 5.0
     source_max_bytes: Annotated[int, Field(gt=0)] = 5_000_000
+    # One try of one check, seconds: its calls, and its wait for a slot at the bureau.
+    check_timeout: Annotated[float, Field(gt=0)] = 20.0
     # Waits between the tries of a check, seconds, each stretched by up to half at random.
     retry_delays: tuple[Annotated[float, Field(ge=0)], ...] = (1.0, 5.0, 20.0)
 
@@ -75,13 +80,23 @@ class Settings(BaseSettings):
     # How long a worker owns an application without renewing, seconds; renewed at a third of it.
     lease_seconds: Annotated[float, Field(gt=0)] = 30.0
     max_attempts: Annotated[int, Field(ge=1)] = 5
+    # How long the sweeper leaves alone what the API may just be dispatching, and a run that may just be starting:
+    # a process worker on a busy machine takes some ten seconds to a flow's first line.
+    dispatch_seconds: Annotated[float, Field(ge=0)] = 15.0
+    start_seconds: Annotated[float, Field(ge=0)] = 30.0
+    # Longer than any flow takes: the longest review has seven stages, each of two minutes with all its retries. A run
+    # that Prefect shows as under way for so long has lost its worker.
+    longest_run_seconds: Annotated[float, Field(gt=0)] = 1200.0
+
+    # Where a kill test ends the process (`underwriting.failpoints`); never set in production.
+    failpoint: str = ""
 
     # Prefect names: where reviews run and what they are called there.
     work_pool: str = "underwriting"
     # Reviews that one warm worker runs at once.
     worker_limit: Annotated[int, Field(ge=1)] = 8
-    # Seconds between a warm worker's questions for new runs.
-    worker_poll: Annotated[float, Field(gt=0)] = 0.2
+    # Seconds between a warm worker's questions for new runs; it asks at once when the server tells of one.
+    worker_poll: Annotated[float, Field(gt=0)] = 1.0
 
     @field_validator("database_url")
     @classmethod
@@ -89,6 +104,16 @@ class Settings(BaseSettings):
         if url and not url.startswith(("postgresql+asyncpg://", "sqlite+aiosqlite://")):
             raise ValueError("database_url must start with postgresql+asyncpg:// or sqlite+aiosqlite://")
         return url
+
+    @field_validator(
+        "public_url", "user_service_url", "registry_url", "statements_url", "accounts_url", "bureau_url",
+        "exposure_url", "fraud_url", "loans_url", "payments_url",
+    )  # fmt: skip
+    @classmethod
+    def _is_over_http(cls, url: str) -> str:
+        if url and not url.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return url.rstrip("/")
 
     @property
     def sandbox_url(self) -> str:

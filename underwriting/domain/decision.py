@@ -16,6 +16,13 @@ MAX_PRINCIPAL_REASONS = 4
 FactValue = bool | int | float | str | date | None
 
 
+def shown(value: FactValue) -> str:
+    """A fact for a reader: four significant digits are enough for a ratio, and NULL is said to be unknown."""
+    if value is None:
+        return "unknown"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 class Result(StrEnum):
     """What a rule says of a customer; `UNKNOWN` is not `FAIL`, and never approves."""
 

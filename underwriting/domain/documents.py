@@ -31,7 +31,7 @@ CountryCode = Annotated[str, Field(pattern="^[A-Z]{2}$", description="ISO 3166-1
 class Row(BaseModel):
     """One row of the input table `table`."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, hide_input_in_errors=True)
     table: ClassVar[str]
 
 

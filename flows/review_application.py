@@ -1,0 +1,58 @@
+"""The pre-screening of one applicant: stage after stage until one settles the matter, then one decision."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed
+
+from rules.aggregate import decide, settles
+from tasks import checks
+from tasks.check import result_of
+from tasks.lease import Lease, claimed
+from tasks.post_results import post_results
+from tasks.publish_review import publish_review
+from tasks.record_decision import record_decision
+from tasks.review import Review
+from tasks.states import state_of
+from underwriting.domain.application import ApplicationId
+from underwriting.domain.decision import CheckResult
+from underwriting.workplace import workplace
+
+
+@flow(flow_run_name="review-{application_id}", persist_result=False)
+async def review_application(application_id: ApplicationId) -> State[None]:
+    """Review one accepted application and decide it: approved, rejected with reasons, or referred to a person.
+
+    Runs at most once at a time for an application, whoever triggers it: without the claim it ends as `NotOwed`.
+    """
+    async with workplace() as place:
+        async with claimed(place, application_id, str(flow_run.id)) as lease:
+            if lease is None:
+                return Completed(name="NotOwed", message="Decided already, or another run works on it.")
+            review = Review(place, lease.claim, await place.bookshelf.book_for(lease.claim.application))
+            results = await run_stages(review, lease)
+            decision = decide(review.book, results, review.application.requested, datetime.now(UTC))
+            await record_decision(review, results, decision)
+        # Decided is decided: what goes wrong from here on is seen in the run, and the outbox still owes the post.
+        await asyncio.gather(
+            publish_review(place, application_id, results, decision),
+            state_of(post_results, place, application_id),
+        )
+    return Completed(name=decision.verdict.title(), message=", ".join(reason.code for reason in decision.reasons))
+
+
+async def run_stages(review: Review, lease: Lease) -> Sequence[CheckResult]:
+    """Run the stages in the rulebook's order, and the checks of one stage concurrently, until one stage settles."""
+    results: list[CheckResult] = []
+    for stage in review.book.stages:
+        lease.ensure()
+        states = await asyncio.gather(*(state_of(checks.BY_NAME[name], review) for name in stage))
+        for name, state in zip(stage, states, strict=True):
+            results.append(await result_of(review, name, state))
+        if settles(review.book, results):
+            break
+    return results

@@ -1,0 +1,91 @@
+"""Facts as columns: pandas' nullable arrays, in the types that the catalogue gives them."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Protocol, cast
+
+import numpy as np
+import pandas as pd
+from pandas.arrays import BooleanArray
+
+from rules.facts import CATALOGUE, Fact
+from underwriting.domain.decision import FactValue
+
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+class Column(Protocol):
+    """One value of all rows. A comparison is NA where the value is not known; and, or and not follow Kleene."""
+
+    __hash__: None  # type: ignore[assignment]  # As pandas' arrays, which compare element by element.
+
+    def __eq__(self, other: object, /) -> "Truth": ...  # type: ignore[override]  # Element by element.
+    def __lt__(self, other: float, /) -> "Truth": ...
+    def __le__(self, other: float, /) -> "Truth": ...
+    def __gt__(self, other: float, /) -> "Truth": ...
+    def __ge__(self, other: float, /) -> "Truth": ...
+    def __and__(self, other: "Column", /) -> "Truth": ...
+    def __or__(self, other: "Column", /) -> "Truth": ...
+    def __invert__(self) -> "Truth": ...
+    def __getitem__(self, row: int, /) -> Any: ...
+
+    def isin(self, values: Collection[object]) -> Mask:
+        """Membership; False where the value is not known, so see `is_one_of`."""
+
+    def isna(self) -> Mask:
+        """Where the value is not known."""
+
+
+# A column of the nullable type `boolean`.
+Truth = Column
+
+
+def is_one_of(column: Column, values: Collection[str]) -> Truth:
+    """Whether each value is among `values`; NA where it is not known."""
+    return cast("Truth", BooleanArray(column.isin(values), column.isna()))
+
+
+class Columns(Mapping[str, Column]):
+    """Every fact of the catalogue; NA throughout where the frame has no such column.
+
+    A NaN, and a number that is not finite, is not known either.
+    """
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.index = frame.index
+        self._frame = frame
+        self._conformed: dict[str, Column] = {}
+
+    def __getitem__(self, name: str) -> Column:
+        if name not in self._conformed:
+            self._conformed[name] = self._conform(CATALOGUE[name])
+        return self._conformed[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(CATALOGUE)
+
+    def __len__(self) -> int:
+        return len(CATALOGUE)
+
+    def value(self, name: str, row: int) -> FactValue:
+        """One value, as a plain Python object; None where it is not known."""
+        value = self[name][row]
+        if value is pd.NA:
+            return None
+        plain: FactValue = value.item() if isinstance(value, np.generic) else value
+        return plain
+
+    def _conform(self, fact: Fact) -> Column:
+        if fact.name not in self._frame:
+            return cast("Column", pd.Series(pd.NA, index=self.index, dtype=fact.dtype).array)
+        column = self._frame[fact.name].array
+        if column.dtype != fact.dtype:
+            try:
+                column = column.astype(fact.dtype)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"the column of the fact {fact.name} is not of type {fact.type}: {error}") from None
+        if fact.type == "number":
+            finite = np.isfinite(column.to_numpy(np.float64, na_value=0.0))
+            if not finite.all():
+                column = column.copy()
+                column[~finite] = pd.NA
+        return cast("Column", column)

@@ -1,0 +1,70 @@
+"""What a rule is: one claim about facts, with typed properties."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rules.columns import Column, Truth
+from rules.problems import did_you_mean
+from underwriting.domain.money import MAX_MINOR
+
+Count = Annotated[int, Field(ge=0)]
+Ratio = Annotated[float, Field(ge=0)]
+Score = Annotated[float, Field(ge=0, le=1)]
+MinorUnits = Annotated[
+    int, Field(ge=-MAX_MINOR, le=MAX_MINOR, description="An amount in minor units of the rulebook's currency")
+]
+
+
+class Facts:
+    """The facts as a rule sees them: `facts.age_years` is that column. Keeps which facts were read, in order."""
+
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        self._columns = columns
+        self.read: list[str] = []
+
+    def __getattr__(self, name: str) -> Column:
+        try:
+            column = self._columns[name]
+        except KeyError:
+            hint = did_you_mean(name, self._columns, "the catalogue of facts lists them")
+            raise AttributeError(f"no fact is called {name}; {hint}") from None
+        if name not in self.read:
+            self.read.append(name)
+        return column
+
+
+class Rule(BaseModel, ABC):
+    """One claim about facts. Its class's docstring is the sentence that a credit officer would say.
+
+    A rule belongs to the check that its module is named for. A claim passes where it is true, fails where it is
+    false, and is unknown where it is NA; `fails_as` and `unknown_as` are the reason codes of the latter two.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    check: ClassVar[str]
+    fails_as: ClassVar[str]
+    unknown_as: ClassVar[str]
+    # The reason code of rows that `grey` holds back.
+    grey_as: ClassVar[str | None] = None
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: object) -> None:
+        """Name the rule's check."""
+        cls.check = cls.__module__.rpartition(".")[2]
+
+    @property
+    def name(self) -> str:
+        """What rulebooks and outcomes call the rule."""
+        return type(self).__name__
+
+    @abstractmethod
+    def claim(self, facts: Facts) -> Truth:
+        """Whether the claim holds, for each row; NA wherever the answer hangs on a fact that is not known."""
+
+    def grey(self, facts: Facts) -> Truth | None:
+        """Rows that a person has to look at although the claim holds, such as a possible match on a list."""
+        return None

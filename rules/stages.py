@@ -1,0 +1,105 @@
+"""The stages of a rulebook: from `Name` or `Name: {property: value}` to rules, each in its check and once."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationError, WithJsonSchema
+
+from rules.catalogue import RULES
+from rules.facts import CHECKS
+from rules.places import Path
+from rules.problems import did_you_mean, reworded, wrong, wrong_at
+from rules.rule import Rule
+
+
+def _rule(node: object) -> object:
+    """A rule from `Name` or `{Name: {property: value}}`."""
+    if isinstance(node, Rule):
+        return node
+    name, given = next(iter(node.items())) if isinstance(node, dict) and len(node) == 1 else (node, None)
+    if not isinstance(name, str):
+        raise wrong("write a rule as Name, or as Name: {property: value}")
+    if name not in RULES:
+        raise wrong_at([((name,), f"no such rule; {did_you_mean(name, RULES, 'the schema lists them')}")])
+    if not isinstance(given, dict | None):
+        raise wrong_at([((name,), "its properties have to be a mapping, {property: value}")])
+    try:
+        properties = {key: tuple(value) if isinstance(value, list) else value for key, value in (given or {}).items()}
+        return RULES[name].model_validate(properties)
+    except ValidationError as error:
+        raise reworded(error, RULES[name], (name,)) from None
+
+
+def _known_check(check: str) -> str:
+    if check not in CHECKS:
+        raise wrong(f"no such check; {did_you_mean(check, CHECKS, 'the checks are ' + ', '.join(CHECKS))}")
+    return check
+
+
+def _in_order(stage: dict[str, tuple[Rule, ...]]) -> dict[str, tuple[Rule, ...]]:
+    """The checks of a stage in the order of the catalogue, whatever the order of the text."""
+    return {check: stage[check] for check in CHECKS if check in stage}
+
+
+def _written(rule: Rule) -> object:
+    """The shortest form that `_rule` reads back."""
+    properties = rule.model_dump(mode="json")
+    return {rule.name: properties} if properties else rule.name
+
+
+def _stages_schema() -> dict[str, Any]:
+    """One mapping for each stage, of each check to its rules with their properties."""
+    checks = {
+        check: {"type": "array", "minItems": 1, "items": {"oneOf": [_rule_schema(rule) for rule in rules]}}
+        for check in CHECKS
+        if (rules := [rule for rule in RULES.values() if rule.check == check])
+    }
+    stage = {"type": "object", "minProperties": 1, "additionalProperties": False, "properties": checks}
+    return {"type": "array", "minItems": 1, "items": stage, "description": "Run one after another"}
+
+
+def _rule_schema(rule: type[Rule]) -> dict[str, Any]:
+    name, schema = rule.__name__, rule.model_json_schema()
+    if not schema["properties"]:
+        return {"const": name, "description": rule.__doc__}
+    return {"type": "object", "properties": {name: schema}, "required": [name], "additionalProperties": False}
+
+
+Check = Annotated[str, AfterValidator(_known_check)]
+PlacedRule = Annotated[Rule, BeforeValidator(_rule), PlainSerializer(_written)]
+# The checks of one stage run concurrently.
+Stage = Annotated[
+    dict[Check, Annotated[tuple[PlacedRule, ...], Field(min_length=1)]], Field(min_length=1), AfterValidator(_in_order)
+]
+
+
+def _each_in_its_check_and_once(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    if problems := list(_misplaced(stages)):
+        raise wrong_at(problems)
+    return stages
+
+
+def _misplaced(stages: tuple[Stage, ...]) -> Iterator[tuple[Path, str]]:
+    checks: set[str] = set()
+    for number, stage in enumerate(stages):
+        for check, rules in stage.items():
+            if check in checks:
+                yield (number, check), "stands in an earlier stage already; a check runs once"
+            checks.add(check)
+            names = [rule.name for rule in rules]
+            for place, rule in enumerate(rules):
+                if rule.check != check:
+                    yield (
+                        (number, check, place, rule.name),
+                        f"belongs to the check {rule.check}, not to {check}; move it there",
+                    )
+                if rule.name in names[:place]:
+                    yield (number, check, place, rule.name), "stands twice; keep one"
+
+
+Stages = Annotated[
+    tuple[Stage, ...],
+    Field(min_length=1),
+    AfterValidator(_each_in_its_check_and_once),
+    WithJsonSchema(_stages_schema()),
+]

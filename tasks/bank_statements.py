@@ -1,0 +1,22 @@
+"""Check 2: how the main account was run."""
+
+from prefect import task
+
+from tasks.check import CHECK, judge
+from tasks.review import Review
+from underwriting.domain.decision import CheckResult
+
+# Six whole months, as the pre-screening asks for.
+MONTHS = 6
+
+
+@task(**CHECK)
+async def bank_statements(review: Review) -> CheckResult:
+    """Fetch six months of statements: coverage, balances, spending, returned payments."""
+    application = review.application
+    review.add(
+        await review.place.sources.bank_statements(
+            application.customer_id, application.requested.currency, MONTHS, application.as_of
+        )
+    )
+    return await judge(review, "bank_statements")

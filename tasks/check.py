@@ -1,0 +1,54 @@
+"""What every check of a review shares: how it is tried, how it judges, and what it comes to without its source."""
+
+import asyncio
+from typing import Any
+
+from prefect import Task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+
+from rules.engine import evaluate
+from rules.facts import compute_facts
+from tasks.review import Review
+from underwriting.clients.errors import SourceError, SourceOutage
+from underwriting.domain.decision import CheckResult
+from underwriting.settings import settings
+
+
+def is_outage(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Whether another try may help: it may after an outage or a timeout, never after a refusal or nonsense."""
+    return isinstance(state.data, SourceOutage | TimeoutError)
+
+
+# Arguments hold personal data, and results go to the store: Prefect keeps neither.
+CHECK: dict[str, Any] = {
+    "retries": len(settings().retry_delays),
+    "retry_delay_seconds": list(settings().retry_delays),
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": is_outage,
+    "timeout_seconds": settings().check_timeout,
+    "cache_policy": NO_CACHE,
+    "persist_result": False,
+}
+
+
+async def judge(review: Review, check: str, trouble: str | None = None) -> CheckResult:
+    """Compute the check's facts from what was gathered so far, and hear its rules."""
+    return await asyncio.to_thread(_judge, review, check, trouble)
+
+
+async def result_of(review: Review, check: str, state: State[CheckResult]) -> CheckResult:
+    """What a check came to. Where its source gave nothing, what is not known stays unknown, and the rest counts.
+
+    Any other error is ours and is raised: nothing is decided then, and the application is tried again.
+    """
+    try:
+        return await state.aresult()
+    except (SourceError, TimeoutError) as error:
+        return await judge(review, check, trouble=str(error) or "timed out")
+
+
+def _judge(review: Review, check: str, trouble: str | None) -> CheckResult:
+    facts = compute_facts(check, review.tables())
+    (result,) = evaluate(review.book, facts, [check]).check_results(0)
+    return result.model_copy(update={"trouble": trouble})

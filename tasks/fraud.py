@@ -1,0 +1,20 @@
+"""Check 6: fraud, and persons nobody may lend to."""
+
+from prefect import task
+
+from tasks.check import CHECK, judge
+from tasks.review import Review
+from underwriting.domain.decision import CheckResult
+from underwriting.domain.documents import Company, Person
+
+
+@task(**CHECK)
+async def fraud(review: Review) -> CheckResult:
+    """Screen the person and the company against the lists in the store, and ask the fraud service."""
+    application, person = review.application, review.document(Person)
+    # Our own lists come first: a listed person is rejected also while the fraud service is down. Without a person
+    # there is nobody to screen, and NotListed is unknown.
+    if person is not None:
+        review.add(await review.place.screener.screen(person, review.document(Company)))
+    review.add(await review.place.sources.fraud_report(application.customer_id, application.id, application.as_of))
+    return await judge(review, "fraud")

@@ -1,0 +1,19 @@
+"""Check 7a: loans that still run."""
+
+from prefect import task
+
+from tasks.check import CHECK, judge
+from tasks.review import Review
+from underwriting.domain.decision import CheckResult
+
+
+@task(**CHECK)
+async def ongoing_loans(review: Review) -> CheckResult:
+    """Fetch the customer's loans with us: how many are open, and how their instalments weigh on income."""
+    application = review.application
+    review.add(
+        await review.place.sources.ongoing_loans(
+            application.customer_id, application.requested.currency, application.as_of
+        )
+    )
+    return await judge(review, "ongoing_loans")

@@ -1,0 +1,23 @@
+"""The one final transaction of a review."""
+
+from collections.abc import Sequence
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.review import Review
+from underwriting.domain.decision import CheckResult, Decision
+from underwriting.failpoints import failpoint
+from underwriting.store import decisions
+
+
+@task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
+async def record_decision(review: Review, results: Sequence[CheckResult], decision: Decision) -> None:
+    """Store the decision, its outcomes, the message to the partner and the audit entry, or nothing.
+
+    LeaseLost where another worker owns the application by now: its decision counts, and this one is dropped.
+    """
+    failpoint("before-finish")
+    async with review.place.store.begin() as work:
+        await decisions.finish(work, review.claim, results, decision, review.place.config.partners)
+    failpoint("after-finish")

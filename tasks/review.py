@@ -1,0 +1,51 @@
+"""One review as its checks see it: the application, its rulebook, the services, and what was gathered so far."""
+
+from typing import TypeVar
+
+import pyarrow as pa
+
+from rules.facts import subjects, tables_of
+from rules.rulebook import Rulebook
+from underwriting.domain.application import Application
+from underwriting.domain.documents import Document
+from underwriting.domain.money import instalment
+from underwriting.store.claims import Claim
+from underwriting.workplace import Workplace
+
+D = TypeVar("D", bound=Document)
+
+
+class Review:
+    """Documents stay in memory, between the tasks of one flow run: they are personal, and Prefect must not keep them.
+
+    A plain class on purpose: Prefect walks into the dataclasses and pydantic models that a task is handed.
+    """
+
+    def __init__(self, place: Workplace, claim: Claim, book: Rulebook) -> None:
+        self.place = place
+        self.claim = claim
+        self.book = book
+        self._documents: dict[type[Document], Document] = {}
+
+    @property
+    def application(self) -> Application:
+        """What is reviewed."""
+        return self.claim.application
+
+    def add(self, document: Document) -> None:
+        """Keep what a source answered; a later answer of the same kind replaces it, as on a retry."""
+        self._documents[type(document)] = document
+
+    def document(self, kind: type[D]) -> D | None:
+        """The answer of one kind; None where its source gave none."""
+        found = self._documents.get(kind)
+        return found if isinstance(found, kind) else None
+
+    def tables(self) -> dict[str, pa.Table]:
+        """The input tables of the facts: the request, and all documents so far."""
+        application, terms = self.application, self.book.terms
+        due = instalment(application.requested, terms.annual_rate, application.term_months or terms.months)
+        return {
+            **subjects(application.id, application.as_of, application.requested, due),
+            **tables_of(application.id, list(self._documents.values())),
+        }

@@ -1,0 +1,89 @@
+"""The API over a store of either kind, with an issuer of tokens; no Prefect answers unless a test brings one."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from asgi_lifespan import LifespanManager
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+from rules.rulebook import shipped_rulebooks
+from underwriting.api.app import create_app
+from underwriting.settings import Settings
+from underwriting.store import rulebooks
+from underwriting.store.crypto import Keyring
+from underwriting.store.session import Store
+
+Tokens = Callable[..., str]
+FAR_FUTURE = 4_102_444_800
+
+
+@pytest.fixture(scope="session")
+def issuer() -> ECKey:
+    return ECKey.generate_key("P-256", auto_kid=True)
+
+
+@pytest.fixture(scope="session")
+def token(issuer: ECKey) -> Tokens:
+    """A token of tenant `acme` with every scope, but for what a test changes; `None` leaves a claim out."""
+
+    def issued(key: ECKey = issuer, **changes: Any) -> str:
+        claims = {
+            "iss": "underwriting",
+            "aud": "underwriting-api",
+            "sub": "ann",
+            "exp": FAR_FUTURE,
+            "tenant": "acme",
+            "scope": "applications:write applications:read referrals:decide",
+        } | changes
+        claims = {name: value for name, value in claims.items() if value is not None}
+        return jwt.encode({"alg": "ES256", "kid": issuer.kid}, claims, key)
+
+    return issued
+
+
+@pytest.fixture
+def config(database_url: str, tmp_path: Path, issuer: ECKey) -> Settings:
+    jwks = tmp_path / "jwks.json"
+    jwks.write_text(json.dumps(KeySet([issuer]).as_dict(private=False)))
+    partner = {"results_url": "http://127.0.0.1:9/results", "signing_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+    return Settings.model_validate(
+        {
+            "state_dir": tmp_path,
+            "database_url": database_url,
+            "jwks_file": jwks,
+            "encryption_keys": {"k1": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="},
+            "encryption_key_id": "k1",
+            "partners": {"acme": partner},
+        }
+    )
+
+
+@pytest.fixture
+async def api_store(database_url: str) -> AsyncIterator[Store]:
+    """The API's store, with the shipped rulebooks published."""
+    async with Store.open(database_url, Keyring({"k1": b"01234567890123456789012345678901"}, "k1")) as store:
+        async with store.begin() as work:
+            for book in shipped_rulebooks().values():
+                await rulebooks.publish(work, book.ref, book.product, book.text, "test")
+        yield store
+
+
+@pytest.fixture
+async def api(config: Settings, api_store: Store, token: Tokens) -> AsyncIterator[httpx.AsyncClient]:
+    """A client with tenant `acme`'s token. Prefect's address is one where nobody listens."""
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api", PREFECT_CLIENT_MAX_RETRIES: 0}):
+        async with (
+            LifespanManager(create_app(config)) as running,
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(running.app),
+                base_url="http://api",
+                headers={"Authorization": f"Bearer {token()}"},
+            ) as client,
+        ):
+            yield client

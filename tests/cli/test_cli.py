@@ -1,0 +1,147 @@
+"""The command line tells what is wrong in one sentence on standard error, with exit code 2, and stores nothing."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from underwriting.cli import COMMANDS, application
+from underwriting.settings import settings
+
+BOOK = """\
+name: tiny
+version: 1
+product: loan
+currency: USD
+valid_from: 2026-01-01
+terms: {annual_rate: 0.2, months: 12}
+stages:
+  - customer_information:
+      - AdultApplicant: {min_age_years: 18}
+"""
+
+
+class Shell:
+    """Runs commands on a SQLite store of the test's own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.database = folder / "store.db"
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, standard output, standard error."""
+        result = CliRunner().invoke(application(arguments[0]), list(arguments))
+        return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+    monkeypatch.setenv("UNDERWRITING_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("UNDERWRITING_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/store.db")
+    monkeypatch.setenv("UNDERWRITING_API_PORT", "9")
+    settings.cache_clear()
+    (tmp_path / "tiny.yaml").write_text(BOOK)
+    yield Shell(tmp_path)
+    settings.cache_clear()
+
+
+@pytest.fixture
+def migrated(shell: Shell) -> Shell:
+    sqlite3.connect(shell.database).close()
+    assert shell.run("migrate")[0] == 0
+    return shell
+
+
+def test_every_command_has_help() -> None:
+    for command in COMMANDS:
+        result = CliRunner().invoke(application(command), [command, "--help"])
+        assert result.exit_code == 0, command
+
+
+def test_a_sound_rulebook_is_said_to_be_sound(shell: Shell) -> None:
+    code, output, _ = shell.run("rulebooks", "validate", f"{shell.folder}/tiny.yaml")
+    assert (code, output) == (0, "tiny v1 is sound: 1 rules in 1 stages\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("min_age_years: 18", "min_age_years: 999"), "tiny.yaml:9: rule AdultApplicant: property min_age_years"),
+        (("min_age_years", "min_age"), "did you mean min_age_years?"),
+        (("AdultApplicant", "AdultAplicant"), "did you mean AdultApplicant?"),
+        (("product: loan", "product: [loan"), "tiny.yaml:"),
+    ],
+)
+def test_a_mistake_in_a_rulebook_is_placed(shell: Shell, change: tuple[str, str], message: str) -> None:
+    (shell.folder / "tiny.yaml").write_text(BOOK.replace(*change))
+    code, _, error = shell.run("rulebooks", "validate", f"{shell.folder}/tiny.yaml")
+    assert code == 2
+    assert message in error
+
+
+def test_rulebooks_are_published_once_and_never_changed(migrated: Shell) -> None:
+    file = migrated.folder / "tiny.yaml"
+    assert "tiny v1: published" in migrated.run("rulebooks", "publish", str(file))[1]
+    assert "is published already" in migrated.run("rulebooks", "publish", str(file))[1]
+    file.write_text(BOOK.replace("18", "21"))
+    code, _, error = migrated.run("rulebooks", "publish", str(file))
+    assert code == 2
+    assert "raise the version" in error
+    assert "min_age_years" in migrated.run("rulebooks", "show", "tiny")[1]
+    assert "tiny" in migrated.run("rulebooks", "list")[1]
+    assert migrated.run("rulebooks", "show", "nothing")[0] == 2
+
+
+def test_a_database_that_is_not_migrated_is_refused_with_the_command_to_run(shell: Shell) -> None:
+    sqlite3.connect(shell.database).close()
+    code, _, error = shell.run("rulebooks", "list")
+    assert code == 2
+    assert "underwriting migrate" in error
+
+
+def test_the_audit_log_is_anchored_verified_and_found_out(migrated: Shell) -> None:
+    migrated.run("rulebooks", "publish", f"{migrated.folder}/tiny.yaml")
+    assert migrated.run("audit", "anchor")[0] == 0
+    assert "as they were written" in migrated.run("audit", "verify")[1]
+    with sqlite3.connect(migrated.database) as connection:
+        connection.execute("UPDATE audit SET actor = 'mallory'")
+    connection.close()
+    code, output, _ = migrated.run("audit", "verify")
+    assert code == 1
+    assert "its content was changed" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["good", "--amount", "12.345"], "finer than the currency's 2 decimal places"),
+        (["good", "--amount", "0"], "more than zero"),
+        (["good", "--amount", "5", "--currency", "ZZZ"], "currency"),
+        (["a b", "--amount", "5"], "customer_id"),
+        (["good", "--amount", "5", "--as-of", "yesterday"], "as_of"),
+        (["good", "--amount", "5"], "start it by `underwriting up`"),
+    ],
+)
+def test_an_application_that_cannot_be_sent_says_why(shell: Shell, arguments: list[str], message: str) -> None:
+    code, _, error = shell.run("review", *arguments)
+    assert code == 2
+    assert message in error
+
+
+def test_only_what_failed_can_be_put_back(migrated: Shell) -> None:
+    code, _, error = migrated.run("retry", "app_01M80EPG3307PDZ5KXDJ7ZTQ3T")
+    assert code == 2
+    assert "there is no application" in error
+
+
+def test_nothing_dead_is_nothing_to_redrive(migrated: Shell) -> None:
+    assert migrated.run("outbox", "dead")[0] == 0
+    code, _, error = migrated.run("outbox", "redrive", "msg_x")
+    assert code == 2
+    assert "msg_x" in error
+
+
+def test_reseal_reports_what_it_did(migrated: Shell) -> None:
+    assert migrated.run("reseal")[1] == "0 values are sealed anew\n"

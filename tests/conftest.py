@@ -1,0 +1,91 @@
+"""Database fixtures, for every test that needs a store.
+
+They import what they need themselves: tests of rules stay instant, because they never load a database driver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from underwriting.embedded import Services
+    from underwriting.store.crypto import Keyring
+    from underwriting.store.session import Store
+
+# ruff: noqa: PLC0415 - the reason stands above
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that fork this process go first: later it has threads, whose locks a forked child would wait for."""
+    items.sort(key=lambda item: item.get_closest_marker("forks") is None)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The session's embedded PostgreSQL server, as the URL of its database `postgres`."""
+    from support.databases import postgres_server
+
+    # Not pytest's folder: where root runs the tests the server is another user, and the next pytest to start would
+    # close that folder to it.
+    with TemporaryDirectory(prefix="underwriting-tests-") as folder, postgres_server(Path(folder)) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    from support.databases import sqlite_template
+
+    return sqlite_template(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh, migrated database, of either kind."""
+    from support.databases import postgres_database, sqlite_database
+
+    if request.param == "sqlite":
+        yield sqlite_database(tmp_path, request.getfixturevalue("migrated_sqlite"))
+        return
+    with postgres_database(request.getfixturevalue("postgres_url")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def keyring() -> Keyring:
+    """Keys that live as long as the session."""
+    from underwriting.store.crypto import Keyring
+
+    return Keyring.generate()
+
+
+@pytest.fixture
+async def store(database_url: str, keyring: Keyring) -> AsyncIterator[Store]:
+    """The store on a fresh database, of either kind."""
+    from underwriting.store.session import Store
+
+    async with Store.open(database_url, keyring) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def services() -> Iterator[Services]:
+    """PostgreSQL, the Prefect server and the sandbox, started once for all tests that need them."""
+    from support.prefect_server import embedded_services
+
+    with embedded_services() as services:
+        yield services
+
+
+@pytest.fixture(scope="session")
+def prefect_server(services: Services) -> Iterator[None]:
+    """Prefect's settings lead to the session's server."""
+    from support.prefect_server import prefect_pointed_at
+
+    with prefect_pointed_at(services):
+        yield

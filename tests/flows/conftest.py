@@ -1,0 +1,67 @@
+"""Flows on a real Prefect server and a real sandbox, both started once; a fresh store for every test."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+# Read when tasks are imported: retries that a test can wait for.
+os.environ["UNDERWRITING_RETRY_DELAYS"] = "[0.02, 0.04, 0.08]"
+
+import httpx
+import pytest
+from support.databases import postgres_database
+from support.journeys import Journey
+
+from rules.rulebook import shipped_rulebooks
+from underwriting.embedded import Services, embedded_environment
+from underwriting.sandbox.lists import sandbox_lists
+from underwriting.screening.screener import store_list
+from underwriting.settings import settings
+from underwriting.store import rulebooks
+from underwriting.workplace import Workplace, workplace
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Prefect's engine leaves short-lived clients of its own to the garbage collector, which complains of them."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"))
+
+
+@pytest.fixture
+def environment(
+    services: Services, postgres_url: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """The process's settings lead to the session's services, and to a store of the test's own."""
+    marker = request.node.get_closest_marker("settings")
+    changes = marker.kwargs if marker else {}
+    with postgres_database(postgres_url) as url:
+        config = services.settings.model_copy(update={"database_url": url, **changes})
+        for name, value in embedded_environment(config).items():
+            if name.startswith("UNDERWRITING_"):
+                monkeypatch.setenv(name, value)
+        settings.cache_clear()
+        yield
+    settings.cache_clear()
+
+
+@pytest.fixture
+async def place(environment: None, prefect_server: None) -> AsyncIterator[Workplace]:
+    """The workplace, with the shipped rulebooks published and the sandbox's list loaded."""
+    async with workplace() as place:
+        async with place.store.begin() as work:
+            for book in shipped_rulebooks().values():
+                await rulebooks.publish(work, book.ref, book.product, book.text, "test")
+        for screening_list in sandbox_lists():
+            await store_list(place.store, screening_list, "test")
+        yield place
+
+
+@pytest.fixture
+async def journey(place: Workplace) -> AsyncIterator[Journey]:
+    """Reviews one can start and look at; the sandbox begins without faults and with an empty ledger."""
+    async with httpx.AsyncClient(base_url=place.config.sandbox_url) as sandbox:
+        (await sandbox.put("/_control", json={})).raise_for_status()
+        (await sandbox.delete("/_control/ledger")).raise_for_status()
+        yield Journey(place, sandbox)

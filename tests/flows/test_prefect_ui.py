@@ -1,0 +1,44 @@
+"""What a person sees of a review in the Prefect UI, looked at in a real browser."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+from support.journeys import Journey
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+# Nothing but the page itself: no first-run tour, no updates, no calls home.
+QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+PATIENCE = 60_000
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine, and it could not be installed: the UI is not looked at")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        try:
+            page = await browser.new_page(viewport={"width": 1400, "height": 1000})
+            page.set_default_timeout(PATIENCE)
+            yield page
+        finally:
+            await browser.close()
+
+
+async def test_the_run_shows_its_verdict_and_the_table_of_outcomes(
+    journey: Journey, page: Page, tmp_path: Path
+) -> None:
+    expect.set_options(timeout=PATIENCE)
+    review = await journey.review("low-score")
+    await page.goto(f"{journey.place.config.prefect_url}/runs/flow-run/{review.state.state_details.flow_run_id}")
+    await expect(page.get_by_text(f"review-{review.record.id}").first).to_be_visible()
+    await expect(page.get_by_text("Rejected").first).to_be_visible()
+    await page.get_by_text("Artifacts", exact=True).first.click()
+    await expect(page.get_by_text("Rejected by prescreening v1").first).to_be_visible()
+    await page.get_by_role("link", name="table").first.click()
+    await expect(page.get_by_text("credit_score_low", exact=True).first).to_be_visible()
+    picture = await page.screenshot(path=tmp_path / "run.png")
+    assert len(picture) > 20_000, "a page with something on it"

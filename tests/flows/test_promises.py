@@ -1,0 +1,101 @@
+"""What may never break: one decision, one paid pull, one post."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from support.journeys import Journey, seed_that
+from support.reviews import let_time_pass
+
+from flows.deliver_outbox import deliver_outbox
+from underwriting.store import claims
+from underwriting.store.claims import Claim
+
+PULLS = "/bureau/customers/good/reports"
+HOUR = timedelta(hours=1)
+
+
+async def test_a_decided_application_is_not_reviewed_again(journey: Journey) -> None:
+    first = await journey.review("good")
+    again = await journey.run(first.record.id)
+    assert (again.state.name, again.record) == ("NotOwed", first.record)
+    assert (await journey.account())["charges"] == 1
+
+
+async def test_concurrent_runs_of_one_application_are_one_review(journey: Journey) -> None:
+    application = await journey.accept("good")
+    reviews = await asyncio.gather(*(journey.run(application.id) for _ in range(4)))
+    assert sorted(review.state.name or "" for review in reviews) == ["Approved", "NotOwed", "NotOwed", "NotOwed"]
+    assert (await journey.account())["charges"] == 1
+    assert [post["deliveries"] for post in await journey.posted()] == [1]
+
+
+async def test_a_worker_that_lost_its_application_pays_and_stores_nothing_more(journey: Journey) -> None:
+    await journey.faults({"statements": {"latency": 1.0}})
+    application = await journey.accept("good")
+    running = asyncio.create_task(journey.run(application.id))
+    while (await journey.record(application.id)).state != "running":
+        await asyncio.sleep(0.05)
+    other = await taken_over(journey, application.id)
+    review = await running
+    assert review.state.is_failed()
+    assert "another worker took over" in (review.state.message or "")
+    assert (await journey.account())["charges"] == 0
+    assert await journey.posted() == []
+    assert other.attempt == 2
+
+
+async def taken_over(journey: Journey, application_id: str) -> Claim:
+    """Claim the application for another run, as if its lease had expired."""
+    await let_time_pass(journey.place.store, "applications", "lease_until", HOUR)
+    async with journey.place.store.begin() as work:
+        claim = await claims.claim(work, application_id, "another run", HOUR, 5)
+    assert claim is not None
+    return claim
+
+
+@pytest.mark.parametrize(
+    "bureau_idempotent", [True, pytest.param(False, marks=pytest.mark.settings(bureau_idempotent=False))]
+)
+async def test_a_lost_answer_of_the_bureau_is_not_paid_twice(journey: Journey, bureau_idempotent: bool) -> None:
+    await journey.faults(
+        {"bureau": {"lost_rate": 0.5}}, seed=seed_that("loses", PULLS, 0.5), bureau_idempotent=bureau_idempotent
+    )
+    review = await journey.review("good")
+    account = await journey.account()
+    assert (review.record.verdict, account["charges"]) == ("approved", 1)
+    assert account["calls"]["bureau"] >= 2
+
+
+@pytest.mark.settings(bureau_idempotent=False)
+async def test_a_pull_of_unknown_fate_is_referred_and_never_repeated(journey: Journey) -> None:
+    seed = seed_that("fails", PULLS, 0.5)
+    await journey.faults({"bureau": {"error_rate": 0.5}}, seed=seed, bureau_idempotent=False)
+    review = await journey.review("good")
+    checks = {check.check: check for check in review.record.checks}
+    assert review.record.verdict == "referred"
+    assert "it is not repeated" in (checks["credit_report"].trouble or "")
+    assert (await journey.account())["charges"] == 0
+
+
+async def test_a_result_that_was_refused_is_delivered_later_under_the_same_id(journey: Journey) -> None:
+    await journey.faults({"results": {"error_rate": 1.0}})
+    record = (await journey.review("good")).record
+    assert record.verdict == "approved"
+    assert await journey.posted() == []
+    await journey.faults({})
+    assert await deliver_outbox() == 0, "it is not due yet"
+    await let_time_pass(journey.place.store, "outbox", "due_at", HOUR)
+    assert await deliver_outbox() == 1
+    assert await deliver_outbox() == 0
+    assert [post["deliveries"] for post in await journey.posted()] == [1]
+
+
+async def test_a_lost_acknowledgement_is_posted_again_and_can_be_recognised(journey: Journey) -> None:
+    await journey.faults({"results": {"lost_rate": 1.0}})
+    await journey.review("good")
+    await journey.faults({})
+    await let_time_pass(journey.place.store, "outbox", "due_at", HOUR)
+    assert await deliver_outbox() == 1
+    (post,) = await journey.posted()
+    assert (post["deliveries"], post["changed"]) == (2, False)

@@ -1,0 +1,112 @@
+"""The pre-screening of one applicant, on a real Prefect server, against the sandbox over HTTP."""
+
+import json
+import re
+
+import pytest
+from prefect import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from support.journeys import Journey, seed_that, task_runs, tries
+
+from underwriting.sandbox.personas import TABLE, Persona
+
+CHECKS = [
+    "customer_information",
+    "bank_statements",
+    "financial_statements",
+    "credit_report",
+    "internal_exposure",
+    "fraud",
+    "ongoing_loans",
+    "payment_history",
+]
+
+
+@pytest.mark.parametrize("persona", TABLE, ids=lambda persona: persona.id)
+async def test_every_kind_of_customer_is_decided_as_the_table_says(journey: Journey, persona: Persona) -> None:
+    review = await journey.review(persona.id)
+    first_reason = review.record.reasons[0].code if review.record.reasons else ""
+    assert (review.record.verdict, first_reason) == (persona.verdict, persona.reason)
+    assert review.state.name == persona.verdict.value.title()
+
+
+async def test_an_approval_is_heard_by_every_check_in_order_and_for_the_amount_asked(journey: Journey) -> None:
+    record = (await journey.review("good", amount="1234.56")).record
+    assert [check.check for check in record.checks] == CHECKS
+    assert record.approved_amount == "1234.56"
+    assert {outcome.result for check in record.checks for outcome in check.outcomes} == {"pass"}
+
+
+async def test_the_first_failed_stage_ends_the_review_and_the_bureau_is_not_paid(journey: Journey) -> None:
+    review = await journey.review("underage")
+    assert [check.check for check in review.record.checks] == CHECKS[:1]
+    account = await journey.account()
+    assert account["charges"] == 0
+    assert set(account["calls"]) == {"users", "results"}
+
+
+async def test_the_last_stages_checks_run_at_the_same_time(journey: Journey) -> None:
+    await journey.faults({"loans": {"latency": 0.5}, "payments": {"latency": 0.5}})
+    runs = {run.name.rpartition("-")[0]: run for run in await task_runs(await journey.review("good"))}
+    loans, payments = runs["ongoing_loans"], runs["payment_history"]
+    assert max(loans.start_time, payments.start_time) < min(loans.end_time, payments.end_time)
+
+
+async def test_an_outage_is_tried_again(journey: Journey) -> None:
+    seed = seed_that("fails", "/exposure/customers/good", 0.5)
+    await journey.faults({"exposure": {"error_rate": 0.5}}, seed=seed)
+    review = await journey.review("good")
+    assert review.record.verdict == "approved"
+    assert tries(await task_runs(review))["internal_exposure"] == 2
+
+
+async def test_a_refusal_is_not_tried_again_and_is_unknown(journey: Journey) -> None:
+    review = await journey.review("nobody-like-that")
+    assert review.record.verdict == "referred"
+    assert tries(await task_runs(review))["customer_information"] == 1
+    assert review.record.checks[0].trouble == "users: does not know the customer"
+
+
+async def test_a_failed_check_does_not_cancel_its_siblings(journey: Journey) -> None:
+    await journey.faults({"loans": {"error_rate": 1.0}, "payments": {"latency": 0.3}})
+    checks = {check.check: check for check in (await journey.review("late-payer")).record.checks}
+    assert checks["ongoing_loans"].trouble == "loans: answered 503"
+    assert {outcome.result for outcome in checks["payment_history"].outcomes} >= {"fail"}
+
+
+async def test_a_listed_person_is_rejected_also_while_the_fraud_service_is_down(journey: Journey) -> None:
+    await journey.faults({"fraud": {"error_rate": 1.0}})
+    assert (await journey.review("listed")).record.verdict == "rejected"
+
+
+async def test_every_source_down_refers_and_never_approves(journey: Journey) -> None:
+    await journey.faults({}, others={"error_rate": 1.0})
+    record = (await journey.review("good")).record
+    assert record.verdict == "referred"
+    assert {outcome.result for check in record.checks for outcome in check.outcomes} == {"unknown"}
+
+
+async def test_the_result_is_posted_signed_once(journey: Journey) -> None:
+    record = (await journey.review("low-score")).record
+    (post,) = await journey.posted()
+    assert (post["tenant"], post["deliveries"]) == ("sandbox", 1)
+    message = json.loads(post["body"])
+    assert (message["type"], message["data"]["id"]) == ("application.rejected", record.id)
+    assert message["data"]["reasons"][0]["code"] == "credit_score_low"
+
+
+async def test_the_ui_shows_outcomes_with_reasons_and_facts_and_a_link_to_the_record(journey: Journey) -> None:
+    review = await journey.review("low-score")
+    run_id = review.state.state_details.flow_run_id
+    assert run_id is not None
+    async with get_client() as client:
+        wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]))
+        artifacts = {artifact.type: artifact for artifact in await client.read_artifacts(artifact_filter=wanted)}
+        run = await client.read_flow_run(run_id)
+    rows = json.loads(str(artifacts["table"].data))
+    (row,) = (row for row in rows if row["rule"] == "CreditScore")
+    assert (row["check"], row["outcome"], row["reason"]) == ("credit_report", "fail", "credit_score_low")
+    assert re.fullmatch(r"credit_score = 4\d\d", row["observed"])
+    assert f"/v1/applications/{review.record.id}" in str(artifacts["markdown"].data)
+    assert run.name == f"review-{review.record.id}"
+    assert "rejected" in run.tags

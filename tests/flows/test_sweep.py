@@ -1,0 +1,113 @@
+"""Whatever nobody works on is dispatched again, and Prefect is told of runs that are gone."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from prefect import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.states import Pending, Running
+from support.journeys import Journey
+from support.reviews import let_time_pass
+
+from flows.review_application import review_application
+from flows.sweep import sweep
+from underwriting.store import claims
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+async def deployed(journey: Journey) -> None:
+    """The deployment that reviews are dispatched to; nobody serves it here."""
+    deployment = await review_application.ato_deployment("review-application")
+    await deployment.aapply()
+
+
+async def runs_of(application_id: str) -> list[FlowRun]:
+    async with get_client() as client:
+        named = FlowRunFilter(name=FlowRunFilterName(any_=[f"review-{application_id}"]))
+        return await client.read_flow_runs(flow_run_filter=named)
+
+
+async def set_state(run: FlowRun, state: State[None]) -> None:
+    async with get_client() as client:
+        await client.set_flow_run_state(run.id, state, force=True)
+
+
+@pytest.mark.usefixtures("deployed")
+async def test_an_application_that_was_never_dispatched_is(journey: Journey) -> None:
+    application = await journey.accept()
+    assert await sweep() == 0, "the API may just be dispatching it"
+    await let_time_pass(journey.place.store, "applications", "received_at", HOUR)
+    assert await sweep() == 1
+    (run,) = await runs_of(application.id)
+    assert run.parameters == {"application_id": application.id}
+
+
+@pytest.mark.usefixtures("deployed")
+async def test_a_run_that_still_queues_is_left_alone(journey: Journey) -> None:
+    application = await journey.accept()
+    await let_time_pass(journey.place.store, "applications", "received_at", HOUR)
+    await sweep()
+    await let_time_pass(journey.place.store, "applications", "dispatched_at", HOUR)
+    assert await sweep() == 0
+    assert len(await runs_of(application.id)) == 1
+
+
+@pytest.mark.usefixtures("deployed")
+async def test_a_run_that_was_just_picked_up_is_left_alone(journey: Journey) -> None:
+    application = await journey.accept()
+    await let_time_pass(journey.place.store, "applications", "received_at", HOUR)
+    await sweep()
+    (run,) = await runs_of(application.id)
+    await set_state(run, Pending())
+    await let_time_pass(journey.place.store, "applications", "dispatched_at", HOUR)
+    assert await sweep() == 0
+
+
+@pytest.mark.settings(start_seconds=0)
+@pytest.mark.usefixtures("deployed")
+async def test_a_run_whose_worker_died_before_it_began_is_replaced(journey: Journey) -> None:
+    application = await journey.accept()
+    await let_time_pass(journey.place.store, "applications", "received_at", HOUR)
+    await sweep()
+    (first,) = await runs_of(application.id)
+    await set_state(first, Pending())
+    await let_time_pass(journey.place.store, "applications", "dispatched_at", HOUR)
+    assert await sweep() == 1
+    states = {run.id: run.state_name for run in await runs_of(application.id)}
+    assert states.pop(first.id) == "Crashed"
+    assert list(states.values()) == ["Scheduled"]
+
+
+@pytest.mark.usefixtures("deployed")
+async def test_a_review_whose_lease_expired_is_dispatched_anew_and_its_run_marked_crashed(journey: Journey) -> None:
+    application = await journey.accept()
+    await let_time_pass(journey.place.store, "applications", "received_at", HOUR)
+    await sweep()
+    (first,) = await runs_of(application.id)
+    await set_state(first, Running())
+    async with journey.place.store.begin() as work:
+        assert await claims.claim(work, application.id, str(first.id), timedelta(seconds=30), 5)
+    assert await sweep() == 0, "its lease holds"
+    await let_time_pass(journey.place.store, "applications", "lease_until", HOUR)
+    await let_time_pass(journey.place.store, "applications", "dispatched_at", 2 * HOUR)
+    assert await sweep() == 1
+    states = {run.id: run.state_name for run in await runs_of(application.id)}
+    assert states.pop(first.id) == "Crashed"
+    review = await journey.run(application.id)
+    assert (review.record.state, review.record.verdict) == ("done", "approved")
+
+
+@pytest.mark.usefixtures("deployed")
+async def test_what_never_comes_to_an_end_is_quarantined(journey: Journey) -> None:
+    application = await journey.accept()
+    for _ in range(journey.place.config.max_attempts):
+        async with journey.place.store.begin() as work:
+            assert await claims.claim(work, application.id, str(UUID(int=1)), HOUR, 5)
+        await let_time_pass(journey.place.store, "applications", "lease_until", 2 * HOUR)
+    review = await journey.run(application.id)
+    assert (review.state.name, review.record.state) == ("NotOwed", "quarantined")
+    assert await sweep() == 0

@@ -1,0 +1,140 @@
+"""What outcomes come to."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from support.applicants import book_of, frame
+
+from rules.aggregate import decide, settles, unknown_result
+from rules.engine import evaluate
+from rules.reasons import REASONS
+from underwriting.domain.decision import Result, Verdict
+from underwriting.domain.money import Money
+
+NOW = datetime(2025, 6, 15, 23, 59, tzinfo=UTC)
+REQUESTED = Money(minor=250_000, currency="USD")
+RULES = (
+    "AdultApplicant: {min_age_years: 18}",
+    "CreditScore: {min_score: 620}",
+    "NoInsolvency",
+    "NotListed: {min_match_score: 0.9, grey_match_score: 0.7}",
+)
+REFER, REJECT = book_of(*RULES), book_of(*RULES, on_unknown="reject")
+GOOD = {"age_years": 40, "credit_score": 700, "insolvencies": 0, "list_match_score": 0.0}
+
+
+def results(book, checks=None, **changes):
+    row = {**GOOD, **changes}
+    return evaluate(book, frame(**{name: [value] for name, value in row.items()}), checks).check_results(0)
+
+
+def decision(book, checks=None, **changes):
+    return decide(book, results(book, checks, **changes), REQUESTED, NOW)
+
+
+def codes(made):
+    return [reason.code for reason in made.reasons]
+
+
+@pytest.mark.parametrize("book", [REFER, REJECT], ids=["refer", "reject"])
+def test_all_passing_approves_the_request(book):
+    made = decision(book)
+    assert (made.verdict, made.approved, made.reasons, made.notice_due) == (Verdict.APPROVED, REQUESTED, (), None)
+    assert (made.rulebook, made.decided_at, made.decided_by) == (book.ref, NOW, "rulebook")
+
+
+@pytest.mark.parametrize("book", [REFER, REJECT], ids=["refer", "reject"])
+def test_a_fail_rejects_with_its_reasons_and_a_notice_within_thirty_days(book):
+    made = decision(book, credit_score=600, insolvencies=1, age_years=None)
+    assert (made.verdict, made.approved) == (Verdict.REJECTED, None)
+    assert codes(made) == ["credit_score_low", "insolvency"]
+    assert made.reasons[0] == REASONS["credit_score_low"]
+    assert made.notice_due == date(2025, 7, 15)
+
+
+def test_an_unknown_does_what_the_book_says():
+    assert (decision(REFER, age_years=None).verdict, codes(decision(REFER, age_years=None))) == (
+        Verdict.REFERRED,
+        ["age_unknown"],
+    )
+    rejected = decision(REJECT, age_years=None)
+    assert (rejected.verdict, codes(rejected)) == (Verdict.REJECTED, ["age_unknown"])
+    assert rejected.notice_due == date(2025, 7, 15)
+    assert decision(REFER, age_years=None).notice_due is None
+
+
+def test_a_possible_match_refers_even_where_the_book_rejects_unknowns():
+    assert decision(REJECT, list_match_score=0.8).verdict is Verdict.REFERRED
+    both = decision(REJECT, list_match_score=0.8, age_years=None)
+    assert (both.verdict, codes(both)) == (Verdict.REJECTED, ["age_unknown"])
+    assert codes(decision(REFER, list_match_score=0.8, age_years=None)) == ["age_unknown", "list_match_possible"]
+
+
+@pytest.mark.parametrize(("book", "verdict"), [(REFER, Verdict.REFERRED), (REJECT, Verdict.REJECTED)])
+def test_a_rule_without_an_outcome_never_approves(book, verdict):
+    made = decision(book, checks=["customer_information", "credit_report"])
+    assert (made.verdict, codes(made)) == (verdict, ["list_screening_unavailable"])
+    assert decide(book, [], REQUESTED, NOW).verdict is verdict
+
+
+def test_a_review_that_was_settled_early_is_reasoned_by_what_settled_it():
+    failed = decision(REFER, checks=["customer_information"], age_years=17)
+    assert (failed.verdict, codes(failed)) == (Verdict.REJECTED, ["under_age"])
+    unknown = decision(REJECT, checks=["customer_information"], age_years=None)
+    assert (unknown.verdict, codes(unknown)) == (Verdict.REJECTED, ["age_unknown"])
+
+
+def test_reasons_are_in_book_order_whatever_the_order_of_the_results():
+    given = results(REFER, credit_score=600, age_years=17)
+    assert codes(decide(REFER, given[::-1], REQUESTED, NOW)) == ["under_age", "credit_score_low"]
+
+
+def test_at_most_four_reasons_each_once():
+    book = book_of(
+        "IdentityComplete",
+        *RULES,
+        "Delinquencies: {max_24m: 0}",
+        "Inquiries: {max_6m: 0}",
+        "IdentityConsistent",
+        "DeviceRisk: {max_score: 1}",
+        "NoWriteOff",
+    )
+    made = decide(book, [], REQUESTED, NOW)
+    assert codes(made) == ["identity_unknown", "age_unknown", "credit_score_missing", "credit_report_unavailable"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "refer", "reject"),
+    [
+        ({}, False, False),
+        ({"age_years": 17}, True, True),
+        ({"age_years": None}, False, True),
+        ({"list_match_score": 0.8}, False, False),
+        ({"list_match_score": 0.9}, True, True),
+    ],
+)
+def test_what_settles_a_review(changes, refer, reject):
+    assert settles(REFER, results(REFER, **changes)) is refer
+    assert settles(REJECT, results(REJECT, **changes)) is reject
+
+
+def test_a_source_that_gave_nothing():
+    result = unknown_result(REFER, "credit_report", "bureau: timed out", {"credit_score": 700})
+    assert result.trouble == "bureau: timed out"
+    assert result.facts == {"credit_score": 700}
+    assert [(outcome.rule, outcome.result) for outcome in result.outcomes] == [
+        ("CreditScore", Result.UNKNOWN),
+        ("NoInsolvency", Result.UNKNOWN),
+    ]
+    assert {outcome.reason for outcome in result.outcomes} == {
+        REASONS["credit_score_missing"],
+        REASONS["credit_report_unavailable"],
+    }
+    with pytest.raises(KeyError, match="no check fruad"):
+        unknown_result(REFER, "fruad", "down")
+
+
+def test_outcomes_of_another_book_are_an_error():
+    strange = results(book_of("NoWriteOff"), write_offs=0)
+    with pytest.raises(ValueError, match="test v1 has no rule NoWriteOff"):
+        decide(REFER, strange, REQUESTED, NOW)

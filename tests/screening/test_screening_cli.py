@@ -1,0 +1,100 @@
+"""`underwriting lists`: what it prints, and that a broken file ends it with exit code 2 and nothing stored."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.databases import sqlite_database
+from typer.testing import CliRunner, Result
+
+from underwriting.cli.lists import app
+from underwriting.settings import settings
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(autouse=True)
+def _settings(tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("UNDERWRITING_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("UNDERWRITING_DATABASE_URL", sqlite_database(tmp_path, migrated_sqlite))
+    # Wide enough for a table to stay on its line.
+    monkeypatch.setenv("COLUMNS", "200")
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_a_list_is_loaded_once() -> None:
+    first, again = (run("load", "ofac", DATA / "ofac") for _ in range(2))
+    assert (first.exit_code, first.stdout) == (0, "ofac: 27 entries loaded\n")
+    assert (again.exit_code, again.stdout) == (0, "ofac: 27 entries are loaded already\n")
+
+
+def test_what_is_odd_in_a_list_is_said(ofac_folder: Path) -> None:
+    add = ofac_folder / "add.csv"
+    add.write_text(add.read_text("utf-8").replace("9107,109", "9999,109"), "utf-8")
+    done = run("load", "ofac", ofac_folder)
+    assert done.exit_code == 0
+    assert done.stderr == f"{add}:9: an address of entry 9999, which is not in sdn.csv\n"
+
+
+def test_a_broken_list_is_refused_and_the_old_one_stays(ofac_folder: Path) -> None:
+    assert run("load", "ofac", ofac_folder).exit_code == 0
+    (ofac_folder / "alt.csv").write_text("9001,1,aka\n", "utf-8")
+    done = run("load", "ofac", ofac_folder)
+    assert done.exit_code == 2
+    assert f"{ofac_folder}/alt.csv:1: 3 fields instead of 5" in done.stderr
+    assert "Hermansson" in run("search", "Viggo Hermansson").stdout.title()
+
+
+def test_search_shows_score_entry_and_reason() -> None:
+    run("load", "ofac", DATA / "ofac")
+    run("load", "internal", DATA / "block_list.csv")
+    done = run("search", "Viggo Hermanson", "--birth-date", "1948-10-08", "--country", "us")
+    assert done.exit_code == 0, done.output
+    (line,) = (line for line in done.stdout.splitlines() if "9015" in line)
+    assert "HERMANSSON, Viggo" in line
+    assert "hermanson = hermansson (0.97); born on the same day" in line
+    assert "B-2" in run("search", "Brightwell Recoveries", "--company").stdout
+
+
+def test_search_shows_nobody_who_is_hardly_like_the_name() -> None:
+    run("load", "ofac", DATA / "ofac")
+    done = run("search", "Orla Fennimore")
+    assert (done.exit_code, done.stdout) == (0, "nobody of a score of 0.5 or more\n")
+    assert "9011" in run("search", "Ilinca Fennimore", "--least", "0.1").stdout
+
+
+def test_search_without_lists_says_what_to_do() -> None:
+    done = run("search", "Viggo Hermansson")
+    assert done.exit_code == 2
+    assert "none are loaded; run `underwriting lists load`" in done.stderr
+
+
+def test_show_lists_versions() -> None:
+    run("load", "internal", DATA / "block_list.csv", "--name", "staff")
+    (line,) = (line for line in run("show").stdout.splitlines() if "staff" in line)
+    assert "3" in line.split()
+
+
+def test_our_own_list_cannot_take_the_place_of_the_published_one() -> None:
+    done = run("load", "internal", DATA / "block_list.csv", "--name", "ofac")
+    assert done.exit_code == 2
+    assert "ofac is the name of OFAC's list" in done.stderr
+
+
+def test_evaluate_prints_figures_by_threshold(tmp_path: Path) -> None:
+    cases = tmp_path / "cases.csv"
+    cases.write_text(
+        "schema,name1,name2,is_match\n"
+        "Person,Viggo Hermansson,Hermansson Viggo,True\n"
+        "Company,Vardan Holding AG,Hawthorn Holding AG,False\n",
+        "utf-8",
+    )
+    done = run("evaluate", cases)
+    assert done.exit_code == 0, done.output
+    assert "2 pairs. At 0.75, which was fixed beforehand: F1 1.000." in done.stdout

@@ -1,0 +1,157 @@
+"""One owner at a time; the fence says who; nobody's work is forgotten."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+import time_machine
+from support.reviews import LEASE, accept, claim, claimed, finish, let_time_pass
+
+from underwriting.domain.application import State
+from underwriting.store import applications, audit, claims
+from underwriting.store.applications import Stored
+from underwriting.store.claims import Owed
+from underwriting.store.errors import LeaseLost, NotRetryable, UnknownApplication
+from underwriting.store.session import Store
+
+
+async def stored(store: Store, application_id: str) -> Stored:
+    async with store.read() as work:
+        return await applications.get(work, None, application_id)
+
+
+async def owed(store: Store, pending_for: timedelta = timedelta(seconds=15)) -> list[Owed]:
+    async with store.read() as work:
+        return await claims.owed(work, pending_for)
+
+
+async def expire(store: Store) -> None:
+    await let_time_pass(store, "applications", "lease_until", LEASE)
+
+
+async def test_of_twenty_workers_one_gets_the_claim(store: Store) -> None:
+    application = await accept(store)
+    won = [owned for owned in await asyncio.gather(*(claim(store, application.id) for _ in range(20))) if owned]
+    assert [(owned.fence, owned.attempt) for owned in won] == [(1, 1)]
+    assert won[0].application == application
+
+
+async def test_an_expired_lease_can_be_claimed_with_the_next_fence(store: Store) -> None:
+    first = await claimed(store)
+    assert await claim(store, first.application.id) is None
+    await expire(store)
+    second = await claim(store, first.application.id)
+    assert second is not None
+    assert (second.fence, second.attempt) == (2, 2)
+
+
+async def test_a_renewed_lease_cannot_be_claimed(store: Store) -> None:
+    owned = await claimed(store)
+    await expire(store)
+    async with store.begin() as work:
+        assert await claims.renew(work, owned, LEASE)
+    assert await claim(store, owned.application.id) is None
+
+
+async def test_who_lost_the_fence_can_neither_renew_nor_release_nor_fail(store: Store) -> None:
+    first = await claimed(store)
+    await expire(store)
+    await claim(store, first.application.id)
+    async with store.begin() as work:
+        assert not await claims.renew(work, first, LEASE)
+        assert not await claims.release(work, first)
+    with pytest.raises(LeaseLost):
+        async with store.begin() as work:
+            await claims.fail(work, first, "late")
+    assert (await stored(store, first.application.id)).state is State.RUNNING
+
+
+async def test_a_released_application_is_claimed_again(store: Store) -> None:
+    owned = await claimed(store)
+    async with store.begin() as work:
+        assert await claims.release(work, owned)
+    again = await claim(store, owned.application.id)
+    assert again is not None
+    assert again.fence == 2
+
+
+async def test_a_finished_application_cannot_be_claimed(store: Store) -> None:
+    owned = await claimed(store)
+    await finish(store, owned)
+    await expire(store)
+    assert await claim(store, owned.application.id) is None
+
+
+async def test_the_attempt_after_the_last_is_quarantine(store: Store) -> None:
+    application = await accept(store)
+    for attempt in (1, 2):
+        owned = await claim(store, application.id, max_attempts=2)
+        assert owned is not None
+        assert owned.attempt == attempt
+        await expire(store)
+    assert await claim(store, application.id, max_attempts=2) is None
+    found = await stored(store, application.id)
+    assert (found.state, found.trouble) == (State.QUARANTINED, "no attempt of 2 came to an end")
+    async with store.read() as work:
+        assert [entry.action for entry in await audit.entries(work, application.id)] == ["application.quarantined"]
+
+
+async def test_a_failed_application_is_retried_by_an_operator_only(store: Store) -> None:
+    owned = await claimed(store)
+    async with store.begin() as work:
+        await claims.fail(work, owned, "no rulebook")
+    assert (await stored(store, owned.application.id)).trouble == "no rulebook"
+    assert await owed(store) == []
+    async with store.begin() as work:
+        await claims.retry(work, owned.application.id, by="olga")
+    again = await claim(store, owned.application.id)
+    assert again is not None
+    assert (again.attempt, again.fence) == (1, 2)
+    with pytest.raises(NotRetryable):
+        async with store.begin() as work:
+            await claims.retry(work, owned.application.id, by="olga")
+    with pytest.raises(UnknownApplication):
+        async with store.begin() as work:
+            await claims.retry(work, "app_01JZZZZZZZZZZZZZZZZZZZZZZZ", by="olga")
+
+
+async def test_a_pending_application_is_owed_once_it_waited_long_enough(store: Store) -> None:
+    application = await accept(store)  # received at NOW, which is long ago
+    assert [(row.application_id, row.dispatch_no) for row in await owed(store)] == [(application.id, 1)]
+    async with store.begin() as work:
+        assert await claims.dispatched(work, application.id, 1, "run-1")
+    assert await owed(store) == []
+    await let_time_pass(store, "applications", "dispatched_at", timedelta(seconds=16))
+    assert [(row.dispatch_no, row.flow_run_id) for row in await owed(store)] == [(2, "run-1")]
+
+
+async def test_a_running_application_is_owed_when_its_lease_expires_and_then_once(store: Store) -> None:
+    owned = await claimed(store)
+    async with store.begin() as work:
+        await claims.dispatched(work, owned.application.id, 1, "run-1")
+    assert await owed(store) == []
+    await let_time_pass(store, "applications", "dispatched_at", timedelta(minutes=1))
+    await expire(store)
+    assert [(row.state, row.dispatch_no) for row in await owed(store)] == [(State.RUNNING, 2)]
+    async with store.begin() as work:
+        await claims.dispatched(work, owned.application.id, 2, "run-2")
+    assert await owed(store) == []
+    await let_time_pass(store, "applications", "dispatched_at", timedelta(seconds=16))
+    assert [row.dispatch_no for row in await owed(store)] == [3]
+
+
+async def test_of_two_sweepers_one_notes_the_dispatch(store: Store) -> None:
+    application = await accept(store)
+
+    async def note() -> bool:
+        async with store.begin() as work:
+            return await claims.dispatched(work, application.id, 1, "run-1")
+
+    assert sorted(await asyncio.gather(note(), note())) == [False, True]
+
+
+async def test_the_lease_runs_by_the_databases_clock(store: Store) -> None:
+    """A worker whose own clock is a day ahead takes nobody's lease."""
+    owned = await claimed(store)
+    with time_machine.travel("2036-01-01", tick=True):
+        assert await claim(store, owned.application.id) is None

@@ -1,0 +1,141 @@
+"""At least once, in order for each customer, under a stable id, and never for ever."""
+
+import asyncio
+from datetime import timedelta
+
+from support.reviews import NOW, accept, let_time_pass
+
+from underwriting.domain.application import Application
+from underwriting.store import audit, outbox
+from underwriting.store.models import MessageState
+from underwriting.store.outbox import JITTER, Message
+from underwriting.store.session import Store
+
+MINUTE = timedelta(minutes=1)
+
+
+async def enqueue(store: Store, application: Application, event: str = "application.approved") -> str:
+    async with store.begin() as work:
+        return await outbox.enqueue(work, application, event, NOW, b'{"id":1}')
+
+
+async def due(store: Store, **options: object) -> list[Message]:
+    async with store.begin() as work:
+        return await outbox.due(work, **options)
+
+
+async def fail(store: Store, message: Message, waits: tuple[timedelta, ...]) -> MessageState | None:
+    async with store.begin() as work:
+        return await outbox.failed(work, message, "503", waits)
+
+
+async def deliver(store: Store, message: Message) -> None:
+    async with store.begin() as work:
+        await outbox.delivered(work, message)
+
+
+async def test_a_message_is_taken_once_and_then_gone(store: Store) -> None:
+    application = await accept(store)
+    message_id = await enqueue(store, application)
+    (message,) = await due(store)
+    assert (message.id, message.attempt, message.customer_id) == (message_id, 1, "ada")
+    assert message.body == b'{"type":"application.approved","timestamp":"2026-03-02T09:30:00Z","data":{"id":1}}'
+    assert await due(store) == []
+    await deliver(store, message)
+    await let_time_pass(store, "outbox", "lease_until", MINUTE)
+    assert await due(store) == []
+
+
+async def test_a_message_whose_deliverer_died_comes_again_under_the_same_id(store: Store) -> None:
+    await enqueue(store, await accept(store))
+    (first,) = await due(store, lease=MINUTE)
+    await let_time_pass(store, "outbox", "lease_until", MINUTE)
+    (second,) = await due(store)
+    assert (second.id, second.attempt) == (first.id, 2)
+    # The first deliverer was only slow: what it reports late must not disturb the second one.
+    assert await fail(store, first, (MINUTE,)) is None
+    await deliver(store, first)
+    await let_time_pass(store, "outbox", "lease_until", MINUTE)
+    assert await due(store) == []
+
+
+async def test_a_customers_messages_go_out_in_order(store: Store) -> None:
+    ada, bob = await accept(store), await accept(store, customer_id="bob")
+    sent = [await enqueue(store, ada), await enqueue(store, ada), await enqueue(store, ada)]
+    other = await enqueue(store, bob)
+    received = []
+    for _ in range(3):
+        messages = await due(store)
+        received += [message.id for message in messages if message.customer_id == "ada"]
+        for message in messages:
+            await deliver(store, message)
+    assert received == sent
+    assert other not in received
+
+
+async def test_the_same_customer_id_of_another_tenant_does_not_wait(store: Store) -> None:
+    await enqueue(store, await accept(store, "acme"))
+    await enqueue(store, await accept(store, "globex"))
+    assert {message.tenant for message in await due(store)} == {"acme", "globex"}
+
+
+async def test_a_refused_message_holds_back_the_later_ones_until_it_is_dead(store: Store) -> None:
+    application = await accept(store)
+    first, second = await enqueue(store, application), await enqueue(store, application)
+    (message,) = await due(store)
+    assert await fail(store, message, (MINUTE,)) is MessageState.PENDING
+    assert await due(store) == []
+    await let_time_pass(store, "outbox", "due_at", MINUTE * (1 + JITTER))
+    (message,) = await due(store)
+    assert message.id == first
+    assert await fail(store, message, (MINUTE,)) is MessageState.DEAD
+    assert [message.id for message in await due(store)] == [second]
+    async with store.read() as work:
+        assert [row.id for row in await outbox.dead(work)] == [first]
+        assert [entry.action for entry in await audit.entries(work, first)] == ["message.died"]
+
+
+async def test_the_wait_is_stretched_by_up_to_half(store: Store) -> None:
+    for number in range(40):
+        await enqueue(store, await accept(store, customer_id=f"c{number}"))
+    for message in await due(store):
+        await fail(store, message, (MINUTE,))
+    assert await due(store) == []
+    await let_time_pass(store, "outbox", "due_at", MINUTE - timedelta(seconds=5))
+    assert await due(store) == []
+    await let_time_pass(store, "outbox", "due_at", MINUTE * JITTER / 2 + timedelta(seconds=5))
+    early = len(await due(store))
+    assert 0 < early < 40
+    await let_time_pass(store, "outbox", "due_at", MINUTE * JITTER / 2)
+    assert early + len(await due(store)) == 40
+
+
+async def test_an_operator_redrives_the_dead(store: Store) -> None:
+    message_id = await enqueue(store, await accept(store))
+    (message,) = await due(store)
+    assert await fail(store, message, ()) is MessageState.DEAD
+    async with store.begin() as work:
+        assert await outbox.redrive(work, [message_id, "msg_of_nobody"], by="olga") == [message_id]
+        assert await outbox.redrive(work, [message_id], by="olga") == []
+    (again,) = await due(store)
+    assert (again.id, again.attempt) == (message_id, 1)
+    async with store.read() as work:
+        assert [(entry.action, entry.actor) for entry in await audit.entries(work, message_id)] == [
+            ("message.died", "system"),
+            ("message.redriven", "olga"),
+        ]
+
+
+async def test_deliverers_at_once_take_different_messages(store: Store) -> None:
+    for number in range(30):
+        await enqueue(store, await accept(store, customer_id=f"c{number}"))
+    taken = await asyncio.gather(*(due(store, limit=10) for _ in range(6)))
+    ids = [message.id for messages in taken for message in messages]
+    assert len(ids) == len(set(ids)) == 30
+
+
+async def test_one_applications_messages_can_be_asked_for(store: Store) -> None:
+    ada, bob = await accept(store), await accept(store, customer_id="bob")
+    await enqueue(store, ada)
+    mine = await enqueue(store, bob)
+    assert [message.id for message in await due(store, application_id=bob.id)] == [mine]

@@ -1,0 +1,85 @@
+"""Builders: an application, a claim on it, and what its review came to."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from sqlalchemy import text
+
+from underwriting.domain.application import Application, ApplicationRequest
+from underwriting.domain.decision import CheckResult, Decision, Outcome, Reason, Result, RulebookRef, Verdict
+from underwriting.store import applications, claims, decisions
+from underwriting.store.claims import Claim
+from underwriting.store.record import Record
+from underwriting.store.session import Store
+
+NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+LEASE = timedelta(seconds=30)
+BOOK = RulebookRef(name="prescreening", version=1, digest="d" * 64)
+TOO_YOUNG = Reason(code="TOO_YOUNG", sentence="You are too young for this loan.")
+NO_SCORE = Reason(code="CREDIT_SCORE_UNKNOWN", sentence="We could not see your credit score.")
+_keys = count(1)
+
+
+def request(**changes: object) -> ApplicationRequest:
+    return ApplicationRequest.model_validate({"customer_id": "ada", "amount": "2500.00", "currency": "USD", **changes})
+
+
+async def accept(store: Store, tenant: str = "acme", key: str | None = None, **changes: object) -> Application:
+    async with store.begin() as work:
+        accepted = await applications.accept(work, tenant, request(**changes), key or f"key-{next(_keys)}", NOW)
+    return accepted.stored.application
+
+
+async def claim(store: Store, application_id: str, lease: timedelta = LEASE, max_attempts: int = 5) -> Claim | None:
+    async with store.begin() as work:
+        return await claims.claim(work, application_id, "run", lease, max_attempts)
+
+
+async def claimed(store: Store, tenant: str = "acme", **changes: object) -> Claim:
+    """A new application, owned."""
+    owned = await claim(store, (await accept(store, tenant, **changes)).id)
+    assert owned is not None
+    return owned
+
+
+def results() -> list[CheckResult]:
+    """Two checks: one that saw facts, one whose source gave nothing."""
+    age = Outcome(rule="AdultApplicant", result=Result.PASS, observed={"age_years": 36})
+    score = Outcome(rule="CreditScore", result=Result.UNKNOWN, reason=NO_SCORE, observed={"credit_score": None})
+    return [
+        CheckResult(check="customer_information", outcomes=(age,), facts={"age_years": 36, "documents": 1.5}),
+        CheckResult(check="credit_report", outcomes=(score,), trouble="bureau: timed out"),
+    ]
+
+
+def decision(application: Application, verdict: Verdict = Verdict.REFERRED) -> Decision:
+    return Decision(
+        verdict=verdict,
+        approved=application.requested if verdict is Verdict.APPROVED else None,
+        reasons=() if verdict is Verdict.APPROVED else (NO_SCORE,),
+        rulebook=BOOK,
+        decided_at=NOW,
+        notice_due=(NOW + timedelta(days=30)).date() if verdict is Verdict.REJECTED else None,
+    )
+
+
+async def finish(
+    store: Store, owned: Claim, verdict: Verdict = Verdict.REFERRED, partners: tuple[str, ...] = ()
+) -> Record:
+    async with store.begin() as work:
+        return await decisions.finish(work, owned, results(), decision(owned.application, verdict), partners)
+
+
+async def let_time_pass(store: Store, table: str, column: str, by: timedelta) -> None:
+    """Move what the database's clock wrote into the past: the clock itself is not ours to turn."""
+    async with store.begin() as work:
+        if work.get_bind().dialect.name == "sqlite":
+            earlier = f"strftime('%Y-%m-%d %H:%M:%f000', {column}, '-{by.total_seconds()} seconds')"
+        else:
+            earlier = f"{column} - interval '{by.total_seconds()} seconds'"
+        await work.execute(text(f"UPDATE {table} SET {column} = {earlier} WHERE {column} IS NOT NULL"))
+
+
+async def rows(store: Store, table: str) -> int:
+    async with store.read() as work:
+        return int(await work.scalar(text(f"SELECT count(*) FROM {table}")))

@@ -1,0 +1,88 @@
+"""The API as an ASGI application: `uvicorn --factory underwriting.api.app:create_app`."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
+from joserfc.jwk import KeySet
+from prefect import get_client
+from sqlalchemy import select
+
+from underwriting.api import applications, errors
+from underwriting.api.auth import Verifier
+from underwriting.api.errors import ApiError, Problem
+from underwriting.api.office import Office
+from underwriting.bookshelf import Bookshelf, NotLent
+from underwriting.embedded import resolve_database_url
+from underwriting.settings import Settings, settings
+from underwriting.store.errors import KeyReused, NotFound, NotReferred, StoreUnreachable
+from underwriting.store.keyfile import keyring
+from underwriting.store.session import Store
+
+DESCRIPTION = """
+May this applicant have a loan? Send an application, get **202** and a `Location`, and read the decision there, or
+receive it signed at your results endpoint. Amounts are decimal strings in major units. Every error has the same shape.
+"""
+
+
+def create_app(config: Settings | None = None) -> FastAPI:
+    """The API over the store and the Prefect server of `config`; its settings are the process's where left out."""
+    config = config or settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.verifier = Verifier(public_keys(config), config.token_issuer, config.token_audience)
+        url = resolve_database_url(config)
+        async with Store.open(url, keyring(config)) as store, get_client() as prefect:
+            app.state.office = Office(config, store, Bookshelf(store, config), prefect)
+            yield
+
+    app = FastAPIOffline(title="Underwriting", version="1", description=DESCRIPTION, lifespan=lifespan)
+    app.include_router(applications.router)
+    errors.install(app)
+    _install_store_errors(app)
+
+    @app.get("/health", tags=["health"], summary="Whether the API can accept applications")
+    async def health(request: Request) -> dict[str, str]:
+        """200 while the store answers; applications are accepted also while Prefect is away."""
+        office: Office = request.app.state.office
+        async with office.store.read() as work:
+            await work.scalar(select(1))
+        return {"status": "ok"}
+
+    return app
+
+
+def public_keys(config: Settings) -> KeySet:
+    """The issuer's public keys; ValueError names the setting where there are none."""
+    if config.jwks_file is None:
+        raise ValueError("set UNDERWRITING_JWKS_FILE to the file with the token issuer's public keys (JWKS)")
+    return KeySet.import_key_set(json.loads(config.jwks_file.read_text("utf-8")))
+
+
+def _install_store_errors(app: FastAPI) -> None:
+    """Say the store's refusals in HTTP's words. One handler for each, since all are told the same way."""
+    answers: dict[type[Exception], tuple[HTTPStatus, str]] = {
+        NotFound: (HTTPStatus.NOT_FOUND, "NOT_FOUND"),
+        KeyReused: (HTTPStatus.UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED"),
+        NotReferred: (HTTPStatus.CONFLICT, "NOT_REFERRED"),
+        StoreUnreachable: (HTTPStatus.SERVICE_UNAVAILABLE, "STORE_UNREACHABLE"),
+    }
+    for kind, (status, error_code) in answers.items():
+
+        async def told(
+            _request: Request, error: Exception, status: HTTPStatus = status, error_code: str = error_code
+        ) -> JSONResponse:
+            return errors.answer(ApiError(status, error_code, str(error)))
+
+        app.add_exception_handler(kind, told)
+
+    @app.exception_handler(NotLent)
+    async def not_lent(_request: Request, error: NotLent) -> JSONResponse:
+        problem = Problem(place=f"body.{error.field}", message=str(error))
+        message = f"{problem.place}: {problem.message}"
+        return errors.answer(ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_REQUEST", message, problems=[problem]))

@@ -1,0 +1,139 @@
+"""Applications over HTTP: accept one, read it, decide a referred one."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, BackgroundTasks, Depends, Header, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from underwriting.api.auth import Applicant, Reader, Reviewer
+from underwriting.api.errors import ApiError, ErrorBody
+from underwriting.api.office import Office
+from underwriting.domain.application import ApplicationId, ApplicationRequest, State
+from underwriting.domain.decision import Verdict
+from underwriting.store import applications, decisions
+from underwriting.store.applications import Stored
+from underwriting.store.record import Record
+
+# Seconds after which a client should look again for a decision.
+RETRY_AFTER = "1"
+UNDECIDED = {State.PENDING, State.RUNNING}
+
+router = APIRouter(
+    prefix="/v1/applications",
+    tags=["applications"],
+    responses={status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409, 422)},
+)
+
+
+def _office(request: Request) -> Office:
+    office: Office = request.app.state.office
+    return office
+
+
+Desk = Annotated[Office, Depends(_office)]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=200,
+        description="Your own key of this request. A retry with the same key is the same request.",
+        examples=["order-4711"],
+    ),
+]
+
+
+class StaffDecision(BaseModel):
+    """What a person decides on a referred application."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    verdict: Literal[Verdict.APPROVED, Verdict.REJECTED]
+    note: str = Field(min_length=3, max_length=2000, description="Why. Kept sealed; never shown to the customer.")
+
+
+class Page(BaseModel):
+    """Applications, newest first."""
+
+    items: list[Record]
+    next: str | None = Field(description="Send it as `after` for the next page; null on the last one")
+
+
+@router.post("", status_code=HTTPStatus.ACCEPTED, response_model=Record, summary="Apply")
+async def apply(
+    body: ApplicationRequest,
+    caller: Applicant,
+    desk: Desk,
+    after_answering: BackgroundTasks,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Accept an application for review.
+
+    202 and a `Location` to poll; 200 and the stored record, byte for byte, where a retry finds it decided.
+    """
+    if idempotency_key is None:
+        raise ApiError(
+            HTTPStatus.BAD_REQUEST, "IDEMPOTENCY_KEY_MISSING", "Send a header Idempotency-Key with a key of your own."
+        )
+    await desk.bookshelf.book_for(body)
+    async with desk.store.begin() as work:
+        accepted = await applications.accept(work, caller.tenant, body, idempotency_key, datetime.now(UTC))
+    if not accepted.replay:
+        after_answering.add_task(desk.dispatch, accepted.stored.application)
+    return _answer(accepted.stored, replayed=accepted.replay)
+
+
+@router.get("/{application_id}", response_model=Record, summary="Read one")
+async def read(application_id: ApplicationId, caller: Reader, desk: Desk) -> Response:
+    """The record of one application: where it stands, and what was decided why, with every rule's outcome."""
+    async with desk.store.read() as work:
+        stored = await applications.get(work, caller.tenant, application_id)
+    return Response(stored.body, media_type="application/json", headers=_headers(stored))
+
+
+@router.get("", summary="List")
+async def list_applications(
+    caller: Reader,
+    desk: Desk,
+    state: Annotated[State | None, Query(description="Only those in this state, such as `referred`")] = None,
+    after: Annotated[ApplicationId | None, Query(description="Continue below this application")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Page:
+    """The tenant's applications, newest first."""
+    async with desk.store.read() as work:
+        found = await applications.listing(work, caller.tenant, state, after, limit)
+    return Page(
+        items=[stored.record for stored in found], next=found[-1].application.id if len(found) == limit else None
+    )
+
+
+@router.post("/{application_id}/decision", response_model=Record, summary="Decide a referred one")
+async def decide(application_id: ApplicationId, body: StaffDecision, caller: Reviewer, desk: Desk) -> Response:
+    """Approve or reject an application that waits for a person; the token's subject is stored as who decided."""
+    async with desk.store.begin() as work:
+        await decisions.settle_referral(
+            work,
+            application_id,
+            tenant=caller.tenant,
+            verdict=body.verdict,
+            note=body.note,
+            decided_by=caller.subject,
+            now=datetime.now(UTC),
+            partners=desk.config.partners,
+        )
+        stored = await applications.get(work, caller.tenant, application_id)
+    return Response(stored.body, media_type="application/json")
+
+
+def _answer(stored: Stored, *, replayed: bool) -> Response:
+    """202 while nothing is decided, else 200; the same body for the same state."""
+    status = HTTPStatus.ACCEPTED if stored.state in UNDECIDED else HTTPStatus.OK
+    headers = {"Location": f"/v1/applications/{stored.application.id}", **_headers(stored)}
+    if replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return Response(stored.body, status, headers, media_type="application/json")
+
+
+def _headers(stored: Stored) -> dict[str, str]:
+    return {"Retry-After": RETRY_AFTER} if stored.state in UNDECIDED else {}

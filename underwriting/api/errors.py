@@ -1,0 +1,82 @@
+"""One shape for every error: `code`, `message`, `status_code`, `error_code`, and the places where there are several."""
+
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+
+class Problem(BaseModel):
+    """One thing that is wrong with a request, and where."""
+
+    place: str = Field(examples=["body.amount"])
+    message: str = Field(examples=["amount must be more than zero"])
+
+
+class ErrorBody(BaseModel):
+    """The body of every answer of 400 or more."""
+
+    code: str = Field(description="The kind of error, as HTTP names it", examples=["UNPROCESSABLE_CONTENT"])
+    message: str = Field(description="What is wrong, and what to do")
+    status_code: int = Field(examples=[422])
+    error_code: str = Field(description="Stable name of this very error", examples=["INVALID_REQUEST"])
+    problems: list[Problem] = []
+
+
+class ApiError(Exception):
+    """An answer that is not a success, raised from anywhere below a route."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        error_code: str,
+        message: str,
+        *,
+        problems: list[Problem] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.body = ErrorBody(
+            code=status.name,
+            message=message,
+            status_code=status.value,
+            error_code=error_code,
+            problems=problems or [],
+        )
+        self.headers = headers
+
+
+def answer(error: ApiError) -> JSONResponse:
+    """The HTTP answer of an error."""
+    return JSONResponse(error.body.model_dump(), error.body.status_code, headers=error.headers)
+
+
+def install(app: FastAPI) -> None:
+    """Give `app` this shape for its own errors, for FastAPI's, and for what nobody foresaw."""
+
+    @app.exception_handler(ApiError)
+    async def known(_request: Request, error: ApiError) -> JSONResponse:
+        return answer(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        # The input itself is not echoed: it may be personal.
+        problems = [
+            Problem(place=".".join(str(part) for part in found["loc"]), message=found["msg"])
+            for found in error.errors()
+        ]
+        message = "; ".join(f"{problem.place}: {problem.message}" for problem in problems[:3])
+        return answer(ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_REQUEST", message, problems=problems))
+
+    @app.exception_handler(HTTPException)
+    async def http(_request: Request, error: HTTPException) -> JSONResponse:
+        status = HTTPStatus(error.status_code)
+        return answer(ApiError(status, status.name, str(error.detail), headers=dict(error.headers or {})))
+
+    @app.exception_handler(Exception)
+    async def unforeseen(_request: Request, _error: Exception) -> JSONResponse:
+        message = "Something went wrong on our side; nothing was stored by this request. Try again."
+        return answer(ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL", message))

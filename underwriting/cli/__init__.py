@@ -1,0 +1,46 @@
+"""`underwriting`: the command line. A command's module is imported when it is asked for: some take seconds."""
+
+import sys
+from importlib import import_module
+
+import typer
+
+# Every command, and where it is: a function, or a Typer application with commands of its own.
+COMMANDS = {
+    "demo": "demo:demo",
+    "up": "demo:up",
+    "review": "review:review",
+    "rulebooks": "rulebooks:app",
+    "lists": "lists:app",
+    "berka": "berka:app",
+    "token": "tokens:token",
+    "migrate": "setup:migrate",
+    "deploy": "setup:deploy",
+    "outbox": "outbox:app",
+    "audit": "audit:app",
+    "retry": "upkeep:retry",
+    "reseal": "upkeep:reseal",
+}
+
+
+def application(wanted: str = "") -> typer.Typer:
+    """The command line with the command `wanted`, or with all of them where there is none of that name."""
+    app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
+    app.callback()(underwriting)
+    for name in [wanted] if wanted in COMMANDS else COMMANDS:
+        module, _, attribute = COMMANDS[name].partition(":")
+        found = getattr(import_module(f"{__name__}.{module}"), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    return app
+
+
+def underwriting() -> None:
+    """Pre-screening and underwriting of loans as Prefect flows."""
+
+
+def main() -> None:
+    """Run the command line."""
+    application(*sys.argv[1:2])()

@@ -1,0 +1,62 @@
+"""The API as the command line uses it: apply, wait, read."""
+
+import time
+from types import TracebackType
+from typing import Any, Self
+from uuid import uuid4
+
+import httpx
+
+from underwriting.domain.application import ApplicationRequest, State
+from underwriting.store.record import Record
+
+# Seconds between two looks at an undecided application.
+LOOK = 0.1
+WAITING = {State.PENDING, State.RUNNING}
+
+
+class ApiRefused(Exception):
+    """The API did not do what was asked; the message is the API's own."""
+
+
+class Client:
+    """A client of the API with one tenant's token."""
+
+    def __init__(self, base_url: str, token: str) -> None:
+        self._http = httpx.Client(base_url=base_url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+        self._base_url = base_url
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._http.close()
+
+    def apply(self, request: ApplicationRequest) -> Record:
+        """Send an application; ApiRefused where it is not accepted or the API is not there."""
+        body = request.model_dump(mode="json", exclude_none=True)
+        return self._record("POST", "/v1/applications", json=body, headers={"Idempotency-Key": uuid4().hex})
+
+    def read(self, application_id: str) -> Record:
+        """The record of an application."""
+        return self._record("GET", f"/v1/applications/{application_id}")
+
+    def decided(self, application_id: str, seconds: float) -> Record:
+        """The record once it is decided, referred or given up; ApiRefused after `seconds`."""
+        end = time.monotonic() + seconds
+        while (record := self.read(application_id)).state in WAITING:
+            if time.monotonic() > end:
+                raise ApiRefused(
+                    f"{application_id} is still {record.state} after {seconds:.0f} s; is a worker running?"
+                )
+            time.sleep(LOOK)
+        return record
+
+    def _record(self, method: str, path: str, **request: Any) -> Record:
+        try:
+            answer = self._http.request(method, path, **request)
+        except httpx.TransportError as error:
+            raise ApiRefused(f"no API answers at {self._base_url} ({error}); start it by `underwriting up`") from None
+        if answer.is_error:
+            raise ApiRefused(f"{answer.status_code} {answer.json()['message']}")
+        return Record.model_validate_json(answer.content)

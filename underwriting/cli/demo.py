@@ -1,0 +1,129 @@
+"""`underwriting demo` and `underwriting up`: the whole system on this machine, on embedded defaults."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from underwriting.cli.client import LOOK, WAITING, ApiRefused, Client
+from underwriting.cli.errors import refusing
+from underwriting.cli.setup import prepare
+from underwriting.cli.tokens import SCOPES
+from underwriting.domain.application import ApplicationRequest
+from underwriting.domain.decision import Verdict
+from underwriting.embedded import SANDBOX_TENANT, EmbeddedError, Services, embedded, ending_on_signals, issue_token
+from underwriting.settings import settings
+from underwriting.store.errors import StoreError
+from underwriting.store.record import Record
+
+console = Console(highlight=False)
+PREFECT_FILE = Path("prefect.yaml")
+# Seconds for a decision, on a busy machine, with sources that time out and are retried.
+PATIENCE = 90.0
+COLOURS = {Verdict.APPROVED: "green", Verdict.REJECTED: "red", Verdict.REFERRED: "yellow"}
+
+# Ten applicants of the sandbox, from a clean approval to a source that is down.
+APPLICANTS = (
+    ("good", "2500.00"),
+    ("good-company", "12000.00"),
+    ("underage", "500.00"),
+    ("unstable-balances", "2500.00"),
+    ("loss-making", "8000.00"),
+    ("over-indebted", "4000.00"),
+    ("thin-file", "1500.00"),
+    ("listed", "2500.00"),
+    ("late-payer", "2000.00"),
+    ("dead-source", "2500.00"),
+)
+
+
+def up() -> None:
+    """Run everything until Ctrl-C: PostgreSQL, Prefect, the sandbox, the API and a warm worker."""
+
+    async def run() -> None:
+        with ending_on_signals():
+            async with _everything() as services:
+                _addresses(services)
+                console.print("Try [bold]underwriting review good --amount 2500.00[/]. Ctrl-C ends everything.")
+                await services.watch()
+
+    with refusing(EmbeddedError, StoreError):
+        asyncio.run(run())
+
+
+def demo() -> None:
+    """Start everything, send ten applicants through the API, show their decisions, and end."""
+
+    async def run() -> None:
+        with ending_on_signals():
+            async with _everything() as services:
+                records = await asyncio.to_thread(_apply_all, services)
+                _decisions(records)
+                _addresses(services)
+                console.print("They end with the demo; [bold]make up[/] keeps them running.")
+
+    with refusing(EmbeddedError, StoreError, ApiRefused):
+        asyncio.run(run())
+
+
+@asynccontextmanager
+async def _everything() -> AsyncIterator[Services]:
+    began = time.monotonic()
+    status = console.status("Starting PostgreSQL, Prefect, the sandbox, the API and a worker ...")
+    status.start()
+    try:
+        async with embedded(settings(), prefect_file=PREFECT_FILE, prepare=prepare) as services:
+            status.stop()
+            console.print(f"Everything runs, after {time.monotonic() - began:.0f} s.")
+            yield services
+            status.update("Ending everything ...")
+            status.start()
+    finally:
+        status.stop()
+
+
+def _apply_all(services: Services) -> list[Record]:
+    """Send the applications at once, and wait for their decisions."""
+    token = issue_token(services.settings, SANDBOX_TENANT, "demo", SCOPES)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Client(services.settings.api_url, token) as client, Progress(*columns, console=console) as progress:
+        bar = progress.add_task("Reviewing ten applications", total=len(APPLICANTS))
+        waiting = [
+            client.apply(ApplicationRequest(customer_id=id_, amount=wanted, currency="USD"))
+            for id_, wanted in APPLICANTS
+        ]
+        decided: dict[str, Record] = {}
+        end = time.monotonic() + PATIENCE
+        while len(decided) < len(waiting):
+            for record in waiting:
+                if record.id not in decided and (found := client.read(record.id)).state not in WAITING:
+                    decided[record.id] = found
+                    progress.advance(bar)
+            if time.monotonic() > end:
+                raise ApiRefused(f"only {len(decided)} of {len(waiting)} are decided after {PATIENCE:.0f} s")
+            time.sleep(LOOK)
+    return [decided[record.id] for record in waiting]
+
+
+def _decisions(records: Sequence[Record]) -> None:
+    table = Table("customer", "wanted", "decision", "reasons", title="Decisions")
+    for record in records:
+        reasons = "\n".join(f"{reason.code}: {reason.sentence}" for reason in record.reasons)
+        verdict = f"[{COLOURS[record.verdict]}]{record.verdict}[/]" if record.verdict else str(record.state)
+        table.add_row(record.customer_id, f"{record.amount} {record.currency}", verdict, reasons)
+    console.print(table)
+
+
+def _addresses(services: Services) -> None:
+    console.print(f"Prefect UI: {services.settings.prefect_url}    API docs: {services.settings.api_url}/docs")

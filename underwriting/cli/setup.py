@@ -1,0 +1,56 @@
+"""`underwriting migrate` and `underwriting deploy`, and what a fresh store of the embedded set-up is given."""
+
+import asyncio
+import getpass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from prefect.client.orchestration import get_client
+
+from rules.rulebook import shipped_rulebooks
+from underwriting.cli.errors import refusing
+from underwriting.embedded import EmbeddedError, resolve_database_url
+from underwriting.embedded.deploy import deploy as deploy_file
+from underwriting.sandbox.lists import sandbox_lists
+from underwriting.screening.screener import store_list
+from underwriting.settings import Settings, settings
+from underwriting.store import rulebooks
+from underwriting.store.errors import StoreError
+from underwriting.store.keyfile import keyring
+from underwriting.store.migrate import migrate as migrate_store
+from underwriting.store.session import Store
+
+
+def migrate() -> None:
+    """Bring the store's schema up to this version. A second run changes nothing."""
+
+    async def run() -> None:
+        await migrate_store(resolve_database_url(settings()))
+
+    with refusing(StoreError, EmbeddedError):
+        asyncio.run(run())
+    typer.echo("the store's schema is up to date")
+
+
+def deploy(file: Annotated[Path, typer.Argument(help="Deployments to make.")] = Path("prefect.yaml")) -> None:
+    """Make the work pool, the bureau's concurrency limit and all deployments of a file, and drop old schedules."""
+
+    async def run() -> None:
+        async with get_client() as client:
+            await deploy_file(client, file, settings().work_pool)
+
+    with refusing(ValueError, OSError):
+        asyncio.run(run())
+
+
+async def prepare(config: Settings) -> None:
+    """Migrate the store of the embedded set-up and publish the shipped rulebooks and the sandbox's screening list."""
+    await migrate_store(config.database_url)
+    who = getpass.getuser()
+    async with Store.open(config.database_url, keyring(config)) as store:
+        async with store.begin() as work:
+            for book in shipped_rulebooks().values():
+                await rulebooks.publish(work, book.ref, book.product, book.text, who)
+        for screening_list in sandbox_lists():
+            await store_list(store, screening_list, who)

@@ -1,0 +1,22 @@
+"""`underwriting token`: a bearer token of the embedded issuer."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from underwriting.embedded import SANDBOX_TENANT, issue_token
+from underwriting.settings import settings
+
+SCOPES = "applications:write applications:read referrals:decide"
+
+
+def token(
+    tenant: Annotated[str, typer.Option(help="Whose data the token opens.")] = SANDBOX_TENANT,
+    subject: Annotated[str, typer.Option(help="Who holds it; stored as who decided.")] = "shell",
+    scopes: Annotated[str, typer.Option(help="What it may do.")] = SCOPES,
+    minutes: Annotated[int, typer.Option(min=1, max=24 * 60, help="How long it is good for.")] = 60,
+) -> None:
+    """Print a bearer token for the API of `underwriting up`. In production your identity provider issues them."""
+    lifetime = timedelta(minutes=minutes).total_seconds()
+    typer.echo(issue_token(settings(), tenant, subject, scopes, lifetime))

@@ -1,0 +1,147 @@
+"""The outside services, one method for each question the checks ask."""
+
+import json
+from datetime import date
+from enum import StrEnum
+from typing import Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+
+from underwriting.clients.answers import read_document
+from underwriting.clients.errors import SourceRefusal
+from underwriting.clients.wire import Wire
+from underwriting.domain.documents import (
+    BankStatements,
+    Company,
+    CreditReport,
+    Document,
+    Exposure,
+    FinancialStatements,
+    FraudReport,
+    OngoingLoans,
+    PaymentHistory,
+    Person,
+)
+from underwriting.settings import Settings
+
+D = TypeVar("D", bound=Document)
+
+
+class Service(StrEnum):
+    """The outside services; the value names one in errors, and is its prefix in the sandbox."""
+
+    USERS = "users"
+    REGISTRY = "registry"
+    STATEMENTS = "statements"
+    ACCOUNTS = "accounts"
+    BUREAU = "bureau"
+    EXPOSURE = "exposure"
+    FRAUD = "fraud"
+    LOANS = "loans"
+    PAYMENTS = "payments"
+
+
+def addresses(config: Settings) -> dict[Service, str]:
+    """The base URL of every service: its own where one is set, else the sandbox's."""
+    own = {
+        Service.USERS: config.user_service_url,
+        Service.REGISTRY: config.registry_url,
+        Service.STATEMENTS: config.statements_url,
+        Service.ACCOUNTS: config.accounts_url,
+        Service.BUREAU: config.bureau_url,
+        Service.EXPOSURE: config.exposure_url,
+        Service.FRAUD: config.fraud_url,
+        Service.LOANS: config.loans_url,
+        Service.PAYMENTS: config.payments_url,
+    }
+    return {service: (url or f"{config.sandbox_url}/{service}").rstrip("/") for service, url in own.items()}
+
+
+class Sources:
+    """All outside services over one pool of connections: `async with Sources(settings()) as sources`.
+
+    One for each event loop. Every method makes one try, of at most `source_timeout` seconds, and raises
+    SourceOutage (worth another try), SourceRefusal or MalformedAnswer. `as_of` is the business date that the
+    source is asked to answer for; amounts come in minor units of `currency` or not at all.
+    """
+
+    def __init__(self, config: Settings) -> None:
+        token = config.sources_token.get_secret_value() if config.sources_token else None
+        self._addresses = addresses(config)
+        self._wire = Wire(config.source_timeout, config.source_max_bytes, token)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._wire.__aexit__()
+
+    async def person(self, customer_id: str, as_of: date) -> Person:
+        """Who applies, or acts for the applying company."""
+        return await self._of_customer(Service.USERS, Person, customer_id, as_of)
+
+    async def company(self, number: str, as_of: date) -> Company:
+        """The registry's record of the company with this number."""
+        request = self._get(Service.REGISTRY, f"/companies/{quote(number, safe='')}", as_of=as_of)
+        return await self._known(Service.REGISTRY, Company, request, None)
+
+    async def bank_statements(self, customer_id: str, currency: str, months: int, as_of: date) -> BankStatements:
+        """The main account from the first day of the month that lies `months` months back, up to `as_of`."""
+        return await self._of_customer(
+            Service.STATEMENTS, BankStatements, customer_id, as_of, currency, months=str(months)
+        )
+
+    async def financial_statements(self, customer_id: str, currency: str, as_of: date) -> FinancialStatements:
+        """The accounts of a company that applies."""
+        return await self._of_customer(Service.ACCOUNTS, FinancialStatements, customer_id, as_of, currency)
+
+    async def credit_report(self, customer_id: str, currency: str, provider_key: str, as_of: date) -> CreditReport:
+        """Pull a bureau report. Paid: the same `provider_key` again costs nothing only at an idempotent bureau."""
+        order = {"reference": provider_key, "currency": currency, "as_of": as_of.isoformat()}
+        request = self._wire.request(
+            "POST",
+            f"{self._addresses[Service.BUREAU]}/customers/{quote(customer_id, safe='')}/reports",
+            headers={"Idempotency-Key": provider_key},
+            content=json.dumps(order).encode(),
+        )
+        return await self._known(Service.BUREAU, CreditReport, request, currency)
+
+    async def find_credit_report(self, provider_key: str, currency: str) -> CreditReport | None:
+        """The report already pulled under this key, or None where the bureau has none. Costs nothing."""
+        request = self._get(Service.BUREAU, f"/reports/{quote(provider_key, safe='')}")
+        body = await self._wire.fetch(Service.BUREAU, request)
+        return None if body is None else await read_document(Service.BUREAU, CreditReport, body, currency)
+
+    async def exposure(self, customer_id: str, currency: str, as_of: date) -> Exposure:
+        """What the customer owes us already."""
+        return await self._of_customer(Service.EXPOSURE, Exposure, customer_id, as_of, currency)
+
+    async def fraud_report(self, customer_id: str, application_id: str, as_of: date) -> FraudReport:
+        """The fraud service's word on this customer and this application."""
+        return await self._of_customer(Service.FRAUD, FraudReport, customer_id, as_of, application_id=application_id)
+
+    async def ongoing_loans(self, customer_id: str, currency: str, as_of: date) -> OngoingLoans:
+        """The customer's loans with us."""
+        return await self._of_customer(Service.LOANS, OngoingLoans, customer_id, as_of, currency)
+
+    async def payment_history(self, customer_id: str, as_of: date) -> PaymentHistory:
+        """How the customer paid our loans back."""
+        return await self._of_customer(Service.PAYMENTS, PaymentHistory, customer_id, as_of)
+
+    async def _of_customer(
+        self, service: Service, model: type[D], customer_id: str, as_of: date, currency: str | None = None, **more: str
+    ) -> D:
+        money = {"currency": currency} if currency else {}
+        request = self._get(service, f"/customers/{quote(customer_id, safe='')}", as_of, **money, **more)
+        return await self._known(service, model, request, currency)
+
+    async def _known(self, service: Service, model: type[D], request: httpx.Request, currency: str | None) -> D:
+        body = await self._wire.fetch(service, request)
+        if body is None:
+            raise SourceRefusal(service, "does not know the customer")
+        return await read_document(service, model, body, currency)
+
+    def _get(self, service: Service, path: str, as_of: date | None = None, **params: str) -> httpx.Request:
+        moment = {"as_of": as_of.isoformat()} if as_of else {}
+        return self._wire.request("GET", self._addresses[service] + path, params={**moment, **params})

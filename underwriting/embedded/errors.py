@@ -1,0 +1,49 @@
+"""What can keep the embedded services from running. Every message says what to do.
+
+EmbeddedError
+├── PortTaken        another program listens where a service should
+├── AlreadyRunning   the state directory is another set-up's
+├── NotRunning       a command needs the embedded database, and nothing runs it
+└── ServiceFailed    a service ended, or was not ready in time; carries the end of its log
+"""
+
+from pathlib import Path
+
+
+class EmbeddedError(Exception):
+    """The embedded services cannot run."""
+
+
+class PortTaken(EmbeddedError):
+    """Another program listens on the port of a service; `setting` moves it."""
+
+    def __init__(self, service: str, host: str, port: int, setting: str) -> None:
+        super().__init__(f"{service}: {host}:{port} is taken by another program; stop it, or set {setting}")
+
+
+class AlreadyRunning(EmbeddedError):
+    """A state directory belongs to one set-up at a time."""
+
+    def __init__(self, state_dir: Path, owner: str) -> None:
+        super().__init__(
+            f"{state_dir} is in use by process {owner or '(unknown)'}; stop it, or set UNDERWRITING_STATE_DIR"
+        )
+
+
+class NotRunning(EmbeddedError):
+    """The embedded database is asked for, and does not run."""
+
+    def __init__(self, state_dir: Path) -> None:
+        super().__init__(
+            f"the embedded database in {state_dir} is not running; "
+            "start `underwriting up`, or set UNDERWRITING_DATABASE_URL"
+        )
+
+
+class ServiceFailed(EmbeddedError):
+    """A service ended, or did not get ready in time."""
+
+    def __init__(self, service: str, what: str, log: Path, tail: str) -> None:
+        shown = f"the last lines of {log}:\n{tail}" if tail else f"{log} is empty"
+        super().__init__(f"{service} {what}; {shown}")
+        self.service = service

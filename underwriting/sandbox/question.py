@@ -1,0 +1,21 @@
+"""What a service is asked."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from underwriting.domain.money import minor_digits
+
+
+@dataclass(frozen=True)
+class Question:
+    """About whom (the registry: which company number), as of when, in which currency, how many months back."""
+
+    subject: str
+    as_of: date
+    currency: str = "USD"
+    months: int = 1
+
+    @property
+    def unit(self) -> int:
+        """Minor units in one of the sandbox's major units; a hundred also where the currency has no minor unit."""
+        return int(10 ** max(2, minor_digits(self.currency)))

@@ -1,0 +1,7 @@
+"""Screening against sanction and block lists: reading them, matching names, finding who is on them."""
+
+from underwriting.screening.blocklist import load_block_list
+from underwriting.screening.ofac import load_ofac
+from underwriting.screening.screener import Screener
+
+__all__ = ["Screener", "load_block_list", "load_ofac"]

@@ -1,0 +1,72 @@
+"""What a screening list says, and whom it is asked about."""
+
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from underwriting.screening.names import Kind
+
+
+class BirthDate(BaseModel):
+    """A day, or the span of days that an inexact statement leaves open; both ends included."""
+
+    model_config = ConfigDict(frozen=True)
+
+    earliest: date
+    latest: date
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.latest < self.earliest:
+            raise ValueError(f"{self.latest} comes before {self.earliest}")
+        return self
+
+    @property
+    def exact(self) -> bool:
+        """Whether the day itself is known."""
+        return self.earliest == self.latest
+
+
+class Entry(BaseModel):
+    """One listed person, company, vessel or aircraft. `kind` is empty where the list does not say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    kind: Kind | None = None
+    name: str = Field(min_length=1)
+    aliases: tuple[str, ...] = ()
+    # Alternatives: any of them may be the true one.
+    birth_dates: tuple[BirthDate, ...] = ()
+    # ISO 3166-1 alpha-2: nationality, citizenship, place of birth and addresses.
+    countries: frozenset[str] = frozenset()
+    # The sanctions programme, or why we blocked it.
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class ScreeningList:
+    """A whole list as read from its files: a digest of their content, and what was odd but lost nothing."""
+
+    name: str
+    digest: str
+    entries: tuple[Entry, ...]
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Who is looked up. What is not known neither raises nor lowers a score."""
+
+    name: str
+    kind: Kind
+    birth_date: date | None = None
+    country: str | None = None
+
+
+def digest_of(*contents: bytes) -> str:
+    """SHA-256 over files in their order; it changes with any byte of any of them."""
+    return sha256(b"".join(sha256(content).digest() for content in contents)).hexdigest()

@@ -1,0 +1,136 @@
+"""The audit log: append only, each entry hashed with its predecessor, the head anchored outside the database.
+
+An entry's hash is the SHA-256 of its RFC 8785 JSON, the previous hash included. Every append locks the one head row,
+so the chain has no forks. An edit, a deletion or a new order breaks the chain; a truncation breaks the head; whoever
+rewrites chain and head together cannot rewrite the anchors.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import rfc8785
+from sqlalchemy import insert, select, update
+
+from underwriting.store.columns import from_now
+from underwriting.store.errors import AnchorsUnreadable
+from underwriting.store.models import AuditHeadRow, AuditRow
+from underwriting.store.session import Work
+
+# What the first entry follows.
+GENESIS = "0" * 64
+PAGE = 250
+HASHED = ("seq", "at", "actor", "action", "subject", "details", "previous")
+Detail = str | int | bool | None | list[str]
+
+
+@dataclass(frozen=True)
+class Head:
+    """How long the chain is, and the hash of its last entry."""
+
+    seq: int
+    hash: str
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One place where the log is not what was written."""
+
+    seq: int
+    what: str
+
+
+async def append(work: Work, action: str, subject: str, actor: str, **details: Detail) -> None:
+    """Add an entry within the caller's transaction; no personal data. Other appends wait until it ends."""
+    locked = select(AuditHeadRow.seq, AuditHeadRow.hash, from_now()).with_for_update()
+    seq, previous, at = (await work.execute(locked)).one()
+    text = rfc8785.dumps(details).decode()
+    entry = {
+        "seq": seq + 1,
+        "at": at,
+        "actor": actor,
+        "action": action,
+        "subject": subject,
+        "details": text,
+        "previous": previous,
+    }
+    await work.execute(insert(AuditRow), [{**entry, "hash": _hash(entry)}])
+    await work.execute(update(AuditHeadRow).values(seq=seq + 1, hash=_hash(entry)))
+
+
+async def head(work: Work) -> Head:
+    """Where the chain ends now."""
+    return Head(*(await work.execute(select(AuditHeadRow.seq, AuditHeadRow.hash))).one())
+
+
+async def entries(work: Work, subject: str) -> list[AuditRow]:
+    """All entries about one subject, oldest first."""
+    return list(await work.scalars(select(AuditRow).where(AuditRow.subject == subject).order_by(AuditRow.seq)))
+
+
+async def verify(work: Work, anchors: Iterable[Head] = ()) -> list[Fault]:
+    """Read the whole chain, and compare it with its head and the anchors. Empty means: all as it was written."""
+    faults: list[Fault] = []
+    anchored = {anchor.seq: anchor.hash for anchor in anchors}
+    last = Head(0, GENESIS)
+    async for row in _chain(work):
+        if row.seq != last.seq + 1:
+            faults.append(Fault(last.seq + 1, f"entries {last.seq + 1} to {row.seq - 1} are missing"))
+        elif row.previous != last.hash:
+            faults.append(Fault(row.seq, "does not follow the entry before it"))
+        if row.hash != _hash({name: getattr(row, name) for name in HASHED}):
+            faults.append(Fault(row.seq, "its content was changed"))
+        if anchored.pop(row.seq, row.hash) != row.hash:
+            faults.append(Fault(row.seq, "is not the entry that was anchored"))
+        last = Head(row.seq, row.hash)
+    if await head(work) != last:
+        faults.append(Fault(last.seq, "is the last entry, but not the head"))
+    faults += [Fault(seq, "was anchored, and is gone") for seq in sorted(anchored)]
+    return faults
+
+
+def write_anchor(file: Path, at: Head) -> None:
+    """Append the head to the anchors file, through to the disk; keep it from those who can write the database."""
+    line = json.dumps({**asdict(at), "at": datetime.now(UTC).isoformat()}) + "\n"
+    handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(handle, line.encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_anchors(file: Path) -> list[Head]:
+    """All anchors, oldest first; AnchorsUnreadable names the line that is none."""
+    anchors = []
+    for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+        try:
+            anchor = json.loads(line)
+            anchors.append(Head(int(anchor["seq"]), str(anchor["hash"])))
+        except (ValueError, TypeError, KeyError):
+            raise AnchorsUnreadable(
+                f"{file}:{number}: this line is no anchor; compare the file with its backup"
+            ) from None
+    return anchors
+
+
+async def _chain(work: Work) -> AsyncIterator[AuditRow]:
+    """Every entry in order, in pages, so that a long log needs no memory."""
+    last = 0
+    while rows := list(
+        await work.scalars(select(AuditRow).where(AuditRow.seq > last).order_by(AuditRow.seq).limit(PAGE))
+    ):
+        for row in rows:
+            yield row
+        last = rows[-1].seq
+        work.expunge_all()
+
+
+def _hash(entry: Mapping[str, Any]) -> str:
+    moment = entry["at"].astimezone(UTC).isoformat(timespec="microseconds")
+    return hashlib.sha256(rfc8785.dumps({**entry, "at": moment})).hexdigest()

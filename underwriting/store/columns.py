@@ -1,0 +1,63 @@
+"""Column types that mean the same on PostgreSQL and SQLite, and the database's own clock."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Float, Integer, literal
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment, kept in UTC: timestamptz on PostgreSQL, ISO text that sorts by time on SQLite."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a naive moment: nobody could say when it was."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment needs its time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give SQLite's text its zone back."""
+        return value if value is None else value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
+
+
+# JSONB can be indexed and queried; SQLite has its JSON functions over text.
+Json = JSON().with_variant(JSONB(), "postgresql")
+# SQLite numbers rows by itself in a column of exactly this type only.
+RowNumber = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class from_now(FunctionElement[datetime]):  # noqa: N801 - it is called like SQL's own functions
+    """A moment by the database's clock, so that no worker's clock decides who owns what.
+
+    It is the start of the statement on both databases. On PostgreSQL it is therefore stable, so an index serves
+    comparisons with it; a statement that waited for a lock sees a slightly early time, and so never takes a
+    lease for expired that is not.
+    """
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+    def __init__(self, delta: timedelta = timedelta()) -> None:
+        super().__init__(literal(delta.total_seconds(), Float))
+
+
+@compiles(from_now)
+def _on_postgresql(element: from_now, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"(statement_timestamp() + {compiler.process(element.clauses, **kw)} * interval '1 second')"
+
+
+@compiles(from_now, "sqlite")
+def _on_sqlite(element: from_now, compiler: SQLCompiler, **kw: Any) -> str:
+    # The format in which SQLAlchemy stores a DateTime; SQLite's clock gives milliseconds.
+    seconds = compiler.process(element.clauses, **kw)
+    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', printf('%+.3f seconds', {seconds}))"

@@ -1,0 +1,50 @@
+"""Key rotation: everything that is sealed under an older key is sealed again under the current one."""
+
+from typing import Any
+
+from sqlalchemy import LargeBinary, bindparam, func, select, update
+from sqlalchemy.orm import QueryableAttribute
+
+from underwriting.store.crypto import header
+from underwriting.store.models import SEALED, place
+from underwriting.store.session import Store, Work
+
+PAGE = 500
+
+
+async def reseal(store: Store) -> int:
+    """Seal every older value anew; returns how many. It can be interrupted, and goes on where it stopped."""
+    count = 0
+    for column in SEALED:
+        while page := await _reseal_page(store, column):
+            count += page
+    return count
+
+
+async def _reseal_page(store: Store, column: QueryableAttribute[Any]) -> int:
+    """One transaction's worth of one column."""
+    key = tuple(column.class_.__table__.primary_key)
+    async with store.begin() as work:
+        older = await _older(work, column)
+        if older:
+            # A value that changed meanwhile is current already, and stays.
+            here = [part == bindparam(f"key_{part.name}") for part in key]
+            renewed = update(column.class_.__table__).where(*here, column == bindparam("old"))
+            connection = await work.connection()
+            await connection.execute(renewed.values({column.key: bindparam("new")}), older)
+    return len(older)
+
+
+async def _older(work: Work, column: QueryableAttribute[Any]) -> list[dict[str, Any]]:
+    """A page of values under other keys than the current one: their rows' keys, the old value and the new one."""
+    key = tuple(column.class_.__table__.primary_key)
+    current = header(work.keys.current)
+    begins = func.substr(column, 1, len(current), type_=LargeBinary())
+    query = select(*key, column).where(column.is_not(None), begins != current).limit(PAGE)
+    page = []
+    for *row_key, sealed in await work.execute(query):
+        at = place(column, *row_key)
+        fresh = work.keys.seal(work.keys.open(sealed, at), at)
+        names = [f"key_{part.name}" for part in key]
+        page.append({**dict(zip(names, row_key, strict=True)), "old": sealed, "new": fresh})
+    return page

@@ -1,0 +1,214 @@
+"""Units of work on PostgreSQL or SQLite.
+
+Isolation. PostgreSQL writes under READ COMMITTED, and every write of this package is either one guarded statement
+(`UPDATE … WHERE fence = :mine`, `INSERT … ON CONFLICT DO NOTHING`) or follows a `SELECT … FOR UPDATE` of the row it
+depends on, so nothing is read, computed and written over a concurrent change. Reads see one snapshot (REPEATABLE
+READ, read only). SQLite's writers begin IMMEDIATE: one at a time, from the first statement on; by its default two
+transactions may read the same row, and the second overwrites the first without an error.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+from pydantic_core import to_json
+from sqlalchemy import Connection, event, inspect, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import ORMExecuteState, Session
+
+from underwriting.store.crypto import Keyring
+from underwriting.store.errors import NotMigrated, StatementRefused, StoreError, StoreUnreachable
+from underwriting.store.migrations import HEAD
+from underwriting.store.models import Base
+
+# A worker that is stopped inside a transaction must not hold the audit head for ever: the server ends waits for a
+# lock, sessions that sit idle inside a transaction, and runaway statements (milliseconds).
+POSTGRES_SETTINGS = {
+    "application_name": "underwriting",
+    "lock_timeout": "15000",
+    "idle_in_transaction_session_timeout": "30000",
+    "statement_timeout": "60000",
+}
+# FULL: a committed intent to buy a report survives a power cut. The busy timeout covers other processes' writers.
+SQLITE_SETTINGS = {
+    "journal_mode": "WAL",
+    "synchronous": "FULL",
+    "foreign_keys": "ON",
+    "busy_timeout": "30000",
+}
+# SQLSTATEs that another try may heal: connection, resources, operator intervention and timeouts, locks, deadlock.
+OUTAGES = ("08", "53", "57", "55P03", "25P03", "40001", "40P01")
+# Rows change by statements alone, so what a statement returns is the truth, and no object in memory follows it.
+STATEMENTS = {"synchronize_session": False, "populate_existing": True}
+
+# SQLAlchemy does not wrap what asyncpg raises while it connects: no such database, a wrong password.
+NO_CONNECTION = (OSError, DBAPIError, asyncpg.PostgresError)
+
+T = TypeVar("T", bound=Base)
+
+
+class _Session(Session):
+    """The session inside a unit of work."""
+
+
+@event.listens_for(_Session, "do_orm_execute")
+def _by_statements(state: ORMExecuteState) -> None:
+    state.update_execution_options(**STATEMENTS)
+
+
+class Work(AsyncSession):
+    """One unit of work, with the keys that open what it reads."""
+
+    sync_session_class = _Session
+
+    def __init__(self, engine: AsyncEngine, keys: Keyring) -> None:
+        super().__init__(engine, expire_on_commit=False, autoflush=False)
+        self.keys = keys
+
+    async def add_new(self, table: type[T], **values: Any) -> T | None:
+        """INSERT … ON CONFLICT DO NOTHING: the new row, or None where its key is taken.
+
+        RETURNING tells the two apart on both databases; the row count does not.
+        """
+        insert = postgresql.insert if self.get_bind().dialect.name == "postgresql" else sqlite.insert
+        statement = insert(table).values(values).on_conflict_do_nothing().returning(table)
+        row: T | None = await self.scalar(statement)
+        return row
+
+
+class Store:
+    """The outcome store behind one connection pool; one for each event loop, cheap to pass round."""
+
+    def __init__(self, engine: AsyncEngine, keys: Keyring) -> None:
+        sqlite = engine.dialect.name == "sqlite"
+        self._keys = keys
+        self._writer = engine.execution_options(sqlite_begin="IMMEDIATE") if sqlite else engine
+        self._reader = (
+            engine if sqlite else engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        )
+        # SQLite lets one writer in and makes the others poll; those of this process wait here instead, in order.
+        self._turn: AbstractAsyncContextManager[Any] = asyncio.Lock() if sqlite else nullcontext()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str, keys: Keyring) -> AsyncIterator["Store"]:
+        """Connect, and check that the schema is this program's; StoreUnreachable or NotMigrated say what to do."""
+        engine = create_engine(url)
+        try:
+            store = cls(engine, keys)
+            _check_file(engine)
+            async with store.read() as work:
+                await _check_schema(work)
+            yield store
+        finally:
+            await engine.dispose()
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Work]:
+        """A unit that writes: committed at the end of the block, rolled back where the block is left by an error.
+
+        Units do not nest: on SQLite the inner one would wait for the outer one.
+        """
+        async with self._turn, _unit(self._writer, self._keys) as work:
+            yield work
+            await work.commit()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Work]:
+        """A unit that only reads, from one snapshot; nothing it did would be kept."""
+        async with _unit(self._reader, self._keys) as work:
+            yield work
+
+
+def create_engine(url: str) -> AsyncEngine:
+    """An engine whose transactions begin as this module says; nothing is connected yet."""
+    if make_url(url).get_backend_name() == "sqlite":
+        engine = create_async_engine(url, json_serializer=_json)
+        event.listen(engine.sync_engine, "connect", _configure_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return engine
+    return create_async_engine(
+        url,
+        json_serializer=_json,
+        isolation_level="READ COMMITTED",
+        pool_size=10,
+        max_overflow=10,
+        # A restart of the server costs no request: a stale connection is replaced when it is taken from the pool.
+        pool_pre_ping=True,
+        connect_args={"server_settings": POSTGRES_SETTINGS, "timeout": 10},
+    )
+
+
+@asynccontextmanager
+async def _unit(engine: AsyncEngine, keys: Keyring) -> AsyncIterator[Work]:
+    """A unit that is rolled back at its end unless it was committed."""
+    try:
+        async with Work(engine, keys) as work:
+            await _connect(work)
+            yield work
+    except DBAPIError as error:
+        # Without the cause: its text shows the rows that were refused, and error texts end up in logs and in Prefect.
+        raise _explained(error).with_traceback(error.__traceback__) from None
+
+
+async def _connect(work: Work) -> None:
+    """Begin now: then an error of some other network inside the unit is never taken for the database's."""
+    try:
+        await work.connection()
+    except PoolTimeout as error:
+        raise StoreUnreachable("all connections to the database are in use; try again, or add workers") from error
+    except NO_CONNECTION as error:
+        raise StoreUnreachable(f"cannot reach the database: {_first_line(error)}; check database_url") from error
+
+
+def _explained(error: DBAPIError) -> StoreError:
+    if error.connection_invalidated or str(getattr(error.orig, "sqlstate", "")).startswith(OUTAGES):
+        return StoreUnreachable(f"the database did not answer: {_first_line(error)}; try again")
+    return StatementRefused(f"the database refused a statement: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    """What the driver said, without the statement, its parameters and the row."""
+    return str(getattr(error, "orig", None) or error).partition("\n")[0]
+
+
+def _json(value: object) -> str:
+    """JSON for a column. NaN is not a number that anybody knows, so it is null, and the row is still stored."""
+    return to_json(value, inf_nan_mode="null").decode()
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    # The driver must not begin transactions by its own rules: `_begin_sqlite` does.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for name, value in SQLITE_SETTINGS.items():
+        cursor.execute(f"PRAGMA {name} = {value}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('sqlite_begin', 'DEFERRED')}")
+
+
+def _check_file(engine: AsyncEngine) -> None:
+    """SQLite would make an empty file of a mistyped path."""
+    name = engine.url.database
+    if engine.dialect.name == "sqlite" and not (name and Path(name).is_file()):
+        raise NotMigrated(f"there is no database at {name}; make it with `underwriting migrate`")
+
+
+async def _check_schema(work: Work) -> None:
+    connection = await work.connection()
+    if not await connection.run_sync(lambda sync: inspect(sync).has_table("alembic_version")):
+        raise NotMigrated("the database has no tables yet; run `underwriting migrate`")
+    version = await work.scalar(text("SELECT version_num FROM alembic_version"))
+    if version is None or version < HEAD:
+        raise NotMigrated(f"the database is at schema {version}, this program needs {HEAD}; run `underwriting migrate`")
+    if version > HEAD:
+        raise NotMigrated(f"the database is at schema {version}, this program knows {HEAD}; install the newer program")
