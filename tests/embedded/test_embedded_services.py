@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -30,14 +29,12 @@ async def test_everything_starts_heals_and_ends() -> None:
                     assert (await client.get(url)).is_success
 
             watching = asyncio.create_task(services.watch())
-            killed, began = worker.pid, datetime.now(UTC)
+            killed = worker.pid
             worker.send(signal.SIGKILL)
             async with asyncio.timeout(120):
                 while worker.pid == killed or not worker.running:
                     await asyncio.sleep(0.05)
                 await services.until_online(worker)
-            assert worker.started is not None
-            assert worker.started > began
             processes.append(psutil.Process(worker.pid))
 
             await services.postgres.restart(immediately=True)
@@ -51,17 +48,11 @@ async def test_everything_starts_heals_and_ends() -> None:
 
 
 async def swept(settings: Settings) -> None:
-    """Until a sweep that began only now has completed: API, schedule, worker and store all work."""
-    wanted = {
-        "flow_runs": {
-            "state": {"name": {"any_": ["Completed"]}},
-            "start_time": {"after_": datetime.now(UTC).isoformat()},
-        },
-        "deployments": {"name": {"any_": ["sweep"]}},
-    }
-    async with httpx.AsyncClient(timeout=30) as client:
-        while True:
-            answer = await client.post(f"{settings.prefect_url}/api/flow_runs/filter", json=wanted)
-            if answer.is_success and answer.json():
-                return
-            await asyncio.sleep(0.2)
+    """Until a sweep has run: Prefect, the worker and the store all work."""
+    async with httpx.AsyncClient(base_url=f"{settings.prefect_url}/api", timeout=30) as client:
+        deployment = (await client.get("/deployments/name/sweep/sweep")).raise_for_status().json()
+        begun = await client.post(f"/deployments/{deployment['id']}/create_flow_run", json={})
+        run = begun.raise_for_status().json()
+        while run["state"]["name"] != "Completed":
+            await asyncio.sleep(0.1)
+            run = (await client.get(f"/flow_runs/{run['id']}")).raise_for_status().json()

@@ -6,7 +6,7 @@ import re
 import pytest
 from prefect import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
-from support.journeys import Journey, seed_that, task_runs, tries
+from support.journeys import Journey, seed_that, task_of, task_runs, tries
 
 from underwriting.sandbox.personas import TABLE, Persona
 
@@ -47,7 +47,7 @@ async def test_the_first_failed_stage_ends_the_review_and_the_bureau_is_not_paid
 
 async def test_the_last_stages_checks_run_at_the_same_time(journey: Journey) -> None:
     await journey.faults({"loans": {"latency": 0.5}, "payments": {"latency": 0.5}})
-    runs = {run.name.rpartition("-")[0]: run for run in await task_runs(await journey.review("good"))}
+    runs = {task_of(run): run for run in await task_runs(await journey.review("good"))}
     loans, payments = runs["ongoing_loans"], runs["payment_history"]
     assert max(loans.start_time, payments.start_time) < min(loans.end_time, payments.end_time)
 

@@ -1,5 +1,6 @@
 """One review after another as a test sees them: the real flow, a real Prefect server, the sandbox over HTTP."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -75,16 +76,27 @@ class Journey:
 
 
 async def task_runs(review: Reviewed) -> list[TaskRun]:
-    """What Prefect recorded of a run's tasks."""
+    """What Prefect recorded of a run's tasks; its server hears of them as events, and so some time after the run."""
     run_id = review.state.state_details.flow_run_id
     assert run_id is not None
-    async with get_client() as client:
-        return await client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run_id])))
+    wanted = {check.check for check in review.record.checks} | {"record_decision", "post_results"}
+    async with get_client() as client, asyncio.timeout(30):
+        while True:
+            runs = await client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run_id])))
+            ended = {task_of(run) for run in runs if run.state is not None and run.state.is_final()}
+            if wanted <= ended:
+                return runs
+            await asyncio.sleep(0.05)
+
+
+def task_of(run: TaskRun) -> str:
+    """The task's name: its run's without the number that Prefect adds."""
+    return run.name.rpartition("-")[0]
 
 
 def tries(runs: Iterable[TaskRun]) -> Counter[str]:
     """How often each task was run, by its name."""
-    return Counter({run.name.rpartition("-")[0]: run.run_count for run in runs})
+    return Counter({task_of(run): run.run_count for run in runs})
 
 
 def seed_that(what: Literal["fails", "loses"], path: str, rate: float) -> int:

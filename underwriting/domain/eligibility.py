@@ -1,0 +1,69 @@
+"""What may this user take now: one evaluation of all rulebooks that apply, for one user and product."""
+
+from datetime import date, datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from underwriting.domain.application import CustomerId, Product
+from underwriting.domain.decision import MAX_PRINCIPAL_REASONS, FactValue, Outcome, Reason, Result, RulebookRef, Verdict
+from underwriting.domain.money import CurrencyCode
+
+EvaluationId = Annotated[
+    str,
+    Field(pattern=r"^evl_[0-9A-HJKMNP-TV-Z]{26}$", description="Evaluation id, as the API returned it"),
+]
+
+
+class EvaluationRequest(BaseModel):
+    """One accepted eligibility check, as the flow works on it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: EvaluationId
+    tenant: str
+    request_key: str
+    user_id: CustomerId
+    product: Product
+    as_of: date
+    requested_at: datetime
+
+
+class BookResult(BaseModel):
+    """What one rulebook said: passes when all its rules pass, fails when any fails, else is unknown.
+
+    `cap` is the lowest amount that its passing rules allow, minor units; None where none of them caps.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    rulebook: RulebookRef
+    priority: int
+    superseding: bool
+    # The arm of the experiment through which the book applies; None where it applies to everybody.
+    arm: str | None = None
+    result: Result
+    first_failed: str | None = None
+    cap: int | None = None
+    outcomes: tuple[Outcome, ...]
+
+
+class Eligibility(BaseModel):
+    """The evaluation: verdict, amounts, and everything it rests on. Amounts are minor units of `currency`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    verdict: Verdict
+    currency: CurrencyCode
+    approved_amounts: tuple[int, ...] = ()
+    affordability_cap: int | None = None
+    deciding: RulebookRef | None = None
+    arm: str | None = None
+    reasons: tuple[Reason, ...] = Field(default=(), max_length=MAX_PRINCIPAL_REASONS)
+    books: tuple[BookResult, ...]
+    facts: dict[str, FactValue]
+    # Why a source gave nothing, by source.
+    troubles: dict[str, str] = Field(default_factory=dict)
+    profile_version: int
+    notice_due: date | None = None
+    decided_at: datetime

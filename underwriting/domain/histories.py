@@ -1,0 +1,201 @@
+"""What the float side's services answer about a user: one strict model for each document, as in `documents`.
+
+Amounts are minor units of the document's currency, signed from the holder's side (positive is money in). A moment is
+UTC. The tables of these documents are also the columns of a Parquet history of many users (`rules.facts.tables`).
+"""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, ClassVar, Self
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from underwriting.domain.documents import Amount, Document, NonNegativeAmount, PastDate, Row, Share
+from underwriting.domain.money import CurrencyCode
+
+Points = Annotated[int, Field(strict=True, ge=0, le=1000)]
+
+
+class Category(StrEnum):
+    """What a transaction is for. Money in and money out share the list: the sign of the amount tells them apart."""
+
+    # Income. Public assistance and pensions count like wages (US Regulation B, 12 CFR 1002.6(b)(2), (5)).
+    WAGES = "wages"
+    BENEFITS = "benefits"
+    GIG = "gig"
+    OTHER_INCOME = "other_income"
+    # Essential spending.
+    HOUSING = "housing"
+    UTILITIES = "utilities"
+    GROCERIES = "groceries"
+    TRANSPORT = "transport"
+    HEALTH = "health"
+    INSURANCE = "insurance"
+    FAMILY = "family"
+    # Other spending, cash drawn included.
+    SPENDING = "spending"
+    CASH = "cash"
+    # Between own accounts or persons; neither income nor spending.
+    TRANSFER = "transfer"
+    # Another provider's cash advance, and its repayment; our own float, and its repayment.
+    ADVANCE = "advance"
+    OWN_FLOAT = "own_float"
+    # A loan paid out (in) or served (out).
+    LOAN = "loan"
+    # What the bank charges, and what it sent back: a returned debit is money in again.
+    OVERDRAFT_FEE = "overdraft_fee"
+    FEE = "fee"
+    RETURNED = "returned"
+    # A merchant's refund, and interest of the account.
+    REFUND = "refund"
+    INTEREST = "interest"
+
+
+INCOME = frozenset({Category.WAGES, Category.BENEFITS, Category.GIG, Category.OTHER_INCOME})
+ESSENTIAL = frozenset(
+    {
+        Category.HOUSING,
+        Category.UTILITIES,
+        Category.GROCERIES,
+        Category.TRANSPORT,
+        Category.HEALTH,
+        Category.INSURANCE,
+        Category.FAMILY,
+    }
+)
+
+
+class User(Document):
+    """The user service's word on a user."""
+
+    table: ClassVar[str] = "users"
+
+    segment: str | None = Field(default=None, max_length=64)
+    # Neither blocked nor in dispute with us; whether fraud was confirmed.
+    good_standing: bool | None = None
+    fraud_hit: bool | None = None
+
+
+class Renewal(Row):
+    """One renewal of the subscription that fell due; `paid_on` is empty while it is open."""
+
+    table: ClassVar[str] = "renewals"
+
+    due_on: PastDate
+    paid_on: PastDate | None = None
+
+
+class Subscription(Document):
+    """The user's subscription; a user who never subscribed has one without renewals."""
+
+    table: ClassVar[str] = "subscriptions"
+
+    renewals: tuple[Renewal, ...] = Field(default=(), max_length=1_000)
+
+
+class Transaction(Row):
+    """One booked transaction. Lines come in booking order, which is their order within a day."""
+
+    table: ClassVar[str] = "transactions"
+
+    line_no: int = Field(strict=True, ge=0)
+    booked_on: PastDate
+    amount: Amount
+    # None where nobody could tell.
+    category: Category | None = None
+    # Who is on the other side, in a stable spelling: what comes from one payer has one name.
+    counterparty: str | None = Field(default=None, max_length=100)
+
+
+class TransactionFeed(Document):
+    """The bank feed of the user's main account, without gaps from `covered_from` to the day of `refreshed_at`.
+
+    Balances are not sent: the balance at the end of a day is `opening_balance` plus all amounts booked up to it.
+    """
+
+    table: ClassVar[str] = "feeds"
+
+    currency: CurrencyCode
+    institution_id: str | None = Field(default=None, max_length=64)
+    linked_accounts: int | None = Field(default=None, strict=True, ge=0)
+    covered_from: PastDate
+    opening_balance: Amount
+    # Debits that are authorised and not yet booked: the available balance is the current one less these.
+    holds: NonNegativeAmount = 0
+    refreshed_at: AwareDatetime
+    transactions: tuple[Transaction, ...] = Field(default=(), max_length=100_000)
+
+
+class Float(Row):
+    """One float that the user took; `repaid_on` is empty while it is open."""
+
+    table: ClassVar[str] = "floats"
+
+    float_id: str = Field(max_length=64)
+    amount: NonNegativeAmount
+    fee: NonNegativeAmount = 0
+    taken_on: PastDate
+    # May lie ahead.
+    due_on: date
+    repaid_on: PastDate | None = None
+    # Tries to collect it, and those of them that the bank refused.
+    collection_attempts: int = Field(default=0, strict=True, ge=0)
+    collection_failures: int = Field(default=0, strict=True, ge=0)
+
+    @model_validator(mode="after")
+    def _fails_no_more_often_than_tried(self) -> Self:
+        if self.collection_failures > self.collection_attempts:
+            raise ValueError("more collections failed than were attempted")
+        return self
+
+
+class FloatHistory(Document):
+    """Every float that the user took from us; a new user has a history without floats."""
+
+    table: ClassVar[str] = "float_histories"
+
+    currency: CurrencyCode
+    floats: tuple[Float, ...] = Field(default=(), max_length=10_000)
+
+
+class Bracket(StrEnum):
+    """The amounts that one cash-advance score is about, in major units."""
+
+    TO_50 = "to_50"
+    TO_100 = "to_100"
+    TO_200 = "to_200"
+    TO_350 = "to_350"
+
+
+class BracketScore(Row):
+    """How likely an advance of the bracket's amounts is paid back, in points of a thousand."""
+
+    table: ClassVar[str] = "bracket_scores"
+
+    bracket: Bracket
+    score: Points
+
+
+class Scores(Document):
+    """The score service's word. A score it does not have is not known."""
+
+    table: ClassVar[str] = "scores"
+
+    payback_prediction: Share | None = None
+    cash_advance: tuple[BracketScore, ...] = Field(default=(), max_length=10)
+
+
+class CurrentLimit(Document):
+    """What our own store knows of the user's limit: the highest tier enabled, and how it came to be."""
+
+    table: ClassVar[str] = "current_limits"
+
+    currency: CurrencyCode
+    amount: NonNegativeAmount
+    # None where it was never raised.
+    raised_on: date | None = None
+    # Runs in a row, up to the last one, whose target lay below the limit.
+    runs_below: int = Field(default=0, strict=True, ge=0)
+
+
+HISTORIES: tuple[type[Document], ...] = (User, Subscription, TransactionFeed, FloatHistory, Scores, CurrentLimit)
