@@ -1,6 +1,8 @@
 """Flows on a real Prefect server and a real sandbox, both started once; a fresh store for every test."""
 
+import gc
 import os
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -27,6 +29,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"))
+
+
+@pytest.fixture(scope="package", autouse=True)
+def no_socket_outlives_these_tests() -> Iterator[None]:
+    """Those clients are collected here, or the complaint about them would reach a test of another folder."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import re
 import pytest
 from prefect import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
-from support.journeys import Journey, seed_that, task_of, task_runs, tries
+from support.journeys import Journey, task_of, task_runs, tries
 
 from underwriting.sandbox.personas import TABLE, Persona
 
@@ -53,8 +53,7 @@ async def test_the_last_stages_checks_run_at_the_same_time(journey: Journey) -> 
 
 
 async def test_an_outage_is_tried_again(journey: Journey) -> None:
-    seed = seed_that("fails", "/exposure/customers/good", 0.5)
-    await journey.faults({"exposure": {"error_rate": 0.5}}, seed=seed)
+    await journey.faults({"exposure": {"error_rate": 1.0, "first": 1}})
     review = await journey.review("good")
     assert review.record.verdict == "approved"
     assert tries(await task_runs(review))["internal_exposure"] == 2

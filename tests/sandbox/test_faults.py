@@ -52,6 +52,10 @@ def test_another_try_has_another_fate(fates):
     assert any(first != second for first, second in fates(seed=7, services=USERS).values())
 
 
+def test_a_fault_may_end_after_the_first_calls_of_a_path(fates):
+    assert set(map(tuple, fates(services={"users": {"error_rate": 1, "first": 1}}).values())) == {(503, 200)}
+
+
 def test_quiet_is_the_default(fates):
     assert {fate for pair in fates().values() for fate in pair} == {200}
 
@@ -110,6 +114,7 @@ def test_the_control_shows_what_is_switched_on(sandbox):
         {"services": {"weather": {}}},
         {"services": {"users": {"error_rate": 1.1}}},
         {"services": {"users": {"latency": -1}}},
+        {"services": {"users": {"first": 0}}},
         {"services": {"users": {"error_status": 200}}},
         {"services": {"users": {"typo": 1}}},
         {"typo": 1},

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -15,7 +15,6 @@ from prefect.client.schemas.objects import State, TaskRun
 
 from flows.review_application import review_application
 from underwriting.domain.application import Application, ApplicationRequest
-from underwriting.sandbox.histories import seeded
 from underwriting.store import applications
 from underwriting.store.record import Record
 from underwriting.workplace import Workplace
@@ -97,16 +96,3 @@ def task_of(run: TaskRun) -> str:
 def tries(runs: Iterable[TaskRun]) -> Counter[str]:
     """How often each task was run, by its name."""
     return Counter({task_of(run): run.run_count for run in runs})
-
-
-def seed_that(what: Literal["fails", "loses"], path: str, rate: float) -> int:
-    """A seed with which the sandbox fails, or loses, the first call of `path`, and none of the next nine."""
-    place = {"fails": 1, "loses": 2}[what]
-    for seed in range(10_000):
-        hits = [
-            [chance.random() for _ in range(3)][place] < rate
-            for chance in (seeded(seed, path, n) for n in range(1, 11))
-        ]
-        if hits[0] and not any(hits[1:]):
-            return seed
-    raise LookupError("no such seed")

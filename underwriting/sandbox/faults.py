@@ -33,6 +33,7 @@ class Fault(BaseModel):
     error_status: int = Field(default=503, ge=400, le=599)
     retry_after: int | None = Field(default=None, ge=0, description="Sent with an error, seconds")
     lost_rate: Share = Field(default=0.0, description="Share of calls done, but cut off without an answer")
+    first: int | None = Field(default=None, ge=1, description="Only the first this many calls of a path suffer")
 
 
 class Control(BaseModel):
@@ -76,6 +77,8 @@ class Faults:
     async def _suffer(self, fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         self._tries[path] += 1
+        if fault.first is not None and self._tries[path] > fault.first:
+            fault = Fault()
         chance = seeded(self.control.seed, path, self._tries[path])
         wait, fails, loses = chance.random(), chance.random(), chance.random()
         if delay := fault.latency + fault.jitter * wait:
