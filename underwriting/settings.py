@@ -4,18 +4,21 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
+import limits
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Partner(BaseModel):
-    """Where a tenant's results are posted, and the Standard Webhooks secret they are signed with."""
+    """Where a tenant's results and callbacks are posted, and the Standard Webhooks secret they are signed with."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     results_url: HttpUrl
     # Base64, with or without the `whsec_` prefix of the standard.
     signing_secret: SecretStr
+    # Hosts, by their full names, that a request may name in its callback URL; https only.
+    callback_hosts: frozenset[str] = frozenset()
 
 
 class Settings(BaseSettings):
@@ -64,10 +67,16 @@ class Settings(BaseSettings):
     # Tenants whose results are posted somewhere, as a JSON object {tenant: {results_url, signing_secret}}.
     partners: dict[str, Partner] = Field(default_factory=dict)
 
-    # Verification of bearer tokens: the issuer's public keys (JWKS file), and what a token must say.
+    # Verification of bearer tokens: the issuer's public keys (a JWKS file, or the address where the issuer publishes
+    # it, asked again after this many seconds), and what a token must say.
     jwks_file: Path | None = None
+    jwks_url: str = ""
+    jwks_ttl: Annotated[float, Field(gt=0)] = 300.0
     token_issuer: str = "underwriting"
     token_audience: str = "underwriting-api"
+
+    # What one tenant may call of one API process.
+    api_quota: str = "1000/second"
 
     # AES-256 keys of the store, base64, as {key id: key}; new rows use `encryption_key_id`.
     # Empty means a key file in `state_dir`, made on first use.
@@ -105,8 +114,17 @@ class Settings(BaseSettings):
             raise ValueError("database_url must start with postgresql+asyncpg:// or sqlite+aiosqlite://")
         return url
 
+    @field_validator("api_quota")
+    @classmethod
+    def _is_a_quota(cls, text: str) -> str:
+        try:
+            limits.parse(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is no quota, such as 300/second or 10000/minute") from None
+        return text
+
     @field_validator(
-        "public_url", "user_service_url", "registry_url", "statements_url", "accounts_url", "bureau_url",
+        "public_url", "jwks_url", "user_service_url", "registry_url", "statements_url", "accounts_url", "bureau_url",
         "exposure_url", "fraud_url", "loans_url", "payments_url",
     )  # fmt: skip
     @classmethod

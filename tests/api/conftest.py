@@ -32,7 +32,7 @@ def issuer() -> ECKey:
 def token(issuer: ECKey) -> Tokens:
     """A token of tenant `acme` with every scope, but for what a test changes; `None` leaves a claim out."""
 
-    def issued(key: ECKey = issuer, **changes: Any) -> str:
+    def issued(key: ECKey = issuer, kid: str | None = None, **changes: Any) -> str:
         claims = {
             "iss": "underwriting",
             "aud": "underwriting-api",
@@ -42,7 +42,7 @@ def token(issuer: ECKey) -> Tokens:
             "scope": "applications:write applications:read referrals:decide",
         } | changes
         claims = {name: value for name, value in claims.items() if value is not None}
-        return jwt.encode({"alg": "ES256", "kid": issuer.kid}, claims, key)
+        return jwt.encode({"alg": "ES256", "kid": kid or issuer.kid}, claims, key)
 
     return issued
 

@@ -1,13 +1,12 @@
 """What the embedded processes are told, and the keys they are given."""
 
-import json
 import stat
 from pathlib import Path
 
 import pytest
-from joserfc.jwk import KeySet
 
 from underwriting.api.auth import Verifier
+from underwriting.api.keys import PublicKeys
 from underwriting.embedded import SANDBOX_TENANT, embedded_environment, embedded_settings, issue_token
 from underwriting.settings import Settings
 
@@ -51,13 +50,12 @@ def test_keys_are_made_once_and_are_their_owners_alone(settings: Settings) -> No
     assert {stat.S_IMODE(file.stat().st_mode) for file in keys.iterdir()} == {0o600}
 
 
-def test_the_api_takes_the_embedded_issuers_tokens(settings: Settings) -> None:
-    jwks = embedded_settings(settings).jwks_file
-    assert jwks is not None
-    published = jwks.read_text()
-    assert '"d"' not in published, "the private part stays at home"
-    verifier = Verifier(KeySet.import_key_set(json.loads(published)), settings.token_issuer, settings.token_audience)
-    caller = verifier.caller(issue_token(settings, "acme", "ann", "applications:read"))
+async def test_the_api_takes_the_embedded_issuers_tokens(settings: Settings) -> None:
+    complete = embedded_settings(settings)
+    assert complete.jwks_file is not None
+    assert '"d"' not in complete.jwks_file.read_text(), "the private part stays at home"
+    verifier = Verifier(PublicKeys(complete), settings.token_issuer, settings.token_audience)
+    caller = await verifier.caller(issue_token(settings, "acme", "ann", "applications:read"))
     assert (caller.tenant, caller.subject, caller.scopes) == ("acme", "ann", frozenset({"applications:read"}))
 
 

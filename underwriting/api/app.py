@@ -1,6 +1,5 @@
 """The API as an ASGI application: `uvicorn --factory underwriting.api.app:create_app`."""
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -8,14 +7,15 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
-from joserfc.jwk import KeySet
 from prefect import get_client
 from sqlalchemy import select
 
 from underwriting.api import applications, errors
 from underwriting.api.auth import Verifier
 from underwriting.api.errors import ApiError, Problem
+from underwriting.api.keys import PublicKeys
 from underwriting.api.office import Office
+from underwriting.api.quota import Quota
 from underwriting.bookshelf import Bookshelf, NotLent
 from underwriting.embedded import resolve_database_url
 from underwriting.settings import Settings, settings
@@ -35,7 +35,8 @@ def create_app(config: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.verifier = Verifier(public_keys(config), config.token_issuer, config.token_audience)
+        app.state.verifier = Verifier(PublicKeys(config), config.token_issuer, config.token_audience)
+        app.state.quota = Quota(config.api_quota)
         url = resolve_database_url(config)
         async with Store.open(url, keyring(config)) as store, get_client() as prefect:
             app.state.office = Office(config, store, Bookshelf(store, config), prefect)
@@ -55,13 +56,6 @@ def create_app(config: Settings | None = None) -> FastAPI:
         return {"status": "ok"}
 
     return app
-
-
-def public_keys(config: Settings) -> KeySet:
-    """The issuer's public keys; ValueError names the setting where there are none."""
-    if config.jwks_file is None:
-        raise ValueError("set UNDERWRITING_JWKS_FILE to the file with the token issuer's public keys (JWKS)")
-    return KeySet.import_key_set(json.loads(config.jwks_file.read_text("utf-8")))
 
 
 def _install_store_errors(app: FastAPI) -> None:

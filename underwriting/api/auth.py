@@ -9,9 +9,10 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 
 from underwriting.api.errors import ApiError
+from underwriting.api.keys import KeysUnavailable, PublicKeys
+from underwriting.api.quota import Quota
 
 # Only asymmetric signatures: the API holds public keys and cannot be talked into anything else.
 ALGORITHMS = ["ES256", "RS256", "Ed25519"]
@@ -32,7 +33,7 @@ class Caller:
 class Verifier:
     """Verifies tokens against the issuer's public keys."""
 
-    def __init__(self, keys: KeySet, issuer: str, audience: str) -> None:
+    def __init__(self, keys: PublicKeys, issuer: str, audience: str) -> None:
         self._keys = keys
         self._claims = jwt.JWTClaimsRegistry(
             iss={"essential": True, "value": issuer},
@@ -42,14 +43,30 @@ class Verifier:
             tenant={"essential": True},
         )
 
-    def caller(self, token: str) -> Caller:
-        """The caller of a valid token; ApiError 401 for a forged, expired or foreign one."""
+    async def caller(self, token: str) -> Caller:
+        """The caller of a valid token; ApiError 401 for a forged, expired or foreign one.
+
+        503 where the issuer's keys cannot be had, since then nobody knows.
+        """
         try:
-            decoded = jwt.decode(token, self._keys, algorithms=ALGORITHMS)
+            decoded = await self._decoded(token)
             self._claims.validate(decoded.claims)
             return _caller(decoded.claims)
         except (JoseError, ValueError, TypeError) as error:
             raise unauthorized("The bearer token is not valid, or no longer.") from error
+        except KeysUnavailable as error:
+            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "KEYS_UNAVAILABLE", str(error)) from error
+
+    async def _decoded(self, token: str) -> jwt.Token:
+        """The token's claims, by a key at hand or, where none fits its key id, by one that is published since."""
+        keys = await self._keys.current()
+        try:
+            return jwt.decode(token, keys, algorithms=ALGORITHMS)
+        except (JoseError, ValueError):
+            renewed = await self._keys.renewed()
+            if renewed is keys:
+                raise
+            return jwt.decode(token, renewed, algorithms=ALGORITHMS)
 
 
 def _caller(claims: dict[str, Any]) -> Caller:
@@ -72,13 +89,15 @@ async def authorize(
     scopes: SecurityScopes,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Caller:
-    """The caller, if its token has every scope the route asks for; ApiError 401 or 403."""
+    """The caller, if its token has every scope the route asks for; ApiError 401, 403 or 429."""
     if credentials is None:
         raise unauthorized("Send your token in the header Authorization: Bearer <token>.")
     verifier: Verifier = request.app.state.verifier
-    caller = verifier.caller(credentials.credentials)
+    caller = await verifier.caller(credentials.credentials)
     if missing := _missing(scopes.scopes, caller):
         raise ApiError(HTTPStatus.FORBIDDEN, "MISSING_SCOPE", f"The token lacks the scope {', '.join(missing)}.")
+    calls: Quota = request.app.state.quota
+    await calls.take(caller.tenant)
     return caller
 
 

@@ -33,14 +33,16 @@ def tls() -> ssl.SSLContext:
 class Wire:
     """One pool of connections, one event loop's; each call has `timeout` seconds for everything it does."""
 
-    def __init__(self, timeout: float, max_bytes: int = 0, token: str | None = None) -> None:
+    def __init__(
+        self, timeout: float, max_bytes: int = 0, token: str | None = None, verify: ssl.SSLContext | None = None
+    ) -> None:
         self._timeout = timeout
         self._max_bytes = max_bytes
         self._client = httpx.AsyncClient(
             # Half the time to get a connection leaves the other half to get an answer.
             timeout=httpx.Timeout(timeout, connect=timeout / 2, pool=timeout / 2),
             limits=httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=IDLE_SECONDS),
-            verify=tls(),
+            verify=verify or tls(),
             # Proxies and .netrc would be a second reader of the environment.
             trust_env=False,
             headers={"User-Agent": "underwriting-flows", "Accept-Encoding": "gzip"}
@@ -96,7 +98,7 @@ class Wire:
     async def _body(self, source: str, response: httpx.Response) -> bytes:
         """The body, decompressed step by step so that a small bomb is refused before it grows."""
         content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if content_type != "application/json":
+        if content_type != "application/json" and not content_type.endswith("+json"):
             raise MalformedAnswer(source, "the answer's content type is not application/json")
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in {"identity", "gzip"}:

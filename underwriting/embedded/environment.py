@@ -50,7 +50,7 @@ def embedded_settings(settings: Settings) -> Settings:
     filled: dict[str, Any] = {"state_dir": settings.state_dir.absolute()}
     if not settings.database_url:
         filled["database_url"] = postgres.database_url(postgres_folder(settings), postgres.STORE_DATABASE)
-    if settings.jwks_file is None:
+    if settings.jwks_file is None and not settings.jwks_url:
         filled["jwks_file"] = token_keys(keys_folder(settings))
     if SANDBOX_TENANT not in settings.partners:
         filled["partners"] = {**settings.partners, SANDBOX_TENANT: sandbox_partner(settings)}

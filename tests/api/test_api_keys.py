@@ -1,0 +1,87 @@
+"""Whose tokens count: those of an issuer's published keys, also after it changed them."""
+
+import json
+
+import httpx
+import pytest
+from asgi_lifespan import LifespanManager
+from joserfc.jwk import ECKey, KeySet
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from pytest_httpserver import HTTPServer
+
+from underwriting.api import keys
+from underwriting.api.app import create_app
+
+
+def published(*issuers):
+    return KeySet(list(issuers)).as_dict(private=False)
+
+
+@pytest.fixture
+async def behind(config, api_store, httpserver: HTTPServer):
+    """A client of an API that asks for its issuer's keys by address."""
+    config = config.model_copy(update={"jwks_file": None, "jwks_url": httpserver.url_for("/jwks")})
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api", PREFECT_CLIENT_MAX_RETRIES: 0}):
+        async with LifespanManager(create_app(config)) as running:
+            transport = httpx.ASGITransport(running.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+                yield client
+
+
+async def status(client, token):
+    answer = await client.get("/v1/applications", headers={"Authorization": f"Bearer {token}"})
+    return answer.status_code
+
+
+async def test_keys_come_from_the_issuers_address_and_are_kept(behind, httpserver, issuer, token):
+    httpserver.expect_request("/jwks").respond_with_json(published(issuer), content_type="application/jwk-set+json")
+    assert [await status(behind, token()) for _ in range(5)] == [200] * 5
+    assert len(httpserver.log) == 1
+
+
+async def test_a_new_key_is_found_at_once_and_a_forged_one_asks_no_more(behind, httpserver, issuer, token, monkeypatch):
+    newer = ECKey.generate_key("P-256", auto_kid=True)
+    httpserver.expect_oneshot_request("/jwks").respond_with_json(published(issuer))
+    httpserver.expect_request("/jwks").respond_with_json(published(issuer, newer))
+    assert await status(behind, token()) == 200
+    monkeypatch.setattr(keys, "ASK_AGAIN", 0.0)
+    assert await status(behind, token(key=newer, kid=newer.kid)) == 200
+    monkeypatch.setattr(keys, "ASK_AGAIN", 30.0)
+    forger = ECKey.generate_key("P-256", auto_kid=True)
+    assert [await status(behind, token(key=forger)) for _ in range(5)] == [401] * 5
+    assert len(httpserver.log) == 2
+
+
+async def test_without_keys_nobody_is_let_in_and_nobody_called_a_forger(behind, httpserver, token, issuer):
+    httpserver.expect_oneshot_request("/jwks").respond_with_data("down", status=503)
+    assert await status(behind, token()) == 503
+    httpserver.expect_oneshot_request("/jwks").respond_with_data('{"keys": 7}', content_type="application/json")
+    assert await status(behind, token()) == 503
+    httpserver.expect_request("/jwks").respond_with_json(published(issuer))
+    assert await status(behind, token()) == 200
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_one_source_of_keys_has_to_be_named(config, both):
+    changes = {"jwks_url": "https://issuer.example/jwks"} if both else {"jwks_file": None}
+    with pytest.raises(ValueError, match="UNDERWRITING_JWKS_URL"):
+        keys.PublicKeys(config.model_copy(update=changes))
+
+
+def test_a_file_that_is_no_key_set_is_named(config, tmp_path):
+    file = tmp_path / "keys.json"
+    file.write_text(json.dumps([1]))
+    with pytest.raises(ValueError, match=r"keys\.json: not a JSON Web Key Set"):
+        keys.PublicKeys(config.model_copy(update={"jwks_file": file}))
+
+
+async def test_a_tenant_that_calls_too_often_is_told_when_to_come_back(config, api_store, token):
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api", PREFECT_CLIENT_MAX_RETRIES: 0}):
+        async with LifespanManager(create_app(config.model_copy(update={"api_quota": "5/minute"}))) as running:
+            transport = httpx.ASGITransport(running.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+                assert [await status(client, token()) for _ in range(5)] == [200] * 5
+                refused = await client.get("/v1/applications", headers={"Authorization": f"Bearer {token()}"})
+                assert (refused.status_code, refused.json()["error_code"]) == (429, "RATE_LIMITED")
+                assert 1 <= int(refused.headers["Retry-After"]) <= 60
+                assert await status(client, token(tenant="other")) == 200

@@ -1,0 +1,80 @@
+"""The token issuer's public keys: from a file, or from the issuer's JWKS address, kept and asked for anew."""
+
+import asyncio
+import json
+import time
+
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from underwriting.clients.errors import SourceError
+from underwriting.clients.wire import Wire
+from underwriting.settings import Settings
+
+# An issuer publishes a new key before it signs with it; a token of a key that is not here asks for the set anew, at
+# most this often (seconds), so that forged tokens cannot make us hammer the issuer.
+ASK_AGAIN = 30.0
+MAX_BYTES = 1_000_000
+ISSUER = "token issuer"
+
+
+class KeysUnavailable(Exception):
+    """The issuer's keys cannot be had now, so no token can be verified."""
+
+
+class PublicKeys:
+    """The issuer's keys. `current` gives the set that is at hand; `renewed` asks for it again."""
+
+    def __init__(self, config: Settings) -> None:
+        if (config.jwks_file is None) == (not config.jwks_url):
+            raise ValueError(
+                "set one of UNDERWRITING_JWKS_FILE, the file with the token issuer's public keys, and"
+                " UNDERWRITING_JWKS_URL, the address where the issuer publishes them"
+            )
+        self._url, self._timeout, self._ttl = config.jwks_url, config.source_timeout, config.jwks_ttl
+        file = config.jwks_file
+        self._keys: KeySet | None = _parsed(file.read_bytes(), str(file)) if file else None
+        self._asked = -float("inf")
+        self._turn = asyncio.Lock()
+
+    async def current(self) -> KeySet:
+        """The keys, at most `jwks_ttl` seconds old while the issuer answers; KeysUnavailable before it ever did."""
+        if self._keys is None or (self._url and self._age > self._ttl):
+            return await self._ask()
+        return self._keys
+
+    async def renewed(self) -> KeySet:
+        """The keys as the issuer has them now, if it was not asked within the last `ASK_AGAIN` seconds."""
+        return await self._ask() if self._url and self._age > ASK_AGAIN else await self.current()
+
+    @property
+    def _age(self) -> float:
+        return time.monotonic() - self._asked
+
+    async def _ask(self) -> KeySet:
+        asked = self._asked
+        async with self._turn:
+            # Whoever waited for another's question has its answer.
+            if self._keys is None or asked == self._asked:
+                self._keys = await _fetched(self._url, self._timeout, known=self._keys)
+                self._asked = time.monotonic()
+            return self._keys
+
+
+async def _fetched(url: str, wait: float, known: KeySet | None) -> KeySet:
+    """The set at `url`; the one that is known where the issuer is away or answers nonsense."""
+    try:
+        async with Wire(wait, MAX_BYTES) as wire:
+            body = await wire.fetch(ISSUER, wire.request("GET", url))
+        return _parsed(body or b"", ISSUER)
+    except (SourceError, ValueError) as error:
+        if known is None:
+            raise KeysUnavailable(f"no token can be verified now: {error}") from None
+        return known
+
+
+def _parsed(text: bytes, origin: str) -> KeySet:
+    try:
+        return KeySet.import_key_set(json.loads(text))
+    except (ValueError, TypeError, KeyError, JoseError) as error:
+        raise ValueError(f"{origin}: not a JSON Web Key Set: {error}") from None
