@@ -3,7 +3,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo up test lint format browser lock clean bench-latency bench-rules bench-burst soak
+.PHONY: demo up test lint format browser lock clean soak soak-facts
+.PHONY: bench-latency bench-rules bench-burst bench-eligibility bench-facts bench-limits bench-limits-scale
 .DEFAULT_GOAL := demo
 
 # An environment of exactly the locked versions, checked by hash.
@@ -19,8 +20,10 @@ demo: $(VENV)/.installed
 up: $(VENV)/.installed
 	$(BIN)/underwriting up
 
+# Tests that fork themselves have a process without threads to themselves; the others share two.
 test: lint browser
-	$(BIN)/pytest
+	$(BIN)/pytest -m forks
+	$(BIN)/pytest -m "not forks" -n 2 --dist loadfile
 
 # One test looks at the Prefect UI in a browser; without one it is skipped, and says so.
 browser:
@@ -40,12 +43,24 @@ format: $(VENV)/.installed
 	$(BIN)/ruff format
 
 # Each prints its figures as one JSON object in its last line; benchmarks/README.md says what they mean.
-bench-latency bench-rules bench-burst: bench-%: $(VENV)/.installed
+bench-latency bench-rules bench-burst bench-eligibility bench-facts: bench-%: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.$*
+
+# The limit run; `make bench-limits USERS=1000000`, `make bench-limits-scale USERS="10000 100000 1000000"`.
+USERS ?= 100000
+bench-limits: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.limits --users $(USERS)
+
+bench-limits-scale: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.limits_scale $(if $(filter command line,$(origin USERS)),--users $(USERS))
 
 # The long version of tests/kills.
 soak: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.soak
+
+# The long version of tests/rules/facts/test_user_facts_by_hand.py: facts and limits of 10,000 users.
+soak-facts: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.soak_facts
 
 # The lock files carry hashes and no addresses: any index that serves the same files will do.
 lock: $(VENV)/.installed

@@ -6,7 +6,7 @@ import math
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -87,7 +87,7 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[math.ceil(len(values) * share) - 1]
 
 
-def report(figures: dict[str, object]) -> None:
+def report(figures: Mapping[str, object]) -> None:
     """Print the figures as one JSON object, the last line of every benchmark."""
     print(json.dumps(figures))
 

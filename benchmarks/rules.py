@@ -18,9 +18,10 @@ import zen
 
 from benchmarks.peer_rules import CONDITIONS
 from rules.engine import evaluate
-from rules.facts import CATALOGUE
+from rules.facts import CHECKS, facts_of
 from rules.rulebook import Rulebook, shipped_rulebooks
 
+FACTS = {fact.name: fact for check in CHECKS for fact in facts_of(check)}
 SAMPLE = 2_000
 REPEATS = 7
 UNKNOWN_SHARE = 0.02
@@ -64,7 +65,7 @@ def applicants(rows: int) -> pd.DataFrame:
     """The facts of synthetic applicants, each not known now and then; counts below zero stand for none."""
     random = np.random.default_rng(20_260_101)
     facts = {}
-    for name, fact in CATALOGUE.items():
+    for name, fact in FACTS.items():
         if fact.type == "boolean":
             values: Any = random.random(rows) < TRUE_SHARE.get(name, 0.97)
         elif fact.type == "text":
@@ -123,7 +124,7 @@ def zen_engine(book: Rulebook) -> Callable[[list[dict[str, Any]]], list[list[int
 def plain_python(book: Rulebook) -> Callable[[list[dict[str, Any]]], list[list[int]]]:
     """The same rules as one Python function of a row, compiled once and called in a loop."""
     said = ", ".join(f"(0 if ({fails}) else 2 if ({unknown}) else 1)" for fails, unknown in map(conditions, book.rules))
-    source = f"def judge({', '.join(CATALOGUE)}, null=None, true=True, false=False): return [{said}]"
+    source = f"def judge({', '.join(FACTS)}, null=None, true=True, false=False): return [{said}]"
     scope: dict[str, Any] = {}
     exec(source, scope)  # The conditions of peer_rules, no input.
     judge = scope["judge"]

@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
-from tasks.post_results import post_results
+from tasks.deliver import deliver
 from underwriting.domain.application import ApplicationId
 from underwriting.domain.decision import Verdict
 from underwriting.store import decisions
@@ -52,5 +52,5 @@ async def decide_referral(application_id: ApplicationId, decision: Word, note: N
                 now=datetime.now(UTC),
                 partners=place.config.partners,
             )
-        await post_results(place, application_id)
+        await deliver(place, application_id)
     return Completed(name=decision.verdict.title(), message=f"{application_id} {decision.verdict} by {decided_by}")

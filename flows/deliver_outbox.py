@@ -1,13 +1,20 @@
-"""What partners have not received yet."""
+"""What somebody outside has not received yet."""
+
+import asyncio
 
 from prefect import flow
 
-from tasks.post_results import post_results
+from tasks.deliver import deliver
+from tasks.states import state_of
+from tasks.stream_audit import stream_audit
 from underwriting.workplace import workplace
 
 
 @flow(persist_result=False)
 async def deliver_outbox() -> int:
-    """Post the messages that are due again; returns how many arrived."""
+    """Deliver the messages that are due again, and copy the audit chain on; returns how many messages arrived."""
     async with workplace() as place:
-        return await post_results(place)
+        # A stream that is down fails the run, and keeps no message from its receiver.
+        arrived, streamed = await asyncio.gather(state_of(deliver, place), state_of(stream_audit, place))
+        await streamed.aresult()
+        return await arrived.aresult()

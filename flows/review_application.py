@@ -12,14 +12,15 @@ from prefect.states import Completed
 from rules.aggregate import decide, settles
 from tasks import checks
 from tasks.check import result_of
+from tasks.deliver import deliver
 from tasks.lease import Lease, claimed
-from tasks.post_results import post_results
 from tasks.publish_review import publish_review
 from tasks.record_decision import record_decision
 from tasks.review import Review
 from tasks.states import state_of
-from underwriting.domain.application import ApplicationId
+from underwriting.domain.application import Application, ApplicationId
 from underwriting.domain.decision import CheckResult
+from underwriting.store.kinds import APPLICATIONS
 from underwriting.workplace import workplace
 
 
@@ -30,22 +31,22 @@ async def review_application(application_id: ApplicationId) -> State[None]:
     Runs at most once at a time for an application, whoever triggers it: without the claim it ends as `NotOwed`.
     """
     async with workplace() as place:
-        async with claimed(place, application_id, str(flow_run.id)) as lease:
+        async with claimed(place, APPLICATIONS, application_id, str(flow_run.id)) as lease:
             if lease is None:
                 return Completed(name="NotOwed", message="Decided already, or another run works on it.")
-            review = Review(place, lease.claim, await place.bookshelf.book_for(lease.claim.application))
+            review = Review(place, lease.claim, await place.bookshelf.book_for(lease.claim.subject))
             results = await run_stages(review, lease)
             decision = decide(review.book, results, review.application.requested, datetime.now(UTC))
             await record_decision(review, results, decision)
         # Decided is decided: what goes wrong from here on is seen in the run, and the outbox still owes the post.
         await asyncio.gather(
             publish_review(place, application_id, results, decision),
-            state_of(post_results, place, application_id),
+            state_of(deliver, place, application_id),
         )
     return Completed(name=decision.verdict.title(), message=", ".join(reason.code for reason in decision.reasons))
 
 
-async def run_stages(review: Review, lease: Lease) -> Sequence[CheckResult]:
+async def run_stages(review: Review, lease: Lease[Application]) -> Sequence[CheckResult]:
     """Run the stages in the rulebook's order, and the checks of one stage concurrently, until one stage settles."""
     results: list[CheckResult] = []
     for stage in review.book.stages:

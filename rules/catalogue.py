@@ -1,12 +1,20 @@
-"""Every rule there is, by name. A check's rules stand in the module named for the check."""
+"""Every rule of the pre-screening, by name. A check's rules stand in the module named for the check."""
 
 from importlib import import_module
+from types import ModuleType
 
 from rules.facts import CHECKS
 from rules.rule import Rule
 
-RULES: dict[str, type[Rule]] = {}
-for _check in CHECKS:
-    for _found in vars(import_module(f"rules.{_check}")).values():
-        if isinstance(_found, type) and issubclass(_found, Rule) and _found is not Rule:
-            RULES[_found.__name__] = _found
+
+def rules_in(module: ModuleType) -> dict[str, type[Rule]]:
+    """The rules that stand in a module, by name, in its order."""
+    found = vars(module).values()
+    return {
+        each.__name__: each for each in found if isinstance(each, type) and issubclass(each, Rule) and each is not Rule
+    }
+
+
+RULES: dict[str, type[Rule]] = {
+    name: rule for check in CHECKS for name, rule in rules_in(import_module(f"rules.{check}")).items()
+}

@@ -4,11 +4,10 @@ from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
-from pandas.arrays import BooleanArray
 
-from rules.columns import Columns, Mask
-from rules.evaluation import FAIL, PASS, UNKNOWN, Evaluation, Results
-from rules.rule import Facts, Rule
+from rules.asking import Results, Said, ask
+from rules.columns import Columns
+from rules.evaluation import Evaluation
 from rules.rulebook import Rulebook
 
 
@@ -24,26 +23,10 @@ def evaluate(book: Rulebook, facts: pd.DataFrame, checks: Collection[str] | None
     columns = Columns(facts)
     # A rule's results lie next to each other, as they are written and read.
     results: Results = np.empty((len(facts), len(rules)), np.int8, order="F")
-    held: dict[int, Mask] = {}
-    read = []
+    said = []
     for place, rule in enumerate(rules):
-        seen = Facts(columns)
-        results[:, place] = _truth(rule, rule.claim(seen))
-        if (grey := rule.grey(seen)) is not None:
-            held[place] = _hold(results[:, place], _truth(rule, grey))
-        read.append(tuple(seen.read))
-    return Evaluation(book, rules, columns, results, held, tuple(read))
-
-
-def _truth(rule: Rule, claim: object) -> Results:
-    """FAIL, PASS or UNKNOWN for false, true or NA."""
-    if not isinstance(claim, BooleanArray):
-        raise TypeError(f"{rule.name} claims {type(claim).__name__}, which may have lost what is not known")
-    return claim.to_numpy(np.int8, na_value=UNKNOWN)
-
-
-def _hold(said: Results, doubt: Results) -> Mask:
-    """Make UNKNOWN, in place, of what passes in doubt; True where the doubt is certain."""
-    held: Mask = (said == PASS) & (doubt == PASS)
-    said[(said == PASS) & (doubt != FAIL)] = UNKNOWN
-    return held
+        answer = ask(rule, columns)
+        results[:, place] = answer.results
+        # From here on the column is what the rule said: a million rows are not kept twice.
+        said.append(Said(rule, results[:, place], answer.held, answer.read, answer.allowed))
+    return Evaluation(book, tuple(said), columns, results)

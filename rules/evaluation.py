@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rules.asking import FAIL, PASS, UNKNOWN, Results, Said
 from rules.columns import Columns, Mask
 from rules.facts import facts_of
 from rules.reasons import reason
@@ -22,34 +23,31 @@ from underwriting.domain.decision import (
     OnUnknown,
     Outcome,
     Reason,
-    Result,
     Verdict,
 )
 
-FAIL, PASS, UNKNOWN = 0, 1, 2
-_RESULTS = {FAIL: Result.FAIL, PASS: Result.PASS, UNKNOWN: Result.UNKNOWN}
+__all__ = ["FAIL", "PASS", "UNKNOWN", "Evaluation"]
 
-Results = np.ndarray[Any, np.dtype[np.int8]]
 Places = np.ndarray[Any, np.dtype[np.int16]]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One column of `results` for each rule, in book order: FAIL 0, PASS 1, UNKNOWN 2.
-
-    `held` has, by column, the rows that a rule's grey band holds back for a person; `read` the facts each rule read.
-    """
+    """What each rule `said`, in book order, and the same as `results`, one column for each rule."""
 
     book: Rulebook
-    rules: tuple[Rule, ...]
+    said: tuple[Said, ...]
     facts: Columns
     results: Results
-    held: dict[int, Mask]
-    read: tuple[tuple[str, ...], ...]
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules that were run, in book order."""
+        return tuple(said.rule for said in self.said)
 
     def outcomes(self, row: int) -> tuple[Outcome, ...]:
         """What each rule said of one row, with the facts it looked at."""
-        return tuple(self._outcome(place, row) for place in range(len(self.rules)))
+        return tuple(said.outcome(row, self.facts) for said in self.said)
 
     def check_results(self, row: int) -> tuple[CheckResult, ...]:
         """The same by check, with all the facts of each."""
@@ -57,9 +55,7 @@ class Evaluation:
         return tuple(
             CheckResult(
                 check=check,
-                outcomes=tuple(
-                    self._outcome(place, row) for place, rule in enumerate(self.rules) if rule.check == check
-                ),
+                outcomes=tuple(said.outcome(row, self.facts) for said in self.said if said.rule.check == check),
                 facts={fact.name: self.facts.value(fact.name, row) for fact in facts_of(check)},
             )
             for check in checks
@@ -111,11 +107,10 @@ class Evaluation:
         would have had to look at.
         """
         failed, rejected = self._failed, self._rejected
-        for place, rule in enumerate(self.rules):
-            said = self.results[:, place]
-            yield rule.fails_as, said == FAIL
-            unknown = (said == UNKNOWN) & ~failed
-            held = self.held.get(place)
+        for said in self.said:
+            rule, held = said.rule, said.held
+            yield rule.fails_as, said.results == FAIL
+            unknown = (said.results == UNKNOWN) & ~failed
             if held is None:
                 yield rule.unknown_as, unknown
             else:
@@ -139,19 +134,8 @@ class Evaluation:
         if self.book.on_unknown is OnUnknown.REFER:
             return self._failed
         rejects = self.results == UNKNOWN
-        for place, held in self.held.items():
-            rejects[:, place] &= ~held
+        for place, said in enumerate(self.said):
+            if said.held is not None:
+                rejects[:, place] &= ~said.held
         rejected: Mask = self._failed | rejects.any(axis=1)
         return rejected
-
-    def _outcome(self, place: int, row: int) -> Outcome:
-        rule, said = self.rules[place], int(self.results[row, place])
-        held = place in self.held and bool(self.held[place][row])
-        code = {FAIL: rule.fails_as, UNKNOWN: rule.grey_as if held else rule.unknown_as}.get(said)
-        return Outcome(
-            rule=rule.name,
-            result=_RESULTS[said],
-            reason=reason(code) if code else None,
-            refers=held,
-            observed={name: self.facts.value(name, row) for name in self.read[place]},
-        )

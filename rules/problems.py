@@ -13,7 +13,7 @@ _KINDS = {"integer": "a whole number", "number": "a number", "array": "a list", 
 
 
 class RulebookError(ValueError):
-    """Everything that is wrong with a rulebook, a line each: file, line, rule, property, what to do."""
+    """Everything that is wrong with a rulebook or a policy, a line each: file, line, rule, property, what to do."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
@@ -67,18 +67,18 @@ def rulebook_error(error: ValidationError, document: Placed, origin: str) -> Rul
 
 
 def _subject(place: Path) -> str:
-    """What a place is: `stages`, stage, check, position, rule, property."""
+    """What a place is: `stages`, stage, check, position, rule, property; or `rules`, position, rule, property."""
     match place:
-        case ("stages", _, check, _, rule, name, *_):
+        case ("stages", _, _, _, rule, name, *_) | ("rules", _, rule, name, *_):
             return f"rule {rule}: property {name}: "
-        case ("stages", _, check, _, rule):
+        case ("stages", _, _, _, rule) | ("rules", _, rule):
             return f"rule {rule}: "
         case ("stages", _, check, *_):
             return f"check {check}: "
-        case ("stages", *_):
-            return "stages: "
+        case (("stages" | "rules") as list_, *_):
+            return f"{list_}: "
         case _:
-            return "".join(f"{part}: " for part in place)
+            return "".join(f"row {part + 1}: " if isinstance(part, int) else f"{part}: " for part in place)
 
 
 def _wording(error: ErrorDetails, model: type[BaseModel], kind: str) -> str:
@@ -91,7 +91,7 @@ def _wording(error: ErrorDetails, model: type[BaseModel], kind: str) -> str:
             return "empty; list at least one"
         case "missing":
             *around, name = error["loc"]
-            return f"missing; give {_wanted(_properties(model, around)[str(name)])}"
+            return f"missing; give {wanted(_properties(model, around)[str(name)])}"
         case "extra_forbidden":
             *around, name = error["loc"]
             known = _properties(model, around)
@@ -105,15 +105,19 @@ def _properties(model: type[BaseModel], around: list[str | int]) -> dict[str, An
     """The JSON schemas of a model's properties, or of those of the part at `around`."""
     schema = part = model.model_json_schema()
     for name in around:
-        part = part["properties"][name]
-        part = schema["$defs"][part["$ref"].rpartition("/")[2]]
+        part = part["items"] if isinstance(name, int) else part["properties"][name]
+        # A part that may be left out is one of several.
+        reference = next((each["$ref"] for each in (part, *part.get("anyOf", ())) if "$ref" in each), None)
+        part = schema["$defs"][reference.rpartition("/")[2]] if reference else part
     properties: dict[str, Any] = part["properties"]
     return properties
 
 
-def _wanted(schema: dict[str, Any]) -> str:
+def wanted(schema: dict[str, Any]) -> str:
     """A property's JSON schema in words: "a whole number, at least 0, at most 6"."""
     words = [_KINDS.get(str(schema.get("type")), "a value")]
+    if "enum" in schema:
+        words = [f"one of {', '.join(map(str, schema['enum']))}"]
     words += [
         f"{name} {schema[key]}" for key, name in (("minimum", "at least"), ("maximum", "at most")) if key in schema
     ]

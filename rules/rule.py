@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo
 
 from rules.columns import Column, Truth
 from rules.problems import did_you_mean
@@ -16,6 +16,16 @@ Score = Annotated[float, Field(ge=0, le=1)]
 MinorUnits = Annotated[
     int, Field(ge=-MAX_MINOR, le=MAX_MINOR, description="An amount in minor units of the rulebook's currency")
 ]
+Amount = Annotated[int, Field(ge=0, le=MAX_MINOR)]
+# Of floats repaid, or of renewals paid: capped at 8.
+Rank = Annotated[int, Field(ge=0, le=8)]
+
+
+def not_below(lower: str, value: int, given: ValidationInfo) -> int:
+    """`value`, for a property that may not lie below the one called `lower`."""
+    if value < given.data.get(lower, value):
+        raise ValueError(f"lies below {lower}; raise it")
+    return value
 
 
 class Facts:
@@ -33,6 +43,11 @@ class Facts:
             raise AttributeError(f"no fact is called {name}; {hint}") from None
         if name not in self.read:
             self.read.append(name)
+        return column
+
+    def over(self, days: int, name: str) -> Column:
+        """The fact `name` of the last `days` days, one of the windows in which the catalogue counts it."""
+        column: Column = getattr(self, f"{name}_{days}d")
         return column
 
 
@@ -64,6 +79,13 @@ class Rule(BaseModel, ABC):
     @abstractmethod
     def claim(self, facts: Facts) -> Truth:
         """Whether the claim holds, for each row; NA wherever the answer hangs on a fact that is not known."""
+
+    def cap(self, facts: Facts) -> Column | None:
+        """The highest amount that the claim, where it holds, allows each row, in minor units; None for no such thing.
+
+        -1 sets no cap and 0 allows nothing, so that the rule fails. NA is not known, and so the rule is unknown.
+        """
+        return None
 
     def grey(self, facts: Facts) -> Truth | None:
         """Rows that a person has to look at although the claim holds, such as a possible match on a list."""

@@ -1,25 +1,20 @@
 """A rulebook: which rules a review runs, in which order, with which properties. Data, published as versions."""
 
-from datetime import date
 from decimal import Decimal
 from functools import cached_property
-from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Literal
 
-import rfc8785
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from rules.places import YamlProblem, read_yaml
-from rules.problems import RulebookError, reworded, rulebook_error
+from rules.book import Book, book_from, read_book, read_document, read_file, shipped
+from rules.eligibility.book import EligibilityBook
+from rules.problems import RulebookError
 from rules.rule import Rule
 from rules.stages import Stages
-from underwriting.domain.application import Product
-from underwriting.domain.decision import OnUnknown, RulebookRef
-from underwriting.domain.money import CurrencyCode
 
 __all__ = [
+    "AnyBook",
     "Rulebook",
     "RulebookError",
     "Terms",
@@ -44,20 +39,11 @@ class Terms(BaseModel):
     months: Annotated[int, Field(strict=True, ge=1, le=120, description="Term, where the application names none")]
 
 
-class Rulebook(BaseModel):
+class Rulebook(Book):
     """Stages of checks with their rules, and what to do with an unknown."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    kind: ClassVar[Literal["review", "eligibility"]] = "review"
 
-    name: Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,63}$", description="Lower-case letters, digits and hyphens")]
-    version: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
-    product: Product
-    currency: Annotated[CurrencyCode, Field(description="The currency of every amount in the book")]
-    valid_from: date
-    on_unknown: OnUnknown = OnUnknown.REFER
-    # Among the books of a product: lower first, and whether this one has to pass whatever the others say.
-    priority: Annotated[int, Field(strict=True, ge=0, le=10_000)] = 100
-    superseding: Annotated[bool, Field(strict=True)] = False
     terms: Terms
     stages: Stages
 
@@ -78,47 +64,30 @@ class Rulebook(BaseModel):
                 return stage[check]
         raise KeyError(f"{self.name} v{self.version} has no check {check}")
 
-    @cached_property
-    def text(self) -> str:
-        """The canonical form (RFC 8785 JSON, which is YAML too): what is published, stored and read back."""
-        return rfc8785.dumps(self.model_dump(mode="json")).decode()
 
-    @cached_property
-    def ref(self) -> RulebookRef:
-        """Name, version and digest: the very text that decides."""
-        return RulebookRef(name=self.name, version=self.version, digest=sha256(self.text.encode()).hexdigest())
+# A book that judges applications in stages, or one that judges users at once.
+AnyBook = Rulebook | EligibilityBook
 
 
 def parse_rulebook(text: str, origin: str = "rulebook") -> Rulebook:
     """Read a rulebook from YAML or its canonical form; RulebookError names every problem with `origin` and line."""
-    try:
-        document = read_yaml(text)
-    except YamlProblem as problem:
-        raise RulebookError([f"{origin}:{problem.line}: {problem.message}"]) from None
-    if not isinstance(document.value, dict):
-        raise RulebookError([f"{origin}:1: not a rulebook; it has the keys {', '.join(Rulebook.model_fields)}"])
-    try:
-        return Rulebook.model_validate(document.value)
-    except ValidationError as error:
-        raise rulebook_error(reworded(error, Rulebook), document, origin) from None
+    return read_book(Rulebook, text, origin)
 
 
-def load_rulebook(path: Path) -> Rulebook:
-    """Read the rulebook in a file; RulebookError where it cannot be read or is wrong."""
-    try:
-        text = path.read_text("utf-8")
-    except OSError as error:
-        raise RulebookError([f"{path}: {error.strerror}"]) from None
-    except UnicodeDecodeError as error:
-        raise RulebookError([f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8"]) from None
-    return parse_rulebook(text, str(path))
+def load_rulebook(path: Path) -> AnyBook:
+    """Read the book in a file, of eligibility where it has `rules`; RulebookError where it cannot be read or is wrong.
+
+    A book has either `stages`, as the pre-screening's, or `rules`, as those of eligibility.
+    """
+    document = read_document(read_file(path), str(path), ", ".join(Rulebook.model_fields))
+    if isinstance(document.value, dict) and "rules" in document.value and "stages" not in document.value:
+        return book_from(EligibilityBook, document, str(path))
+    return book_from(Rulebook, document, str(path))
 
 
 def shipped_rulebooks() -> dict[str, Rulebook]:
-    """The rulebooks that come with the project, by name."""
-    shipped = sorted(files(__package__).joinpath("rulebooks").iterdir(), key=lambda file: file.name)
-    books = [parse_rulebook(file.read_text("utf-8"), file.name) for file in shipped if file.name.endswith(".yaml")]
-    return {book.name: book for book in books}
+    """The rulebooks of the pre-screening that come with the project, by name."""
+    return shipped(Rulebook)
 
 
 def rulebook_schema() -> dict[str, Any]:

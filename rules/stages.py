@@ -1,33 +1,16 @@
-"""The stages of a rulebook: from `Name` or `Name: {property: value}` to rules, each in its check and once."""
+"""The stages of a rulebook: its rules, each in its check and once."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from rules.catalogue import RULES
 from rules.facts import CHECKS
+from rules.notation import reader_of, rules_schema, written
 from rules.places import Path
-from rules.problems import did_you_mean, reworded, wrong, wrong_at
+from rules.problems import did_you_mean, wrong, wrong_at
 from rules.rule import Rule
-
-
-def _rule(node: object) -> object:
-    """A rule from `Name` or `{Name: {property: value}}`."""
-    if isinstance(node, Rule):
-        return node
-    name, given = next(iter(node.items())) if isinstance(node, dict) and len(node) == 1 else (node, None)
-    if not isinstance(name, str):
-        raise wrong("write a rule as Name, or as Name: {property: value}")
-    if name not in RULES:
-        raise wrong_at([((name,), f"no such rule; {did_you_mean(name, RULES, 'the schema lists them')}")])
-    if not isinstance(given, dict | None):
-        raise wrong_at([((name,), "its properties have to be a mapping, {property: value}")])
-    try:
-        properties = {key: tuple(value) if isinstance(value, list) else value for key, value in (given or {}).items()}
-        return RULES[name].model_validate(properties)
-    except ValidationError as error:
-        raise reworded(error, RULES[name], (name,)) from None
 
 
 def _known_check(check: str) -> str:
@@ -41,32 +24,19 @@ def _in_order(stage: dict[str, tuple[Rule, ...]]) -> dict[str, tuple[Rule, ...]]
     return {check: stage[check] for check in CHECKS if check in stage}
 
 
-def _written(rule: Rule) -> object:
-    """The shortest form that `_rule` reads back."""
-    properties = rule.model_dump(mode="json")
-    return {rule.name: properties} if properties else rule.name
-
-
 def _stages_schema() -> dict[str, Any]:
     """One mapping for each stage, of each check to its rules with their properties."""
     checks = {
-        check: {"type": "array", "minItems": 1, "items": {"oneOf": [_rule_schema(rule) for rule in rules]}}
+        check: rules_schema(rules)
         for check in CHECKS
-        if (rules := [rule for rule in RULES.values() if rule.check == check])
+        if (rules := {name: rule for name, rule in RULES.items() if rule.check == check})
     }
     stage = {"type": "object", "minProperties": 1, "additionalProperties": False, "properties": checks}
     return {"type": "array", "minItems": 1, "items": stage, "description": "Run one after another"}
 
 
-def _rule_schema(rule: type[Rule]) -> dict[str, Any]:
-    name, schema = rule.__name__, rule.model_json_schema()
-    if not schema["properties"]:
-        return {"const": name, "description": rule.__doc__}
-    return {"type": "object", "properties": {name: schema}, "required": [name], "additionalProperties": False}
-
-
 Check = Annotated[str, AfterValidator(_known_check)]
-PlacedRule = Annotated[Rule, BeforeValidator(_rule), PlainSerializer(_written)]
+PlacedRule = Annotated[Rule, BeforeValidator(reader_of(RULES)), PlainSerializer(written)]
 # The checks of one stage run concurrently.
 Stage = Annotated[
     dict[Check, Annotated[tuple[PlacedRule, ...], Field(min_length=1)]], Field(min_length=1), AfterValidator(_in_order)

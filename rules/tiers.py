@@ -1,5 +1,6 @@
 """The tiers of floats: amounts, fees, and which of them a user gets on first contact."""
 
+from collections.abc import Collection
 from importlib.resources import files
 
 from ruamel.yaml import YAML
@@ -13,3 +14,11 @@ def _schedule() -> tuple[str, tuple[Tier, ...]]:
 
 
 CURRENCY, TIERS = _schedule()
+
+
+def tiers_enabled(ids: Collection[str]) -> tuple[Tier, ...]:
+    """The whole schedule with exactly the tiers of these ids enabled; ValueError where the schedule lacks one."""
+    if strange := sorted(set(ids) - {tier.id for tier in TIERS}):
+        known = ", ".join(tier.id for tier in TIERS)
+        raise ValueError(f"there is no tier {', '.join(strange)}; the tiers are {known}")
+    return tuple(tier.model_copy(update={"enabled": tier.id in ids}) for tier in TIERS)

@@ -12,6 +12,7 @@ from rules.facts import compute_facts
 from tasks.review import Review
 from underwriting.clients.errors import SourceError, SourceOutage
 from underwriting.domain.decision import CheckResult
+from underwriting.edges.metrics import metrics
 from underwriting.settings import settings
 
 
@@ -45,6 +46,7 @@ async def result_of(review: Review, check: str, state: State[CheckResult]) -> Ch
     try:
         return await state.aresult()
     except (SourceError, TimeoutError) as error:
+        metrics().troubled(check)
         return await judge(review, check, trouble=str(error) or "timed out")
 
 

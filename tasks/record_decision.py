@@ -7,6 +7,7 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.review import Review
 from underwriting.domain.decision import CheckResult, Decision
+from underwriting.edges.metrics import metrics
 from underwriting.failpoints import failpoint
 from underwriting.store import decisions
 
@@ -20,4 +21,7 @@ async def record_decision(review: Review, results: Sequence[CheckResult], decisi
     failpoint("before-finish")
     async with review.place.store.begin() as work:
         await decisions.finish(work, review.claim, results, decision, review.place.config.partners)
+    application = review.application
+    seconds = (decision.decided_at - application.received_at).total_seconds()
+    metrics().decided("application", application.product, decision.verdict, seconds)
     failpoint("after-finish")

@@ -21,7 +21,7 @@ class Review:
     A plain class on purpose: Prefect walks into the dataclasses and pydantic models that a task is handed.
     """
 
-    def __init__(self, place: Workplace, claim: Claim, book: Rulebook) -> None:
+    def __init__(self, place: Workplace, claim: Claim[Application], book: Rulebook) -> None:
         self.place = place
         self.claim = claim
         self.book = book
@@ -30,7 +30,7 @@ class Review:
     @property
     def application(self) -> Application:
         """What is reviewed."""
-        return self.claim.application
+        return self.claim.subject
 
     def add(self, document: Document) -> None:
         """Keep what a source answered; a later answer of the same kind replaces it, as on a retry."""

@@ -1,4 +1,4 @@
-"""Finding applications that nobody works on, and handing them to Prefect again."""
+"""Finding applications and evaluations that nobody works on, and handing them to Prefect again."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -16,9 +16,12 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 
-from underwriting.dispatch import dispatch_review, mark_crashed, will_come
-from underwriting.store import claims
+from underwriting.dispatch import dispatch, mark_crashed, resume_limits, will_come
+from underwriting.edges.metrics import metrics
+from underwriting.store import claims, limit_runs
 from underwriting.store.claims import Owed
+from underwriting.store.depths import depths
+from underwriting.store.kinds import APPLICATIONS, EVALUATIONS, Kind, T
 from underwriting.workplace import Workplace
 
 UNDER_WAY = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
@@ -26,20 +29,39 @@ UNDER_WAY = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
 @task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
 async def dispatch_owed(place: Workplace) -> int:
-    """Dispatch every application that waits too long or whose worker let its lease expire; returns how many."""
+    """Dispatch whatever waits too long or whose worker let its lease expire; returns how many."""
+    return await _dispatch_all(place, APPLICATIONS) + await _dispatch_all(place, EVALUATIONS)
+
+
+async def tell_depths(place: Workplace) -> None:
+    """Tell how much waits in the store, where anybody hears metrics."""
+    if metrics().on:
+        async with place.store.read() as work:
+            waiting = await depths(work)
+        for queue, count in waiting.items():
+            metrics().depth(queue, count)
+
+
+@task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
+async def resume_limit_runs(place: Workplace) -> int:
+    """Start every limit run again whose worker let its lease expire before the end; returns how many."""
     async with place.store.read() as work:
-        owed = await claims.owed(work, timedelta(seconds=place.config.dispatch_seconds))
-    if not owed:
+        runs = await limit_runs.interrupted(work)
+    if not runs:
         return 0
     async with get_client() as client:
-        return sum([await _dispatch(place, client, application) for application in owed])
+        for run in runs:
+            if run.flow_run_id is not None:
+                await mark_crashed(client, UUID(run.flow_run_id), "Its lease expired; started anew.")
+            await resume_limits(client, run)
+    return len(runs)
 
 
 @task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
 async def end_orphans(place: Workplace) -> int:
     """Tell Prefect of runs whose worker was killed and that nobody is owed any more; returns how many.
 
-    A lease tells of undecided applications only. A review killed after its decision, or any other flow, would be
+    A lease tells of what is undecided only. A review killed after its decision, or any other flow, would be
     shown as running for ever.
     """
     long_ago = datetime.now(UTC) - timedelta(seconds=place.config.longest_run_seconds)
@@ -50,18 +72,31 @@ async def end_orphans(place: Workplace) -> int:
     ours = WorkPoolFilter(name=WorkPoolFilterName(any_=[place.config.work_pool]))
     async with get_client() as client:
         runs = await client.read_flow_runs(flow_run_filter=suspects, work_pool_filter=ours)
-        orphans = [run for run in runs if run.state is not None and run.state.timestamp < long_ago]
+        async with place.store.read() as work:
+            # A limit run takes as long as it takes; its lease says that its worker is there.
+            at_work = await limit_runs.at_work(work)
+        late = [run for run in runs if run.state is not None and run.state.timestamp < long_ago]
+        orphans = [run for run in late if str(run.id) not in at_work]
         for run in orphans:
             await mark_crashed(client, run.id, "Its worker is gone.")
     return len(orphans)
 
 
-async def _dispatch(place: Workplace, client: PrefectClient, owed: Owed) -> bool:
+async def _dispatch_all(place: Workplace, kind: Kind[T]) -> int:
+    async with place.store.read() as work:
+        owed = await claims.owed(work, kind, timedelta(seconds=place.config.dispatch_seconds))
+    if not owed:
+        return 0
+    async with get_client() as client:
+        return sum([await _dispatch(place, client, kind, one) for one in owed])
+
+
+async def _dispatch(place: Workplace, client: PrefectClient, kind: Kind[T], owed: Owed[T]) -> bool:
     if owed.flow_run_id is not None:
         earlier = UUID(owed.flow_run_id)
         if await will_come(client, earlier, owed.state, timedelta(seconds=place.config.start_seconds)):
             return False
         await mark_crashed(client, earlier, "Its lease expired; dispatched anew.")
-    run = await dispatch_review(client, owed.application_id, owed.request_key, owed.dispatch_no)
+    run = await dispatch(client, owed.subject, owed.dispatch_no)
     async with place.store.begin() as work:
-        return await claims.dispatched(work, owed.application_id, owed.dispatch_no, str(run.id))
+        return await claims.dispatched(work, kind, owed.subject.id, owed.dispatch_no, str(run.id))

@@ -1,12 +1,21 @@
-"""Published rulebooks, read through a cache with a time to live."""
+"""Published rulebooks, read through a cache with a time to live that every publication empties."""
 
-from cachetools import TTLCache
+import time
 
+from cachetools import LRUCache, TTLCache
+
+from rules.eligibility.book import EligibilityBook, parse_eligibility_book
 from rules.rulebook import Rulebook, parse_rulebook
-from underwriting.domain.application import Application, ApplicationRequest
+from underwriting.domain.application import Application, ApplicationRequest, Product
 from underwriting.settings import Settings
 from underwriting.store import rulebooks
-from underwriting.store.session import Store
+from underwriting.store.errors import UnknownRulebook
+from underwriting.store.models import RulebookKind
+from underwriting.store.rulebooks import BookSet
+from underwriting.store.session import Store, Work
+
+# Seconds between two questions whether anything was published.
+LOOK_SECONDS = 1.0
 
 
 class NotLent(ValueError):
@@ -17,13 +26,40 @@ class NotLent(ValueError):
         self.field = field
 
 
+class Publications:
+    """Tells a cache that a rulebook was published, by whichever process. Asks the store at most once a second.
+
+    Prefect's events would reach one worker of many and no API; the store is what all of them share.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._asked = -LOOK_SECONDS
+        self._mark = -1
+
+    async def mark(self) -> int:
+        """A number that changes with every publication; StoreUnreachable where nobody can know."""
+        now = time.monotonic()
+        if now - self._asked >= LOOK_SECONDS:
+            # Whoever asks meanwhile takes the mark of a moment ago.
+            self._asked = now
+            async with self._store.read() as work:
+                self._mark = await rulebooks.mark(work)
+        return self._mark
+
+
 class Bookshelf:
-    """The newest published version of the rulebook in force, at most `rulebook_ttl` seconds old."""
+    """The newest published version of the rulebook in force: a second old, or `rulebook_ttl` without a publication."""
 
     def __init__(self, store: Store, config: Settings) -> None:
         self._store = store
+        self._publications = Publications(store)
+        self._mark = -1
         self._name = config.rulebook
         self._books: TTLCache[str, Rulebook] = TTLCache(maxsize=64, ttl=config.rulebook_ttl)
+        self._digests: TTLCache[Product, str] = TTLCache(maxsize=8, ttl=config.rulebook_ttl)
+        # A version never changes, so what was parsed stays good.
+        self._parsed: LRUCache[str, EligibilityBook] = LRUCache(maxsize=256)
 
     async def book_for(self, asked: Application | ApplicationRequest) -> Rulebook:
         """The rulebook that judges what is asked; NotLent where none does, UnknownRulebook before any is published."""
@@ -35,8 +71,48 @@ class Bookshelf:
         return book
 
     async def _book(self, name: str) -> Rulebook:
+        await self._drop_outdated()
         if (book := self._books.get(name)) is None:
+            mark = self._mark
             async with self._store.read() as work:
                 published = await rulebooks.get(work, name)
-            book = self._books[name] = parse_rulebook(published.text, origin=str(published.ref))
+            book = parse_rulebook(published.text, origin=str(published.ref))
+            # What was read before a publication is not kept after it.
+            if mark == self._mark:
+                self._books[name] = book
         return book
+
+    async def eligibility(self, work: Work, product: Product) -> tuple[list[EligibilityBook], str]:
+        """The books of eligibility in force for a product, and the digest of their set: as published now, not cached.
+
+        UnknownRulebook before any is published.
+        """
+        current = await self._current(work, product)
+        if not current.books:
+            raise UnknownRulebook(f"for {product} of the kind {RulebookKind.ELIGIBILITY}", None)
+        for book in current.books:
+            if book.ref.digest not in self._parsed:
+                self._parsed[book.ref.digest] = parse_eligibility_book(book.text, str(book.ref))
+        return [self._parsed[book.ref.digest] for book in current.books], current.digest
+
+    async def digest(self, product: Product) -> str:
+        """The digest of the set of books of eligibility in force for a product."""
+        await self._drop_outdated()
+        if (found := self._digests.get(product)) is None:
+            mark = self._mark
+            async with self._store.read() as work:
+                found = (await self._current(work, product)).digest
+            # What was read before a publication is not kept after it.
+            if mark == self._mark:
+                self._digests[product] = found
+        return found
+
+    async def _drop_outdated(self) -> None:
+        """Forget what is cached, once anything was published since."""
+        if (mark := await self._publications.mark()) != self._mark:
+            self._mark = mark
+            self._books.clear()
+            self._digests.clear()
+
+    async def _current(self, work: Work, product: Product) -> BookSet:
+        return await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, product)

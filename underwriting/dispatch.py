@@ -1,38 +1,102 @@
-"""Handing an owed application to Prefect. Prefect is the trigger; the store's row is the truth."""
+"""Handing an owed application or evaluation to Prefect. Prefect is the trigger; the store's row is the truth."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Crashed
+from prefect.states import Crashed, Scheduled
 
-from underwriting.domain.application import State
+from underwriting.domain.application import Application, State
+from underwriting.domain.eligibility import EvaluationRequest
+from underwriting.domain.limits import Scope
+from underwriting.edges.tracing import carried
+from underwriting.store.models import LimitRunRow
 
 REVIEW = "review-application/review-application"
+EVALUATION = "evaluate-eligibility/evaluate-eligibility"
+LIMITS = "recalculate-limits/recalculate-limits"
+HANDLING = "handle-events/handle-events"
 
 
-async def dispatch_review(client: PrefectClient, application_id: str, request_key: str, dispatch_no: int) -> FlowRun:
-    """Create the flow run of one dispatch of one application; the same dispatch twice gives the same run.
+@dataclass(frozen=True)
+class _Run:
+    """The flow run that a subject is worked on in. Prefect is told opaque ids only."""
+
+    deployment: str
+    name: str
+    parameters: dict[str, str]
+
+
+def _wanted(subject: Application | EvaluationRequest) -> _Run:
+    if isinstance(subject, Application):
+        return _Run(REVIEW, f"review-{subject.id}", {"application_id": subject.id})
+    parameters = {
+        "user_id": subject.user_id,
+        "product": subject.product.value,
+        "as_of": subject.as_of.isoformat(),
+        "evaluation_id": subject.id,
+    }
+    return _Run(EVALUATION, f"evaluate-{subject.id}", parameters)
+
+
+async def dispatch(client: PrefectClient, subject: Application | EvaluationRequest, dispatch_no: int) -> FlowRun:
+    """Create the flow run of one dispatch; the same dispatch twice gives the same run.
 
     Prefect forgets idempotency keys with their runs and knows nothing of fences: a second run is harmless, because
     only one can hold the claim. httpx.HTTPError or ObjectNotFound where Prefect cannot take it now; the sweeper
     tries again.
     """
-    deployment = await client.read_deployment_by_name(REVIEW)
+    wanted = _wanted(subject)
+    deployment = await client.read_deployment_by_name(wanted.deployment)
     return await client.create_flow_run_from_deployment(
         deployment.id,
-        parameters={"application_id": application_id},
-        idempotency_key=f"{request_key}:{dispatch_no}",
-        name=f"review-{application_id}",
+        parameters=wanted.parameters,
+        idempotency_key=f"{subject.request_key}:{dispatch_no}",
+        name=wanted.name,
+        labels=carried(),
     )
 
 
-async def will_come(client: PrefectClient, flow_run_id: UUID, application: State, starting: timedelta) -> bool:
+async def dispatch_handling(client: PrefectClient) -> FlowRun:
+    """Have the inbox handled at the next full second; all who ask within one second share one run.
+
+    httpx.HTTPError or ObjectNotFound where Prefect cannot take it now; the schedule of the deployment comes later.
+    """
+    deployment = await client.read_deployment_by_name(HANDLING)
+    second = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+    return await client.create_flow_run_from_deployment(
+        deployment.id,
+        state=Scheduled(scheduled_time=second),
+        idempotency_key=f"events:{int(second.timestamp())}",
+        labels=carried(),
+    )
+
+
+async def resume_limits(client: PrefectClient, run: LimitRunRow) -> FlowRun:
+    """Start a limit run again that was cut short: it goes on where it stopped. Twice is as good as once."""
+    deployment = await client.read_deployment_by_name(LIMITS)
+    scope = Scope.parse(run.scope)
+    parameters = {
+        "business_date": run.business_date.isoformat(),
+        "product": run.product.value,
+        "history": run.history,
+        "segment": scope.segment,
+        "user_id": scope.user_id,
+        "policy": run.policy,
+        "tenant": run.tenant,
+    }
+    return await client.create_flow_run_from_deployment(
+        deployment.id, parameters=parameters, idempotency_key=f"{run.id}:{run.fence}", name=f"resume-{run.id}"
+    )
+
+
+async def will_come(client: PrefectClient, flow_run_id: UUID, subject: State, starting: timedelta) -> bool:
     """Whether an earlier dispatch still queues or is just starting, so that another one would only queue behind it.
 
-    `starting` is what a run may take from being picked up to its claim. One that is running while its application's
+    `starting` is what a run may take from being picked up to its claim. One that is running while its subject's
     lease expired does not come back: its worker is gone.
     """
     try:
@@ -41,7 +105,7 @@ async def will_come(client: PrefectClient, flow_run_id: UUID, application: State
         return False
     if state is None or state.is_final():
         return False
-    starts = state.type is StateType.PENDING or application is State.PENDING
+    starts = state.type is StateType.PENDING or subject is State.PENDING
     return state.type is StateType.SCHEDULED or (starts and datetime.now(UTC) - state.timestamp < starting)
 
 

@@ -2,11 +2,16 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import limits
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from underwriting.edges.secrets import with_secrets
+
+# Sources whose documents may lie in S3 instead of behind a service.
+IN_S3 = ("statements_url", "accounts_url")
 
 
 class Partner(BaseModel):
@@ -52,6 +57,12 @@ class Settings(BaseSettings):
     fraud_url: str = ""
     loans_url: str = ""
     payments_url: str = ""
+    # Of the float side; users and subscriptions come from the user service.
+    float_service_url: str = ""
+    transactions_url: str = ""
+    scores_url: str = ""
+    # What the transaction service speaks: the format of docs/integrating.md, or Plaid's JSON.
+    transactions_format: Literal["native", "plaid"] = "native"
     # Sent as a bearer token to every outside service, where they ask for one.
     sources_token: SecretStr | None = None
     # False for a bureau that ignores Idempotency-Key: then a pull of unknown fate is looked up, never repeated.
@@ -86,6 +97,13 @@ class Settings(BaseSettings):
     # Rulebook for an application of a product, where the request does not say.
     rulebook: str = "prescreening"
     rulebook_ttl: Annotated[float, Field(ge=0)] = 3600.0
+    # Which shipped limit policy says what a user can afford.
+    limit_policy: str = "cfi"
+    # How old an evaluation may be that answers at once, hours.
+    evaluation_hours: Annotated[float, Field(ge=0, le=24 * 7)] = 24.0
+    # Feature flags that rulebooks may hang on, in GrowthBook's format: a file or an http(s) address; none where empty.
+    flags: str = ""
+    flags_ttl: Annotated[float, Field(ge=0)] = 60.0
     # How long a worker owns an application without renewing, seconds; renewed at a third of it.
     lease_seconds: Annotated[float, Field(gt=0)] = 30.0
     max_attempts: Annotated[int, Field(ge=1)] = 5
@@ -97,6 +115,47 @@ class Settings(BaseSettings):
     # that Prefect shows as under way for so long has lost its worker.
     longest_run_seconds: Annotated[float, Field(gt=0)] = 1200.0
 
+    # The edges; each is off while its setting is empty. AWS: the region, and the address of another service than
+    # Amazon's that speaks its protocols. Credentials come from botocore's own chain (role, profile, environment).
+    aws_region: str = ""
+    aws_endpoint_url: str = ""
+    # One secret in Secrets Manager that is a JSON object of settings; any single setting may be `secretsmanager:NAME`
+    # or `secretsmanager:NAME#KEY` instead.
+    settings_secret: str = ""
+    # SQS queue through which events arrive; it needs a dead-letter queue.
+    events_queue_url: str = ""
+    # EventBridge bus that our events go to, and the source they name. Events of this source are not taken in again.
+    event_bus: str = ""
+    event_source: str = "underwriting"
+    # Kinesis stream that the audit chain is copied to.
+    audit_stream: str = ""
+    # Segment: the source's write key; the address of another host than Segment's own.
+    segment_write_key: SecretStr | None = None
+    segment_url: str = ""
+    # DogStatsD: the agent's host and UDP port.
+    statsd_host: str = ""
+    statsd_port: Annotated[int, Field(gt=0, lt=65_536)] = 8125
+    # OpenTelemetry: where the collector takes traces (`http://collector:4318/v1/traces`), and the share to keep.
+    traces_url: str = ""
+    traces_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+    # The scheduled limit run. Where its history is, if the run does not say: a folder, s3://bucket/folder, or
+    # `database` for the database whose URL is here, too.
+    limits_history: str = ""
+    history_database_url: SecretStr | None = None
+    # The tenant whose users it is about, if the run does not say.
+    limits_tenant: str = "sandbox"
+    # Where runs keep records, quarantined rows and pictures; a folder that all Dask workers see. Empty means one in
+    # `state_dir`.
+    limits_folder: str = ""
+    # Users of one shard, and what DuckDB may take for one, megabytes: memory grows with the shards that run at once.
+    limits_shard_users: Annotated[int, Field(ge=1)] = 15_000
+    limits_memory_mb: Annotated[int, Field(ge=64)] = 1024
+    # Shards at once in one process; 0 means as many as there are cores.
+    limits_at_once: Annotated[int, Field(ge=0)] = 0
+    # Empty: shards run in the worker's process. Else on Dask: a scheduler's address, or `local:N` for N processes here.
+    limits_dask: str = ""
+
     # Where a kill test ends the process (`underwriting.failpoints`); never set in production.
     failpoint: str = ""
 
@@ -106,6 +165,21 @@ class Settings(BaseSettings):
     worker_limit: Annotated[int, Field(ge=1)] = 8
     # Seconds between a warm worker's questions for new runs; it asks at once when the server tells of one.
     worker_poll: Annotated[float, Field(gt=0)] = 1.0
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment alone, with what it refers to in Secrets Manager filled in."""
+        if isinstance(env_settings, EnvSettingsSource):
+            prefix = env_settings.env_prefix.lower()
+            env_settings.env_vars = with_secrets(env_settings.env_vars, prefix, frozenset(cls.model_fields))
+        return init_settings, env_settings
 
     @field_validator("database_url")
     @classmethod
@@ -125,13 +199,26 @@ class Settings(BaseSettings):
 
     @field_validator(
         "public_url", "jwks_url", "user_service_url", "registry_url", "statements_url", "accounts_url", "bureau_url",
-        "exposure_url", "fraud_url", "loans_url", "payments_url",
+        "exposure_url", "fraud_url", "loans_url", "payments_url", "float_service_url", "transactions_url", "scores_url",
     )  # fmt: skip
     @classmethod
-    def _is_over_http(cls, url: str) -> str:
+    def _is_over_http(cls, url: str, field: ValidationInfo) -> str:
+        schemes = ("http://", "https://", "s3://") if field.field_name in IN_S3 else ("http://", "https://")
+        if url and not url.startswith(schemes):
+            raise ValueError(f"must start with {' or '.join(schemes)}")
+        return url.rstrip("/")
+
+    @field_validator("aws_endpoint_url", "events_queue_url", "segment_url", "traces_url")
+    @classmethod
+    def _is_an_edge_over_http(cls, url: str) -> str:
         if url and not url.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
         return url.rstrip("/")
+
+    @property
+    def limits_place(self) -> Path:
+        """The folder of all limit runs."""
+        return Path(self.limits_folder) if self.limits_folder else self.state_dir / "limits"
 
     @property
     def sandbox_url(self) -> str:

@@ -8,9 +8,14 @@ from typing import Self
 from weakref import WeakKeyDictionary
 
 from underwriting.bookshelf import Bookshelf
+from underwriting.clients.callbacks import Callbacks
 from underwriting.clients.results import Results
 from underwriting.clients.sources import Sources
+from underwriting.edges.aws import Aws
+from underwriting.edges.outlets import Outlets
+from underwriting.edges.tracing import traced
 from underwriting.embedded import resolve_database_url
+from underwriting.flags import Flags
 from underwriting.screening import Screener
 from underwriting.settings import Settings, settings
 from underwriting.store.keyfile import keyring
@@ -27,18 +32,27 @@ class Workplace:
     results: Results
     screener: Screener
     bookshelf: Bookshelf
+    flags: Flags
+    callbacks: Callbacks
+    outlets: Outlets
 
     @classmethod
     async def set_up(cls, config: Settings, stack: AsyncExitStack) -> Self:
         """Open everything on `stack`; StoreUnreachable or NotMigrated where the store cannot be used."""
         store = await stack.enter_async_context(Store.open(resolve_database_url(config), keyring(config)))
+        sources = await stack.enter_async_context(Sources(config))
+        if traced(config, "underwriting-worker"):
+            sources.trace()
         return cls(
             config,
             store,
-            await stack.enter_async_context(Sources(config)),
+            sources,
             await stack.enter_async_context(Results(config)),
             Screener(store),
             Bookshelf(store, config),
+            Flags.of(config),
+            await stack.enter_async_context(Callbacks(config)),
+            Outlets.of(config, await stack.enter_async_context(Aws.of(config))),
         )
 
 

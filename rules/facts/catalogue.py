@@ -1,5 +1,6 @@
 """The catalogue of facts: every name that a rule may speak of, with its type, unit and meaning."""
 
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from typing import Literal
 
@@ -18,7 +19,7 @@ DTYPES: dict[str, ExtensionDtype] = {
 
 
 class Fact(BaseModel):
-    """One entry of catalogue.yaml."""
+    """One entry of catalogue.yaml or histories.yaml; `check` is the query that computes it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,20 +35,37 @@ class Fact(BaseModel):
         return DTYPES[self.type]
 
 
-def _catalogue() -> dict[str, Fact]:
-    checks = YAML(typ="safe").load(files(__package__).joinpath("catalogue.yaml").read_text("utf-8"))
-    return {
-        name: Fact(name=name, check=check, **entry) for check, facts in checks.items() for name, entry in facts.items()
-    }
+def _entries(file: str) -> Iterator[Fact]:
+    queries = YAML(typ="safe").load(files(__package__).joinpath(file).read_text("utf-8"))
+    for query, facts in queries.items():
+        for name, entry in facts.items():
+            yield Fact(name=name, check=query, **entry)
 
 
-CATALOGUE: dict[str, Fact] = _catalogue()
-# Every check, in the order of the catalogue.
-CHECKS: tuple[str, ...] = tuple(dict.fromkeys(fact.check for fact in CATALOGUE.values()))
+def _by_name(facts: Iterable[Fact]) -> dict[str, Fact]:
+    named: dict[str, Fact] = {}
+    for fact in facts:
+        if fact.name in named:
+            raise ValueError(f"the fact {fact.name} stands in {named[fact.name].check} and in {fact.check}: rename one")
+        named[fact.name] = fact
+    return named
 
 
-def facts_of(check: str) -> tuple[Fact, ...]:
-    """The facts that `check` computes; KeyError where there is no such check."""
-    if check not in CHECKS:
-        raise KeyError(f"no check is called {check}; there are {', '.join(CHECKS)}")
-    return tuple(fact for fact in CATALOGUE.values() if fact.check == check)
+_PRESCREENING = tuple(_entries("catalogue.yaml"))
+_HISTORIES = tuple(_entries("histories.yaml"))
+
+CATALOGUE: dict[str, Fact] = _by_name((*_PRESCREENING, *_HISTORIES))
+# Every check of the pre-screening, in the order of the catalogue.
+CHECKS: tuple[str, ...] = tuple(dict.fromkeys(fact.check for fact in _PRESCREENING))
+# The queries over the histories of users of floats.
+HISTORIES_QUERIES: tuple[str, ...] = tuple(dict.fromkeys(fact.check for fact in _HISTORIES))
+# What rules and policies about users may speak of: their histories, and the match on our lists.
+USER_FACTS: dict[str, Fact] = _by_name((*_HISTORIES, CATALOGUE["list_match_score"]))
+_QUERIES = (*CHECKS, *HISTORIES_QUERIES)
+
+
+def facts_of(query: str) -> tuple[Fact, ...]:
+    """The facts that a check or another query computes; KeyError where there is no such query."""
+    if query not in _QUERIES:
+        raise KeyError(f"no check is called {query}; there are {', '.join(_QUERIES)}")
+    return tuple(fact for fact in CATALOGUE.values() if fact.check == query)

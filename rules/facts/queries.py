@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from pandas.api.extensions import ExtensionArray, ExtensionDtype
 
-from rules.facts.catalogue import DTYPES, facts_of
+from rules.facts.catalogue import CATALOGUE, DTYPES, HISTORIES_QUERIES, USER_FACTS, facts_of
 from rules.facts.tables import SUBJECTS, TABLES, input_schema
 
 # From this many subjects on, a query runs on all cores; below, waking them takes longer than the query.
@@ -27,23 +27,65 @@ class FactsError(ValueError):
     """The input tables are not what `input_schema` says."""
 
 
-def compute_facts(check: str, tables: Mapping[str, pa.Table]) -> pd.DataFrame:
-    """The facts of `check` for every subject of the table `subjects`, in its order.
+def compute_facts(query: str, tables: Mapping[str, pa.Table]) -> pd.DataFrame:
+    """The facts of `query`, a check's name or another of the catalogue, for every row of the table `subjects`.
 
     Columns are the facts of the catalogue in nullable dtypes, the index is `subject_id`. A table not given counts
     as empty, so that its source is not known to have answered. FactsError where a table is unknown, lacks a column,
-    or has two rows for a subject where it should have one; KeyError where there is no such check.
+    or has two rows for a subject where it should have one; KeyError where there is no such query.
     """
+    return _computed([query], tables)
+
+
+def user_facts(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
+    """Everything that rules and policies about users may speak of (`USER_FACTS`), as `compute_facts` gives it."""
+    return _computed([*HISTORIES_QUERIES, CATALOGUE["list_match_score"].check], tables)[list(USER_FACTS)]
+
+
+def shared_sql() -> str:
+    """The macros that the queries of `HISTORIES_QUERIES` call, for a database of one's own.
+
+    To be run there before any of `facts_sql`, and after its input tables have their names.
+    """
+    return _sql("shared") + _sql("shared_histories")
+
+
+@cache
+def facts_sql(query: str) -> str:
+    """A SELECT of the query's facts over the input tables (`input_schema`) by their names, in the catalogue's types.
+
+    It calls the macros of `shared_sql`. Subjects whose source gave nothing may have no row. What does not fit its type,
+    or is not finite, is not known. KeyError where there is no such query.
+    """
+    columns = [
+        f"CASE WHEN isfinite({fact.name}) THEN {fact.name}::DOUBLE END AS {fact.name}"
+        if fact.type == "number"
+        else f"TRY_CAST({fact.name} AS {_SQL_TYPES[fact.type]}) AS {fact.name}"
+        for fact in facts_of(query)
+    ]
+    # S608: the names are the catalogue's.
+    return f"SELECT subject_id, {', '.join(columns)} FROM (\n{_sql(query)})"  # noqa: S608
+
+
+def _computed(queries: Sequence[str], tables: Mapping[str, pa.Table]) -> pd.DataFrame:
     if SUBJECTS not in tables:
         raise FactsError(f"the table {SUBJECTS} is missing: it says who is judged, and as of when")
     given = {name: _conformed(name, rows) for name, rows in tables.items()}
     subjects = given[SUBJECTS].column("subject_id")
     with _database(parallel=len(subjects) >= MANY_SUBJECTS) as database:
-        facts = database.facts(check, given)
-    found = facts.column("subject_id")
-    if len(found.unique()) < len(found) or len(subjects.unique()) < len(subjects):
-        raise FactsError(f"{check}: a subject stands twice in a table that has one row for each")
-    columns = {fact.name: _to_pandas(facts.column(fact.name), fact.dtype) for fact in facts_of(check)}
+        answers = database.facts(queries, given)
+    if len(subjects.unique()) < len(subjects):
+        raise FactsError(f"{queries[0]}: a subject stands twice in a table that has one row for each")
+    frames = [_frame(query, answer, subjects) for query, answer in answers.items()]
+    return frames[0] if len(frames) == 1 else pd.concat(frames, axis="columns")
+
+
+def _frame(query: str, answer: pa.Table, subjects: pa.ChunkedArray) -> pd.DataFrame:
+    """The answer as columns of the catalogue's dtypes, in the order of the subjects."""
+    found = answer.column("subject_id")
+    if len(found.unique()) < len(found):
+        raise FactsError(f"{query}: a subject stands twice in a table that has one row for each")
+    columns = {fact.name: _to_pandas(answer.column(fact.name), fact.dtype) for fact in facts_of(query)}
     frame = pd.DataFrame(columns, index=_index(found))
     # A subject whose source gave nothing has no row.
     return frame if found.equals(subjects) else frame.reindex(_index(subjects))
@@ -98,18 +140,19 @@ class _Database:
         self._inputs = {table: _Input(table) for table in TABLES}
         for table, rows in self._inputs.items():
             self._connection.register(table, rows)
-        self._connection.execute(_sql("shared"))
+        self._connection.execute(shared_sql() + _sql("shared_statements"))
         self._planned: set[str] = set()
 
-    def facts(self, check: str, tables: Mapping[str, pa.Table]) -> pa.Table:
-        """The check's facts of the subjects that its sources know."""
-        if check not in self._planned:
-            self._connection.execute(f"PREPARE {check} AS {_query(check)}")
-            self._planned.add(check)
+    def facts(self, queries: Sequence[str], tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+        """The facts of each query, of the subjects that its sources know."""
+        for query in queries:
+            if query not in self._planned:
+                self._connection.execute(f"PREPARE {query} AS {facts_sql(query)}")
+                self._planned.add(query)
         try:
             for table, rows in tables.items():
                 self._inputs[table].rows = rows
-            return self._connection.execute(f"EXECUTE {check}").to_arrow_table()
+            return {query: self._connection.execute(f"EXECUTE {query}").to_arrow_table() for query in queries}
         finally:
             # Rows are personal: none is kept.
             for table in tables:
@@ -128,19 +171,6 @@ def _database(*, parallel: bool) -> Iterator[_Database]:
         yield database
     finally:
         idle.append(database)
-
-
-@cache
-def _query(check: str) -> str:
-    """The check's facts in the types of the catalogue; what does not fit its type, or is not finite, is not known."""
-    columns = [
-        f"CASE WHEN isfinite({fact.name}) THEN {fact.name}::DOUBLE END AS {fact.name}"
-        if fact.type == "number"
-        else f"TRY_CAST({fact.name} AS {_SQL_TYPES[fact.type]}) AS {fact.name}"
-        for fact in facts_of(check)
-    ]
-    # S608: the names are the catalogue's.
-    return f"SELECT subject_id, {', '.join(columns)} FROM (\n{_sql(check)})"  # noqa: S608
 
 
 def _sql(name: str) -> str:

@@ -1,7 +1,19 @@
--- What several checks build on. A macro reads the tables of the query that calls it.
+-- What the queries build on.
 
 -- A share of something that is there: not known where the denominator is not positive.
 CREATE MACRO ratio(part, whole) AS CASE WHEN whole > 0 THEN part::DOUBLE / whole END;
+
+-- A count or a sum, zero where there is nothing to add up; not known unless `condition` holds.
+CREATE MACRO known(condition, total) AS CASE WHEN condition THEN coalesce(total, 0) END;
+
+-- Whether the latest of something, `age` days ago, lies before the window of `days`, or there never was one.
+CREATE MACRO none_within(days, age) AS coalesce(age >= days, TRUE);
+
+-- greatest() would take what is not known for zero.
+CREATE MACRO at_least_zero(value) AS CASE WHEN value < 0 THEN 0 ELSE value END;
+
+-- An integer quotient, rounded down also below zero.
+CREATE MACRO floored(dividend, divisor) AS (dividend - ((dividend % divisor) + divisor) % divisor) // divisor;
 
 -- Sample standard deviation over the mean; not known for fewer than two values or a mean that is not positive.
 CREATE MACRO variation(value) AS ratio(stddev_samp(value), avg(value));
@@ -9,93 +21,28 @@ CREATE MACRO variation(value) AS ratio(stddev_samp(value), avg(value));
 -- First day of the month that lies `months` before the month of `day`.
 CREATE MACRO month_start(day, months) AS (date_trunc('month', day) - to_months(months))::DATE;
 
--- What a statement line adds to income, spending and debt service. Transfers between own accounts and loans paid
--- out are neither; a returned payment undoes spending. Of what the service could not classify, money out is taken
--- for spending and money in is not taken for income.
-CREATE MACRO income(amount, category) AS CASE WHEN category = 'income' THEN amount ELSE 0 END;
-CREATE MACRO debt_service(amount, category) AS CASE WHEN category = 'debt_service' THEN -amount ELSE 0 END;
-CREATE MACRO spending(amount, category) AS
-    CASE WHEN coalesce(category, if(amount < 0, 'spending', '')) IN ('spending', 'fee', 'returned') THEN -amount ELSE 0 END;
+-- The UTC day of a moment, whether its column carries a zone or not.
+CREATE MACRO utc_day(moment) AS make_timestamp(epoch_us(moment))::DATE;
 
--- The days that a subject's statements cover, none after as_of, where they are in the application's currency.
--- The window of the facts on statements starts with the sixth month before as_of's.
-CREATE MACRO statement_period() AS TABLE
-SELECT
-    subject_id,
-    as_of,
-    requested_instalment,
-    period_start AS covered_from,
-    least(period_end, as_of) AS covered_to,
-    greatest(period_start, month_start(as_of, 6)) AS window_start,
-    opening_balance
-FROM subjects
-JOIN statements USING (subject_id, currency)
-WHERE period_start <= least(period_end, as_of);
+-- Minor units in a major one, as ISO 4217 has them: 100 but for these.
+CREATE MACRO major_unit(currency) AS CASE
+    WHEN currency IN ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') THEN 1000
+    WHEN currency IN ('CLF', 'UYW') THEN 10000
+    WHEN currency IN ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI', 'VND', 'VUV', 'XAF', 'XOF', 'XPF') THEN 1
+    ELSE 100
+END;
 
--- Income, profit, and cash before debt service, with the debt service and the instalments requested of as many months:
--- a company's latest financial year, or a person's whole months of statements.
-CREATE MACRO finances() AS TABLE
-WITH applicants AS (
-    SELECT subject_id, company_number IS NOT NULL AS is_company FROM people
-),
--- A year is compared with the one that ended a year before it, give or take a month. A private company's accounts
--- may come nine months after the year (UK Companies Act 2006, s. 442), so a year that ended 24 months ago is stale.
-company AS (
-    SELECT
-        subject_id,
-        12 AS months,
-        12 * requested_instalment AS requested,
-        revenue AS income,
-        profit,
-        operating_cash_flow AS cash,
-        debt_service,
-        revenue AS recent_income,
-        CASE
-            WHEN lag(period_end) OVER earlier
-                BETWEEN period_end - INTERVAL 13 MONTH AND period_end - INTERVAL 11 MONTH
-            THEN lag(revenue) OVER earlier
-        END AS earlier_income
-    FROM subjects
-    JOIN financial_statements USING (subject_id, currency)
-    JOIN financial_years USING (subject_id)
-    SEMI JOIN (FROM applicants WHERE is_company) AS companies USING (subject_id)
-    WHERE period_end <= as_of
-    WINDOW earlier AS (PARTITION BY subject_id ORDER BY period_end, revenue DESC, profit DESC)
-    QUALIFY lead(period_end) OVER earlier IS NULL AND period_end > as_of - INTERVAL 24 MONTH
-),
--- The whole months covered, of the six before as_of's. All of the last three have to be, and at least two before
--- them for a comparison.
-person_months AS (
-    SELECT
-        subject_id,
-        requested_instalment,
-        month_start(as_of, 0) AS until,
-        month_start(as_of, 3) AS recent,
-        month_start(window_start - 1, -1) AS since,
-        date_diff('month', since, until) AS months
-    FROM statement_period()
-    SEMI JOIN (FROM applicants WHERE NOT is_company) AS persons USING (subject_id)
-    WHERE covered_to >= until - 1 AND months >= 3
-),
-person AS (
-    SELECT
-        person_months.subject_id,
-        any_value(months) AS months,
-        any_value(months * requested_instalment) AS requested,
-        sum(income(amount, category)) AS income,
-        sum(income(amount, category) - spending(amount, category) - debt_service(amount, category)) AS profit,
-        sum(income(amount, category) - spending(amount, category)) AS cash,
-        sum(debt_service(amount, category)) AS debt_service,
-        sum(if(booked_on >= recent, income(amount, category), 0)) / 3 AS recent_income,
-        CASE
-            WHEN any_value(months) >= 5
-            THEN sum(if(booked_on < recent, income(amount, category), 0)) / (any_value(months) - 3)
-        END AS earlier_income
-    FROM person_months
-    LEFT JOIN statement_lines
-        ON person_months.subject_id = statement_lines.subject_id AND booked_on >= since AND booked_on < until
-    GROUP BY person_months.subject_id
-)
-FROM company
-UNION ALL
-FROM person;
+-- The categories of `underwriting.domain.histories` as numbers, which are compared faster than text; what is none of
+-- them is as good as not classified. The macros below say what the numbers mean; the sign tells money in from out.
+CREATE MACRO kind_of(category) AS list_position(
+    [
+        'wages', 'benefits', 'gig', 'other_income',
+        'housing', 'utilities', 'groceries', 'transport', 'health', 'insurance', 'family',
+        'spending', 'cash', 'fee', 'overdraft_fee',
+        'advance', 'transfer', 'refund', 'returned', 'own_float', 'loan', 'interest'
+    ],
+    category
+);
+CREATE MACRO is_income(kind) AS kind <= 4;
+CREATE MACRO is_essential(kind) AS kind BETWEEN 5 AND 11;
+CREATE MACRO is_spending(kind) AS kind BETWEEN 5 AND 15;

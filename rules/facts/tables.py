@@ -1,21 +1,32 @@
 """The input tables of the facts, derived from the documents that the sources answer."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 from enum import StrEnum
 from functools import cache
 from types import UnionType
 from typing import Annotated, Union, get_args, get_origin
 
 import pyarrow as pa
+from pydantic import AwareDatetime
 
 from underwriting.domain.documents import DOCUMENTS, Document, Row, row_model
+from underwriting.domain.histories import HISTORIES
 from underwriting.domain.money import Money
 
 SUBJECTS = "subjects"
 _SUBJECT_ID = pa.field("subject_id", pa.string())
-_ARROW = {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: pa.string(), date: pa.date32()}
+# A moment is UTC and says so by its name alone: DuckDB reads a zone in the session's, by an extension.
+_MOMENT = pa.timestamp("us")
+_ARROW = {
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    str: pa.string(),
+    date: pa.date32(),
+    AwareDatetime: _MOMENT,
+}
 
 
 def _rows_of(document: type[Document]) -> Iterable[type[Row]]:
@@ -23,7 +34,7 @@ def _rows_of(document: type[Document]) -> Iterable[type[Row]]:
     return [document, *filter(None, nested)]
 
 
-_MODELS: dict[str, type[Row]] = {row.table: row for document in DOCUMENTS for row in _rows_of(document)}
+_MODELS: dict[str, type[Row]] = {row.table: row for document in (*DOCUMENTS, *HISTORIES) for row in _rows_of(document)}
 TABLES: tuple[str, ...] = (SUBJECTS, *_MODELS)
 
 
@@ -38,7 +49,7 @@ def _arrow_type(annotation: object) -> pa.DataType:
 
 @cache
 def input_schema(table: str) -> pa.Schema:
-    """The columns of an input table, `subject_id` first; KeyError where there is no such table."""
+    """The columns of an input table, `subject_id` first; moments are UTC. KeyError where there is no such table."""
     if table == SUBJECTS:
         return pa.schema(
             [
@@ -47,6 +58,7 @@ def input_schema(table: str) -> pa.Schema:
                 ("currency", pa.string()),
                 ("requested_amount", pa.int64()),
                 ("requested_instalment", pa.int64()),
+                ("judged_at", _MOMENT),
             ]
         )
     fields = _MODELS[table].model_fields.items()
@@ -64,6 +76,25 @@ def subjects(subject_id: str, as_of: date, requested: Money, instalment: Money) 
         "requested_instalment": instalment.minor,
     }
     return {SUBJECTS: pa.Table.from_pylist([row], schema=input_schema(SUBJECTS))}
+
+
+def users_as_of(ids: Sequence[str], as_of: date, judged_at: datetime | None, currency: str) -> dict[str, pa.Table]:
+    """The table that says which users are judged, as of when, and at which moment, on no request of their own.
+
+    Where `judged_at` is None, facts that are counted in hours are not known.
+    """
+    return {
+        SUBJECTS: pa.table(
+            {
+                "subject_id": pa.array(ids, pa.string()),
+                "as_of": pa.repeat(pa.scalar(as_of, pa.date32()), len(ids)),
+                "currency": pa.repeat(currency, len(ids)),
+                "requested_amount": pa.nulls(len(ids), pa.int64()),
+                "requested_instalment": pa.nulls(len(ids), pa.int64()),
+                "judged_at": pa.repeat(pa.scalar(judged_at, _MOMENT), len(ids)),
+            }
+        )
+    }
 
 
 def tables_of(subject_id: str, documents: Iterable[Document]) -> dict[str, pa.Table]:

@@ -1,7 +1,9 @@
 """The API over a store of either kind, with an issuer of tokens; no Prefect answers unless a test brings one."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from asgi_lifespan import LifespanManager
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from pytest_httpserver import HTTPServer
 
 from rules.rulebook import shipped_rulebooks
 from underwriting.api.app import create_app
@@ -20,6 +23,11 @@ from underwriting.store.crypto import Keyring
 from underwriting.store.session import Store
 
 Tokens = Callable[..., str]
+Serving = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+SCOPES = (
+    "applications:write applications:read referrals:decide"
+    " eligibility:check eligibility:read profiles:read profiles:write"
+)
 FAR_FUTURE = 4_102_444_800
 
 
@@ -39,7 +47,7 @@ def token(issuer: ECKey) -> Tokens:
             "sub": "ann",
             "exp": FAR_FUTURE,
             "tenant": "acme",
-            "scope": "applications:write applications:read referrals:decide",
+            "scope": SCOPES,
         } | changes
         claims = {name: value for name, value in claims.items() if value is not None}
         return jwt.encode({"alg": "ES256", "kid": kid or issuer.kid}, claims, key)
@@ -51,7 +59,11 @@ def token(issuer: ECKey) -> Tokens:
 def config(database_url: str, tmp_path: Path, issuer: ECKey) -> Settings:
     jwks = tmp_path / "jwks.json"
     jwks.write_text(json.dumps(KeySet([issuer]).as_dict(private=False)))
-    partner = {"results_url": "http://127.0.0.1:9/results", "signing_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+    partner = {
+        "results_url": "http://127.0.0.1:9/results",
+        "signing_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "callback_hosts": ["hooks.partner.example"],
+    }
     return Settings.model_validate(
         {
             "state_dir": tmp_path,
@@ -74,16 +86,31 @@ async def api_store(database_url: str) -> AsyncIterator[Store]:
         yield store
 
 
+@pytest.fixture(scope="session")
+def no_prefect() -> Iterator[None]:
+    """At Prefect's address there is only somebody who cannot help: where nobody listened its client would wait."""
+    with HTTPServer() as server:
+        server.expect_request(re.compile(".*")).respond_with_data("down", 500)
+        with temporary_settings({PREFECT_API_URL: server.url_for("/api"), PREFECT_CLIENT_MAX_RETRIES: 0}):
+            yield
+
+
 @pytest.fixture
-async def api(config: Settings, api_store: Store, token: Tokens) -> AsyncIterator[httpx.AsyncClient]:
-    """A client with tenant `acme`'s token. Prefect's address is one where nobody listens."""
-    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api", PREFECT_CLIENT_MAX_RETRIES: 0}):
-        async with (
-            LifespanManager(create_app(config)) as running,
-            httpx.AsyncClient(
-                transport=httpx.ASGITransport(running.app),
-                base_url="http://api",
-                headers={"Authorization": f"Bearer {token()}"},
-            ) as client,
-        ):
-            yield client
+def serving(no_prefect: None, api_store: Store) -> Serving:
+    """Starts an API of these settings, and gives a client of it."""
+
+    @asynccontextmanager
+    async def served(config: Settings, **client: Any) -> AsyncIterator[httpx.AsyncClient]:
+        async with LifespanManager(create_app(config)) as running:
+            transport = httpx.ASGITransport(running.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://api", **client) as caller:
+                yield caller
+
+    return served
+
+
+@pytest.fixture
+async def api(serving: Serving, config: Settings, token: Tokens) -> AsyncIterator[httpx.AsyncClient]:
+    """A client with tenant `acme`'s token."""
+    async with serving(config, headers={"Authorization": f"Bearer {token()}"}) as client:
+        yield client

@@ -1,16 +1,14 @@
 """Whose tokens count: those of an issuer's published keys, also after it changed them."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
-from asgi_lifespan import LifespanManager
+import time_machine
 from joserfc.jwk import ECKey, KeySet
-from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from pytest_httpserver import HTTPServer
 
 from underwriting.api import keys
-from underwriting.api.app import create_app
 
 
 def published(*issuers):
@@ -18,14 +16,11 @@ def published(*issuers):
 
 
 @pytest.fixture
-async def behind(config, api_store, httpserver: HTTPServer):
+async def behind(serving, config, httpserver: HTTPServer):
     """A client of an API that asks for its issuer's keys by address."""
     config = config.model_copy(update={"jwks_file": None, "jwks_url": httpserver.url_for("/jwks")})
-    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api", PREFECT_CLIENT_MAX_RETRIES: 0}):
-        async with LifespanManager(create_app(config)) as running:
-            transport = httpx.ASGITransport(running.app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
-                yield client
+    async with serving(config) as client:
+        yield client
 
 
 async def status(client, token):
@@ -61,6 +56,14 @@ async def test_without_keys_nobody_is_let_in_and_nobody_called_a_forger(behind, 
     assert await status(behind, token()) == 200
 
 
+async def test_a_token_that_was_verified_ends_when_it_expires(api, token):
+    now = datetime.now(UTC)
+    api.headers["Authorization"] = f"Bearer {token(exp=int(now.timestamp()) + 10)}"
+    assert (await api.get("/v1/applications")).status_code == 200
+    with time_machine.travel(now + timedelta(seconds=11)):
+        assert (await api.get("/v1/applications")).status_code == 401
+
+
 @pytest.mark.parametrize("both", [True, False])
 def test_one_source_of_keys_has_to_be_named(config, both):
     changes = {"jwks_url": "https://issuer.example/jwks"} if both else {"jwks_file": None}
@@ -75,13 +78,10 @@ def test_a_file_that_is_no_key_set_is_named(config, tmp_path):
         keys.PublicKeys(config.model_copy(update={"jwks_file": file}))
 
 
-async def test_a_tenant_that_calls_too_often_is_told_when_to_come_back(config, api_store, token):
-    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api", PREFECT_CLIENT_MAX_RETRIES: 0}):
-        async with LifespanManager(create_app(config.model_copy(update={"api_quota": "5/minute"}))) as running:
-            transport = httpx.ASGITransport(running.app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
-                assert [await status(client, token()) for _ in range(5)] == [200] * 5
-                refused = await client.get("/v1/applications", headers={"Authorization": f"Bearer {token()}"})
-                assert (refused.status_code, refused.json()["error_code"]) == (429, "RATE_LIMITED")
-                assert 1 <= int(refused.headers["Retry-After"]) <= 60
-                assert await status(client, token(tenant="other")) == 200
+async def test_a_tenant_that_calls_too_often_is_told_when_to_come_back(serving, config, token):
+    async with serving(config.model_copy(update={"api_quota": "5/minute"})) as client:
+        assert [await status(client, token()) for _ in range(5)] == [200] * 5
+        refused = await client.get("/v1/applications", headers={"Authorization": f"Bearer {token()}"})
+        assert (refused.status_code, refused.json()["error_code"]) == (429, "RATE_LIMITED")
+        assert 1 <= int(refused.headers["Retry-After"]) <= 60
+        assert await status(client, token(tenant="other")) == 200

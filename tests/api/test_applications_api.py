@@ -10,6 +10,7 @@ import pytest
 
 from underwriting.domain.decision import CheckResult, Decision, Outcome, Reason, Result, RulebookRef, Verdict
 from underwriting.store import claims, decisions
+from underwriting.store.kinds import APPLICATIONS
 from underwriting.store.session import Store
 
 WANTED: dict[str, Any] = {"customer_id": "good", "amount": "2500.00", "currency": "USD"}
@@ -26,7 +27,7 @@ async def review(store: Store, application_id: str, verdict: Verdict) -> None:
     outcome = Outcome(rule="CreditScore", result=Result.FAIL, reason=SCORE, observed={"credit_score": 480})
     decision = Decision(verdict=verdict, reasons=(SCORE,), rulebook=BOOK, decided_at=datetime.now(UTC))
     async with store.begin() as work:
-        claim = await claims.claim(work, application_id, "run", timedelta(seconds=30), 5)
+        claim = await claims.claim(work, APPLICATIONS, application_id, "run", timedelta(seconds=30), 5)
         assert claim is not None
         result = CheckResult(check="credit_report", outcomes=(outcome,))
         await decisions.finish(work, claim, [result], decision, {"acme"})

@@ -17,7 +17,16 @@ ACCOUNT = Account(place="account.csv:2", account_id="11", date="960101")
 
 def booking(amount: str, balance: str, *, day: str = "960110", kind: str = "credit", purpose: str = "") -> Transaction:
     return Transaction(
-        place="trans.csv:2", account_id="11", date=day, type=kind, amount=amount, balance=balance, k_symbol=purpose
+        place="trans.csv:2",
+        account_id="11",
+        date=day,
+        type=kind,
+        amount=amount,
+        balance=balance,
+        k_symbol=purpose,
+        operation="",
+        bank="",
+        account="",
     )
 
 

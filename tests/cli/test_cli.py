@@ -62,7 +62,7 @@ def test_every_command_has_help() -> None:
 
 def test_a_sound_rulebook_is_said_to_be_sound(shell: Shell) -> None:
     code, output, _ = shell.run("rulebooks", "validate", f"{shell.folder}/tiny.yaml")
-    assert (code, output) == (0, "tiny v1 is sound: 1 rules in 1 stages\n")
+    assert (code, output) == (0, "tiny v1 is sound: 1 rule in 1 stage\n")
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,44 @@ def test_rulebooks_are_published_once_and_never_changed(migrated: Shell) -> None
     assert "min_age_years" in migrated.run("rulebooks", "show", "tiny")[1]
     assert "tiny" in migrated.run("rulebooks", "list")[1]
     assert migrated.run("rulebooks", "show", "nothing")[0] == 2
+
+
+USERS_BOOK = """\
+name: tiny-float
+version: 1
+product: float
+currency: USD
+valid_from: 2026-01-01
+applies_to: {experiment: {name: trial, arm: a, shares: {a: 1}}}
+offers: [1000]
+rules: [GoodStanding]
+"""
+
+
+def test_books_of_eligibility_are_validated_published_listed_and_shown(migrated: Shell) -> None:
+    file = migrated.folder / "users.yaml"
+    file.write_text(USERS_BOOK)
+    assert migrated.run("rulebooks", "validate", str(file))[1] == "tiny-float v1 is sound: 1 rule\n"
+    assert "tiny-float v1: published" in migrated.run("rulebooks", "publish", str(file))[1]
+    assert '"offers":[1000]' in migrated.run("rulebooks", "show", "tiny-float")[1]
+    assert "eligib" in migrated.run("rulebooks", "list")[1]
+    # One name is of one kind.
+    (migrated.folder / "tiny.yaml").write_text(BOOK.replace("name: tiny", "name: tiny-float"))
+    assert migrated.run("rulebooks", "publish", f"{migrated.folder}/tiny.yaml")[0] == 2
+
+
+def test_books_that_disagree_on_an_experiment_are_refused_together(shell: Shell) -> None:
+    one, other = shell.folder / "one.yaml", shell.folder / "other.yaml"
+    one.write_text(USERS_BOOK)
+    other.write_text(USERS_BOOK.replace("tiny-float", "tiny-other").replace("{a: 1}", "{a: 0.5}"))
+    code, _, error = shell.run("rulebooks", "validate", str(one), str(other))
+    assert (code, "different shares" in error) == (2, True)
+
+
+def test_the_schema_and_the_catalogue_of_both_kinds(shell: Shell) -> None:
+    assert '"stages"' in shell.run("rulebooks", "schema")[1]
+    assert '"offers"' in shell.run("rulebooks", "schema", "--kind", "eligibility")[1]
+    assert "#### CashAdvanceScore" in shell.run("rulebooks", "catalogue")[1]
 
 
 def test_a_database_that_is_not_migrated_is_refused_with_the_command_to_run(shell: Shell) -> None:
@@ -128,6 +166,13 @@ def test_an_application_that_cannot_be_sent_says_why(shell: Shell, arguments: li
     code, _, error = shell.run("review", *arguments)
     assert code == 2
     assert message in error
+
+
+@pytest.mark.parametrize("arguments", [["steady-pay"], ["steady-pay", "--product", "all", "--json"]])
+def test_a_check_without_an_api_says_how_to_start_one(shell: Shell, arguments: list[str]) -> None:
+    code, output, error = shell.run("eligibility", *arguments)
+    assert (code, output) == (2, "")
+    assert "start it by `underwriting up`" in error
 
 
 def test_only_what_failed_can_be_put_back(migrated: Shell) -> None:

@@ -50,7 +50,7 @@ async def test_every_service_answers(sandbox):
     assert len(payments.instalments) == 12
 
 
-@pytest.mark.parametrize("service", Service)
+@pytest.mark.parametrize("service", QUESTIONS)
 async def test_an_unknown_customer_is_a_refusal(sandbox, service):
     async with Sources(sandbox) as sources:
         with pytest.raises(SourceRefusal, match=f"^{service}: does not know") as caught:
@@ -58,7 +58,7 @@ async def test_an_unknown_customer_is_a_refusal(sandbox, service):
     assert "nobody" not in str(caught.value)
 
 
-@pytest.mark.parametrize("service", Service)
+@pytest.mark.parametrize("service", QUESTIONS)
 async def test_a_service_that_is_down_is_an_outage(sandbox, panel, service):
     panel.put("/_control", json={"services": {service: {"error_rate": 1.0, "retry_after": 9}}})
     async with Sources(sandbox) as sources:
@@ -77,7 +77,7 @@ async def test_a_slow_service_is_an_outage(sandbox, panel, service):
             await QUESTIONS[service](sources, "good-company")
 
 
-@pytest.mark.parametrize("service", Service)
+@pytest.mark.parametrize("service", QUESTIONS)
 async def test_a_lost_answer_is_an_outage(sandbox, panel, service):
     panel.put("/_control", json={"services": {service: {"lost_rate": 1.0}}})
     async with Sources(sandbox) as sources:

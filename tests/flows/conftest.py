@@ -12,14 +12,17 @@ os.environ["UNDERWRITING_RETRY_DELAYS"] = "[0.02, 0.04, 0.08]"
 import httpx
 import pytest
 from support.databases import postgres_database
+from support.float_checks import FloatChecks
 from support.journeys import Journey
 
+from rules.eligibility.book import shipped_eligibility_books
 from rules.rulebook import shipped_rulebooks
 from underwriting.embedded import Services, embedded_environment
 from underwriting.sandbox.lists import sandbox_lists
 from underwriting.screening.screener import store_list
 from underwriting.settings import settings
 from underwriting.store import rulebooks
+from underwriting.store.models import RulebookKind
 from underwriting.workplace import Workplace, workplace
 
 
@@ -62,8 +65,8 @@ async def place(environment: None, prefect_server: None) -> AsyncIterator[Workpl
     """The workplace, with the shipped rulebooks published and the sandbox's list loaded."""
     async with workplace() as place:
         async with place.store.begin() as work:
-            for book in shipped_rulebooks().values():
-                await rulebooks.publish(work, book.ref, book.product, book.text, "test")
+            for book in (*shipped_rulebooks().values(), *shipped_eligibility_books().values()):
+                await rulebooks.publish(work, book.ref, book.product, book.text, "test", RulebookKind(book.kind))
         for screening_list in sandbox_lists():
             await store_list(place.store, screening_list, "test")
         yield place
@@ -76,3 +79,9 @@ async def journey(place: Workplace) -> AsyncIterator[Journey]:
         (await sandbox.put("/_control", json={})).raise_for_status()
         (await sandbox.delete("/_control/ledger")).raise_for_status()
         yield Journey(place, sandbox)
+
+
+@pytest.fixture
+async def checks(journey: Journey) -> FloatChecks:
+    """Eligibility checks one can start and look at."""
+    return FloatChecks(journey)

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, async_playwright, expect
+from prefect.client.schemas.objects import State
 from support.journeys import Journey
+from support.limit_histories import END, written
+
+from flows.recalculate_limits import recalculate_limits
+from underwriting.workplace import Workplace
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 # Nothing but the page itself: no first-run tour, no updates, no calls home.
@@ -42,3 +47,17 @@ async def test_the_run_shows_its_verdict_and_the_table_of_outcomes(
     await expect(page.get_by_text("credit_score_low", exact=True).first).to_be_visible()
     picture = await page.screenshot(path=tmp_path / "run.png")
     assert len(picture) > 20_000, "a page with something on it"
+
+
+async def test_a_limit_run_shows_its_pictures(place: Workplace, page: Page, tmp_path: Path) -> None:
+    expect.set_options(timeout=PATIENCE)
+    history = written(tmp_path / "history", users=60, personas=0.0)
+    state: State[None] = await recalculate_limits(END, history=str(history), return_state=True)
+    await page.goto(f"{place.config.prefect_url}/runs/flow-run/{state.state_details.flow_run_id}")
+    await page.get_by_text("Artifacts", exact=True).first.click()
+    await page.get_by_role("link", name="markdown").first.click()
+    pictures = page.locator("img[src^='data:image/png']")
+    await expect(pictures).to_have_count(4)
+    sizes = [await pictures.nth(number).evaluate("image => image.naturalWidth") for number in range(4)]
+    assert sizes == [800] * 4
+    await page.screenshot(path=tmp_path / "limits.png", full_page=True)

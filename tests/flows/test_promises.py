@@ -10,6 +10,7 @@ from support.reviews import let_time_pass
 from flows.deliver_outbox import deliver_outbox
 from underwriting.store import claims
 from underwriting.store.claims import Claim
+from underwriting.store.kinds import APPLICATIONS
 
 HOUR = timedelta(hours=1)
 
@@ -48,7 +49,7 @@ async def taken_over(journey: Journey, application_id: str) -> Claim:
     """Claim the application for another run, as if its lease had expired."""
     await let_time_pass(journey.place.store, "applications", "lease_until", HOUR)
     async with journey.place.store.begin() as work:
-        claim = await claims.claim(work, application_id, "another run", HOUR, 5)
+        claim = await claims.claim(work, APPLICATIONS, application_id, "another run", HOUR, 5)
     assert claim is not None
     return claim
 

@@ -8,12 +8,15 @@ from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Pending, Running
+from support.float_checks import FloatChecks
 from support.journeys import Journey
 from support.reviews import let_time_pass
 
+from flows.evaluate_eligibility import evaluate_eligibility
 from flows.review_application import review_application
 from flows.sweep import sweep
 from underwriting.store import claims
+from underwriting.store.kinds import APPLICATIONS
 
 HOUR = timedelta(hours=1)
 
@@ -90,7 +93,7 @@ async def test_a_review_whose_lease_expired_is_dispatched_anew_and_its_run_marke
     (first,) = await runs_of(application.id)
     await set_state(first, Running())
     async with journey.place.store.begin() as work:
-        assert await claims.claim(work, application.id, str(first.id), timedelta(seconds=30), 5)
+        assert await claims.claim(work, APPLICATIONS, application.id, str(first.id), timedelta(seconds=30), 5)
     assert await sweep() == 0, "its lease holds"
     await let_time_pass(journey.place.store, "applications", "lease_until", HOUR)
     await let_time_pass(journey.place.store, "applications", "dispatched_at", 2 * HOUR)
@@ -106,8 +109,23 @@ async def test_what_never_comes_to_an_end_is_quarantined(journey: Journey) -> No
     application = await journey.accept()
     for _ in range(journey.place.config.max_attempts):
         async with journey.place.store.begin() as work:
-            assert await claims.claim(work, application.id, str(UUID(int=1)), HOUR, 5)
+            assert await claims.claim(work, APPLICATIONS, application.id, str(UUID(int=1)), HOUR, 5)
         await let_time_pass(journey.place.store, "applications", "lease_until", 2 * HOUR)
     review = await journey.run(application.id)
     assert (review.state.name, review.record.state) == ("NotOwed", "quarantined")
     assert await sweep() == 0
+
+
+async def test_an_evaluation_that_was_never_dispatched_is(checks: FloatChecks) -> None:
+    """And the run that it is given judges it: its parameters are those that the real flow takes."""
+    await (await evaluate_eligibility.ato_deployment("evaluate-eligibility")).aapply()
+    request = await checks.accept("still-owes")
+    assert await sweep() == 0, "the API may just be dispatching it"
+    await let_time_pass(checks.store, "evaluations", "received_at", HOUR)
+    assert (await sweep(), await sweep()) == (1, 0)
+    async with get_client() as client:
+        named = FlowRunFilter(name=FlowRunFilterName(any_=[f"evaluate-{request.id}"]))
+        (run,) = await client.read_flow_runs(flow_run_filter=named)
+    state = await evaluate_eligibility(**run.parameters, return_state=True)
+    assert state.name == "Rejected"
+    assert (await checks.stored(request.id)).record.as_of == request.as_of

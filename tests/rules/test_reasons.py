@@ -1,19 +1,34 @@
 """Every fail and every unknown has a code with a sentence of its own."""
 
+from support.limit_facts import user
+
 from rules.catalogue import RULES
+from rules.eligibility import USER_RULES
+from rules.eligibility.aggregate import REASONS_OF_JUDGEMENT
+from rules.limits.decide import decide_limits
+from rules.limits.policy import shipped_policies
 from rules.reasons import REASONS
+
+# Both families; a rule that stands in both counts once.
+FAMILIES = {*RULES.values(), *USER_RULES.values()}
 
 
 def codes_of(name):
-    return {code for rule in RULES.values() if (code := getattr(rule, name))}
+    return {code for rule in FAMILIES if (code := getattr(rule, name))}
 
 
-def test_every_code_of_a_rule_has_a_sentence_and_no_sentence_is_left_over():
-    assert codes_of("fails_as") | codes_of("unknown_as") | codes_of("grey_as") == set(REASONS)
+def codes_of_limits():
+    return set(decide_limits(shipped_policies()["cfi"], user()).reason_codes)
+
+
+def test_every_code_has_a_sentence_and_no_sentence_is_left_over():
+    given = codes_of("fails_as") | codes_of("unknown_as") | codes_of("grey_as") | codes_of_limits()
+    given |= set(REASONS_OF_JUDGEMENT)
+    assert given == set(REASONS)
 
 
 def test_a_fail_has_a_code_of_its_own():
-    assert len(codes_of("fails_as")) == len(RULES)
+    assert len(codes_of("fails_as")) == len(FAMILIES) == 58
     assert not codes_of("fails_as") & (codes_of("unknown_as") | codes_of("grey_as"))
 
 

@@ -36,7 +36,7 @@ def documents(customer_id: str, as_of: date) -> dict[Service, object]:
     who = find(customer_id)
     silent = {who.down, who.slow, who.huge, *who.lies}
     asked = Question(customer_id, as_of, "USD", 6)
-    answers = {service: RECORDS[service](who, asked) for service in Service if service not in silent}
+    answers = {service: RECORDS[service](who, asked) for service in RECORDS if service not in silent}
     return {service: answer for service, answer in answers.items() if answer is not None}
 
 

@@ -7,11 +7,12 @@ import pytest
 import time_machine
 from support.reviews import LEASE, accept, claim, claimed, finish, let_time_pass
 
-from underwriting.domain.application import State
+from underwriting.domain.application import Application, State
 from underwriting.store import applications, audit, claims
 from underwriting.store.applications import Stored
 from underwriting.store.claims import Owed
 from underwriting.store.errors import LeaseLost, NotRetryable, UnknownApplication
+from underwriting.store.kinds import APPLICATIONS
 from underwriting.store.session import Store
 
 
@@ -20,9 +21,9 @@ async def stored(store: Store, application_id: str) -> Stored:
         return await applications.get(work, None, application_id)
 
 
-async def owed(store: Store, pending_for: timedelta = timedelta(seconds=15)) -> list[Owed]:
+async def owed(store: Store, pending_for: timedelta = timedelta(seconds=15)) -> list[Owed[Application]]:
     async with store.read() as work:
-        return await claims.owed(work, pending_for)
+        return await claims.owed(work, APPLICATIONS, pending_for)
 
 
 async def expire(store: Store) -> None:
@@ -33,14 +34,14 @@ async def test_of_twenty_workers_one_gets_the_claim(store: Store) -> None:
     application = await accept(store)
     won = [owned for owned in await asyncio.gather(*(claim(store, application.id) for _ in range(20))) if owned]
     assert [(owned.fence, owned.attempt) for owned in won] == [(1, 1)]
-    assert won[0].application == application
+    assert won[0].subject == application
 
 
 async def test_an_expired_lease_can_be_claimed_with_the_next_fence(store: Store) -> None:
     first = await claimed(store)
-    assert await claim(store, first.application.id) is None
+    assert await claim(store, first.subject.id) is None
     await expire(store)
-    second = await claim(store, first.application.id)
+    second = await claim(store, first.subject.id)
     assert second is not None
     assert (second.fence, second.attempt) == (2, 2)
 
@@ -50,27 +51,27 @@ async def test_a_renewed_lease_cannot_be_claimed(store: Store) -> None:
     await expire(store)
     async with store.begin() as work:
         assert await claims.renew(work, owned, LEASE)
-    assert await claim(store, owned.application.id) is None
+    assert await claim(store, owned.subject.id) is None
 
 
 async def test_who_lost_the_fence_can_neither_renew_nor_release_nor_fail(store: Store) -> None:
     first = await claimed(store)
     await expire(store)
-    await claim(store, first.application.id)
+    await claim(store, first.subject.id)
     async with store.begin() as work:
         assert not await claims.renew(work, first, LEASE)
         assert not await claims.release(work, first)
     with pytest.raises(LeaseLost):
         async with store.begin() as work:
             await claims.fail(work, first, "late")
-    assert (await stored(store, first.application.id)).state is State.RUNNING
+    assert (await stored(store, first.subject.id)).state is State.RUNNING
 
 
 async def test_a_released_application_is_claimed_again(store: Store) -> None:
     owned = await claimed(store)
     async with store.begin() as work:
         assert await claims.release(work, owned)
-    again = await claim(store, owned.application.id)
+    again = await claim(store, owned.subject.id)
     assert again is not None
     assert again.fence == 2
 
@@ -79,7 +80,7 @@ async def test_a_finished_application_cannot_be_claimed(store: Store) -> None:
     owned = await claimed(store)
     await finish(store, owned)
     await expire(store)
-    assert await claim(store, owned.application.id) is None
+    assert await claim(store, owned.subject.id) is None
 
 
 async def test_the_attempt_after_the_last_is_quarantine(store: Store) -> None:
@@ -100,26 +101,26 @@ async def test_a_failed_application_is_retried_by_an_operator_only(store: Store)
     owned = await claimed(store)
     async with store.begin() as work:
         await claims.fail(work, owned, "no rulebook")
-    assert (await stored(store, owned.application.id)).trouble == "no rulebook"
+    assert (await stored(store, owned.subject.id)).trouble == "no rulebook"
     assert await owed(store) == []
     async with store.begin() as work:
-        await claims.retry(work, owned.application.id, by="olga")
-    again = await claim(store, owned.application.id)
+        await claims.retry(work, APPLICATIONS, owned.subject.id, by="olga")
+    again = await claim(store, owned.subject.id)
     assert again is not None
     assert (again.attempt, again.fence) == (1, 2)
     with pytest.raises(NotRetryable):
         async with store.begin() as work:
-            await claims.retry(work, owned.application.id, by="olga")
+            await claims.retry(work, APPLICATIONS, owned.subject.id, by="olga")
     with pytest.raises(UnknownApplication):
         async with store.begin() as work:
-            await claims.retry(work, "app_01JZZZZZZZZZZZZZZZZZZZZZZZ", by="olga")
+            await claims.retry(work, APPLICATIONS, "app_01JZZZZZZZZZZZZZZZZZZZZZZZ", by="olga")
 
 
 async def test_a_pending_application_is_owed_once_it_waited_long_enough(store: Store) -> None:
     application = await accept(store)  # received at NOW, which is long ago
-    assert [(row.application_id, row.dispatch_no) for row in await owed(store)] == [(application.id, 1)]
+    assert [(row.subject.id, row.dispatch_no) for row in await owed(store)] == [(application.id, 1)]
     async with store.begin() as work:
-        assert await claims.dispatched(work, application.id, 1, "run-1")
+        assert await claims.dispatched(work, APPLICATIONS, application.id, 1, "run-1")
     assert await owed(store) == []
     await let_time_pass(store, "applications", "dispatched_at", timedelta(seconds=16))
     assert [(row.dispatch_no, row.flow_run_id) for row in await owed(store)] == [(2, "run-1")]
@@ -128,13 +129,13 @@ async def test_a_pending_application_is_owed_once_it_waited_long_enough(store: S
 async def test_a_running_application_is_owed_when_its_lease_expires_and_then_once(store: Store) -> None:
     owned = await claimed(store)
     async with store.begin() as work:
-        await claims.dispatched(work, owned.application.id, 1, "run-1")
+        await claims.dispatched(work, APPLICATIONS, owned.subject.id, 1, "run-1")
     assert await owed(store) == []
     await let_time_pass(store, "applications", "dispatched_at", timedelta(minutes=1))
     await expire(store)
     assert [(row.state, row.dispatch_no) for row in await owed(store)] == [(State.RUNNING, 2)]
     async with store.begin() as work:
-        await claims.dispatched(work, owned.application.id, 2, "run-2")
+        await claims.dispatched(work, APPLICATIONS, owned.subject.id, 2, "run-2")
     assert await owed(store) == []
     await let_time_pass(store, "applications", "dispatched_at", timedelta(seconds=16))
     assert [row.dispatch_no for row in await owed(store)] == [3]
@@ -145,7 +146,7 @@ async def test_of_two_sweepers_one_notes_the_dispatch(store: Store) -> None:
 
     async def note() -> bool:
         async with store.begin() as work:
-            return await claims.dispatched(work, application.id, 1, "run-1")
+            return await claims.dispatched(work, APPLICATIONS, application.id, 1, "run-1")
 
     assert sorted(await asyncio.gather(note(), note())) == [False, True]
 
@@ -154,4 +155,4 @@ async def test_the_lease_runs_by_the_databases_clock(store: Store) -> None:
     """A worker whose own clock is a day ahead takes nobody's lease."""
     owned = await claimed(store)
     with time_machine.travel("2036-01-01", tick=True):
-        assert await claim(store, owned.application.id) is None
+        assert await claim(store, owned.subject.id) is None

@@ -8,12 +8,13 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import SecretStr
 from sqlalchemy import text
+from support.evaluated import TIERS, meet
 from support.processes import start
 from support.reviews import NOW, claimed, finish, rows
 
 from underwriting.domain.decision import Verdict
 from underwriting.settings import Settings
-from underwriting.store import decisions, ledger, lists
+from underwriting.store import decisions, inbox, ledger, lists, profiles
 from underwriting.store.crypto import Keyring, Place, sealed_under
 from underwriting.store.errors import Undecipherable
 from underwriting.store.keyfile import keyring as keyring_of
@@ -141,10 +142,13 @@ async def test_rotation_seals_everything_under_the_current_key(database_url: str
             await ledger.done(work, owned, "pull", b"report")
             await lists.replace(work, "internal", "a" * 64, [ListEntry(str(n), b"name") for n in range(510)], "ann")
         await finish(store, owned)
+        await meet(store)
         async with store.begin() as work:
+            await inbox.receive(work, "sqs", "1", "user_created", "acme", "ada", b"event", NOW)
+            await profiles.put(work, "acme", "ada", TIERS, (), "staff", "called", "ann", NOW)
             await decisions.settle_referral(
                 work,
-                owned.application.id,
+                owned.subject.id,
                 tenant=None,
                 verdict=Verdict.APPROVED,
                 note="seen",
@@ -153,12 +157,17 @@ async def test_rotation_seals_everything_under_the_current_key(database_url: str
                 partners=(),
             )
     async with Store.open(database_url, Keyring({"2025": OLD, "2026": NEW}, "2026")) as store:
-        assert await reseal(store) == 512
+        assert await reseal(store) == 514
         assert await reseal(store) == 0
     async with Store.open(database_url, Keyring({"2026": NEW}, "2026")) as store:
         assert await rows(store, "screening_entries") == 510
         async with store.read() as work:
             assert {entry.record for entry in await lists.entries(work, "internal")} == {b"name"}
-            assert (await decisions.history(work, owned.application.id))[-1].note == "seen"
+            assert (await decisions.history(work, owned.subject.id))[-1].note == "seen"
+            met = await profiles.current(work, "acme", "ada", NOW)
+            assert met is not None
+            assert met.notes == "called"
             sealed = await work.scalar(text("SELECT payload FROM effects"))
+        async with store.begin() as work:
+            assert [event.payload for event in await inbox.due(work)] == [b"event"]
     assert sealed_under(sealed) == "2026"

@@ -13,6 +13,7 @@ from underwriting.domain.decision import CheckResult, Decision, Outcome, Result,
 from underwriting.store import applications, audit, decisions, outbox
 from underwriting.store.claims import Claim
 from underwriting.store.errors import LeaseLost, NotReferred, StatementRefused, UnknownApplication
+from underwriting.store.models import Channel
 from underwriting.store.session import Store
 
 WRITTEN = ("decisions", "checks", "outcomes", "outbox", "audit")
@@ -30,7 +31,7 @@ async def settle(
     async with store.begin() as work:
         return await decisions.settle_referral(
             work,
-            owned.application.id,
+            owned.subject.id,
             tenant=tenant,
             verdict=verdict,
             note=note,
@@ -44,14 +45,14 @@ async def test_everything_of_a_decision_is_stored_at_once(store: Store) -> None:
     owned = await claimed(store)
     record = await finish(store, owned, Verdict.REJECTED, partners=("acme",))
     async with store.read() as work:
-        stored = await applications.get(work, "acme", owned.application.id)
-        history = await decisions.history(work, owned.application.id)
+        stored = await applications.get(work, "acme", owned.subject.id)
+        history = await decisions.history(work, owned.subject.id)
         outcomes = list(
             await work.execute(text("SELECT check_name, rule, result, reason FROM outcomes ORDER BY position"))
         )
-        entries = await audit.entries(work, owned.application.id)
+        entries = await audit.entries(work, owned.subject.id)
     assert (stored.state, stored.body, stored.record) == (State.DONE, record.body, record)
-    assert history == [decision(owned.application, Verdict.REJECTED)]
+    assert history == [decision(owned.subject, Verdict.REJECTED)]
     assert [tuple(row) for row in outcomes] == [
         ("customer_information", "AdultApplicant", "pass", None),
         ("credit_report", "CreditScore", "unknown", NO_SCORE.code),
@@ -78,9 +79,9 @@ async def test_an_approval_names_the_approved_amount(store: Store) -> None:
 async def test_only_the_fences_owner_finishes(store: Store) -> None:
     first = await claimed(store)
     await let_time_pass(store, "applications", "lease_until", LEASE)
-    second = await claim(store, first.application.id)
+    second = await claim(store, first.subject.id)
     assert second is not None
-    with pytest.raises(LeaseLost, match=first.application.id):
+    with pytest.raises(LeaseLost, match=first.subject.id):
         await finish(store, first, Verdict.APPROVED, partners=("acme",))
     assert [await rows(store, table) for table in WRITTEN] == [0, 0, 0, 0, 0]
     assert (await finish(store, second, Verdict.REJECTED, partners=("acme",))).verdict is Verdict.REJECTED
@@ -101,7 +102,7 @@ async def test_an_error_on_the_way_leaves_nothing(store: Store) -> None:
     twice = [*results(), *results()]  # the same check a second time breaks a constraint, late
     with pytest.raises(StatementRefused, match=r"(?i)unique"):
         async with store.begin() as work:
-            await decisions.finish(work, owned, twice, decision(owned.application), ("acme",))
+            await decisions.finish(work, owned, twice, decision(owned.subject), ("acme",))
     assert [await rows(store, table) for table in WRITTEN] == [0, 0, 0, 0, 0]
     assert (await finish(store, owned)).state is State.REFERRED
 
@@ -111,7 +112,7 @@ async def test_a_fact_that_is_no_number_is_stored_as_not_known(store: Store) -> 
     odd = {"ratio": float("nan"), "growth": float("inf"), "since": date(2026, 1, 31)}
     result = CheckResult(check="c", outcomes=(Outcome(rule="R", result=Result.PASS, observed=odd),), facts=odd)
     async with store.begin() as work:
-        record = await decisions.finish(work, owned, [result], decision(owned.application), ())
+        record = await decisions.finish(work, owned, [result], decision(owned.subject), ())
     known = {"ratio": None, "growth": None, "since": "2026-01-31"}
     assert json.loads(record.body)["checks"][0]["outcomes"][0]["observed"] == known
     async with store.read() as work:
@@ -121,8 +122,8 @@ async def test_a_fact_that_is_no_number_is_stored_as_not_known(store: Store) -> 
 async def test_the_message_to_the_partner_carries_the_record(store: Store) -> None:
     record = await finish(store, await claimed(store), Verdict.APPROVED, partners=("acme", "globex"))
     async with store.begin() as work:
-        (message,) = await outbox.due(work)
-    assert (message.tenant, message.application_id) == ("acme", record.id)
+        (message,) = await outbox.due(work, [Channel.RESULTS])
+    assert (message.tenant, message.subject_id) == ("acme", record.id)
     assert json.loads(message.body) == {
         "type": "application.approved",
         "timestamp": "2026-03-02T09:30:00Z",
@@ -140,13 +141,13 @@ async def test_a_person_approves_a_referral(store: Store) -> None:
     await finish(store, owned, Verdict.REFERRED, partners=("acme",))
     settled = await settle(store, owned, Verdict.APPROVED)
     async with store.begin() as work:
-        stored = await applications.get(work, "acme", owned.application.id)
-        history = await decisions.history(work, owned.application.id)
-        first = await outbox.due(work)
+        stored = await applications.get(work, "acme", owned.subject.id)
+        history = await decisions.history(work, owned.subject.id)
+        first = await outbox.due(work, [Channel.RESULTS])
         await outbox.delivered(work, first[0])
-        second = await outbox.due(work)
-    assert history == [decision(owned.application, Verdict.REFERRED), settled]
-    assert (settled.note, settled.decided_by, settled.approved) == ("payslip seen", "ann", owned.application.requested)
+        second = await outbox.due(work, [Channel.RESULTS])
+    assert history == [decision(owned.subject, Verdict.REFERRED), settled]
+    assert (settled.note, settled.decided_by, settled.approved) == ("payslip seen", "ann", owned.subject.requested)
     assert (stored.state, stored.record.verdict, stored.record.decided_by) == (State.DONE, Verdict.APPROVED, "ann")
     assert [check.check for check in stored.record.checks] == ["customer_information", "credit_report"]
     types = [json.loads(message.body)["type"] for message in (*first, *second)]

@@ -24,14 +24,14 @@ async def test_the_intent_is_there_before_the_answer(store: Store) -> None:
     owned = await claimed(store)
     first = await begin(store, owned)
     assert (first.state, first.first, first.payload) == (EffectState.INTENT, True, None)
-    assert first.provider_key == f"{owned.application.request_key}:bureau-pull"
+    assert first.provider_key == f"{owned.subject.request_key}:bureau-pull"
 
 
 async def test_the_next_attempt_finds_the_intent_and_the_same_key(store: Store) -> None:
     owned = await claimed(store)
     first = await begin(store, owned)
     await let_time_pass(store, "applications", "lease_until", LEASE)
-    second = await begin(store, await claim(store, owned.application.id))
+    second = await begin(store, await claim(store, owned.subject.id))
     assert (second.state, second.first, second.provider_key) == (EffectState.INTENT, False, first.provider_key)
 
 
@@ -54,7 +54,7 @@ async def test_of_ten_at_once_one_is_first(store: Store) -> None:
 async def test_who_lost_the_lease_begins_nothing(store: Store) -> None:
     owned = await claimed(store)
     await let_time_pass(store, "applications", "lease_until", LEASE)
-    await claim(store, owned.application.id)
+    await claim(store, owned.subject.id)
     with pytest.raises(LeaseLost):
         await begin(store, owned)
     assert await rows(store, "effects") == 0
@@ -71,7 +71,7 @@ async def test_an_answer_that_was_paid_for_is_kept_even_by_a_late_worker(store: 
     owned = await claimed(store)
     await begin(store, owned)
     await let_time_pass(store, "applications", "lease_until", LEASE)
-    heir = await claim(store, owned.application.id)
+    heir = await claim(store, owned.subject.id)
     async with store.begin() as work:
         await ledger.unknown(work, heir, PULL)
     assert (await begin(store, heir)).state is EffectState.UNKNOWN
@@ -91,4 +91,4 @@ async def test_the_first_answer_stays(store: Store) -> None:
     effect = await begin(store, owned)
     assert (effect.state, effect.payload) == (EffectState.DONE, b"first")
     async with store.read() as work:
-        assert [entry.action for entry in await audit.entries(work, owned.application.id)] == ["effect.done"]
+        assert [entry.action for entry in await audit.entries(work, owned.subject.id)] == ["effect.done"]

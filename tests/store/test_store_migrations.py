@@ -10,11 +10,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
+from underwriting.store.engines import create_engine
 from underwriting.store.errors import StatementRefused
 from underwriting.store.migrate import SCRIPTS, migrate, scripts
 from underwriting.store.migrations import HEAD
 from underwriting.store.models import Base
-from underwriting.store.session import Store, create_engine
+from underwriting.store.session import Store
 
 
 async def on(url: str, work: object) -> object:

@@ -1,27 +1,45 @@
 """At least once, in order for each customer, under a stable id, and never for ever."""
 
 import asyncio
+from collections.abc import Collection
 from datetime import timedelta
 
+import pytest
 from support.reviews import NOW, accept, let_time_pass
 
 from underwriting.domain.application import Application
 from underwriting.store import audit, outbox
-from underwriting.store.models import MessageState
+from underwriting.store.models import Channel, MessageState
 from underwriting.store.outbox import JITTER, Message
 from underwriting.store.session import Store
 
 MINUTE = timedelta(minutes=1)
 
 
-async def enqueue(store: Store, application: Application, event: str = "application.approved") -> str:
+async def enqueue(
+    store: Store,
+    application: Application,
+    event: str = "application.approved",
+    channel: Channel = Channel.RESULTS,
+    target: str = "https://partner.example/called",
+) -> str:
     async with store.begin() as work:
-        return await outbox.enqueue(work, application, event, NOW, b'{"id":1}')
+        return await outbox.enqueue(
+            work,
+            channel,
+            tenant=application.tenant,
+            customer_id=application.customer_id,
+            subject_id=application.id,
+            event=event,
+            at=NOW,
+            record=b'{"id":1}',
+            target=target if channel is Channel.CALLBACK else None,
+        )
 
 
-async def due(store: Store, **options: object) -> list[Message]:
+async def due(store: Store, channels: Collection[Channel] = (Channel.RESULTS,), **options: object) -> list[Message]:
     async with store.begin() as work:
-        return await outbox.due(work, **options)
+        return await outbox.due(work, channels, **options)
 
 
 async def fail(store: Store, message: Message, waits: tuple[timedelta, ...]) -> MessageState | None:
@@ -138,4 +156,72 @@ async def test_one_applications_messages_can_be_asked_for(store: Store) -> None:
     ada, bob = await accept(store), await accept(store, customer_id="bob")
     await enqueue(store, ada)
     mine = await enqueue(store, bob)
-    assert [message.id for message in await due(store, application_id=bob.id)] == [mine]
+    assert [message.id for message in await due(store, subject_id=bob.id)] == [mine]
+
+
+async def test_each_channel_of_a_customer_has_its_own_order(store: Store) -> None:
+    """A partner that is down for a day holds back no event, and the events' order holds all the same."""
+    ada = await accept(store)
+    sent = {channel: [await enqueue(store, ada, channel=channel) for _ in range(2)] for channel in Channel}
+    first = await due(store, list(Channel))
+    assert {message.channel: message.id for message in first} == {channel: ids[0] for channel, ids in sent.items()}
+    for message in first:
+        if message.channel is Channel.RESULTS:
+            assert await fail(store, message, (MINUTE,)) is MessageState.PENDING
+        else:
+            await deliver(store, message)
+    second = await due(store, list(Channel))
+    assert {message.channel: message.id for message in second} == {
+        channel: ids[1] for channel, ids in sent.items() if channel is not Channel.RESULTS
+    }
+
+
+async def test_only_the_channels_that_are_asked_for_are_due(store: Store) -> None:
+    ada = await accept(store)
+    for channel in Channel:
+        await enqueue(store, ada, channel=channel)
+    assert await due(store, []) == []
+    (called,) = await due(store, [Channel.CALLBACK])
+    assert (called.channel, called.target) == (Channel.CALLBACK, "https://partner.example/called")
+    rest = await due(store, list(Channel))
+    assert {message.channel for message in rest} == set(Channel) - {Channel.CALLBACK}
+    assert {message.target for message in rest} == {None}
+
+
+@pytest.mark.parametrize(("channel", "target"), [(Channel.CALLBACK, None), (Channel.EVENTS, "https://a.example")])
+async def test_a_callback_has_a_target_and_nothing_else_does(
+    store: Store, channel: Channel, target: str | None
+) -> None:
+    to = {"tenant": "acme", "customer_id": "ada", "subject_id": "ada", "event": "e", "at": NOW, "record": b"{}"}
+    with pytest.raises(ValueError, match="target"):
+        async with store.begin() as work:
+            await outbox.enqueue(work, channel, target=target, **to)
+
+
+async def test_an_address_that_is_down_holds_up_no_other(store: Store) -> None:
+    ada, dead, well = await accept(store), "https://dead.example", "https://well.example"
+    first, second = [await enqueue(store, ada, channel=Channel.CALLBACK, target=dead) for _ in range(2)]
+    third = await enqueue(store, ada, channel=Channel.CALLBACK, target=well)
+    taken = await due(store, [Channel.CALLBACK])
+    assert [message.id for message in taken] == [first, third]
+    assert await fail(store, taken[0], ()) is MessageState.DEAD
+    assert [message.id for message in await due(store, [Channel.CALLBACK])] == [second]
+
+
+async def test_a_crowd_on_one_channel_starves_no_other(store: Store) -> None:
+    for number in range(10):
+        await enqueue(store, await accept(store, customer_id=f"c{number}"), channel=Channel.EVENTS)
+    result = await enqueue(store, await accept(store))
+    taken = await due(store, list(Channel), limit=3)
+    assert [message.channel for message in taken].count(Channel.EVENTS) == 3
+    assert taken[-1].id == result
+
+
+async def test_many_deliveries_are_noted_at_once(store: Store) -> None:
+    for number in range(3):
+        await enqueue(store, await accept(store, customer_id=f"c{number}"))
+    taken = await due(store)
+    async with store.begin() as work:
+        await outbox.delivered(work, *taken[:2])
+    await let_time_pass(store, "outbox", "lease_until", MINUTE)
+    assert [message.id for message in await due(store)] == [taken[2].id]

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url, text
 from support.databases import run
+from support.evaluated import TIERS, meet
 from support.reviews import NOW, claimed, decision, finish, results
 
 from underwriting.domain.decision import Verdict
-from underwriting.store import decisions, ledger, lists
+from underwriting.store import decisions, inbox, ledger, lists, profiles
 from underwriting.store.crypto import Keyring
 from underwriting.store.errors import StatementRefused
 from underwriting.store.lists import ListEntry
@@ -24,6 +25,7 @@ async def write(url: str, keys: Keyring, canaries: list[str], plain: str) -> Pat
         async with store.begin() as work:
             entries = [ListEntry(str(number), canary.encode()) for number, canary in enumerate(canaries[:half])]
             await lists.replace(work, "internal", "a" * 64, entries, by="ann")
+        await tell_of_users(store, canaries[half:])
         for report, note in zip(canaries[half::2], canaries[half + 1 :: 2], strict=True):
             owned = await claimed(store, customer_id=plain)
             async with store.begin() as work:
@@ -34,7 +36,7 @@ async def write(url: str, keys: Keyring, canaries: list[str], plain: str) -> Pat
             async with store.begin() as work:
                 await decisions.settle_referral(
                     work,
-                    owned.application.id,
+                    owned.subject.id,
                     tenant=None,
                     verdict=Verdict.APPROVED,
                     note=note,
@@ -47,6 +49,15 @@ async def write(url: str, keys: Keyring, canaries: list[str], plain: str) -> Pat
         async with store.begin() as work:
             await work.execute(text("CHECKPOINT"))
             return Path(await work.scalar(text("SHOW data_directory")))
+
+
+async def tell_of_users(store: Store, canaries: list[str]) -> None:
+    """Events with a canary as their payload, and profiles with one among staff's notes."""
+    await meet(store)
+    async with store.begin() as work:
+        for number, canary in enumerate(canaries):
+            await inbox.receive(work, "sqs", str(number), "user_created", "acme", "ada", canary.encode(), NOW)
+            await profiles.put(work, "acme", "ada", TIERS, (), "staff", canary, "ann", NOW)
 
 
 def occurrences(folder: Path, value: str) -> int:
@@ -69,7 +80,7 @@ async def test_an_error_of_the_database_shows_no_row(store: Store) -> None:
 
     async def twice() -> None:
         async with store.begin() as work:
-            await decisions.finish(work, owned, [*observed, *observed], decision(owned.application), ())
+            await decisions.finish(work, owned, [*observed, *observed], decision(owned.subject), ())
 
     with pytest.raises(StatementRefused) as refused:
         await twice()

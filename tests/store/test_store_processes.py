@@ -10,15 +10,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 from support.databases import run
+from support.evaluated import claimed_check, finish_check
 from support.processes import start
 from support.reviews import accept, claim, decision, finish, results, rows
 
 from underwriting.domain.application import State
 from underwriting.domain.decision import Verdict
-from underwriting.store import applications, audit, claims, decisions, ledger
+from underwriting.store import applications, audit, claims, decisions, evaluations, ledger
 from underwriting.store.claims import Claim
 from underwriting.store.crypto import Keyring
 from underwriting.store.errors import LeaseLost
+from underwriting.store.kinds import APPLICATIONS
 from underwriting.store.session import Store
 
 pytestmark = pytest.mark.forks
@@ -80,11 +82,39 @@ def test_a_process_killed_inside_the_final_transaction_leaves_nothing(database_u
             for table in ("decisions", "checks", "outcomes", "outbox", "audit"):
                 assert await rows(store, table) == 0
             async with store.read() as work:
-                assert (await applications.get(work, None, owned.application.id)).state is State.RUNNING
+                assert (await applications.get(work, None, owned.subject.id)).state is State.RUNNING
             assert (await finish(store, owned, Verdict.APPROVED, PARTNERS)).state is State.DONE
 
     owned = run(prepare())
     process = start(finish_once, database_url, keyring, owned, failpoint="inside-finish")
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    run(check(owned))
+
+
+async def finish_evaluation_once(url: str, keys: Keyring, owned: Claim) -> None:
+    async with Store.open(url, keys) as store:
+        await finish_check(store, owned)
+
+
+def test_a_process_killed_inside_an_evaluations_final_transaction_leaves_nothing(
+    database_url: str, keyring: Keyring
+) -> None:
+    async def prepare() -> Claim:
+        async with Store.open(database_url, keyring) as store:
+            return await claimed_check(store, callback="https://partner.example/called")
+
+    async def check(owned: Claim) -> None:
+        async with Store.open(database_url, keyring) as store:
+            for table in ("eligibilities", "evaluation_books", "evaluation_outcomes", "outbox", "audit"):
+                assert await rows(store, table) == 0
+            async with store.read() as work:
+                assert (await evaluations.get(work, None, owned.subject.id)).state is State.RUNNING
+            assert (await finish_check(store, owned)).state is State.DONE
+            assert await rows(store, "outbox") == 2
+
+    owned = run(prepare())
+    process = start(finish_evaluation_once, database_url, keyring, owned, failpoint="inside-finish")
     process.join()
     assert process.exitcode == -signal.SIGKILL
     run(check(owned))
@@ -95,9 +125,9 @@ async def review_all(url: str, keys: Keyring, bureau: Path) -> None:
     async with Store.open(url, keys) as store:
         while await undecided(store):
             async with store.read() as work:
-                owed = await claims.owed(work, timedelta())
+                owed = await claims.owed(work, APPLICATIONS, timedelta())
             for application in owed:
-                owned = await claim(store, application.application_id, SHORT, max_attempts=1_000)
+                owned = await claim(store, application.subject.id, SHORT, max_attempts=1_000)
                 if owned is not None:
                     await review(store, owned, bureau)
             await asyncio.sleep(0.01)
@@ -113,7 +143,7 @@ async def review(store: Store, owned: Claim, bureau: Path) -> None:
             async with store.begin() as work:
                 await ledger.done(work, owned, "pull", b"report")
         async with store.begin() as work:
-            verdict = decision(owned.application, Verdict.APPROVED)
+            verdict = decision(owned.subject, Verdict.APPROVED)
             await decisions.finish(work, owned, results(), verdict, PARTNERS)
     except LeaseLost:
         pass

@@ -8,13 +8,21 @@ from underwriting.domain.application import Product
 from underwriting.domain.decision import RulebookRef
 from underwriting.store import audit, rulebooks
 from underwriting.store.errors import UnknownRulebook, VersionTaken
+from underwriting.store.models import RulebookKind
 from underwriting.store.session import Store
 
 
-async def publish(store: Store, version: int, digest: str = "a", name: str = "prescreening") -> bool:
+async def publish(
+    store: Store,
+    version: int,
+    digest: str = "a",
+    name: str = "prescreening",
+    product: Product = Product.LOAN,
+    kind: RulebookKind = RulebookKind.REVIEW,
+) -> bool:
     async with store.begin() as work:
         ref = RulebookRef(name=name, version=version, digest=digest * 64)
-        return await rulebooks.publish(work, ref, Product.LOAN, f"text {version}{digest}", by="ann")
+        return await rulebooks.publish(work, ref, product, f"text {version}{digest}", "ann", kind)
 
 
 async def test_the_newest_version_answers_where_none_is_named(store: Store) -> None:
@@ -59,3 +67,32 @@ async def test_listing_is_by_name_newest_first(store: Store) -> None:
             "prescreening v2",
             "prescreening v1",
         ]
+
+
+async def digest_of(store: Store, kind: RulebookKind, product: Product) -> tuple[list[str], str]:
+    async with store.read() as work:
+        found = await rulebooks.current_set(work, kind, product)
+    return [str(book.ref) for book in found.books], found.digest
+
+
+async def test_the_set_in_force_is_the_newest_version_of_each_book_of_one_kind_and_product(store: Store) -> None:
+    floats = (RulebookKind.ELIGIBILITY, Product.FLOAT)
+    assert (await digest_of(store, *floats))[0] == []
+    for name, version in (("standard", 1), ("standard", 10), ("standard", 9), ("cautious", 1)):
+        await publish(store, version, name=name, product=Product.FLOAT, kind=RulebookKind.ELIGIBILITY)
+    await publish(store, 1, name="of-loans", kind=RulebookKind.ELIGIBILITY)
+    await publish(store, 1, name="of-reviews", product=Product.FLOAT)
+    names, digest = await digest_of(store, *floats)
+    assert names == ["cautious v1", "standard v10"]
+    assert (await digest_of(store, RulebookKind.ELIGIBILITY, Product.LOAN))[0] == ["of-loans v1"]
+    assert (await digest_of(store, RulebookKind.REVIEW, Product.FLOAT))[0] == ["of-reviews v1"]
+    await publish(store, 2, name="of-loans", kind=RulebookKind.ELIGIBILITY)
+    assert await digest_of(store, *floats) == (names, digest), "another product's books are no change here"
+    await publish(store, 11, name="standard", product=Product.FLOAT, kind=RulebookKind.ELIGIBILITY)
+    assert (await digest_of(store, *floats))[1] != digest
+
+
+async def test_a_name_belongs_to_one_kind(store: Store) -> None:
+    await publish(store, 1)
+    with pytest.raises(VersionTaken, match="prescreening is the name of a rulebook for review"):
+        await publish(store, 2, kind=RulebookKind.ELIGIBILITY)

@@ -1,12 +1,13 @@
 """Units of work: all or nothing, one snapshot, and a clear error where the database is not there."""
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from support.databases import execute, sibling, sqlite_url
+from support.databases import execute, postgres_database, sibling, sqlite_url
 from support.reviews import accept, rows
 
 from underwriting.store.crypto import Keyring
@@ -51,6 +52,32 @@ async def test_a_reading_unit_keeps_nothing(store: Store) -> None:
             await work.execute(text("UPDATE audit_head SET seq = 9"))
     async with store.read() as work:
         assert await work.scalar(text("SELECT seq FROM audit_head")) == 0
+
+
+async def test_a_glance_reads_what_is_committed_and_keeps_nothing(store: Store) -> None:
+    await accept(store)
+    counted = await store.glance(lambda connection: connection.scalar(text("SELECT count(*) FROM applications")))
+    assert counted == 1
+    with pytest.raises(StatementRefused):
+        await store.glance(lambda connection: connection.execute(text("UPDATE audit_head SET seq = 9")))
+
+
+@pytest.fixture
+def on_postgres(postgres_url: str) -> Iterator[str]:
+    with postgres_database(postgres_url) as url:
+        yield url
+
+
+async def test_a_glance_outlives_a_restart_of_the_server(on_postgres: str, keyring: Keyring) -> None:
+    async with Store.open(on_postgres, keyring) as store:
+
+        async def one() -> object:
+            return await store.glance(lambda connection: connection.scalar(text("SELECT 1")))
+
+        assert await one() == 1
+        others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        await execute(on_postgres, f"SELECT pg_terminate_backend(pid) {others}")
+        assert await one() == 1
 
 
 async def test_a_reading_unit_sees_one_snapshot(store: Store) -> None:

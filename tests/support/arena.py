@@ -71,5 +71,6 @@ def _write_impatient(file: Path) -> None:
     content = yaml.load(Path("prefect.yaml"))
     for deployment in content["deployments"]:
         for schedule in deployment.get("schedules", ()):
-            schedule["interval"] = min(HOUSEKEEPING, schedule["interval"])
+            if "interval" in schedule:
+                schedule["interval"] = min(HOUSEKEEPING, schedule["interval"])
     yaml.dump(content, file)

@@ -9,6 +9,7 @@ from underwriting.domain.application import Application, ApplicationRequest
 from underwriting.domain.decision import CheckResult, Decision, Outcome, Reason, Result, RulebookRef, Verdict
 from underwriting.store import applications, claims, decisions
 from underwriting.store.claims import Claim
+from underwriting.store.kinds import APPLICATIONS
 from underwriting.store.record import Record
 from underwriting.store.session import Store
 
@@ -30,12 +31,14 @@ async def accept(store: Store, tenant: str = "acme", key: str | None = None, **c
     return accepted.stored.application
 
 
-async def claim(store: Store, application_id: str, lease: timedelta = LEASE, max_attempts: int = 5) -> Claim | None:
+async def claim(
+    store: Store, application_id: str, lease: timedelta = LEASE, max_attempts: int = 5
+) -> Claim[Application] | None:
     async with store.begin() as work:
-        return await claims.claim(work, application_id, "run", lease, max_attempts)
+        return await claims.claim(work, APPLICATIONS, application_id, "run", lease, max_attempts)
 
 
-async def claimed(store: Store, tenant: str = "acme", **changes: object) -> Claim:
+async def claimed(store: Store, tenant: str = "acme", **changes: object) -> Claim[Application]:
     """A new application, owned."""
     owned = await claim(store, (await accept(store, tenant, **changes)).id)
     assert owned is not None
@@ -64,10 +67,10 @@ def decision(application: Application, verdict: Verdict = Verdict.REFERRED) -> D
 
 
 async def finish(
-    store: Store, owned: Claim, verdict: Verdict = Verdict.REFERRED, partners: tuple[str, ...] = ()
+    store: Store, owned: Claim[Application], verdict: Verdict = Verdict.REFERRED, partners: tuple[str, ...] = ()
 ) -> Record:
     async with store.begin() as work:
-        return await decisions.finish(work, owned, results(), decision(owned.application, verdict), partners)
+        return await decisions.finish(work, owned, results(), decision(owned.subject, verdict), partners)
 
 
 async def let_time_pass(store: Store, table: str, column: str, by: timedelta) -> None:

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
+from underwriting.domain.application import Application
 from underwriting.store import claims, decisions, ledger
 from underwriting.store.claims import Claim
 from underwriting.store.ledger import Effect
@@ -21,16 +22,16 @@ KEYS = {"outcomes": "pk_outcomes", "checks": "pk_checks", "decisions": "pk_decis
 _begin = ledger.begin
 
 
-async def begin_as_if_first(work: Work, claim: Claim, name: str) -> Effect:
+async def begin_as_if_first(work: Work, claim: Claim[Application], name: str) -> Effect:
     """Every caller is the first, under a key of its own, and finds no report."""
     effect = await _begin(work, claim, name)
     key = f"{effect.provider_key}:{uuid4().hex}"
     return replace(effect, state=EffectState.INTENT, provider_key=key, first=True, payload=None)
 
 
-def owned_by_anybody(claim: Claim) -> Any:
+def owned_by_anybody(claim: Claim[Application]) -> Any:
     """Whoever ever claimed the application may write about it."""
-    return ApplicationRow.id == claim.application.id
+    return ApplicationRow.id == claim.subject.id
 
 
 def drop_guards() -> None:

@@ -10,22 +10,27 @@ from fastapi_offline import FastAPIOffline
 from prefect import get_client
 from sqlalchemy import select
 
-from underwriting.api import applications, errors
+from underwriting.api import applications, eligibility, errors, events, profiles
 from underwriting.api.auth import Verifier
-from underwriting.api.errors import ApiError, Problem
+from underwriting.api.documented import answer, refusals
+from underwriting.api.errors import ApiError
 from underwriting.api.keys import PublicKeys
-from underwriting.api.office import Office
+from underwriting.api.office import Office, problem
 from underwriting.api.quota import Quota
 from underwriting.bookshelf import Bookshelf, NotLent
+from underwriting.edges.tracing import trace_api, traced
 from underwriting.embedded import resolve_database_url
 from underwriting.settings import Settings, settings
-from underwriting.store.errors import KeyReused, NotFound, NotReferred, StoreUnreachable
+from underwriting.store.errors import KeyReused, NotFound, NotReferred, StoreUnreachable, VersionConflict
 from underwriting.store.keyfile import keyring
 from underwriting.store.session import Store
 
 DESCRIPTION = """
 May this applicant have a loan? Send an application, get **202** and a `Location`, and read the decision there, or
-receive it signed at your results endpoint. Amounts are decimal strings in major units. Every error has the same shape.
+receive it signed at your results endpoint. What may this user take now? Ask for the **eligibility**: a fresh evaluation
+answers at once, and otherwise it is 202 and a `Location`, or a signed callback.
+
+Amounts are decimal strings in major units. Every error has the same shape.
 """
 
 
@@ -43,11 +48,19 @@ def create_app(config: Settings | None = None) -> FastAPI:
             yield
 
     app = FastAPIOffline(title="Underwriting", version="1", description=DESCRIPTION, lifespan=lifespan)
-    app.include_router(applications.router)
+    if traced(config, "underwriting-api"):
+        trace_api(app)
+    for part in (applications, eligibility, profiles, events):
+        app.include_router(part.router)
     errors.install(app)
     _install_store_errors(app)
 
-    @app.get("/health", tags=["health"], summary="Whether the API can accept applications")
+    @app.get(
+        "/health",
+        tags=["health"],
+        responses=answer(200, "It can", {"status": "ok"}) | refusals(503, always=()),
+        summary="Whether the API can accept applications",
+    )
     async def health(request: Request) -> dict[str, str]:
         """200 while the store answers; applications are accepted also while Prefect is away."""
         office: Office = request.app.state.office
@@ -64,6 +77,7 @@ def _install_store_errors(app: FastAPI) -> None:
         NotFound: (HTTPStatus.NOT_FOUND, "NOT_FOUND"),
         KeyReused: (HTTPStatus.UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED"),
         NotReferred: (HTTPStatus.CONFLICT, "NOT_REFERRED"),
+        VersionConflict: (HTTPStatus.PRECONDITION_FAILED, "VERSION_CONFLICT"),
         StoreUnreachable: (HTTPStatus.SERVICE_UNAVAILABLE, "STORE_UNREACHABLE"),
     }
     for kind, (status, error_code) in answers.items():
@@ -77,6 +91,4 @@ def _install_store_errors(app: FastAPI) -> None:
 
     @app.exception_handler(NotLent)
     async def not_lent(_request: Request, error: NotLent) -> JSONResponse:
-        problem = Problem(place=f"body.{error.field}", message=str(error))
-        message = f"{problem.place}: {problem.message}"
-        return errors.answer(ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_REQUEST", message, problems=[problem]))
+        return errors.answer(problem(f"body.{error.field}", str(error)))

@@ -4,12 +4,14 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, BackgroundTasks, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from underwriting.api.auth import Applicant, Reader, Reviewer
-from underwriting.api.errors import ApiError, ErrorBody
-from underwriting.api.office import Office
+from underwriting.api.documented import POLL, REPLAYED, answer, refusals
+from underwriting.api.errors import ApiError
+from underwriting.api.examples import APPLICATION, PENDING_APPLICATION
+from underwriting.api.office import Desk
 from underwriting.domain.application import ApplicationId, ApplicationRequest, State
 from underwriting.domain.decision import Verdict
 from underwriting.store import applications, decisions
@@ -23,16 +25,9 @@ UNDECIDED = {State.PENDING, State.RUNNING}
 router = APIRouter(
     prefix="/v1/applications",
     tags=["applications"],
-    responses={status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409, 422)},
 )
 
 
-def _office(request: Request) -> Office:
-    office: Office = request.app.state.office
-    return office
-
-
-Desk = Annotated[Office, Depends(_office)]
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -60,7 +55,15 @@ class Page(BaseModel):
     next: str | None = Field(description="Send it as `after` for the next page; null on the last one")
 
 
-@router.post("", status_code=HTTPStatus.ACCEPTED, response_model=Record, summary="Apply")
+@router.post(
+    "",
+    status_code=HTTPStatus.ACCEPTED,
+    response_model=Record,
+    responses=answer(202, "Accepted; poll `Location`", PENDING_APPLICATION, headers=POLL | REPLAYED)
+    | answer(200, "Decided before, under the same key", APPLICATION, model=Record, headers=REPLAYED)
+    | refusals(400),
+    summary="Apply",
+)
 async def apply(
     body: ApplicationRequest,
     caller: Applicant,
@@ -84,7 +87,12 @@ async def apply(
     return _answer(accepted.stored, replayed=accepted.replay)
 
 
-@router.get("/{application_id}", response_model=Record, summary="Read one")
+@router.get(
+    "/{application_id}",
+    response_model=Record,
+    responses=answer(200, "Where it stands", APPLICATION) | refusals(404),
+    summary="Read one",
+)
 async def read(application_id: ApplicationId, caller: Reader, desk: Desk) -> Response:
     """The record of one application: where it stands, and what was decided why, with every rule's outcome."""
     async with desk.store.read() as work:
@@ -92,7 +100,7 @@ async def read(application_id: ApplicationId, caller: Reader, desk: Desk) -> Res
     return Response(stored.body, media_type="application/json", headers=_headers(stored))
 
 
-@router.get("", summary="List")
+@router.get("", responses=answer(200, "A page", {"items": [APPLICATION], "next": None}) | refusals(), summary="List")
 async def list_applications(
     caller: Reader,
     desk: Desk,
@@ -108,7 +116,12 @@ async def list_applications(
     )
 
 
-@router.post("/{application_id}/decision", response_model=Record, summary="Decide a referred one")
+@router.post(
+    "/{application_id}/decision",
+    response_model=Record,
+    responses=answer(200, "Decided", APPLICATION) | refusals(400, 404, 409),
+    summary="Decide a referred one",
+)
 async def decide(application_id: ApplicationId, body: StaffDecision, caller: Reviewer, desk: Desk) -> Response:
     """Approve or reject an application that waits for a person; the token's subject is stored as who decided."""
     async with desk.store.begin() as work:

@@ -2,16 +2,23 @@
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated
 
 import httpx
+from fastapi import Depends, Request
 from prefect.client.orchestration import PrefectClient
 from prefect.exceptions import PrefectException
 
+from underwriting.api.errors import ApiError, Problem
 from underwriting.bookshelf import Bookshelf
-from underwriting.dispatch import dispatch_review
-from underwriting.domain.application import Application
+from underwriting.dispatch import dispatch, dispatch_handling
+from underwriting.domain.application import Application, Product
+from underwriting.domain.eligibility import EvaluationRequest
 from underwriting.settings import Settings
-from underwriting.store import claims
+from underwriting.store import claims, evaluations
+from underwriting.store.kinds import kind_of
 from underwriting.store.session import Store
 
 log = logging.getLogger(__name__)
@@ -26,12 +33,41 @@ class Office:
     bookshelf: Bookshelf
     prefect: PrefectClient
 
-    async def dispatch(self, application: Application) -> None:
-        """Hand a new application to Prefect. Where Prefect cannot take it, it stays owed and the sweeper does."""
+    async def dispatch_handling(self) -> None:
+        """Have Prefect handle the inbox soon; where it cannot be asked, the schedule does later."""
         try:
-            run = await dispatch_review(self.prefect, application.id, application.request_key, 1)
+            await dispatch_handling(self.prefect)
         except (httpx.HTTPError, PrefectException) as error:
-            log.warning("%s is not dispatched yet: %s", application.id, error)
+            log.warning("events are not handled yet: %s", error)
+
+    async def dispatch(self, subject: Application | EvaluationRequest) -> None:
+        """Hand a new application or evaluation to Prefect; where Prefect cannot take it, the sweeper does later."""
+        try:
+            run = await dispatch(self.prefect, subject, 1)
+        except (httpx.HTTPError, PrefectException) as error:
+            log.warning("%s is not dispatched yet: %s", subject.id, error)
             return
         async with self.store.begin() as work:
-            await claims.dispatched(work, application.id, 1, str(run.id))
+            await claims.dispatched(work, kind_of(subject.id), subject.id, 1, str(run.id))
+
+    async def fresh(self, tenant: str, user_id: str, product: Product, now: datetime) -> bytes | None:
+        """The body of an evaluation that is still the answer, or None where the user has to be evaluated."""
+        window, digest = timedelta(hours=self.config.evaluation_hours), await self.bookshelf.digest(product)
+        return await self.store.glance(
+            lambda connection: evaluations.fresh(connection, tenant, user_id, product, now, window, digest)
+        )
+
+
+# `async`, so that FastAPI calls it without a thread.
+async def _office(request: Request) -> Office:
+    office: Office = request.app.state.office
+    return office
+
+
+Desk = Annotated[Office, Depends(_office)]
+
+
+def problem(place: str, message: str) -> ApiError:
+    """A refusal of one part of a request, 422, in the shape that validation gives."""
+    found = Problem(place=place, message=message)
+    return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_REQUEST", f"{place}: {message}", problems=[found])

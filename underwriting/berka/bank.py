@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from underwriting.berka.feeds import transaction_feed
 from underwriting.berka.files import (
     CURRENCY,
     Account,
@@ -21,6 +22,7 @@ from underwriting.berka.files import (
 )
 from underwriting.berka.statements import bank_statements
 from underwriting.domain.documents import BankStatements, Person
+from underwriting.domain.histories import TransactionFeed
 from underwriting.domain.money import Money
 
 CUSTOMER_PREFIX = "berka-"
@@ -39,6 +41,8 @@ class Applicant:
     months: int
     person: Person
     statements: BankStatements
+    # The same account as a bank feed, for what is judged on feeds.
+    feed: TransactionFeed
     loan: Loan
 
 
@@ -64,6 +68,7 @@ def read_bank(folder: Path) -> list[Applicant]:
             months=loan.months,
             person=Person(birth_date=owner.birth_date, residence_country=COUNTRY),
             statements=bank_statements(account, bookings[loan.account_id], loan.granted_on),
+            feed=transaction_feed(account, bookings[loan.account_id], loan.granted_on),
             loan=loan,
         )
 

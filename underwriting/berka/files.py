@@ -112,6 +112,10 @@ class Transaction(Row):
     amount: Annotated[Amount, Field(ge=0)]
     balance: Amount
     purpose: Word = Field(alias="k_symbol")
+    operation: Word
+    # The other side, where it is an account at another bank.
+    bank: Word
+    account: Word
 
 
 R = TypeVar("R", bound=Row)

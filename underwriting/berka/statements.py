@@ -40,19 +40,24 @@ def bank_statements(account: Account, bookings: Sequence[Transaction], as_of: da
     The day itself is left out because a decision is made before that day's bookings are. BerkaError where a balance
     does not follow from the one before.
     """
+    return BankStatements(
+        currency=CURRENCY,
+        period_start=account.opened_on,
+        period_end=as_of - timedelta(days=1),
+        opening_balance=0,
+        lines=tuple(_line(number, row) for number, row in enumerate(booked_before(account, bookings, as_of))),
+    )
+
+
+def booked_before(account: Account, bookings: Sequence[Transaction], as_of: date) -> list[Transaction]:
+    """The account's bookings up to the day before `as_of`, in booking order; errors as above."""
     period_end = as_of - timedelta(days=1)
     if account.opened_on > period_end:
         raise BerkaError(f"{account.place}: account {account.account_id} was opened after {period_end}")
     known = sorted((row for row in bookings if row.booked_on <= period_end), key=lambda row: row.booked_on)
     if known and known[0].booked_on < account.opened_on:
         raise BerkaError(f"{known[0].place}: account {account.account_id} was opened only on {account.opened_on}")
-    return BankStatements(
-        currency=CURRENCY,
-        period_start=account.opened_on,
-        period_end=period_end,
-        opening_balance=0,
-        lines=tuple(_line(number, row) for number, row in enumerate(_in_booking_order(known))),
-    )
+    return list(_in_booking_order(known))
 
 
 def category(row: Transaction) -> LineCategory:
@@ -64,7 +69,7 @@ def category(row: Transaction) -> LineCategory:
 
 def _line(number: int, row: Transaction) -> StatementLine:
     return StatementLine(
-        line_no=number, booked_on=row.booked_on, amount=_signed(row), balance=row.balance, category=category(row)
+        line_no=number, booked_on=row.booked_on, amount=signed(row), balance=row.balance, category=category(row)
     )
 
 
@@ -74,7 +79,8 @@ def _direction(row: Transaction) -> int:
     return DIRECTIONS[row.type]
 
 
-def _signed(row: Transaction) -> int:
+def signed(row: Transaction) -> int:
+    """The amount, positive where money came in; BerkaError for a type that the bank does not have."""
     return _direction(row) * row.amount
 
 
@@ -105,7 +111,7 @@ def _chain(day: Sequence[Transaction], opening: int) -> list[Transaction] | None
             return None
         for number in sorted(left):
             row = day[number]
-            if abs(balance + _signed(row) - row.balance) <= ROUNDING:
+            if abs(balance + signed(row) - row.balance) <= ROUNDING:
                 rest = walk(row.balance, left - {number})
                 if rest is not None:
                     return [row, *rest]

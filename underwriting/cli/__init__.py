@@ -10,16 +10,23 @@ COMMANDS = {
     "demo": "demo:demo",
     "up": "demo:up",
     "review": "review:review",
+    "eligibility": "eligibility:eligibility",
     "rulebooks": "rulebooks:app",
     "lists": "lists:app",
     "berka": "berka:app",
     "token": "tokens:token",
     "migrate": "setup:migrate",
     "deploy": "setup:deploy",
+    "limits": "limits:app",
     "outbox": "outbox:app",
+    "consume": "consume:consume",
+    "inbox": "inbox:app",
+    "explain": "explain:explain",
+    "replay": "replay:replay",
     "audit": "audit:app",
     "retry": "upkeep:retry",
     "reseal": "upkeep:reseal",
+    "histories": "histories:app",
 }
 
 

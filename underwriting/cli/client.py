@@ -2,13 +2,17 @@
 
 import time
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from uuid import uuid4
 
 import httpx
+from pydantic import BaseModel
 
-from underwriting.domain.application import ApplicationRequest, State
+from underwriting.domain.application import ApplicationRequest, Product, State
+from underwriting.store.evaluations import EvaluationRecord
 from underwriting.store.record import Record
+
+R = TypeVar("R", bound=BaseModel)
 
 # Seconds between two looks at an undecided application.
 LOOK = 0.1
@@ -35,11 +39,12 @@ class Client:
     def apply(self, request: ApplicationRequest) -> Record:
         """Send an application; ApiRefused where it is not accepted or the API is not there."""
         body = request.model_dump(mode="json", exclude_none=True)
-        return self._record("POST", "/v1/applications", json=body, headers={"Idempotency-Key": uuid4().hex})
+        key = {"Idempotency-Key": uuid4().hex}
+        return self._record(Record, "POST", "/v1/applications", json=body, headers=key)
 
     def read(self, application_id: str) -> Record:
         """The record of an application."""
-        return self._record("GET", f"/v1/applications/{application_id}")
+        return self._record(Record, "GET", f"/v1/applications/{application_id}")
 
     def decided(self, application_id: str, seconds: float) -> Record:
         """The record once it is decided, referred or given up; ApiRefused after `seconds`."""
@@ -52,11 +57,29 @@ class Client:
             time.sleep(LOOK)
         return record
 
-    def _record(self, method: str, path: str, **request: Any) -> Record:
+    def check(self, user_id: str, product: Product) -> EvaluationRecord:
+        """The fresh evaluation of a user, or the one that is under way."""
+        return self._record(EvaluationRecord, "GET", f"/v1/{user_id}/underwriting/{product}_check")
+
+    def evaluation(self, user_id: str, evaluation_id: str) -> EvaluationRecord:
+        """The record of an evaluation."""
+        return self._record(EvaluationRecord, "GET", f"/v1/{user_id}/underwriting/evaluations/{evaluation_id}")
+
+    def evaluated(self, record: EvaluationRecord, seconds: float) -> EvaluationRecord:
+        """The record once the user is evaluated, or that was given up; ApiRefused after `seconds`."""
+        end = time.monotonic() + seconds
+        while record.state in WAITING:
+            if time.monotonic() > end:
+                raise ApiRefused(f"{record.id} is still {record.state} after {seconds:.0f} s; is a worker running?")
+            time.sleep(LOOK)
+            record = self.evaluation(record.user_id, record.id)
+        return record
+
+    def _record(self, kind: type[R], method: str, path: str, **request: Any) -> R:
         try:
             answer = self._http.request(method, path, **request)
         except httpx.TransportError as error:
             raise ApiRefused(f"no API answers at {self._base_url} ({error}); start it by `underwriting up`") from None
         if answer.is_error:
             raise ApiRefused(f"{answer.status_code} {answer.json()['message']}")
-        return Record.model_validate_json(answer.content)
+        return kind.model_validate_json(answer.content)

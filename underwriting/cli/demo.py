@@ -14,11 +14,12 @@ from underwriting.cli.client import LOOK, WAITING, ApiRefused, Client
 from underwriting.cli.errors import refusing
 from underwriting.cli.setup import prepare
 from underwriting.cli.tokens import SCOPES
-from underwriting.domain.application import ApplicationRequest
+from underwriting.domain.application import ApplicationRequest, Product
 from underwriting.domain.decision import Verdict
 from underwriting.embedded import SANDBOX_TENANT, EmbeddedError, Services, embedded, ending_on_signals, issue_token
 from underwriting.settings import settings
 from underwriting.store.errors import StoreError
+from underwriting.store.evaluations import EvaluationRecord
 from underwriting.store.record import Record
 
 console = Console(highlight=False)
@@ -41,6 +42,9 @@ APPLICANTS = (
     ("dead-source", "2500.00"),
 )
 
+# Four users of floats: approved, approved for less, rejected, and one whose bank feed is down.
+USERS = ("steady-pay", "lapsed", "below-zero", "dead-feed")
+
 
 def up() -> None:
     """Run everything until Ctrl-C: PostgreSQL, Prefect, the sandbox, the API and a warm worker."""
@@ -49,7 +53,10 @@ def up() -> None:
         with ending_on_signals():
             async with _everything() as services:
                 _addresses(services)
-                console.print("Try [bold]underwriting review good --amount 2500.00[/]. Ctrl-C ends everything.")
+                console.print(
+                    "Try [bold]underwriting review good --amount 2500.00[/] and"
+                    " [bold]underwriting eligibility steady-pay[/]. Ctrl-C ends everything."
+                )
                 await services.watch()
 
     with refusing(EmbeddedError, StoreError):
@@ -57,13 +64,15 @@ def up() -> None:
 
 
 def demo() -> None:
-    """Start everything, send ten applicants through the API, show their decisions, and end."""
+    """Start everything, send ten applicants and four users through the API, show their decisions, and end."""
 
     async def run() -> None:
         with ending_on_signals():
             async with _everything() as services:
-                records = await asyncio.to_thread(_apply_all, services)
-                _decisions(records)
+                # Asked before the applications are sent, and read after: whose source is down takes half a minute.
+                asked = await asyncio.to_thread(_ask_all, services)
+                _decisions(await asyncio.to_thread(_apply_all, services))
+                _eligibilities(await asyncio.to_thread(_evaluated, services, asked))
                 _addresses(services)
                 console.print("They end with the demo; [bold]make up[/] keeps them running.")
 
@@ -89,7 +98,6 @@ async def _everything() -> AsyncIterator[Services]:
 
 def _apply_all(services: Services) -> list[Record]:
     """Send the applications at once, and wait for their decisions."""
-    token = issue_token(services.settings, SANDBOX_TENANT, "demo", SCOPES)
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -97,7 +105,7 @@ def _apply_all(services: Services) -> list[Record]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Client(services.settings.api_url, token) as client, Progress(*columns, console=console) as progress:
+    with _client(services) as client, Progress(*columns, console=console) as progress:
         bar = progress.add_task("Reviewing ten applications", total=len(APPLICANTS))
         waiting = [
             client.apply(ApplicationRequest(customer_id=id_, amount=wanted, currency="USD"))
@@ -116,11 +124,40 @@ def _apply_all(services: Services) -> list[Record]:
     return [decided[record.id] for record in waiting]
 
 
+def _ask_all(services: Services) -> list[EvaluationRecord]:
+    """Ask for the users' floats."""
+    with _client(services) as client:
+        return [client.check(user_id, Product.FLOAT) for user_id in USERS]
+
+
+def _evaluated(services: Services, asked: Sequence[EvaluationRecord]) -> list[EvaluationRecord]:
+    """Wait for the evaluations."""
+    with _client(services) as client, console.status("Evaluating four users of floats ..."):
+        return [client.evaluated(record, PATIENCE) for record in asked]
+
+
+def _client(services: Services) -> Client:
+    return Client(services.settings.api_url, issue_token(services.settings, SANDBOX_TENANT, "demo", SCOPES))
+
+
+def _eligibilities(records: Sequence[EvaluationRecord]) -> None:
+    table = Table("user", "may take", "decision", "reasons", title="Floats")
+    for record in records:
+        reasons = "\n".join(f"{reason.code}: {reason.sentence}" for reason in record.reasons)
+        amounts = f"{' '.join(record.approved_amounts)} {record.currency}" if record.approved_amounts else ""
+        table.add_row(record.user_id, amounts, _coloured(record.verdict) or str(record.state), reasons)
+    console.print(table)
+
+
+def _coloured(verdict: Verdict | None) -> str:
+    return f"[{COLOURS[verdict]}]{verdict}[/]" if verdict else ""
+
+
 def _decisions(records: Sequence[Record]) -> None:
     table = Table("customer", "wanted", "decision", "reasons", title="Decisions")
     for record in records:
         reasons = "\n".join(f"{reason.code}: {reason.sentence}" for reason in record.reasons)
-        verdict = f"[{COLOURS[record.verdict]}]{record.verdict}[/]" if record.verdict else str(record.state)
+        verdict = _coloured(record.verdict) or str(record.state)
         table.add_row(record.customer_id, f"{record.amount} {record.currency}", verdict, reasons)
     console.print(table)
 

@@ -1,4 +1,4 @@
-"""`underwriting outbox`: messages that partners would not take."""
+"""`underwriting outbox`: messages that their receivers would not take."""
 
 import getpass
 from typing import Annotated
@@ -13,7 +13,7 @@ from underwriting.store import outbox
 from underwriting.store.models import MessageRow
 from underwriting.store.session import Store
 
-app = typer.Typer(no_args_is_help=True, help="Messages that partners would not take: dead, redrive.")
+app = typer.Typer(no_args_is_help=True, help="Messages that nobody would take: dead, redrive.")
 
 
 @app.command()
@@ -24,9 +24,10 @@ def dead(limit: Annotated[int, typer.Option(min=1)] = 100) -> None:
         async with store.read() as unit:
             return await outbox.dead(unit, limit)
 
-    table = Table("message", "tenant", "application", "tries", "why")
+    table = Table("message", "channel", "tenant", "about", "tries", "why")
     for message in with_store(work):
-        table.add_row(message.id, message.tenant, message.application_id, str(message.attempts), message.trouble or "")
+        cells = (message.id, message.channel, message.tenant, message.subject_id, str(message.attempts))
+        table.add_row(*cells, message.trouble or "")
     Console().print(table)
 
 

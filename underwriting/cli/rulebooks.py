@@ -9,14 +9,22 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from rules.rulebook import Rulebook, RulebookError, load_rulebook, rulebook_schema, shipped_rulebooks
+from rules.catalogue_page import catalogue_page
+from rules.eligibility.book import (
+    EligibilityBook,
+    agree_on_experiments,
+    eligibility_schema,
+    shipped_eligibility_books,
+)
+from rules.rulebook import AnyBook, Rulebook, RulebookError, load_rulebook, rulebook_schema, shipped_rulebooks
 from underwriting.cli.errors import refusing
 from underwriting.cli.store import with_store
 from underwriting.store import rulebooks
+from underwriting.store.models import RulebookKind
 from underwriting.store.rulebooks import Published
 from underwriting.store.session import Store
 
-app = typer.Typer(no_args_is_help=True, help="Rulebooks: validate, publish, list, show.")
+app = typer.Typer(no_args_is_help=True, help="Rulebooks: validate, publish, list, show, schema; the rules there are.")
 Files = Annotated[list[Path] | None, typer.Argument(help="YAML files; the shipped rulebooks where left out.")]
 
 
@@ -24,7 +32,8 @@ Files = Annotated[list[Path] | None, typer.Argument(help="YAML files; the shippe
 def validate(files: Files = None) -> None:
     """Check rulebook files. An error names the file, the line, the rule and the property."""
     for book in _loaded(files):
-        typer.echo(f"{book.ref} is sound: {len(book.rules)} rules in {len(book.stages)} stages")
+        stages = f" in {_counted(len(book.stages), 'stage')}" if isinstance(book, Rulebook) else ""
+        typer.echo(f"{book.ref} is sound: {_counted(len(book.rules), 'rule')}{stages}")
 
 
 @app.command()
@@ -35,7 +44,9 @@ def publish(files: Files = None) -> None:
     async def work(store: Store) -> None:
         async with store.begin() as unit:
             for book in books:
-                new = await rulebooks.publish(unit, book.ref, book.product, book.text, getpass.getuser())
+                new = await rulebooks.publish(
+                    unit, book.ref, book.product, book.text, getpass.getuser(), RulebookKind(book.kind)
+                )
                 typer.echo(f"{book.ref}: {'published' if new else 'is published already'}")
 
     with_store(work)
@@ -49,10 +60,12 @@ def list_versions() -> None:
         async with store.read() as unit:
             return await rulebooks.listing(unit)
 
-    table = Table("rulebook", "version", "product", "published", "by", "SHA-256")
+    table = Table("rulebook", "version", "kind", "product", "published", "by", "SHA-256")
     for book in with_store(work):
         when = f"{book.published_at:%Y-%m-%d %H:%M}"
-        table.add_row(book.name, str(book.version), book.product, when, book.published_by, book.ref.digest[:12])
+        table.add_row(
+            book.name, str(book.version), book.kind, book.product, when, book.published_by, book.ref.digest[:12]
+        )
     Console().print(table)
 
 
@@ -68,11 +81,31 @@ def show(name: str, version: Annotated[int | None, typer.Option(help="The newest
 
 
 @app.command()
-def schema() -> None:
+def schema(
+    kind: Annotated[
+        RulebookKind, typer.Option(help="Books that review applications, or books of eligibility.")
+    ] = RulebookKind.REVIEW,
+) -> None:
     """Print the JSON Schema of a rulebook, every rule's properties included, for an editor to check against."""
-    typer.echo(json.dumps(rulebook_schema(), indent=2))
+    typer.echo(json.dumps(rulebook_schema() if kind is RulebookKind.REVIEW else eligibility_schema(), indent=2))
 
 
-def _loaded(files: list[Path] | None) -> list[Rulebook]:
-    with refusing(RulebookError, OSError):
-        return [load_rulebook(path) for path in files] if files else list(shipped_rulebooks().values())
+@app.command()
+def catalogue() -> None:
+    """Print the page docs/rules.md: every rule with its claim, properties, facts and reasons."""
+    typer.echo(catalogue_page(), nl=False)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _loaded(files: list[Path] | None) -> list[AnyBook]:
+    with refusing(RulebookError):
+        books = [load_rulebook(path) for path in files] if files else _shipped()
+        agree_on_experiments(book for book in books if isinstance(book, EligibilityBook))
+    return books
+
+
+def _shipped() -> list[AnyBook]:
+    return [*shipped_rulebooks().values(), *shipped_eligibility_books().values()]

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from prefect.client.orchestration import get_client
 
+from rules.eligibility.book import shipped_eligibility_books
 from rules.rulebook import shipped_rulebooks
 from underwriting.cli.errors import refusing
 from underwriting.embedded import EmbeddedError, resolve_database_url
@@ -19,6 +20,7 @@ from underwriting.store import rulebooks
 from underwriting.store.errors import StoreError
 from underwriting.store.keyfile import keyring
 from underwriting.store.migrate import migrate as migrate_store
+from underwriting.store.models import RulebookKind
 from underwriting.store.session import Store
 
 
@@ -50,7 +52,7 @@ async def prepare(config: Settings) -> None:
     who = getpass.getuser()
     async with Store.open(config.database_url, keyring(config)) as store:
         async with store.begin() as work:
-            for book in shipped_rulebooks().values():
-                await rulebooks.publish(work, book.ref, book.product, book.text, who)
+            for book in (*shipped_rulebooks().values(), *shipped_eligibility_books().values()):
+                await rulebooks.publish(work, book.ref, book.product, book.text, who, RulebookKind(book.kind))
         for screening_list in sandbox_lists():
             await store_list(store, screening_list, who)

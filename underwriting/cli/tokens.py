@@ -8,7 +8,10 @@ import typer
 from underwriting.embedded import SANDBOX_TENANT, issue_token
 from underwriting.settings import settings
 
-SCOPES = "applications:write applications:read referrals:decide"
+SCOPES = (
+    "applications:write applications:read referrals:decide"
+    " eligibility:check eligibility:read profiles:read profiles:write events:write"
+)
 
 
 def token(

@@ -7,16 +7,19 @@ import typer
 
 from underwriting.cli.store import with_store
 from underwriting.store import claims, rotation
+from underwriting.store.kinds import kind_of
 from underwriting.store.session import Store
 
 
-def retry(ids: Annotated[list[str], typer.Argument(help="Applications that failed or are quarantined.")]) -> None:
-    """Put failed or quarantined applications back, all or none; `sweep` dispatches them within seconds."""
+def retry(
+    ids: Annotated[list[str], typer.Argument(help="What failed or is quarantined, by id.")],
+) -> None:
+    """Put failed or quarantined applications and evaluations back, all or none; `sweep` dispatches them soon."""
 
     async def work(store: Store) -> None:
         async with store.begin() as unit:
-            for application_id in ids:
-                await claims.retry(unit, application_id, getpass.getuser())
+            for subject_id in ids:
+                await claims.retry(unit, kind_of(subject_id), subject_id, getpass.getuser())
 
     with_store(work)
     typer.echo(f"put back: {', '.join(ids)}")

@@ -4,12 +4,13 @@ import asyncio
 import json
 from typing import Never, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from underwriting.clients.errors import MalformedAnswer
 from underwriting.domain.documents import Document
 
 D = TypeVar("D", bound=Document)
+M = TypeVar("M", bound=BaseModel)
 
 # Above this an answer is parsed in a thread: it would hold up the event loop for more than some milliseconds.
 LARGE_BYTES = 100_000
@@ -28,11 +29,18 @@ async def read_document(source: str, model: type[D], body: bytes, currency: str 
 
 def parse_document(source: str, model: type[D], body: bytes, currency: str | None = None) -> D:
     """The same, at once."""
+    document = parse_model(source, model, body)
+    if currency is not None and document.currency != currency:
+        raise MalformedAnswer(source, "currency is not the one asked for")
+    return document
+
+
+def parse_model(source: str, model: type[M], body: bytes) -> M:
+    """What `body` says, in any strict model; MalformedAnswer where it does not."""
     # The errors below quote the answer, so they are left behind before ours is raised.
     try:
         json.loads(body.decode(), object_pairs_hook=_without_repeats, parse_constant=_no_constant)
-        document = model.model_validate_json(body, strict=True)
-        why = "" if document.currency == currency or currency is None else "currency is not the one asked for"
+        return model.model_validate_json(body, strict=True)
     except ValidationError as error:
         why = _broken_rules(error)
     except _NotOurJson as error:
@@ -44,9 +52,7 @@ def parse_document(source: str, model: type[D], body: bytes, currency: str | Non
     except ValueError:
         # Python refuses integers of more than some thousand digits.
         why = "a number is too long"
-    if why:
-        raise MalformedAnswer(source, why)
-    return document
+    raise MalformedAnswer(source, why)
 
 
 def _broken_rules(error: ValidationError) -> str:

@@ -14,6 +14,7 @@ from typing import Self
 import httpx
 
 from underwriting.clients.errors import MalformedAnswer, SourceOutage, SourceRefusal
+from underwriting.edges.tracing import trace_client
 
 # The longest wait that a source can ask of us, seconds: the caller's own retries end soon after.
 MAX_RETRY_AFTER = 60.0
@@ -48,6 +49,10 @@ class Wire:
             headers={"User-Agent": "underwriting-flows", "Accept-Encoding": "gzip"}
             | ({"Authorization": f"Bearer {token}"} if token else {}),
         )
+
+    def trace(self) -> None:
+        """Make a span of each call, and tell the other side of the trace."""
+        trace_client(self._client)
 
     async def __aenter__(self) -> Self:
         return self

@@ -78,6 +78,8 @@ class Outcome(BaseModel):
     reason: Reason | None = None
     # A person has to look at it whatever the rulebook says of unknowns: a possible match on a list.
     refers: bool = False
+    # The highest amount that it allows, minor units: -1 sets no cap, 0 allows nothing. None for a rule without amounts.
+    amount: int | None = None
     observed: dict[str, FactValue] = Field(default_factory=dict)
 
 

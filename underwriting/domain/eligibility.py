@@ -32,7 +32,8 @@ class EvaluationRequest(BaseModel):
 class BookResult(BaseModel):
     """What one rulebook said: passes when all its rules pass, fails when any fails, else is unknown.
 
-    `cap` is the lowest amount that its passing rules allow, minor units; None where none of them caps.
+    `cap` is the lowest amount that its rules allow, minor units; None where none of them caps. A rule that fails allows
+    nothing; one that is unknown allows what it would for certain, if it passed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,6 +43,8 @@ class BookResult(BaseModel):
     superseding: bool
     # The arm of the experiment through which the book applies; None where it applies to everybody.
     arm: str | None = None
+    # False where the user's segment is not known, and with it whether the book applies: then the result is unknown.
+    certain: bool = True
     result: Result
     first_failed: str | None = None
     cap: int | None = None

@@ -59,6 +59,8 @@ class Services:
             ready[self._serve("api", "underwriting.api.app:create_app")] = f"{settings.api_url}/health"
         for server, url in ready.items():
             await _until_ok(server, url)
+        if api and settings.events_queue_url:
+            self._consume()
         if deployment is not None:
             await self._until_deployed(deployment)
         await asyncio.gather(*(self.start_worker() for _ in range(workers - len(self.workers))))
@@ -112,6 +114,11 @@ class Services:
         server = self._child(name, command)
         self.servers.append(server)
         return server
+
+    def _consume(self) -> None:
+        """Take events off the queue of the settings; it watches itself, so one that ends has a wrong setting."""
+        consumer = self._child("consumer", ["-m", "underwriting.intake"])
+        self.servers.append(consumer)
 
     def _launch_deployment(self, prefect_file: Path, *, works: bool) -> Child:
         """Deploy as soon as Prefect answers. Where workers are wanted, the process goes on as the first of them."""

@@ -8,13 +8,17 @@ from pathlib import Path
 
 from fastapi import HTTPException, Response
 from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
 
 from underwriting.clients.sources import Service
 from underwriting.domain.documents import BankStatements
+from underwriting.sandbox.float_user import FloatUser
 from underwriting.sandbox.histories import up_to
 from underwriting.sandbox.personas import COMPANY_PREFIX, Persona, find
 from underwriting.sandbox.question import Question
 from underwriting.sandbox.records import RECORDS
+from underwriting.sandbox.user_records import USER_RECORDS
+from underwriting.sandbox.users import find_user
 
 HUGE_BYTES = 50_000_000
 
@@ -26,30 +30,32 @@ class Answers:
         self._data_dir = data_dir
         self._slow = slow
 
-    async def response(self, service: Service, asked: Question) -> Response:
-        """The service's answer, honest or not, as the persona has it."""
+    async def response(self, service: Service, asked: Question, part: str = "") -> Response:
+        """The service's answer, honest or not, as the persona has it; `part` says which one, of those it has."""
         persona = _persona(service, asked.subject)
-        if persona and persona.huge is service:
+        if isinstance(persona, Persona) and persona.huge is service:
             return StreamingResponse(_endless_statement(asked.currency), media_type="application/json")
-        return Response(await self.body(service, asked), media_type="application/json")
+        return Response(await self.body(service, asked, part), media_type="application/json")
 
-    async def body(self, service: Service, asked: Question) -> bytes:
+    async def body(self, service: Service, asked: Question, part: str = "") -> bytes:
         """The same as bytes; 404 where nobody knows the subject, 503 where its persona says so."""
-        if body := self._from_file(service, asked):
+        if body := self._from_file(service, asked, part):
             return body
         if persona := _persona(service, asked.subject):
             if persona.down is service:
                 raise HTTPException(503, "this service is down for this customer")
             if persona.slow is service:
                 await asyncio.sleep(self._slow)
-            if body := _from_persona(service, asked):
+            # A feed may have thousands of lines.
+            feed = await asyncio.to_thread(_feed, asked) if service is Service.TRANSACTIONS else None
+            if body := feed or _from_persona(service, asked, part):
                 return body
         raise HTTPException(404, "not known here")
 
-    def _from_file(self, service: Service, asked: Question) -> bytes | None:
+    def _from_file(self, service: Service, asked: Question, part: str) -> bytes | None:
         """The document as it is on file; of statements the part that was asked for."""
         try:
-            body = (self._data_dir / service / f"{asked.subject}.json").read_bytes()
+            body = (self._data_dir / service / part / f"{asked.subject}.json").read_bytes()
         except FileNotFoundError:
             return None
         if service is not Service.STATEMENTS:
@@ -57,21 +63,40 @@ class Answers:
         return up_to(BankStatements.model_validate_json(body), asked).model_dump_json().encode()
 
 
-def _persona(service: Service, subject: str) -> Persona | None:
+def _persona(service: Service, subject: str) -> Persona | FloatUser | None:
+    """Who is asked about: an applicant, a company's applicant, or a user of floats."""
     if service is not Service.REGISTRY:
-        return find(subject)
+        return find(subject) or find_user(subject)
     return find(subject.removeprefix(COMPANY_PREFIX)) if subject.startswith(COMPANY_PREFIX) else None
 
 
+# Feeds are larger than other answers, so that fewer are kept.
+@lru_cache(maxsize=256)
+def _feed(asked: Question) -> bytes | None:
+    return _made(Service.TRANSACTIONS, asked, "")
+
+
 @lru_cache(maxsize=2048)
-def _from_persona(service: Service, asked: Question) -> bytes | None:
+def _from_persona(service: Service, asked: Question, part: str) -> bytes | None:
+    return None if service is Service.TRANSACTIONS else _made(service, asked, part)
+
+
+def _made(service: Service, asked: Question, part: str) -> bytes | None:
     persona = _persona(service, asked.subject)
-    document = RECORDS[service](persona, asked) if persona else None
+    document = _document(persona, service, asked, part) if persona else None
     if persona is None or document is None:
         return None
     if lies := persona.lies.get(service):
         return json.dumps(document.model_dump(mode="json") | dict(lies)).encode()
     return document.model_dump_json().encode()
+
+
+def _document(who: Persona | FloatUser, service: Service, asked: Question, part: str) -> BaseModel | None:
+    if isinstance(who, FloatUser):
+        told = USER_RECORDS.get((service, part))
+        return told(who, asked) if told else None
+    record = RECORDS.get(service)
+    return record(who, asked) if record and not part else None
 
 
 async def _endless_statement(currency: str) -> AsyncIterator[bytes]:

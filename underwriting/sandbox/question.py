@@ -8,12 +8,13 @@ from underwriting.domain.money import minor_digits
 
 @dataclass(frozen=True)
 class Question:
-    """About whom (the registry: which company number), as of when, in which currency, how many months back."""
+    """About whom (the registry: which company number), as of when, in which currency, how many months or days back."""
 
     subject: str
     as_of: date
     currency: str = "USD"
     months: int = 1
+    days: int = 1
 
     @property
     def unit(self) -> int:

@@ -1,5 +1,6 @@
 """The routes of the outside services, each under its own prefix, as their real counterparts would have them."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Annotated
 
@@ -20,7 +21,9 @@ from underwriting.domain.documents import (
     PaymentHistory,
     Person,
 )
+from underwriting.domain.histories import FloatHistory, Scores, Subscription, User
 from underwriting.domain.money import CurrencyCode
+from underwriting.feeds.native import NativeFeed
 from underwriting.sandbox.answers import Answers
 from underwriting.sandbox.faults import Faults
 from underwriting.sandbox.ledger import Ledger
@@ -29,6 +32,7 @@ from underwriting.sandbox.question import Question
 # Today (UTC) where it is left out.
 AsOf = PastDate | None
 Months = Annotated[int, Query(ge=1, le=120)]
+Days = Annotated[int, Query(ge=1, le=3_660)]
 CompanyNumber = Annotated[str, Path(pattern="^[A-Za-z0-9-]{1,64}$")]
 Reference = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -84,6 +88,35 @@ def routes(answers: Answers) -> APIRouter:
     @router.get("/payments/customers/{customer_id}", response_model=PaymentHistory)
     async def payments(customer_id: CustomerId, as_of: AsOf = None) -> Response:
         return await answers.response(Service.PAYMENTS, _asked(customer_id, as_of))
+
+    return router
+
+
+def float_services(answers: Answers) -> APIRouter:
+    """The services that are asked about a user of floats."""
+    router = APIRouter()
+
+    @router.get("/users/users/{user_id}", response_model=User)
+    async def user(user_id: CustomerId, as_of: AsOf = None) -> Response:
+        return await answers.response(Service.USERS, _asked(user_id, as_of), "user")
+
+    @router.get("/users/users/{user_id}/subscription", response_model=Subscription)
+    async def subscription(user_id: CustomerId, as_of: AsOf = None) -> Response:
+        return await answers.response(Service.USERS, _asked(user_id, as_of), "subscription")
+
+    @router.get("/floats/users/{user_id}", response_model=FloatHistory)
+    async def float_history(user_id: CustomerId, currency: CurrencyCode, as_of: AsOf = None) -> Response:
+        return await answers.response(Service.FLOATS, _asked(user_id, as_of, currency))
+
+    @router.get("/transactions/users/{user_id}", response_model=NativeFeed)
+    async def transactions(
+        user_id: CustomerId, currency: CurrencyCode, days: Days = 365, as_of: AsOf = None
+    ) -> Response:
+        return await answers.response(Service.TRANSACTIONS, replace(_asked(user_id, as_of, currency), days=days))
+
+    @router.get("/scores/users/{user_id}", response_model=Scores)
+    async def scores(user_id: CustomerId, as_of: AsOf = None) -> Response:
+        return await answers.response(Service.SCORES, _asked(user_id, as_of))
 
     return router
 

@@ -48,18 +48,23 @@ class Accepted:
 
 def request_key(tenant: str, operation: str, idempotency_key: str) -> str:
     """The SHA-256 that one request is known by. A JSON array leaves no doubt where one part ends."""
-    return _sha256([tenant, operation, idempotency_key])
+    return fingerprint([tenant, operation, idempotency_key])
+
+
+def fingerprint(payload: Any) -> str:
+    """The SHA-256 of the payload's canonical JSON (RFC 8785): another payload, another fingerprint."""
+    return hashlib.sha256(rfc8785.dumps(payload)).hexdigest()
 
 
 async def accept(work: Work, tenant: str, request: ApplicationRequest, idempotency_key: str, now: datetime) -> Accepted:
     """Store the request as PENDING, or find what its key stored before; KeyReused where that was another payload."""
-    key, fingerprint = request_key(tenant, OPERATION, idempotency_key), _sha256(request.model_dump(mode="json"))
+    key, asked = request_key(tenant, OPERATION, idempotency_key), fingerprint(request.model_dump(mode="json"))
     created = await work.add_new(
         ApplicationRow,
         id=f"app_{ULID()}",
         tenant=tenant,
         request_key=key,
-        fingerprint=fingerprint,
+        fingerprint=asked,
         customer_id=request.customer_id,
         product=request.product,
         amount=request.requested.minor,
@@ -72,7 +77,7 @@ async def accept(work: Work, tenant: str, request: ApplicationRequest, idempoten
     if created is not None:
         return Accepted(_stored(created, None), replay=False)
     row, body = await _one(work, ApplicationRow.request_key == key)
-    if row.fingerprint != fingerprint:
+    if row.fingerprint != asked:
         raise KeyReused("this idempotency key was used before with another payload; use a new key for a new request")
     return Accepted(_stored(row, body), replay=True)
 
@@ -143,7 +148,3 @@ def _stored(row: ApplicationRow, body: bytes | None) -> Stored:
         flow_run_id=row.flow_run_id,
         body=body or Record.undecided(application, row.state).body,
     )
-
-
-def _sha256(value: Any) -> str:
-    return hashlib.sha256(rfc8785.dumps(value)).hexdigest()

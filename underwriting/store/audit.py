@@ -25,6 +25,8 @@ from underwriting.store.session import Work
 # What the first entry follows.
 GENESIS = "0" * 64
 PAGE = 250
+# The action of the entries that say how far a copy of the chain reaches.
+STREAMED = "audit.streamed"
 HASHED = ("seq", "at", "actor", "action", "subject", "details", "previous")
 Detail = str | int | bool | None | list[str]
 
@@ -71,6 +73,32 @@ async def head(work: Work) -> Head:
 async def entries(work: Work, subject: str) -> list[AuditRow]:
     """All entries about one subject, oldest first."""
     return list(await work.scalars(select(AuditRow).where(AuditRow.subject == subject).order_by(AuditRow.seq)))
+
+
+def exported(entry: AuditRow) -> bytes:
+    """An entry as JSON for a copy elsewhere: what was hashed, and the hash, so that a reader can verify the chain."""
+    return rfc8785.dumps({**_printable({name: getattr(entry, name) for name in HASHED}), "hash": entry.hash})
+
+
+async def unstreamed(work: Work, stream: str, limit: int) -> list[AuditRow]:
+    """The entries after the last that was copied to this stream, oldest first."""
+    last = await _last_streamed(work, stream)
+    return list(await work.scalars(select(AuditRow).where(AuditRow.seq > last).order_by(AuditRow.seq).limit(limit)))
+
+
+async def note_streamed(work: Work, stream: str, seq: int) -> None:
+    """Note that everything up to `seq` is copied to this stream."""
+    await append(work, STREAMED, _stream_subject(stream), "system", up_to=seq)
+
+
+async def _last_streamed(work: Work, stream: str) -> int:
+    noted = select(AuditRow.details).where(AuditRow.subject == _stream_subject(stream), AuditRow.action == STREAMED)
+    last = await work.scalar(noted.order_by(AuditRow.seq.desc()).limit(1))
+    return 0 if last is None else int(json.loads(last)["up_to"])
+
+
+def _stream_subject(stream: str) -> str:
+    return f"stream/{stream}"
 
 
 async def verify(work: Work, anchors: Iterable[Head] = ()) -> list[Fault]:
@@ -132,5 +160,8 @@ async def _chain(work: Work) -> AsyncIterator[AuditRow]:
 
 
 def _hash(entry: Mapping[str, Any]) -> str:
-    moment = entry["at"].astimezone(UTC).isoformat(timespec="microseconds")
-    return hashlib.sha256(rfc8785.dumps({**entry, "at": moment})).hexdigest()
+    return hashlib.sha256(rfc8785.dumps(_printable(entry))).hexdigest()
+
+
+def _printable(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {**entry, "at": entry["at"].astimezone(UTC).isoformat(timespec="microseconds")}

@@ -13,7 +13,7 @@ from underwriting.failpoints import failpoint
 from underwriting.store import applications, audit, outbox
 from underwriting.store.claims import Claim, owned
 from underwriting.store.errors import LeaseLost, NotReferred
-from underwriting.store.models import ApplicationRow, CheckRow, DecisionRow, OutcomeRow, place
+from underwriting.store.models import ApplicationRow, Channel, CheckRow, DecisionRow, OutcomeRow, place
 from underwriting.store.record import CheckRecord, Record
 from underwriting.store.session import Work
 
@@ -22,14 +22,14 @@ PERSONS = 2
 
 
 async def finish(
-    work: Work, claim: Claim, results: Sequence[CheckResult], decision: Decision, partners: Collection[str]
+    work: Work, claim: Claim[Application], results: Sequence[CheckResult], decision: Decision, partners: Collection[str]
 ) -> Record:
     """Store what the rulebook decided: state, decision, outcomes, audit entry, and a message to a partner who gets one.
 
     `partners` are the tenants whose results are posted. LeaseLost, and nothing is stored, where another worker owns
     the application or it is decided already.
     """
-    application = claim.application
+    application = claim.subject
     record = Record.undecided(application, State.RUNNING).decided(decision, tuple(map(CheckRecord.of, results)))
     updated = update(ApplicationRow).where(owned(claim)).values(state=record.state, lease_until=None)
     if await work.scalar(updated.returning(ApplicationRow.id)) is None:
@@ -158,7 +158,16 @@ async def _write_decision(
     }
     await work.execute(insert(DecisionRow), [row])
     if application.tenant in partners:
-        await outbox.enqueue(work, application, f"application.{decision.verdict}", decision.decided_at, body)
+        await outbox.enqueue(
+            work,
+            Channel.RESULTS,
+            tenant=application.tenant,
+            customer_id=application.customer_id,
+            subject_id=application.id,
+            event=f"application.{decision.verdict}",
+            at=decision.decided_at,
+            record=body,
+        )
     # Last, so that the log is locked for as short as can be.
     await audit.append(
         work,

@@ -7,10 +7,18 @@ StoreError
 ├── KeyReused             an idempotency key came back with another payload
 ├── NotFound              no such row, or it is another tenant's
 │   ├── UnknownApplication
+│   ├── UnknownEvaluation
+│   ├── UnknownLimitRun
+│   ├── UnknownProfile
 │   └── UnknownRulebook
-├── LeaseLost             another worker owns the application now: stop, and write nothing
+├── LeaseLost             another worker owns what we worked on: stop, and write nothing
+├── RunInTheWay           another limit run stands against this one
+├── NotHeld               a limit run does not wait for a person
 ├── NotReferred           there is nothing for a person to decide
-├── NotRetryable          the application neither failed nor is quarantined
+├── NotRetryable          it neither failed nor is quarantined, or the same is under way anew
+├── VersionConflict       a profile was changed since it was read
+├── NotJudged             an evaluation that nothing is decided about cannot be frozen
+├── FrozenOtherwise       a float is frozen with another evaluation
 ├── VersionTaken          a rulebook's version is published with another content
 ├── AnchorsUnreadable     the audit anchors file is damaged
 └── Undecipherable        sealed bytes do not open: unknown key, other place, or tampered with
@@ -48,6 +56,27 @@ class UnknownApplication(NotFound):
         super().__init__(f"there is no application {application_id}")
 
 
+class UnknownEvaluation(NotFound):
+    """No evaluation of this id for this tenant."""
+
+    def __init__(self, evaluation_id: str) -> None:
+        super().__init__(f"there is no evaluation {evaluation_id}")
+
+
+class UnknownProfile(NotFound):
+    """This user was never met, so there is no profile to follow."""
+
+    def __init__(self, user_id: str) -> None:
+        super().__init__(f"user {user_id} has no float profile yet; it is made on first contact")
+
+
+class UnknownLimitRun(NotFound):
+    """There is no limit run of this id."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"there is no limit run {run_id}; `underwriting limits status` lists them")
+
+
 class UnknownRulebook(NotFound):
     """Nothing is published under this name, or not this version."""
 
@@ -57,10 +86,18 @@ class UnknownRulebook(NotFound):
 
 
 class LeaseLost(StoreError):
-    """The fence moved on: another worker owns the application, or it is decided already."""
+    """The fence moved on: another worker owns the application or evaluation, or it is decided already."""
 
-    def __init__(self, application_id: str) -> None:
-        super().__init__(f"another worker took over application {application_id}; nothing of this attempt is stored")
+    def __init__(self, subject_id: str) -> None:
+        super().__init__(f"another worker took over {subject_id}; nothing of this attempt is stored")
+
+
+class RunInTheWay(StoreError):
+    """A limit run for this date decides by another policy, or one for a later date took effect."""
+
+
+class NotHeld(StoreError):
+    """The limit run does not wait for a person, or a person decided otherwise already."""
 
 
 class NotReferred(StoreError):
@@ -68,7 +105,31 @@ class NotReferred(StoreError):
 
 
 class NotRetryable(StoreError):
-    """Only a failed or quarantined application can be put back."""
+    """Only what failed or is quarantined can be put back, and only while the same is not under way anew."""
+
+
+class VersionConflict(StoreError):
+    """The profile in force is not the version that the writer read."""
+
+    def __init__(self, user_id: str, expected: int, found: int) -> None:
+        super().__init__(
+            f"the profile of user {user_id} is at version {found}, not {expected}; read it again, then change it"
+        )
+        self.found = found
+
+
+class NotJudged(StoreError):
+    """The evaluation has no result yet, or never got one."""
+
+    def __init__(self, evaluation_id: str) -> None:
+        super().__init__(f"evaluation {evaluation_id} has no result, so nothing can be frozen; wait until it is done")
+
+
+class FrozenOtherwise(StoreError):
+    """One evaluation authorises a float; another one cannot be put in its place."""
+
+    def __init__(self, float_id: str, evaluation_id: str) -> None:
+        super().__init__(f"float {float_id} is frozen with evaluation {evaluation_id}; that is never changed")
 
 
 class VersionTaken(StoreError):

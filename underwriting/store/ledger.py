@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, select, update
 
+from underwriting.domain.application import Application
 from underwriting.store import audit
 from underwriting.store.claims import Claim, owned
 from underwriting.store.columns import from_now
@@ -31,40 +32,42 @@ class Effect:
     payload: bytes | None
 
 
-async def begin(work: Work, claim: Claim, name: str) -> Effect:
+async def begin(work: Work, claim: Claim[Application], name: str) -> Effect:
     """Write the intent, or find what became of an earlier one; LeaseLost where the application is not ours any more."""
     locked = select(ApplicationRow.id).where(owned(claim)).with_for_update()
     if await work.scalar(locked) is None:
-        raise LeaseLost(claim.application.id)
-    key = {"application_id": claim.application.id, "effect": name}
+        raise LeaseLost(claim.subject.id)
+    key = {"application_id": claim.subject.id, "effect": name}
     intent = await work.add_new(EffectRow, **key, state=EffectState.INTENT, fence=claim.fence, begun_at=from_now())
     row = intent if intent is not None else await work.get_one(EffectRow, tuple(key.values()))
     return Effect(
         name=name,
         state=row.state,
-        provider_key=f"{claim.application.request_key}:{name}",
+        provider_key=f"{claim.subject.request_key}:{name}",
         first=intent is not None,
-        payload=row.payload and work.keys.open(row.payload, place(EffectRow.payload, claim.application.id, name)),
+        payload=row.payload and work.keys.open(row.payload, place(EffectRow.payload, claim.subject.id, name)),
     )
 
 
-async def done(work: Work, claim: Claim, name: str, payload: bytes) -> None:
+async def done(work: Work, claim: Claim[Application], name: str, payload: bytes) -> None:
     """Keep the answer, sealed. It was paid for, so a worker that lost its lease stores it too; the first one stays."""
-    sealed = work.keys.seal(payload, place(EffectRow.payload, claim.application.id, name))
+    sealed = work.keys.seal(payload, place(EffectRow.payload, claim.subject.id, name))
     await _settle(work, claim, name, EffectRow.state != EffectState.DONE, state=EffectState.DONE, payload=sealed)
 
 
-async def unknown(work: Work, claim: Claim, name: str) -> None:
+async def unknown(work: Work, claim: Claim[Application], name: str) -> None:
     """Give up finding out whether the call happened."""
     await _settle(work, claim, name, EffectRow.state == EffectState.INTENT, state=EffectState.UNKNOWN)
 
 
-async def _settle(work: Work, claim: Claim, name: str, unsettled: ColumnElement[bool], **values: Any) -> None:
+async def _settle(
+    work: Work, claim: Claim[Application], name: str, unsettled: ColumnElement[bool], **values: Any
+) -> None:
     row = await work.scalar(
         update(EffectRow)
-        .where(EffectRow.application_id == claim.application.id, EffectRow.effect == name, unsettled)
+        .where(EffectRow.application_id == claim.subject.id, EffectRow.effect == name, unsettled)
         .values(settled_at=from_now(), **values)
         .returning(EffectRow)
     )
     if row is not None:
-        await audit.append(work, f"effect.{row.state}", claim.application.id, "system", effect=name, fence=claim.fence)
+        await audit.append(work, f"effect.{row.state}", claim.subject.id, "system", effect=name, fence=claim.fence)

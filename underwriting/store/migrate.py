@@ -7,8 +7,9 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from underwriting.store.engines import create_engine
 from underwriting.store.errors import StoreUnreachable
-from underwriting.store.session import NO_CONNECTION, create_engine
+from underwriting.store.session import NO_CONNECTION
 
 SCRIPTS = Path(__file__).parent / "migrations"
 # Any number that no other program on the same database takes for its own advisory lock.

@@ -1,22 +1,23 @@
 """What is owed to somebody outside: written in the deciding transaction, delivered at least once.
 
-A customer's messages go out in the order in which they were written: only the oldest undelivered one is ever due.
-One that stays refused ends DEAD, lets the later ones pass, and waits for an operator.
+Of one customer the messages of one channel go out in the order in which they were written: only the oldest undelivered
+one is ever due (of callbacks, the oldest to each address). One that stays refused ends DEAD, lets the later ones pass,
+and waits for an operator.
 """
 
 import random
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pydantic_core import to_json
-from sqlalchemy import exists, insert, or_, select, update
+from sqlalchemy import Select, exists, insert, or_, select, update
 from sqlalchemy.orm import aliased
 from ulid import ULID
 
-from underwriting.domain.application import Application
 from underwriting.store import audit
 from underwriting.store.columns import from_now
-from underwriting.store.models import MessageRow, MessageState
+from underwriting.store.models import Channel, MessageRow, MessageState
 from underwriting.store.session import Work
 
 # Between one try and the next; the schedule that users of Standard Webhooks know. Then the message is dead.
@@ -39,25 +40,45 @@ class Message:
     """One delivery of one message. `id` is the same at every delivery, `attempt` is not."""
 
     id: str
+    channel: Channel
     tenant: str
     customer_id: str
-    application_id: str
+    # What it tells of.
+    subject_id: str
+    # Where a callback goes.
+    target: str | None
     body: bytes
     attempt: int
 
 
-async def enqueue(work: Work, application: Application, event: str, at: datetime, record: bytes) -> str:
-    """Owe the application's tenant an event about it, due at once; returns the message's id.
+async def enqueue(
+    work: Work,
+    channel: Channel,
+    *,
+    tenant: str,
+    customer_id: str,
+    subject_id: str,
+    event: str,
+    at: datetime,
+    record: bytes,
+    target: str | None = None,
+) -> str:
+    """Owe an event about a customer's application, evaluation or profile, due at once; returns the message's id.
 
     The payload is that of Standard Webhooks: type, timestamp, data. `record` is JSON, and stands in it as it is.
+    `target` is where a callback goes, and nothing else has one.
     """
+    if (target is not None) != (channel is Channel.CALLBACK):
+        raise ValueError(f"a message has a target if it is a callback, and only then; this is for {channel}")
     message_id = f"msg_{ULID()}"
     row = {
         "id": message_id,
-        "tenant": application.tenant,
-        "customer_id": application.customer_id,
-        "application_id": application.id,
-        "body": b'{"type":%b,"timestamp":%b,"data":%b}' % (to_json(event), to_json(at), record),
+        "channel": channel,
+        "tenant": tenant,
+        "customer_id": customer_id,
+        "subject_id": subject_id,
+        "target": target,
+        "body": envelope(event, at, record),
         "state": MessageState.PENDING,
         "due_at": from_now(),
         "created_at": from_now(),
@@ -66,35 +87,30 @@ async def enqueue(work: Work, application: Application, event: str, at: datetime
     return message_id
 
 
-async def due(
-    work: Work, limit: int = 50, lease: timedelta = timedelta(seconds=60), application_id: str | None = None
-) -> list[Message]:
-    """Take what is to be delivered now, for `lease`: of each customer the oldest undelivered message, or nothing.
+def envelope(event: str, at: datetime, record: bytes) -> bytes:
+    """The body of a message: the payload of Standard Webhooks around a record, which is JSON."""
+    return b'{"type":%b,"timestamp":%b,"data":%b}' % (to_json(event), to_json(at), record)
 
-    Commit before delivering. Deliverers that work at the same time take different messages.
+
+async def due(
+    work: Work,
+    channels: Collection[Channel],
+    limit: int = 50,
+    lease: timedelta = timedelta(seconds=60),
+    subject_id: str | None = None,
+) -> list[Message]:
+    """Take what is to be delivered now, for `lease`: up to `limit` of each channel, so that none starves another.
+
+    Of each customer and channel that is the oldest undelivered message; of callbacks, the oldest to each target: an
+    address that is down holds up no other. Commit before delivering. Deliverers that work at the same time take
+    different messages.
     """
-    earlier = aliased(MessageRow)
-    waits_for_another = exists().where(
-        earlier.tenant == MessageRow.tenant,
-        earlier.customer_id == MessageRow.customer_id,
-        earlier.state == MessageState.PENDING,
-        earlier.seq < MessageRow.seq,
-    )
-    ready = (
-        select(MessageRow.seq)
-        .where(
-            MessageRow.state == MessageState.PENDING,
-            MessageRow.due_at <= from_now(),
-            or_(MessageRow.lease_until.is_(None), MessageRow.lease_until < from_now()),
-            ~waits_for_another,
-        )
-        .order_by(MessageRow.due_at, MessageRow.seq)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    if application_id is not None:
-        ready = ready.where(MessageRow.application_id == application_id)
-    taken = list(await work.scalars(ready))
+    taken: list[int] = []
+    for channel in channels:
+        ready = _ready(channel).order_by(MessageRow.due_at, MessageRow.seq).limit(limit)
+        if subject_id is not None:
+            ready = ready.where(MessageRow.subject_id == subject_id)
+        taken += await work.scalars(ready.with_for_update(skip_locked=True))
     rows = await work.scalars(
         update(MessageRow)
         .where(MessageRow.seq.in_(taken))
@@ -104,11 +120,31 @@ async def due(
     return [_message(row) for row in sorted(rows, key=lambda row: row.seq)]
 
 
-async def delivered(work: Work, message: Message) -> None:
-    """The receiver has it: true whoever delivered it, so no lease is asked for."""
+def _ready(channel: Channel) -> Select[tuple[int]]:
+    """Messages of a channel that nobody holds and that wait for no earlier one."""
+    earlier = aliased(MessageRow)
+    waits_for_another = exists().where(
+        earlier.tenant == MessageRow.tenant,
+        earlier.customer_id == MessageRow.customer_id,
+        earlier.channel == MessageRow.channel,
+        earlier.target.is_not_distinct_from(MessageRow.target),
+        earlier.state == MessageState.PENDING,
+        earlier.seq < MessageRow.seq,
+    )
+    return select(MessageRow.seq).where(
+        MessageRow.state == MessageState.PENDING,
+        MessageRow.channel == channel,
+        MessageRow.due_at <= from_now(),
+        or_(MessageRow.lease_until.is_(None), MessageRow.lease_until < from_now()),
+        ~waits_for_another,
+    )
+
+
+async def delivered(work: Work, *messages: Message) -> None:
+    """The receivers have them: true whoever delivered them, so no lease is asked for."""
     await work.execute(
         update(MessageRow)
-        .where(MessageRow.id == message.id, MessageRow.state == MessageState.PENDING)
+        .where(MessageRow.id.in_([message.id for message in messages]), MessageRow.state == MessageState.PENDING)
         .values(state=MessageState.DELIVERED, delivered_at=from_now(), lease_until=None, trouble=None)
     )
 
@@ -160,9 +196,11 @@ async def redrive(work: Work, ids: list[str], by: str) -> list[str]:
 def _message(row: MessageRow) -> Message:
     return Message(
         id=row.id,
+        channel=row.channel,
         tenant=row.tenant,
         customer_id=row.customer_id,
-        application_id=row.application_id,
+        subject_id=row.subject_id,
+        target=row.target,
         body=row.body,
         attempt=row.attempts,
     )

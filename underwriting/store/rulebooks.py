@@ -1,16 +1,19 @@
 """Published rulebooks: immutable versions of canonical text, so that a decision can always be read back."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+import rfc8785
+from sqlalchemy import func, select, tuple_
 
 from underwriting.domain.application import Product
 from underwriting.domain.decision import RulebookRef
 from underwriting.store import audit
 from underwriting.store.columns import from_now
 from underwriting.store.errors import UnknownRulebook, VersionTaken
-from underwriting.store.models import RulebookRow
+from underwriting.store.models import RulebookKind, RulebookRow
 from underwriting.store.session import Work
 
 
@@ -19,6 +22,7 @@ class Published:
     """One version as it was published."""
 
     ref: RulebookRef
+    kind: RulebookKind
     product: Product
     text: str
     published_by: str
@@ -35,12 +39,34 @@ class Published:
         return self.ref.version
 
 
-async def publish(work: Work, ref: RulebookRef, product: Product, text: str, by: str) -> bool:
-    """Publish a version; False where this very content is published, VersionTaken where another one is."""
+@dataclass(frozen=True)
+class BookSet:
+    """The newest version of every rulebook of one kind and product, by name."""
+
+    books: tuple[Published, ...]
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of which versions these are; another version, or another book, gives another digest."""
+        refs: list[Any] = [[book.name, book.version, book.ref.digest] for book in self.books]
+        return hashlib.sha256(rfc8785.dumps(refs)).hexdigest()
+
+
+async def publish(
+    work: Work, ref: RulebookRef, product: Product, text: str, by: str, kind: RulebookKind = RulebookKind.REVIEW
+) -> bool:
+    """Publish a version; False where this very content is published.
+
+    VersionTaken where another content is, or where the name belongs to a rulebook of the other kind.
+    """
+    other = select(RulebookRow.kind).where(RulebookRow.name == ref.name, RulebookRow.kind != kind).limit(1)
+    if (taken_by := await work.scalar(other)) is not None:
+        raise VersionTaken(f"{ref.name} is the name of a rulebook for {taken_by}; give the one for {kind} another name")
     row = await work.add_new(
         RulebookRow,
         name=ref.name,
         version=ref.version,
+        kind=kind,
         digest=ref.digest,
         product=product,
         text=text,
@@ -73,9 +99,27 @@ async def listing(work: Work) -> list[Published]:
     return [_published(row) for row in rows]
 
 
+async def mark(work: Work) -> int:
+    """A number that grows with every version that is published, whoever publishes it."""
+    return int(await work.scalar(select(func.count()).select_from(RulebookRow)) or 0)
+
+
+async def current_set(work: Work, kind: RulebookKind, product: Product) -> BookSet:
+    """The newest version of each rulebook that judges this product; empty where none is published."""
+    mine = (RulebookRow.kind == kind, RulebookRow.product == product)
+    newest = select(RulebookRow.name, func.max(RulebookRow.version)).where(*mine).group_by(RulebookRow.name)
+    rows = await work.scalars(
+        select(RulebookRow)
+        .where(*mine, tuple_(RulebookRow.name, RulebookRow.version).in_(newest))
+        .order_by(RulebookRow.name)
+    )
+    return BookSet(tuple(map(_published, rows)))
+
+
 def _published(row: RulebookRow) -> Published:
     return Published(
         ref=RulebookRef(name=row.name, version=row.version, digest=row.digest),
+        kind=row.kind,
         product=row.product,
         text=row.text,
         published_by=row.published_by,

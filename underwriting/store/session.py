@@ -8,40 +8,25 @@ transactions may read the same row, and the second overwrites the first without 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
-from pydantic_core import to_json
-from sqlalchemy import Connection, event, inspect, make_url, text
+from sqlalchemy import event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from underwriting.store.crypto import Keyring
+from underwriting.store.engines import create_engine, create_glance_engine
 from underwriting.store.errors import NotMigrated, StatementRefused, StoreError, StoreUnreachable
 from underwriting.store.migrations import HEAD
 from underwriting.store.models import Base
 
-# A worker that is stopped inside a transaction must not hold the audit head for ever: the server ends waits for a
-# lock, sessions that sit idle inside a transaction, and runaway statements (milliseconds).
-POSTGRES_SETTINGS = {
-    "application_name": "underwriting",
-    "lock_timeout": "15000",
-    "idle_in_transaction_session_timeout": "30000",
-    "statement_timeout": "60000",
-}
-# FULL: a committed intent to buy a report survives a power cut. The busy timeout covers other processes' writers.
-SQLITE_SETTINGS = {
-    "journal_mode": "WAL",
-    "synchronous": "FULL",
-    "foreign_keys": "ON",
-    "busy_timeout": "30000",
-}
 # SQLSTATEs that another try may heal: connection, resources, operator intervention and timeouts, locks, deadlock.
 OUTAGES = ("08", "53", "57", "55P03", "25P03", "40001", "40P01")
 # Rows change by statements alone, so what a statement returns is the truth, and no object in memory follows it.
@@ -51,6 +36,7 @@ STATEMENTS = {"synchronize_session": False, "populate_existing": True}
 NO_CONNECTION = (OSError, DBAPIError, asyncpg.PostgresError)
 
 T = TypeVar("T", bound=Base)
+R = TypeVar("R")
 
 
 class _Session(Session):
@@ -85,7 +71,8 @@ class Work(AsyncSession):
 class Store:
     """The outcome store behind one connection pool; one for each event loop, cheap to pass round."""
 
-    def __init__(self, engine: AsyncEngine, keys: Keyring) -> None:
+    def __init__(self, engine: AsyncEngine, glances: AsyncEngine, keys: Keyring) -> None:
+        self._glances = glances
         sqlite = engine.dialect.name == "sqlite"
         self._keys = keys
         self._writer = engine.execution_options(sqlite_begin="IMMEDIATE") if sqlite else engine
@@ -99,15 +86,16 @@ class Store:
     @asynccontextmanager
     async def open(cls, url: str, keys: Keyring) -> AsyncIterator["Store"]:
         """Connect, and check that the schema is this program's; StoreUnreachable or NotMigrated say what to do."""
-        engine = create_engine(url)
+        engine, glances = create_engine(url), create_glance_engine(url)
         try:
-            store = cls(engine, keys)
+            store = cls(engine, glances, keys)
             _check_file(engine)
             async with store.read() as work:
                 await _check_schema(work)
             yield store
         finally:
             await engine.dispose()
+            await glances.dispose()
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Work]:
@@ -125,24 +113,21 @@ class Store:
         async with _unit(self._reader, self._keys) as work:
             yield work
 
+    async def glance(self, question: Callable[[AsyncConnection], Awaitable[R]]) -> R:
+        """What one reading statement says, in one round trip: no transaction, no session, and no look whether the
+        connection still stands. Where it does not, the question is asked once more on a new one.
+        """
+        try:
+            return await self._glanced(question)
+        except StoreUnreachable:
+            return await self._glanced(question)
 
-def create_engine(url: str) -> AsyncEngine:
-    """An engine whose transactions begin as this module says; nothing is connected yet."""
-    if make_url(url).get_backend_name() == "sqlite":
-        engine = create_async_engine(url, json_serializer=_json)
-        event.listen(engine.sync_engine, "connect", _configure_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
-        return engine
-    return create_async_engine(
-        url,
-        json_serializer=_json,
-        isolation_level="READ COMMITTED",
-        pool_size=10,
-        max_overflow=10,
-        # A restart of the server costs no request: a stale connection is replaced when it is taken from the pool.
-        pool_pre_ping=True,
-        connect_args={"server_settings": POSTGRES_SETTINGS, "timeout": 10},
-    )
+    async def _glanced(self, question: Callable[[AsyncConnection], Awaitable[R]]) -> R:
+        try:
+            async with _connected(self._glances.connect()) as connection:
+                return await question(connection)
+        except DBAPIError as error:
+            raise _explained(error).with_traceback(error.__traceback__) from None
 
 
 @asynccontextmanager
@@ -159,8 +144,25 @@ async def _unit(engine: AsyncEngine, keys: Keyring) -> AsyncIterator[Work]:
 
 async def _connect(work: Work) -> None:
     """Begin now: then an error of some other network inside the unit is never taken for the database's."""
-    try:
+    async with _told_apart():
         await work.connection()
+
+
+@asynccontextmanager
+async def _connected(connecting: AsyncConnection) -> AsyncIterator[AsyncConnection]:
+    async with _told_apart():
+        connection = await connecting
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def _told_apart() -> AsyncIterator[None]:
+    """What goes wrong while connecting, in the store's words."""
+    try:
+        yield
     except PoolTimeout as error:
         raise StoreUnreachable("all connections to the database are in use; try again, or add workers") from error
     except NO_CONNECTION as error:
@@ -176,24 +178,6 @@ def _explained(error: DBAPIError) -> StoreError:
 def _first_line(error: Exception) -> str:
     """What the driver said, without the statement, its parameters and the row."""
     return str(getattr(error, "orig", None) or error).partition("\n")[0]
-
-
-def _json(value: object) -> str:
-    """JSON for a column. NaN is not a number that anybody knows, so it is null, and the row is still stored."""
-    return to_json(value, inf_nan_mode="null").decode()
-
-
-def _configure_sqlite(connection: Any, _record: object) -> None:
-    # The driver must not begin transactions by its own rules: `_begin_sqlite` does.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for name, value in SQLITE_SETTINGS.items():
-        cursor.execute(f"PRAGMA {name} = {value}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('sqlite_begin', 'DEFERRED')}")
 
 
 def _check_file(engine: AsyncEngine) -> None:

@@ -13,7 +13,18 @@ from support.applicants import AS_OF, PERSON, facts, monthly, one_applicant, sta
 from support.examples import STEADY
 from support.random_applicants import APPLICANTS, AS_OFS
 
-from rules.facts import CATALOGUE, CHECKS, FactsError, compute_facts, facts_of, input_schema, subjects, tables_of
+from rules.facts import (
+    CATALOGUE,
+    CHECKS,
+    HISTORIES_QUERIES,
+    USER_FACTS,
+    FactsError,
+    compute_facts,
+    facts_of,
+    input_schema,
+    subjects,
+    tables_of,
+)
 from underwriting.domain.documents import (
     DOCUMENTS,
     BankStatements,
@@ -25,6 +36,7 @@ from underwriting.domain.documents import (
     PaymentHistory,
     Person,
 )
+from underwriting.domain.histories import HISTORIES
 from underwriting.domain.money import Money
 
 
@@ -200,13 +212,17 @@ def test_the_input_tables_follow_the_documents():
         }
     )
     assert "lines" not in input_schema("statements").names
-    for document in DOCUMENTS:
+    for document in (*DOCUMENTS, *HISTORIES):
         assert input_schema(document.table).names[:2] == ["subject_id", "currency"]
     with pytest.raises(KeyError):
         input_schema("no_such_table")
 
 
-def test_the_catalogue_covers_every_check_and_explains_every_fact():
-    assert set(CHECKS) == {fact.check for fact in CATALOGUE.values()}
+def test_the_catalogue_covers_every_query_and_explains_every_fact():
+    assert [*CHECKS, *HISTORIES_QUERIES] == list(dict.fromkeys(fact.check for fact in CATALOGUE.values()))
+    assert list(USER_FACTS) == [
+        *(fact.name for query in HISTORIES_QUERIES for fact in facts_of(query)),
+        "list_match_score",
+    ]
     assert all(fact.meaning for fact in CATALOGUE.values())
     assert [name for name, fact in CATALOGUE.items() if name != fact.name] == []

@@ -1,0 +1,151 @@
+"""The limit run from Parquet to committed records and applied limits, against the bare fact query, pandas and Polars.
+
+`python -m benchmarks.limits [--users 100000] [--folder DIR]`; a million users have 120 million transactions.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.limits_rig import (
+    fact_database,
+    history_of,
+    in_a_child,
+    move_in,
+    postgres,
+    request,
+    run_async,
+    scratch,
+    transactions,
+)
+from benchmarks.peer_facts import AGREED, in_pandas, in_polars
+from rules.facts import facts_sql
+from underwriting.limits.desk import Desk
+from underwriting.limits.judged import QUERIES
+from underwriting.limits.run import recalculate
+from underwriting.settings import Settings
+from underwriting.store.crypto import Keyring
+from underwriting.store.session import Store
+
+
+def bare(history: str) -> dict[str, Any]:
+    """All facts about everybody, a query for each source, over the files as they are: nothing checked, nothing kept."""
+    began = time.perf_counter()
+    with fact_database(history) as connection:
+        for query in QUERIES:
+            connection.execute(f"CREATE TABLE {query}_facts AS {facts_sql(query)}")
+    return {"seconds": time.perf_counter() - began}
+
+
+def transaction_facts(history: str, users: int) -> dict[str, Any]:
+    """The facts about transactions of the first users, all of them, and those only that the peers compute."""
+    taken = {}
+    for name, columns in (("all", "*"), ("agreed", f"subject_id, {', '.join(AGREED)}")):
+        began = time.perf_counter()
+        with fact_database(history, users) as connection:
+            connection.execute(f"SELECT {columns} FROM ({facts_sql('transactions')})").to_arrow_table()
+        taken[name] = time.perf_counter() - began
+    return taken
+
+
+@dataclass
+class Clock:
+    """When each part of a run was done."""
+
+    began: float = field(default_factory=time.perf_counter)
+    seen: dict[str, float] = field(default_factory=dict)
+
+    async def __call__(self, what: str, done: int, of: int) -> None:
+        """Remember when a part ended; say how far it is now and then."""
+        self.seen[what] = time.perf_counter() - self.began
+        if done == of or done % 10 == 0:
+            print(f"{self.seen[what]:8.1f} s {what} {done} of {of}", flush=True)
+
+
+def whole(history: str, url: str, folder: str) -> dict[str, Any]:
+    """The run: quarantine, facts, decisions, records in the store, guard, profiles and events."""
+
+    async def run() -> dict[str, Any]:
+        config = Settings(state_dir=Path(folder), limits_memory_mb=1024)
+        clock = Clock()
+        async with Store.open(url, Keyring.generate()) as store:
+            report = await recalculate(Desk(store, config, progress=clock), request(Path(history)))
+        assert report.state == "applied"
+        return {
+            "records_s": clock.seen["calculating"],
+            "applied_s": time.perf_counter() - clock.began,
+            "users": report.totals.users,
+            "written": report.written,
+            "shards": report.shards,
+        }
+
+    found: dict[str, Any] = run_async(run())
+    return found
+
+
+async def measure(users: int, folder: Path) -> dict[str, Any]:
+    """Every part in a process of its own, one after another."""
+    history = history_of(users, folder)
+    tenth = max(1, users // 10)
+    with scratch() as place:
+        async with postgres(place) as url:
+            await move_in(url, history)
+            ours = await asyncio.to_thread(in_a_child, whole, str(history), url, str(place))
+    query = await asyncio.to_thread(in_a_child, bare, str(history))
+    part = await asyncio.to_thread(in_a_child, transaction_facts, str(history), tenth)
+    peers = {
+        name: await asyncio.to_thread(in_a_child, work, str(history), tenth)
+        for name, work in (("pandas", in_pandas), ("polars", in_polars))
+    }
+    return {"history": history, "ours": ours, "bare": query, "part": part, "peers": peers, "tenth": tenth}
+
+
+def main(users: int, folder: Path) -> None:
+    """Measure, check that the peers agree, and print the figures."""
+    found = asyncio.run(measure(users, folder))
+    ours, query, part, peers = found["ours"], found["bare"], found["part"], found["peers"]
+    agree = all(peer["agree"] for peer in peers.values())
+    print(
+        json.dumps(
+            {
+                "benchmark": "limits",
+                "users": users,
+                "transactions": transactions(found["history"]),
+                "shards": ours["shards"],
+                "cores": os.cpu_count(),
+                "committed_records_s": round(ours["records_s"], 1),
+                "applied_s": round(ours["applied_s"], 1),
+                "profiles_written": ours["written"],
+                "peak_mib": ours["peak_mib"],
+                "cpu_s": ours["cpu_s"],
+                "bare_query_s": round(query["seconds"], 1),
+                "bare_peak_mib": query["peak_mib"],
+                "bare_cpu_s": query["cpu_s"],
+                "over_bare_query": round(ours["records_s"] / query["seconds"], 2),
+                "tenth": found["tenth"],
+                "transaction_facts_tenth_s": round(part["all"], 2),
+                "agreed_facts": len(AGREED),
+                "agreed_facts_tenth_s": round(part["agreed"], 2),
+                **{f"{name}_tenth_s": round(peer["seconds"], 2) for name, peer in peers.items()},
+                **{f"{name}_peak_mib": peer["peak_mib"] for name, peer in peers.items()},
+                **{f"over_{name}": round(peer["seconds"] / part["agreed"], 1) for name, peer in peers.items()},
+                "agree": agree,
+            }
+        )
+    )
+    if not agree:
+        raise SystemExit("the peers do not agree on the facts")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--users", type=int, default=100_000)
+    parser.add_argument("--folder", type=Path, default=Path("/tmp/bench-limits"), help="where histories are kept")
+    chosen = parser.parse_args()
+    chosen.folder.mkdir(parents=True, exist_ok=True)
+    main(chosen.users, chosen.folder)

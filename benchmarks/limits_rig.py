@@ -1,0 +1,142 @@
+"""What the two benchmarks of the limit run share: a history of any size, a store, a measured child process."""
+
+import asyncio
+import multiprocessing
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, date, datetime
+from datetime import time as time_of_day
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+
+from rules.limits.policy import LimitPolicy, shipped_policies
+from rules.tiers import CURRENCY, TIERS
+from underwriting.domain.application import Product
+from underwriting.domain.limits import Scope
+from underwriting.embedded.postgres import Postgres
+from underwriting.limits.history import MODELS
+from underwriting.limits.judged import offer_subjects, prepare
+from underwriting.limits.order import Request, end_of
+from underwriting.store.crypto import Keyring
+from underwriting.store.limit_profiles import adopt
+from underwriting.store.migrate import migrate
+from underwriting.store.session import Store
+
+END = date(2025, 8, 31)
+TENANT = "sandbox"
+# What both may use, as issue 4 asks: two cores and 4 GiB.
+THREADS, MEMORY = 2, "3500MB"
+
+
+def history_of(users: int, folder: Path) -> Path:
+    """A generated history of so many users, some 120 transactions each; one that is there is used again."""
+    place = folder / f"history-{users}"
+    if not place.exists():
+        arguments = ["histories", "generate", str(place), "--users", str(users), "--end", str(END), "--seed", "1"]
+        subprocess.run(
+            [str(Path(sys.executable).with_name("underwriting")), *arguments], check=True, stderr=subprocess.DEVNULL
+        )
+    return place
+
+
+def transactions(history: Path) -> int:
+    """How many there are, by the footers."""
+    return sum(pq.read_metadata(file).num_rows for file in (history / "transactions").rglob("*.parquet"))
+
+
+def lenient() -> LimitPolicy:
+    """The shipped policy with a guard that lets everything pass: what is measured is to be applied."""
+    document = shipped_policies()["cfi"].model_dump(mode="json")
+    wide = {"ceiling": "1", "times": "100", "slack": "1"}
+    document["guard"] |= dict.fromkeys(("share_raised", "share_lowered", "share_unknown"), wide)
+    document["guard"]["money_up"] = {"ceiling": 10**9, "times": "100", "slack": 10**9}
+    return LimitPolicy.model_validate(document)
+
+
+def request(history: Path, **changes: Any) -> Request:
+    """A run over everybody."""
+    return Request(TENANT, Product.FLOAT, END, str(history), lenient(), Scope(), **changes)
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder of one's own; short, and readable for PostgreSQL's user."""
+    folder = Path(tempfile.mkdtemp(prefix="limits-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def postgres(folder: Path) -> AsyncIterator[str]:
+    """The URL of a migrated database on a server of its own."""
+    server = Postgres(folder / "postgres", folder / "postgres.log")
+    try:
+        await server.start()
+        await migrate(server.url("postgres"))
+        yield server.url("postgres")
+    finally:
+        await server.stop()
+
+
+async def move_in(url: str, history: Path) -> None:
+    """Give the store the limits that the users of the history have."""
+    rows = pq.read_table(history / "current_limits.parquet", columns=["subject_id", "amount", "raised_on"]).to_pylist()
+    limits = [
+        (row["subject_id"], row["amount"], datetime.combine(row["raised_on"] or date(2025, 1, 1), time_of_day(), UTC))
+        for row in rows
+    ]
+    async with Store.open(url, Keyring.generate()) as store, store.begin() as work:
+        await adopt(work, TENANT, limits, CURRENCY, TIERS, "benchmark")
+
+
+def fact_database(history: str, users: int | None = None) -> duckdb.DuckDBPyConnection:
+    """Every table of the history as it is, ready for the facts' SQL; of so many first users only, where it is said."""
+    connection = duckdb.connect(config={"threads": THREADS, "memory_limit": MEMORY})
+    for table in MODELS:
+        last = "" if users is None else f" WHERE subject_id < 'u{users:09}'"
+        connection.execute(f"CREATE VIEW {table} AS FROM read_parquet('{history}/{table}/*.parquet'){last}")
+    connection.execute("CREATE TABLE judged AS SELECT subject_id FROM users ORDER BY 1")
+    columns = "subject_id VARCHAR, amount BIGINT, raised_on DATE, runs_below BIGINT, version BIGINT, paused BOOLEAN"
+    connection.execute(f"CREATE TABLE bases({columns})")
+    offer_subjects(connection, END, end_of(END), CURRENCY)
+    prepare(connection)
+    return connection
+
+
+def in_a_child(work: Callable[..., dict[str, Any]], *args: Any) -> dict[str, Any]:
+    """Call `work` in a process of its own; its figures, with its peak memory in MiB."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(_measured, (work, args))
+
+
+def _measured(work: Callable[..., dict[str, Any]], args: tuple[Any, ...]) -> dict[str, Any]:
+    began = time.process_time()
+    found = work(*args)
+    # Other work on the machine costs seconds; these are the process's own, of all its threads.
+    found = {**found, "cpu_s": round(time.process_time() - began, 1)}
+    return {**found, "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)}
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long a call takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def run_async(work: Any) -> Any:
+    """Run a coroutine to its end."""
+    return asyncio.run(work)

@@ -1,0 +1,118 @@
+"""The rules about users for the peers of the facts benchmark, out of comparisons joined by and, or and not.
+
+Each comes in three spellings: when it holds and when it fails, in the part of the language that zen-engine's
+expressions and Python share, where a comparison with `null` needs its guard; and as an expression over arrays for
+OpenFisca, which does not know what is not known. `{name}` is a property.
+"""
+
+from typing import NamedTuple
+
+_OPPOSITES = {">=": "<", "<": ">=", ">": "<=", "<=": ">", "==": "!=", "!=": "=="}
+
+
+class Claim(NamedTuple):
+    """When a claim holds, when it fails, and the claim over arrays; neither of the former two is unknown."""
+
+    holds: str
+    fails: str
+    arrays: str
+
+    def __and__(self, other: "Claim") -> "Claim":
+        return Claim(
+            f"({self.holds} and {other.holds})",
+            f"({self.fails} or {other.fails})",
+            f"({self.arrays} & {other.arrays})",
+        )
+
+    def __or__(self, other: "Claim") -> "Claim":
+        return Claim(
+            f"({self.holds} or {other.holds})",
+            f"({self.fails} and {other.fails})",
+            f"({self.arrays} | {other.arrays})",
+        )
+
+    def __invert__(self) -> "Claim":
+        return Claim(self.fails, self.holds, f"(~{self.arrays})")
+
+    def with_properties(self, properties: dict[str, object]) -> "Claim":
+        """The claim with the properties of one rule written in."""
+        return Claim(*(spelling.format(**properties) for spelling in self))
+
+
+def _is(fact: str, comparison: str, limit: str) -> Claim:
+    opposite = _OPPOSITES[comparison]
+    known = f"{fact} != null"
+    return Claim(
+        f"({known} and {fact} {comparison} {limit})",
+        f"({known} and {fact} {opposite} {limit})",
+        f"({fact} {comparison} {limit})",
+    )
+
+
+def _at_least(fact: str, limit: str) -> Claim:
+    return _is(fact, ">=", limit)
+
+
+def _at_most(fact: str, limit: str) -> Claim:
+    return _is(fact, "<=", limit)
+
+
+_LISTED = Claim(
+    "(institution_id != null and institution_id in {institution_list})",
+    "(institution_id != null and not (institution_id in {institution_list}))",
+    "isin(institution_id, {institution_list})",
+)
+# A score in the grey band neither holds nor fails.
+_NOT_LISTED = Claim(
+    "(list_match_score != null and list_match_score < {grey_match_score})",
+    "(list_match_score != null and list_match_score >= {min_match_score})",
+    "(list_match_score < {min_match_score})",
+)
+_LOW = _at_least("payback_prediction", "{low_float_threshold}")
+_HIGH = _at_least("payback_prediction", "{high_float_threshold}")
+_MANY = _at_least("float_count", "{min_float_count_for_high_threshold}")
+
+CLAIMS: dict[str, Claim] = {
+    "AgeOfAccount": _at_least("history_days", "{min_age}"),
+    "FloatRank": _at_least("float_rank", "{min_float_rank}") & _at_most("float_rank", "{max_float_rank}"),
+    "GoodStanding": _is("good_standing", "==", "true") & _is("fraud_hit", "==", "false"),
+    "CompetitorEwa": _at_least("competitor_advances_{number_of_days}d", "{min_advances}")
+    & _at_least("competitor_repayments_{number_of_days}d", "{min_repayments}"),
+    "EwaDollarAmount": _at_least("competitor_borrowed_90d", "{required_min_borrow_amount}")
+    & _at_least("competitor_repaid_90d", "{required_min_repayment_amount}"),
+    "EssentialSpend": _at_least("float_rank", "{required_float_rank}")
+    | _at_least("essential_transactions", "{required_number_of_transactions}"),
+    "LowTransactions": _at_least("float_rank", "{float_rank}")
+    | _at_least("transactions_per_month", "{average_transactions}"),
+    "TransactionRecency": _at_most("days_since_transaction", "{max_days}"),
+    "FeedFreshness": _at_most("feed_age_hours", "{max_hours}"),
+    "CollectionsErrors": _at_most("collection_error_ratio", "{max_error_ratio}"),
+    "OnTimeFloatPayback": _is("floats_ever_late", "==", "0")
+    | _at_least("on_time_streak", "{required_last_floats}")
+    | _at_least("days_since_late", "{days_after_float_on_time}"),
+    "OutstandingFloats": _at_most("outstanding_floats", "{max_outstanding}"),
+    "RecurringDeposits": _at_least("recurring_deposits", "{min_count}")
+    & _at_least("recurring_deposit_amount", "{min_amount}"),
+    "MinimumIncome": _at_least("monthly_income", "{min_monthly}"),
+    "IncomeVariability": _at_most("recurring_income_cv", "{max_cv}"),
+    "InstitutionCheck": ~_LISTED | _at_least("current_balance", "{min_balance}"),
+    "LinkedAccounts": _at_most("linked_accounts", "{max_accounts}"),
+    "ReturnedDebits": _at_most("returned_debits_{number_of_days}d", "{max_count}"),
+    "NotListed": _NOT_LISTED,
+    "AverageBalance": _at_least("average_balance", "{available_threshold}"),
+    "BalanceBetweenBounds": _is("float_rank", ">", "{max_float_rank}")
+    | (_is("current_balance", "<", "{min_balance}") & _is("current_balance", ">", "-{min_balance}"))
+    | _is("current_balance", ">", "{max_balance}")
+    | _is("current_balance", "<", "-{max_balance}"),
+    "BalanceRequirement": _at_least("available_balance", "{min_available}")
+    | _at_least("current_balance", "{min_current}"),
+    "HighTransfer": _is("income_90d", "<", "{min_income}") | _at_most("transfer_ratio", "{max_transfer_ratio}"),
+    "NegativeBalanceDays": _at_most("negative_days_30d", "{max_days}"),
+    "OverdraftFees": _at_most("overdraft_fees_30d", "{max_count}"),
+    "SpendToIncome": _at_most("spend_to_income", "{max_ratio}"),
+    "SubscriptionCurrent": _at_least("renewals_paid", "{min_renewals}"),
+    "CashAdvanceScore": _at_least("cash_advance_score_to_{bracket}", "{min_cash_advance_score}"),
+    "MlPaybackPrediction": _is("float_count", ">", "{max_float_count}")
+    | _at_least("payback_prediction", "{min_prediction_score}"),
+    "MlPaybackPredictionVariableThreshold": (_LOW & _HIGH) | (~_MANY & _LOW) | (_MANY & _HIGH),
+}

@@ -1,0 +1,81 @@
+"""What may this user take now: all sources at once, every rulebook that applies, one evaluation."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed
+from pydantic import Field
+
+from rules.tiers import CURRENCY, TIERS
+from tasks.deliver import deliver
+from tasks.gather import gather
+from tasks.lease import claimed
+from tasks.publish_evaluation import publish_evaluation
+from tasks.record_evaluation import record_evaluation
+from tasks.run_books import judge_results, run_books
+from tasks.states import state_of
+from tasks.user_check import UserCheck
+from underwriting.domain.application import CustomerId, Product
+from underwriting.domain.documents import PastDate
+from underwriting.domain.eligibility import EvaluationId, EvaluationRequest
+from underwriting.store import evaluations, profiles
+from underwriting.store.claims import Claim
+from underwriting.store.kinds import EVALUATIONS
+from underwriting.workplace import Workplace, workplace
+
+Tenant = Annotated[
+    str,
+    Field(min_length=1, max_length=64, description="Whose user; staff's own where it is left out"),
+]
+
+
+@flow(flow_run_name="evaluate-{user_id}-{product}", persist_result=False)
+async def evaluate_eligibility(
+    user_id: CustomerId,
+    product: Product,
+    as_of: PastDate | None = None,
+    evaluation_id: EvaluationId | None = None,
+    tenant: Tenant = "staff",
+) -> State[None]:
+    """Evaluate a user for a product, as of today or an earlier day: approved with amounts, rejected, or referred.
+
+    The API names the evaluation that it accepted; an ad-hoc run accepts one of its own. Runs at most once at a time
+    for an evaluation, whoever triggers it: without the claim it ends as `NotOwed`.
+    """
+    async with workplace() as place:
+        evaluation_id = evaluation_id or await _accepted(place, tenant, user_id, product, as_of)
+        async with claimed(place, EVALUATIONS, evaluation_id, str(flow_run.id)) as lease:
+            if lease is None:
+                return Completed(name="NotOwed", message="Judged already, or another run works on it.")
+            check = await _check(place, lease.claim)
+            await gather(check)
+            lease.ensure()
+            ran = await run_books(check)
+            eligibility = judge_results(check, ran)
+            await record_evaluation(check, eligibility, ran.digest)
+        # Judged is judged: what goes wrong from here on is seen in the run, and the outbox still owes its messages.
+        await publish_evaluation(place, check.request, eligibility)
+        await state_of(deliver, place, evaluation_id)
+    return Completed(name=eligibility.verdict.title(), message=", ".join(reason.code for reason in eligibility.reasons))
+
+
+async def _accepted(place: Workplace, tenant: str, user_id: str, product: Product, as_of: PastDate | None) -> str:
+    """A new evaluation, the one of the same question under way, or on a retry of this run the one it made before."""
+    async with place.store.begin() as work:
+        accepted = await evaluations.accept(work, tenant, user_id, product, as_of, str(flow_run.id), datetime.now(UTC))
+    return accepted.stored.request.id
+
+
+async def _check(place: Workplace, claim: Claim[EvaluationRequest]) -> UserCheck:
+    """The check with the user's profile, which is made on first contact.
+
+    The moment of judgement is now; for an earlier business date it is that day's end.
+    """
+    request, now = claim.subject, datetime.now(UTC)
+    judged_at = min(now, datetime.combine(request.as_of, datetime.max.time(), UTC))
+    async with place.store.begin() as work:
+        profile = await profiles.on_first_contact(work, request.tenant, request.user_id, now, CURRENCY, TIERS)
+    return UserCheck(place, claim, profile, judged_at)

@@ -1,0 +1,85 @@
+"""The scheduled run over everybody's history: from transactions to limits, with a reason for each user."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed
+from pydantic import Field
+
+from tasks.limit_shards import OnRunner, shard_runner
+from tasks.publish_limits import Progress, publish_limits
+from underwriting.domain.application import CustomerId, Product
+from underwriting.domain.limits import Scope
+from underwriting.limits.desk import Desk
+from underwriting.limits.dry import rehearse
+from underwriting.limits.order import Request
+from underwriting.limits.policies import policy_for
+from underwriting.limits.run import recalculate
+from underwriting.settings import settings
+from underwriting.workplace import workplace
+
+BusinessDate = Annotated[
+    date | None,
+    Field(description="Limits as of the end of this day, UTC; left out, the day before the run was due"),
+]
+History = Annotated[
+    str, Field(description="A folder, s3://bucket/folder or `database`; left out, as the settings say", max_length=500)
+]
+Shards = Annotated[int | None, Field(ge=1, le=5_000, description="Left out, some 15,000 users in each")]
+Segment = Annotated[str | None, Field(min_length=1, max_length=64, description="Only this segment")]
+Full = Annotated[bool, Field(description="Read every row again, also of files that look as they were")]
+DryRun = Annotated[bool, Field(description="Calculate and show, and store nothing")]
+PolicyName = Annotated[str, Field(max_length=64, description="Which policy decides", examples=["cfi", "cfi-cautious"])]
+Tenant = Annotated[str, Field(max_length=64, description="Whose users; left out, as the settings say")]
+
+
+@flow(
+    flow_run_name="limits-{product}-{business_date}",
+    task_runner=shard_runner(settings()),
+    persist_result=False,
+)
+async def recalculate_limits(
+    business_date: BusinessDate = None,
+    product: Product = Product.FLOAT,
+    history: History = "",
+    shards: Shards = None,
+    dry_run: DryRun = False,
+    segment: Segment = None,
+    user_id: CustomerId | None = None,
+    policy: PolicyName = "cfi",
+    full: Full = False,
+    tenant: Tenant = "",
+) -> State[None]:
+    """Recalculate the limits of all users, of a segment or of one user, and apply what the guard lets pass.
+
+    The same date again goes on where the run stopped, and changes nothing once it is done. A run that the guard holds
+    waits for the form of `release-limits`.
+    """
+    async with workplace() as place:
+        request = Request(
+            tenant=tenant or place.config.limits_tenant,
+            product=product,
+            business_date=business_date or due_date(),
+            history=history or place.config.limits_history,
+            policy=policy_for(product, policy),
+            scope=Scope(segment, user_id),
+            shards=shards,
+            dry_run=dry_run,
+            full=full,
+        )
+        desk = Desk(place.store, place.config, OnRunner(), Progress(), str(flow_run.id))
+        report = await (rehearse(desk, request) if dry_run else recalculate(desk, request))
+        if report.busy:
+            return Completed(name="NotOwed", message=f"Another run works on {report.run_id}.")
+        await publish_limits(report)
+    name = "DryRun" if report.state is None else report.state.title().replace("_", "")
+    return Completed(name=name, message=f"{report.run_id} for {report.business_date}: {report.sentence}")
+
+
+def due_date() -> date:
+    """The day before the one on which this run was due, however late it started, UTC."""
+    due: datetime | None = flow_run.scheduled_start_time
+    return ((due or datetime.now(UTC)).astimezone(UTC) - timedelta(days=1)).date()

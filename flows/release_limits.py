@@ -1,0 +1,45 @@
+"""A person's word on a limit run that the guard held, from the Prefect UI."""
+
+from enum import StrEnum
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed
+
+from flows.decide_referral import Note, Staff
+from tasks.publish_limits import Progress, publish_limits
+from underwriting.domain.limits import LimitRunId, LimitRunState
+from underwriting.limits.desk import Desk
+from underwriting.limits.run import finish
+from underwriting.store import limit_settling
+from underwriting.workplace import workplace
+
+
+class Release(StrEnum):
+    """What the person says."""
+
+    RELEASE = "release"
+    DISCARD = "discard"
+
+    @property
+    def state(self) -> LimitRunState:
+        """What it makes of the run."""
+        return LimitRunState.APPLYING if self is Release.RELEASE else LimitRunState.DISCARDED
+
+
+@flow(flow_run_name="release-{run_id}", persist_result=False)
+async def release_limits(run_id: LimitRunId, decision: Release, note: Note, decided_by: Staff) -> State[None]:
+    """Release a held limit run, which applies it, or discard it; stored with who and why.
+
+    Fails, and changes nothing, where the run is unknown or does not wait for a person. A release that was cut short
+    goes on.
+    """
+    async with workplace() as place:
+        async with place.store.begin() as work:
+            await limit_settling.settle(work, run_id, decision.state, decided_by, note)
+        report = await finish(
+            Desk(place.store, place.config, progress=Progress(), flow_run_id=str(flow_run.id)), run_id
+        )
+        await publish_limits(report)
+    return Completed(name=decision.title(), message=f"{run_id} by {decided_by}: {report.sentence}")

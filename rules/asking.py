@@ -1,0 +1,81 @@
+"""What one rule says of every row of a frame of facts: the step that every engine takes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pandas.arrays import BooleanArray
+
+from rules.columns import Column, Columns, Mask
+from rules.reasons import reason
+from rules.rule import Facts, Rule
+from underwriting.domain.decision import Outcome, Result
+
+FAIL, PASS, UNKNOWN = 0, 1, 2
+NO_CAP = -1
+RESULTS = {FAIL: Result.FAIL, PASS: Result.PASS, UNKNOWN: Result.UNKNOWN}
+
+Results = np.ndarray[Any, np.dtype[np.int8]]
+
+
+@dataclass(frozen=True)
+class Said:
+    """FAIL 0, PASS 1 or UNKNOWN 2 for each row.
+
+    `held` has the rows that the rule's grey band holds back for a person, `read` the facts that it read, and `allowed`
+    the amount that it allows where it passes; None where the rule has no grey band, or no amounts.
+    """
+
+    rule: Rule
+    results: Results
+    held: Mask | None
+    read: tuple[str, ...]
+    allowed: Column | None
+
+    def outcome(self, row: int, facts: Columns) -> Outcome:
+        """What the rule said of one row, with the facts it looked at."""
+        result, held = int(self.results[row]), self.held is not None and bool(self.held[row])
+        code = {FAIL: self.rule.fails_as, UNKNOWN: self.rule.grey_as if held else self.rule.unknown_as}.get(result)
+        return Outcome(
+            rule=self.rule.name,
+            result=RESULTS[result],
+            reason=reason(code) if code else None,
+            refers=held,
+            amount=self._amount(row),
+            observed={name: facts.value(name, row) for name in self.read},
+        )
+
+    def _amount(self, row: int) -> int | None:
+        if self.allowed is None or self.results[row] == UNKNOWN:
+            return None
+        return int(self.allowed[row]) if self.results[row] == PASS else 0
+
+
+def ask(rule: Rule, facts: Columns) -> Said:
+    """What the rule says of every row.
+
+    A rule that allows nothing fails, and one whose amount is not known is unknown, whatever it claims.
+    """
+    seen = Facts(facts)
+    results = _truth(rule, rule.claim(seen))
+    if (allowed := rule.cap(seen)) is not None:
+        results[(results == PASS) & (_truth(rule, allowed == 0) == PASS)] = FAIL
+        results[(results == PASS) & allowed.isna()] = UNKNOWN
+    held = None
+    if (grey := rule.grey(seen)) is not None:
+        held = _hold(results, _truth(rule, grey))
+    return Said(rule, results, held, tuple(seen.read), allowed)
+
+
+def _truth(rule: Rule, claim: object) -> Results:
+    """FAIL, PASS or UNKNOWN for false, true or NA."""
+    if not isinstance(claim, BooleanArray):
+        raise TypeError(f"{rule.name} claims {type(claim).__name__}, which may have lost what is not known")
+    return claim.to_numpy(np.int8, na_value=UNKNOWN)
+
+
+def _hold(said: Results, doubt: Results) -> Mask:
+    """Make UNKNOWN, in place, of what passes in doubt; True where the doubt is certain."""
+    held: Mask = (said == PASS) & (doubt == PASS)
+    said[(said == PASS) & (doubt != FAIL)] = UNKNOWN
+    return held

@@ -1,0 +1,145 @@
+"""What the books come to for one user: verdict, amounts and reasons. An unknown never approves and never raises.
+
+| superseding books | regular books | verdict |
+|---|---|---|
+| one fails | whatever | rejected |
+| whatever | all fail | rejected |
+| all pass, or there are none | one passes | approved, by the first that passes |
+| otherwise | otherwise | referred |
+
+A book whose `on_unknown` is `reject` counts as failing where it is unknown, unless only a person can settle that.
+Where no regular book applies nothing was judged: that is referred, since nobody can be told why they were rejected.
+
+**Amounts** are those that the user has (the enabled tiers of the profile; a loan has no tiers, and so its book's
+offers), the deciding book offers and its rules allow, up to what the user can afford. If that cap is not known, no
+amount is: the deciding book's `on_unknown` says what then. A regular book that comes before the deciding one and is
+unknown might have decided in its place: no amount goes above the highest that it would have allowed.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rules.eligibility.book import EligibilityBook
+from rules.eligibility.judging import SEGMENT_UNKNOWN, Heard, principal
+from rules.reasons import reason
+from underwriting.domain.application import Product
+from underwriting.domain.decision import ADVERSE_ACTION_NOTICE, MAX_PRINCIPAL_REASONS, FactValue, OnUnknown, Verdict
+from underwriting.domain.eligibility import BookResult, Eligibility
+from underwriting.domain.profile import FloatProfile
+
+PAUSED = "product_paused"
+NO_BOOK = "no_rulebook_applies"
+NO_AMOUNT = "no_amount_enabled"
+UNAFFORDABLE = "amount_unaffordable"
+AFFORDABILITY_UNKNOWN = "limit_affordability_unknown"
+# Every reason that is no rule's.
+REASONS_OF_JUDGEMENT = (SEGMENT_UNKNOWN, PAUSED, NO_BOOK, NO_AMOUNT, UNAFFORDABLE, AFFORDABILITY_UNKNOWN)
+
+
+@dataclass(frozen=True)
+class _Judgement:
+    verdict: Verdict
+    codes: Sequence[str] = ()
+    deciding: Heard | None = None
+    amounts: tuple[int, ...] = ()
+
+
+def judge(
+    product: Product,
+    books: Iterable[EligibilityBook],
+    results: Iterable[BookResult],
+    profile: FloatProfile,
+    affordability_cap: int | None,
+    facts: Mapping[str, FactValue],
+    now: datetime,
+    troubles: Mapping[str, str] | None = None,
+) -> Eligibility:
+    """The evaluation of one user for `product`, from the results of every book that applies.
+
+    `affordability_cap` is in minor units, None where it is not known. ValueError where a result is of none of `books`,
+    or where a book is not of the product or not in the profile's currency.
+    """
+    heard = _heard(product, books, results, profile.currency)
+    made = _Judgement(Verdict.REJECTED, [PAUSED]) if product in profile.paused else _by_precedence(heard)
+    if made.verdict is Verdict.APPROVED and made.deciding:
+        made = _with_amounts(heard, made.deciding, _amounts_of(product, profile, made.deciding), affordability_cap)
+    return Eligibility(
+        verdict=made.verdict,
+        currency=profile.currency,
+        approved_amounts=made.amounts,
+        affordability_cap=affordability_cap,
+        deciding=made.deciding.book.ref if made.deciding else None,
+        arm=made.deciding.said.arm if made.deciding else None,
+        reasons=tuple(map(reason, made.codes)),
+        books=tuple(each.said for each in heard),
+        facts=dict(facts),
+        troubles=dict(troubles or {}),
+        profile_version=profile.version,
+        notice_due=(now + ADVERSE_ACTION_NOTICE).date() if made.verdict is Verdict.REJECTED else None,
+        decided_at=now,
+    )
+
+
+def _heard(
+    product: Product, books: Iterable[EligibilityBook], results: Iterable[BookResult], currency: str
+) -> list[Heard]:
+    """Each result with its book, in the order in which the books are asked."""
+    by_ref = {book.ref: book for book in books}
+    heard = []
+    for result in results:
+        if (book := by_ref.get(result.rulebook)) is None:
+            raise ValueError(f"there is a result of {result.rulebook}, and no such book; give the books that were run")
+        if (book.product, book.currency) != (product, currency):
+            raise ValueError(f"{book.ref} judges a {book.product} in {book.currency}, not a {product} in {currency}")
+        heard.append(Heard(book, result))
+    return sorted(heard, key=lambda each: each.book.order)
+
+
+def _by_precedence(heard: Sequence[Heard]) -> _Judgement:
+    superseding = [each for each in heard if each.book.superseding]
+    regular = [each for each in heard if not each.book.superseding]
+    against = [each for each in superseding if each.rejects]
+    if regular and all(each.rejects for each in regular):
+        against += regular
+    if against:
+        return _Judgement(Verdict.REJECTED, _grounds(against))
+    passing = next((each for each in regular if each.passes), None)
+    if passing and all(each.passes for each in superseding):
+        return _Judgement(Verdict.APPROVED, deciding=passing)
+    doubtful = [each for each in (superseding if passing else heard) if each.unknown]
+    return _Judgement(Verdict.REFERRED, principal(doubtful) if regular else [NO_BOOK])
+
+
+def _grounds(against: Sequence[Heard]) -> list[str]:
+    """The principal reasons of a rejection: what failed before what is not known."""
+    unknown = [each for each in against if each.unknown]
+    failed = [each for each in against if not each.unknown]
+    return list(dict.fromkeys((*principal(failed), *principal(unknown))))[:MAX_PRINCIPAL_REASONS]
+
+
+def _amounts_of(product: Product, profile: FloatProfile, deciding: Heard) -> tuple[int, ...]:
+    if product is Product.FLOAT:
+        return tuple(tier.amount for tier in profile.tiers if tier.enabled)
+    return deciding.book.offers
+
+
+def _with_amounts(
+    heard: Sequence[Heard], deciding: Heard, amounts: tuple[int, ...], affordability_cap: int | None
+) -> _Judgement:
+    """The approval with its amounts; where none is left, what that comes to."""
+    doubtful = [each for each in heard[: heard.index(deciding)] if not each.book.superseding and each.might_pass]
+    opened = deciding.allowed(amounts)
+    highest = min((max(each.allowed(amounts), default=0) for each in doubtful), default=None)
+    certain = tuple(each for each in opened if highest is None or each <= highest)
+    if not opened:
+        return _Judgement(Verdict.REJECTED, [NO_AMOUNT], deciding)
+    if not certain:
+        return _Judgement(Verdict.REFERRED, principal(doubtful), deciding)
+    if affordability_cap is None:
+        rejects = deciding.book.on_unknown is OnUnknown.REJECT
+        return _Judgement(Verdict.REJECTED if rejects else Verdict.REFERRED, [AFFORDABILITY_UNKNOWN], deciding)
+    affordable = tuple(each for each in certain if each <= affordability_cap)
+    if not affordable:
+        return _Judgement(Verdict.REJECTED, [UNAFFORDABLE], deciding)
+    return _Judgement(Verdict.APPROVED, deciding=deciding, amounts=affordable)

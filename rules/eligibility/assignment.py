@@ -1,0 +1,66 @@
+"""Whom a book applies to: the same answer for a user at every run, for as long as the book says the same."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from rules.eligibility.applicability import BUCKETS, Experiment
+from rules.eligibility.book import EligibilityBook
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Whether a book applies to a user, and through which arm of an experiment.
+
+    Where it is not `certain`, since the user's segment is not known, the book is run, and whatever it says counts as
+    unknown: it can neither approve nor let a user pass.
+    """
+
+    applies: bool
+    arm: str | None = None
+    certain: bool = True
+
+
+_NOT = Assignment(applies=False)
+
+
+def applies(book: EligibilityBook, user_id: str, segment: str | None, flags: Mapping[str, bool]) -> Assignment:
+    """Whether the book applies to the user; a `segment` of None is not known.
+
+    `flags` has the flags whose value for this user is known: a book behind any other flag does not apply.
+    """
+    whom = book.applies_to
+    if whom.flag is not None and not flags.get(whom.flag, False):
+        return _NOT
+    if whom.segments is not None and segment is not None and segment not in whom.segments:
+        return _NOT
+    if whom.experiment is not None and arm_of(whom.experiment, user_id) != whom.experiment.arm:
+        return _NOT
+    return Assignment(
+        applies=True,
+        arm=whom.experiment.arm if whom.experiment else None,
+        certain=whom.segments is None or segment is not None,
+    )
+
+
+def arm_of(experiment: Experiment, user_id: str) -> str | None:
+    """The arm that the user is in; None where the shares leave the user over.
+
+    Arms take the buckets from 0 on, in the order of their names, each as many as its share.
+    """
+    bucket, end = bucket_of(experiment.name, user_id), 0
+    for arm in sorted(experiment.shares):
+        end += int(experiment.shares[arm] * BUCKETS)
+        if bucket < end:
+            return arm
+    return None
+
+
+def bucket_of(experiment: str, user_id: str) -> int:
+    """The bucket, 0 to 9,999, of the user in the experiment.
+
+    The first eight bytes of SHA-256 of "experiment:user id" in UTF-8, big-endian, modulo 10,000: uniform to one in
+    10¹⁵, and independent between experiments. A user stays in the bucket when shares change.
+    """
+    digest = sha256(f"{experiment}:{user_id}".encode()).digest()
+    return int.from_bytes(digest[:8]) % BUCKETS

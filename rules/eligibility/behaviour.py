@@ -1,0 +1,61 @@
+"""How the bank account is run."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from rules.columns import Truth
+from rules.rule import Amount, Count, Facts, Ratio, Rule
+
+
+class HighTransfer(Rule):
+    """Whoever has an income to speak of does not transfer most of it away."""
+
+    fails_as: ClassVar[str] = "transfers_high"
+    unknown_as: ClassVar[str] = "transfers_unknown"
+
+    max_transfer_ratio: Annotated[Ratio, Field(description="Transfers out over income in the last 90 days")]
+    min_income: Annotated[Amount, Field(description="Below this income of 90 days, minor units, nothing is asked")]
+
+    def claim(self, facts: Facts) -> Truth:
+        """The income is below the minimum, or the transfers' share of it stays within the maximum."""
+        return (facts.income_90d < self.min_income) | (facts.transfer_ratio <= self.max_transfer_ratio)
+
+
+class NegativeBalanceDays(Rule):
+    """The account seldom ended a day below zero in the last 30."""
+
+    fails_as: ClassVar[str] = "negative_days_many"
+    unknown_as: ClassVar[str] = "balance_unknown"
+
+    max_days: Count
+
+    def claim(self, facts: Facts) -> Truth:
+        """Days below zero stay within the maximum."""
+        return facts.negative_days_30d <= self.max_days
+
+
+class OverdraftFees(Rule):
+    """The bank charged few overdraft fees in the last 30 days."""
+
+    fails_as: ClassVar[str] = "overdraft_fees_many"
+    unknown_as: ClassVar[str] = "account_activity_unknown"
+
+    max_count: Count
+
+    def claim(self, facts: Facts) -> Truth:
+        """Overdraft fees stay within the maximum."""
+        return facts.overdraft_fees_30d <= self.max_count
+
+
+class SpendToIncome(Rule):
+    """The user does not spend too much of the income."""
+
+    fails_as: ClassVar[str] = "spending_high"
+    unknown_as: ClassVar[str] = "spending_unknown"
+
+    max_ratio: Annotated[Ratio, Field(description="Spending over income in the last 90 days")]
+
+    def claim(self, facts: Facts) -> Truth:
+        """Spending over income stays within the maximum."""
+        return facts.spend_to_income <= self.max_ratio

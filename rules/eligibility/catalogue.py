@@ -1,0 +1,22 @@
+"""Every rule about users, by name. A category's rules stand in the module named for the category."""
+
+from importlib import import_module
+
+from rules.catalogue import rules_in
+from rules.rule import Rule
+
+CATEGORIES: dict[str, dict[str, type[Rule]]] = {
+    category: rules_in(import_module(f"rules.eligibility.{category}"))
+    for category in (
+        "account_health",
+        "transaction_activity",
+        "payment_history",
+        "income_stability",
+        "risk",
+        "balance_and_limits",
+        "behaviour",
+        "subscription",
+        "scores",
+    )
+}
+USER_RULES: dict[str, type[Rule]] = {name: rule for rules in CATEGORIES.values() for name, rule in rules.items()}

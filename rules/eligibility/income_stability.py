@@ -1,0 +1,48 @@
+"""Whether an income comes in, often and evenly enough. Public assistance counts like wages."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from rules.columns import Truth
+from rules.rule import Amount, Count, Facts, Ratio, Rule
+
+
+class RecurringDeposits(Rule):
+    """Income arrives again and again from one payer, in deposits that are large enough."""
+
+    fails_as: ClassVar[str] = "recurring_deposits_few"
+    unknown_as: ClassVar[str] = "income_unverified"
+
+    min_count: Annotated[Count, Field(le=6, description="Deposits of the main stream, of which the latest six count")]
+    min_amount: Annotated[Amount, Field(description="Their 25th percentile, minor units")]
+
+    def claim(self, facts: Facts) -> Truth:
+        """There are enough of them, and they are large enough."""
+        return (facts.recurring_deposits >= self.min_count) & (facts.recurring_deposit_amount >= self.min_amount)
+
+
+class MinimumIncome(Rule):
+    """The income of a month is high enough."""
+
+    fails_as: ClassVar[str] = "income_low"
+    unknown_as: ClassVar[str] = "income_unverified"
+
+    min_monthly: Annotated[Amount, Field(description="Over the last 90 days, minor units a month")]
+
+    def claim(self, facts: Facts) -> Truth:
+        """The monthly income reaches the minimum."""
+        return facts.monthly_income >= self.min_monthly
+
+
+class IncomeVariability(Rule):
+    """The income does not swing too far from one pay to the next."""
+
+    fails_as: ClassVar[str] = "income_variable"
+    unknown_as: ClassVar[str] = "income_unverified"
+
+    max_cv: Annotated[Ratio, Field(description="Standard deviation over mean of the recurring deposits")]
+
+    def claim(self, facts: Facts) -> Truth:
+        """The variation stays within the maximum."""
+        return facts.recurring_income_cv <= self.max_cv

@@ -1,0 +1,85 @@
+"""A book and what it said of one user, as precedence looks at them."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from rules.eligibility.book import EligibilityBook
+from underwriting.domain.decision import MAX_PRINCIPAL_REASONS, OnUnknown, Outcome, Result
+from underwriting.domain.eligibility import BookResult
+
+SEGMENT_UNKNOWN = "segment_unknown"
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A book with its result."""
+
+    book: EligibilityBook
+    said: BookResult
+
+    @property
+    def passes(self) -> bool:
+        """Whether all its rules pass, and it is sure to apply."""
+        return self.said.result is Result.PASS
+
+    @property
+    def unknown(self) -> bool:
+        """Whether it is not known what it says of the user."""
+        return self.said.result is Result.UNKNOWN
+
+    @property
+    def rejects(self) -> bool:
+        """Whether it fails, or is unknown and says that this rejects; what a person has to look at does not."""
+        unknown_rejects = self.unknown and self.book.on_unknown is OnUnknown.REJECT
+        return self.said.result is Result.FAIL or (unknown_rejects and next(self._unknowns(), None) is not None)
+
+    def codes(self) -> tuple[str, ...]:
+        """Why it does not pass, in book order: what failed, or what is not known."""
+        if self.said.result is Result.FAIL:
+            return tuple(_codes(self.said.outcomes, Result.FAIL))
+        if self.rejects:
+            return tuple(self._unknowns())
+        return (*self._segment(), *(_codes(self.said.outcomes, Result.UNKNOWN)))
+
+    def allowed(self, amounts: Iterable[int]) -> tuple[int, ...]:
+        """Those of `amounts` that the book offers and its rules allow."""
+        cap = self.said.cap
+        return tuple(each for each in amounts if each in self.book.offers and (cap is None or each <= cap))
+
+    @property
+    def might_pass(self) -> bool:
+        """Whether it would pass for all that is known, if everything else were in the user's favour."""
+        return self.unknown and self.said.first_failed is None
+
+    def _unknowns(self) -> Iterator[str]:
+        """What is not known, and is not a person's to look at."""
+        yield from self._segment()
+        yield from _codes((each for each in self.said.outcomes if not each.refers), Result.UNKNOWN)
+
+    def _segment(self) -> Iterator[str]:
+        if not self.said.certain:
+            yield SEGMENT_UNKNOWN
+
+
+def principal(books: Iterable[Heard]) -> list[str]:
+    """At most four reasons of these books, each once, the weightiest first.
+
+    Those of superseding books come first. Of the others those that most books give come first, since they are what
+    keeps the user from every offer; where books agree it is their order, and the order of their rules.
+    """
+    superseding: dict[str, None] = {}
+    regular: Counter[str] = Counter()
+    for heard in books:
+        codes = dict.fromkeys(heard.codes())
+        if heard.book.superseding:
+            superseding |= codes
+        else:
+            regular.update(codes.keys())
+    # Sorting keeps the order of what counts alike.
+    ranked = sorted(regular, key=lambda code: -regular[code])
+    return list(dict.fromkeys((*superseding, *ranked)))[:MAX_PRINCIPAL_REASONS]
+
+
+def _codes(outcomes: Iterable[Outcome], result: Result) -> Iterator[str]:
+    return (outcome.reason.code for outcome in outcomes if outcome.result is result and outcome.reason)

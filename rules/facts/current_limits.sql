@@ -1,0 +1,23 @@
+-- Our own record of the limit. One that was raised after as_of tells nothing of the limit that stood then.
+WITH standing AS (
+    SELECT subject_id, currency, as_of, amount, raised_on, runs_below
+    FROM current_limits
+    JOIN subjects USING (subject_id, currency)
+    WHERE raised_on IS NULL OR raised_on <= as_of
+),
+since AS (
+    SELECT subject_id, count(*) AS on_time
+    FROM floats_as_of()
+    JOIN standing USING (subject_id)
+    WHERE repaid IS NOT NULL AND NOT was_late AND (raised_on IS NULL OR repaid > raised_on)
+    GROUP BY subject_id
+)
+SELECT
+    standing.subject_id,
+    amount AS current_limit,
+    as_of - raised_on AS days_since_raise,
+    CASE WHEN float_histories.subject_id IS NOT NULL THEN coalesce(since.on_time, 0) END AS on_time_since_raise,
+    runs_below
+FROM standing
+LEFT JOIN float_histories USING (subject_id, currency)
+LEFT JOIN since ON standing.subject_id = since.subject_id

@@ -1,0 +1,22 @@
+-- The score service's word; of two scores of one bracket the lower.
+WITH brackets AS (
+    SELECT
+        subject_id,
+        min(score) FILTER (bracket = 'to_50') AS to_50,
+        min(score) FILTER (bracket = 'to_100') AS to_100,
+        min(score) FILTER (bracket = 'to_200') AS to_200,
+        min(score) FILTER (bracket = 'to_350') AS to_350
+    FROM bracket_scores
+    SEMI JOIN subjects USING (subject_id)
+    GROUP BY subject_id
+)
+SELECT
+    scores.subject_id,
+    payback_prediction,
+    to_50 AS cash_advance_score_to_50,
+    to_100 AS cash_advance_score_to_100,
+    to_200 AS cash_advance_score_to_200,
+    to_350 AS cash_advance_score_to_350
+FROM scores
+SEMI JOIN subjects USING (subject_id)
+LEFT JOIN brackets USING (subject_id)

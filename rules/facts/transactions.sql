@@ -1,0 +1,291 @@
+-- What the bank feed of the main account says. Its lines are believed from covered_from to the day of the refresh.
+--
+-- A feed that was refreshed up to three days before as_of stands for those days, too: the age of the feed is a fact of
+-- its own (72 h is the limit run's gate). One that is older says nothing of the present: whatever hangs on the last
+-- days is unknown. So is whatever hangs on days before covered_from.
+--
+-- A transaction that nobody could classify counts for nothing that speaks for the user: neither as income nor as an
+-- advance or a repayment shown, nor as an essential transaction. Money out is taken for spending, and for essential
+-- spending in what an advance has to leave untouched. Fees, returned debits, transfers and advances due, which speak
+-- against the user, are unknown where it may be one of them.
+WITH accounts AS (
+    SELECT
+        subject_id,
+        as_of,
+        covered_from,
+        least(utc_day(refreshed_at), as_of) AS covered_to,
+        covered_to >= as_of - 3 AS is_fresh,
+        -- Ages, in days before as_of, of the first and last of the last 60 days whose balance is taken as known.
+        least(as_of - covered_from, 59)::INTEGER AS first_age,
+        CASE WHEN is_fresh THEN 0 ELSE as_of - covered_to END::INTEGER AS last_age,
+        -- Compared with the day of a transaction, these keep earlier ones from ever leaving the scan.
+        as_of - first_age AS since_60d,
+        as_of - 89 AS since_90d,
+        as_of - 299 AS since_300d,
+        is_fresh AND covered_from <= as_of - 29 AS knows_30d,
+        is_fresh AND covered_from <= as_of - 34 AS knows_35d,
+        is_fresh AND covered_from <= as_of - 59 AS knows_60d,
+        is_fresh AND covered_from <= as_of - 89 AS knows_90d,
+        major_unit(currency) AS major,
+        opening_balance,
+        -- What is authorised at a refresh after the moment of judgement was not then.
+        CASE WHEN utc_day(refreshed_at) <= as_of OR epoch_us(refreshed_at) <= epoch_us(judged_at) THEN holds END
+            AS holds,
+        at_least_zero(epoch_us(judged_at) - epoch_us(refreshed_at)) / 3.6e9 AS age_hours,
+        institution_id,
+        linked_accounts
+    FROM subjects
+    JOIN feeds USING (subject_id, currency)
+    WHERE covered_from <= as_of AND covered_from <= utc_day(refreshed_at)
+),
+booked AS NOT MATERIALIZED (
+    SELECT
+        lines.*,
+        nullif(counterparty, '') AS payer,
+        (as_of - booked_on)::INTEGER AS age,
+        covered_to,
+        is_fresh,
+        first_age,
+        last_age,
+        since_60d,
+        since_90d,
+        since_300d,
+        major
+    FROM (SELECT *, kind_of(category)::TINYINT AS kind FROM transactions) AS lines
+    JOIN accounts USING (subject_id)
+    WHERE booked_on BETWEEN covered_from AND covered_to
+),
+-- Few figures of all transactions, and many of the last 90 days.
+totals AS (
+    SELECT
+        subject_id,
+        max(age) AS oldest,
+        min(age) AS latest,
+        sum(amount) AS booked,
+        sum(amount) FILTER (age > first_age) AS booked_before
+    FROM booked
+    GROUP BY subject_id
+),
+-- A window of n days has the ages below n.
+quarter AS (
+    SELECT
+        subject_id,
+        count(*) AS all_90d,
+        count(*) FILTER (age < 30 AND amount < 0 AND is_essential(kind)) AS essential_30d,
+        count(*) FILTER (age < 30 AND amount > 0 AND kind = kind_of('advance')) AS advances_30d,
+        count(*) FILTER (age < 60 AND amount > 0 AND kind = kind_of('advance')) AS advances_60d,
+        count(*) FILTER (amount > 0 AND kind = kind_of('advance')) AS advances_90d,
+        count(*) FILTER (age < 30 AND amount < 0 AND kind = kind_of('advance')) AS repayments_30d,
+        count(*) FILTER (age < 60 AND amount < 0 AND kind = kind_of('advance')) AS repayments_60d,
+        count(*) FILTER (amount < 0 AND kind = kind_of('advance')) AS repayments_90d,
+        sum(amount) FILTER (amount > 0 AND kind = kind_of('advance')) AS borrowed_90d,
+        -sum(amount) FILTER (amount < 0 AND kind = kind_of('advance')) AS repaid_90d,
+        sum(amount) FILTER (age < 35 AND kind = kind_of('advance')) AS advances_due,
+        sum(amount) FILTER (is_income(kind)) AS income_90d,
+        -sum(amount) FILTER (amount < 0 AND kind = kind_of('transfer')) AS transfers_90d,
+        -sum(amount) FILTER ((amount < 0 AND (kind IS NULL OR is_spending(kind))) OR kind = kind_of('refund'))
+            AS spending_90d,
+        count(*) FILTER (age < 30 AND amount < 0 AND kind = kind_of('overdraft_fee')) AS overdraft_fees_30d,
+        count(*) FILTER (age < 30 AND amount > 0 AND kind = kind_of('returned')) AS returned_30d,
+        count(*) FILTER (age < 60 AND amount > 0 AND kind = kind_of('returned')) AS returned_60d,
+        count(*) FILTER (amount > 0 AND kind = kind_of('returned')) AS returned_90d,
+        -- How long ago something was booked last that nobody could classify.
+        min(age) FILTER (amount < 0 AND kind IS NULL) AS unclassified_out,
+        min(age) FILTER (amount > 0 AND kind IS NULL) AS unclassified_in
+    FROM booked
+    WHERE booked_on >= since_90d
+    GROUP BY subject_id
+),
+-- Before the last 60 days an entry for what the account had by then.
+entries AS (
+    SELECT
+        subject_id,
+        first_age,
+        last_age,
+        major,
+        first_age + 1 AS age,
+        opening_balance + coalesce(booked_before, 0) AS amount
+    FROM accounts
+    LEFT JOIN totals USING (subject_id)
+    UNION ALL
+    SELECT subject_id, first_age, last_age, major, age, amount
+    FROM booked
+    WHERE booked_on >= since_60d
+),
+-- The balance after all entries of a day stands until the day of the next entry.
+standing AS (
+    SELECT
+        subject_id,
+        major,
+        least(age, first_age) AS since,
+        lead(age, 1, last_age - 1) OVER by_day AS until,
+        sum(amount) OVER by_day AS balance
+    FROM entries
+    WINDOW by_day AS (PARTITION BY subject_id ORDER BY age DESC)
+),
+balances AS (
+    SELECT
+        subject_id,
+        sum(greatest(0, since - until)) AS days,
+        sum(balance * greatest(0, since - until)) AS balance_days,
+        sum(greatest(0, since - until)) FILTER (balance < 0) AS negative_60d,
+        sum(greatest(0, least(since, 29) - until)) FILTER (balance < 0) AS negative_30d,
+        sum(greatest(0, since - until)) FILTER (balance >= 50 * major) AS healthy
+    FROM standing
+    GROUP BY subject_id
+),
+-- What may be part of a stream of income. That of a stale feed may have ended unseen, so none of it is known.
+incoming AS NOT MATERIALIZED (
+    SELECT subject_id, age, amount, kind, payer, major
+    FROM booked
+    WHERE is_fresh AND booked_on >= since_300d AND amount > 0 AND (kind IS NULL OR is_income(kind))
+),
+-- The last deposit that may belong to a stream, though nobody knows whose.
+doubts AS (
+    SELECT subject_id, min(age) AS doubtful_deposit
+    FROM incoming
+    WHERE amount >= 150 * major AND (kind IS NULL OR payer IS NULL)
+    GROUP BY subject_id
+),
+-- What one payer pays on one day is one deposit; those of 150.00 or more may recur (the public threshold of
+-- cash-advance lenders). The six latest monthly ones lie within 300 days.
+deposits AS (
+    SELECT subject_id, payer, age, TRY_CAST(sum(amount) AS BIGINT) AS paid
+    FROM incoming
+    WHERE is_income(kind) AND payer IS NOT NULL
+    GROUP BY subject_id, payer, age, major
+    HAVING paid >= 150 * major
+),
+-- The latest six of each payer, the latest first, and the days from each to the one before.
+payers AS (
+    SELECT
+        subject_id,
+        payer,
+        min({'age': age, 'paid': paid}, 6) AS latest,
+        [latest[i + 1].age - latest[i].age for i in range(1, len(latest))] AS gaps
+    FROM deposits
+    GROUP BY subject_id, payer
+    HAVING count(*) > 1
+),
+-- Deposits less than five days apart are one pay in parts. Of the other gaps more than half lie in one cadence, which
+-- leaves room for weekends, holidays and a bonus: weekly, fortnightly or twice a month, monthly.
+paced AS (
+    SELECT
+        *,
+        [gap for gap in gaps if gap >= 5] AS cycles,
+        CASE
+            WHEN 2 * len([gap for gap in gaps if gap BETWEEN 5 AND 9]) > len(cycles) THEN 9
+            WHEN 2 * len([gap for gap in gaps if gap BETWEEN 11 AND 19]) > len(cycles) THEN 19
+            WHEN 2 * len([gap for gap in gaps if gap BETWEEN 25 AND 36]) > len(cycles) THEN 36
+        END AS longest
+    FROM payers
+),
+-- One missed pay is forgiven, two end the stream: what came before them is another, and it runs no more where they
+-- are the last.
+streams AS (
+    SELECT
+        subject_id,
+        payer,
+        coalesce(list_position([gap > 2 * longest for gap in gaps], TRUE), len(latest)) AS deposits,
+        [each.paid for each in latest[:deposits]] AS amounts,
+        list_sort(amounts)[(deposits - 1) // 4 + 1] AS amount,
+        floor(list_aggregate([gap for gap in gaps[:deposits - 1] if gap >= 5], 'median'))::INTEGER AS period,
+        latest[1].age AS days_since,
+        days_since <= 2 * period AS is_running
+    FROM paced
+    WHERE longest IS NOT NULL
+),
+main_streams AS (
+    SELECT *, count(*) OVER (PARTITION BY subject_id) AS streams
+    FROM streams
+    WHERE is_running
+    QUALIFY row_number() OVER (PARTITION BY subject_id ORDER BY amount / period DESC, days_since, payer) = 1
+),
+-- Whole pay periods counted back from the last day covered, and the essential debits of each.
+periods AS (
+    SELECT
+        subject_id,
+        period,
+        least(6, (covered_to - covered_from + 1) // period)::INTEGER AS whole,
+        covered_to - whole * period + 1 AS first_day
+    FROM main_streams
+    JOIN accounts USING (subject_id)
+),
+essentials AS (
+    SELECT
+        subject_id,
+        whole,
+        (covered_to - booked_on) // period AS periods_ago,
+        -sum(amount) AS spent
+    FROM booked
+    JOIN periods USING (subject_id)
+    WHERE amount < 0 AND (kind IS NULL OR is_essential(kind)) AND booked_on >= first_day
+    GROUP BY subject_id, whole, periods_ago
+),
+essential_medians AS (
+    SELECT
+        subject_id,
+        list_sort(list_resize(list(spent), any_value(whole), 0)) AS sorted,
+        (sorted[(len(sorted) + 1) // 2] + sorted[len(sorted) // 2 + 1] + 1) // 2 AS median
+    FROM essentials
+    GROUP BY subject_id
+)
+SELECT
+    subject_id,
+    coalesce(oldest, 0) AS history_days,
+    latest AS days_since_transaction,
+    age_hours AS feed_age_hours,
+    known(knows_90d, all_90d) / 3 AS transactions_per_month,
+    known(knows_30d, essential_30d) AS essential_transactions,
+    known(knows_30d, advances_30d) AS competitor_advances_30d,
+    known(knows_60d, advances_60d) AS competitor_advances_60d,
+    known(knows_90d, advances_90d) AS competitor_advances_90d,
+    known(knows_30d, repayments_30d) AS competitor_repayments_30d,
+    known(knows_60d, repayments_60d) AS competitor_repayments_60d,
+    known(knows_90d, repayments_90d) AS competitor_repayments_90d,
+    known(knows_90d, borrowed_90d) AS competitor_borrowed_90d,
+    known(knows_90d, repaid_90d) AS competitor_repaid_90d,
+    at_least_zero(known(knows_35d AND none_within(35, unclassified_in), advances_due)) AS competitor_advances_due,
+    -- That there is no recurring income is known only where 90 days show none, and nothing that may be it.
+    CASE
+        WHEN main_streams.deposits IS NOT NULL THEN least(main_streams.deposits, 6)
+        WHEN knows_90d AND doubtful_deposit IS NULL THEN 0
+    END AS recurring_deposits,
+    main_streams.amount AS recurring_deposit_amount,
+    ratio(list_aggregate(amounts, 'stddev_samp'), list_aggregate(amounts, 'avg')) AS recurring_income_cv,
+    main_streams.period AS pay_period_days,
+    -- A pay that is overdue may be among the deposits that nobody could tell.
+    CASE
+        WHEN main_streams.days_since <= main_streams.period OR none_within(main_streams.days_since, doubtful_deposit)
+        THEN main_streams.days_since
+    END AS days_since_pay,
+    CASE
+        WHEN main_streams.streams IS NOT NULL THEN main_streams.streams
+        WHEN recurring_deposits = 0 THEN 0
+    END AS income_streams,
+    floored(known(knows_90d, quarter.income_90d), 3) AS monthly_income,
+    CASE WHEN whole > 0 THEN coalesce(median, 0) END AS essential_spend_per_pay,
+    ratio(known(knows_90d AND none_within(90, unclassified_out), transfers_90d), quarter.income_90d) AS transfer_ratio,
+    known(knows_90d, income_90d) AS income_90d,
+    ratio(known(knows_90d, spending_90d), quarter.income_90d) AS spend_to_income,
+    known(knows_30d AND none_within(30, unclassified_out), overdraft_fees_30d) AS overdraft_fees_30d,
+    known(knows_30d AND none_within(30, unclassified_in), returned_30d) AS returned_debits_30d,
+    known(knows_60d AND none_within(60, unclassified_in), returned_60d) AS returned_debits_60d,
+    known(knows_90d AND none_within(90, unclassified_in), returned_90d) AS returned_debits_90d,
+    known(knows_30d, negative_30d) AS negative_days_30d,
+    known(knows_60d, negative_60d) AS overdraft_days_60d,
+    known(knows_60d, healthy) AS healthy_days_60d,
+    days AS balance_days_60d,
+    CASE WHEN is_fresh THEN opening_balance + coalesce(booked, 0) END AS current_balance,
+    current_balance - holds AS available_balance,
+    CASE WHEN days > 0 THEN floored(balance_days, days) END AS average_balance,
+    institution_id,
+    linked_accounts
+FROM accounts
+LEFT JOIN totals USING (subject_id)
+LEFT JOIN quarter USING (subject_id)
+LEFT JOIN balances USING (subject_id)
+LEFT JOIN doubts USING (subject_id)
+LEFT JOIN main_streams USING (subject_id)
+LEFT JOIN periods USING (subject_id)
+LEFT JOIN essential_medians USING (subject_id)

@@ -1,0 +1,102 @@
+"""Whether a row of the decision table is met within the cap, condition by condition, each with its reason code."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rules.columns import Columns, Mask
+from rules.limits.affordability import Affordable
+from rules.limits.policy import LimitPolicy
+from rules.limits.table import AMOUNTS
+from rules.limits.whole import Numbers, Whole, whole
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Where one condition fails and where it is not known, with the reason code of each."""
+
+    fails_as: str
+    unknown_as: str
+    fails: Mask
+    unknown: Mask
+
+
+# A row's thresholds, the fact that each is about, and the reasons.
+_ASKED = {
+    "min_float_rank": ("float_rank", "limit_float_rank_low", "limit_floats_unknown"),
+    "min_subscription_rank": ("subscription_rank", "limit_subscription_rank_low", "limit_subscription_unknown"),
+    "min_available": ("available_balance", "limit_available_balance_low", "limit_available_balance_unknown"),
+    "min_repaid": ("largest_repaid", "limit_repaid_amount_low", "limit_floats_unknown"),
+}
+
+
+def fails_any(conditions: Sequence[Condition]) -> Mask:
+    """Where at least one is known to fail."""
+    fails: Mask = np.logical_or.reduce([each.fails for each in conditions])
+    return fails
+
+
+def unknown_any(conditions: Sequence[Condition]) -> Mask:
+    """Where at least one is not known."""
+    unknown: Mask = np.logical_or.reduce([each.unknown for each in conditions])
+    return unknown
+
+
+class TableConditions:
+    """The policy's table over all rows of facts, by places: 0 is the lowest tier, which asks nothing but the cap.
+
+    `amounts` are the tiers by place. The place behind the last is that of limits above the table: nothing to meet.
+    """
+
+    def __init__(self, policy: LimitPolicy, facts: Columns, affordable: Affordable) -> None:
+        self.amounts = np.array([AMOUNTS[0], *(row.tier for row in policy.table)], np.int64)
+        self._asked = {name: np.array([0, *(row.asked[name] for row in policy.table), 0]) for name in _ASKED}
+        self._facts: dict[str, Whole] = {name: whole(facts[fact]) for name, (fact, _, _) in _ASKED.items()}
+        self._affordable = affordable
+
+    def next_place(self, limits: Numbers) -> Numbers:
+        """The place of the lowest tier above each limit."""
+        return np.searchsorted(self.amounts, limits, side="right").astype(np.int64)
+
+    def own_place(self, limits: Numbers) -> Numbers:
+        """The place of the tier that each limit is, or of the lowest above it where it is none."""
+        return np.searchsorted(self.amounts, limits, side="left").astype(np.int64)
+
+    def of(self, places: Numbers) -> Iterator[Condition]:
+        """What the row at each user's place asks of that user, the cap included."""
+        asks = (places > 0) & self._in_table(places)
+        for name, (_, fails_as, unknown_as) in _ASKED.items():
+            asked, fact = self._asked[name][places], self._facts[name]
+            # A threshold of 0 asks nothing, except of a balance, which may be negative.
+            counts = asks if name == "min_available" else asks & (asked > 0)
+            yield Condition(fails_as, unknown_as, counts & fact.known & (fact.values < asked), counts & ~fact.known)
+        yield from self.within_cap(places)
+
+    def within_cap(self, places: Numbers) -> Iterator[Condition]:
+        """The cap against each user's tier, by what bounds it: how regular the pay is, its amount, what it leaves."""
+        afford, asks = self._affordable, self._in_table(places)
+        amount = np.append(self.amounts, 0)[places]
+        judged = asks & afford.known & ~afford.untrusted
+        fails = {
+            "limit_income_irregular": asks & afford.untrusted,
+            "limit_pay_low": judged & (afford.from_pay < amount),
+            "limit_free_income_low": judged & (afford.from_free < amount),
+        }
+        unknown = asks & ~afford.known
+        return (Condition(code, "limit_affordability_unknown", mask, unknown) for code, mask in fails.items())
+
+    def target(self) -> tuple[Numbers, Mask]:
+        """The highest tier that the table and the cap allow, the lowest at least, and where it is known."""
+        least = np.full(len(self._affordable.known), self.amounts[0])
+        most = least.copy()
+        for place, amount in enumerate(self.amounts[1:], start=1):
+            conditions = list(self.of(np.full(len(least), place)))
+            possible = ~fails_any(conditions)
+            most[possible] = amount
+            least[possible & ~unknown_any(conditions)] = amount
+        return least, least == most
+
+    def _in_table(self, places: Numbers) -> Mask:
+        inside: Mask = places < len(self.amounts)
+        return inside

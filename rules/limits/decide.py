@@ -1,0 +1,105 @@
+"""Decides the limits of every user of a frame of facts: one user or a million, the same call."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rules.asking import PASS
+from rules.columns import Columns, Mask
+from rules.evaluation import Places
+from rules.limits.affordability import Affordable, affordable
+from rules.limits.conditions import TableConditions
+from rules.limits.decisions import LimitDecisions, Move
+from rules.limits.gates import GateResults, gate_results
+from rules.limits.grounds import grounds, principal
+from rules.limits.policy import LimitPolicy
+from rules.limits.step import Moves, moves, pace
+from rules.limits.whole import Numbers, series
+
+
+def decide_limits(policy: LimitPolicy, facts: pd.DataFrame) -> LimitDecisions:
+    """What the policy does with the limit of every row, and why. A fact without a column is not known.
+
+    The facts are those of the user histories in rules/facts/histories.yaml, with `list_match_score`. The facts about
+    the limit (`current_limit`, `days_since_raise`, `on_time_since_raise`, `runs_below`) are as they were before the
+    run: a run that is repeated decides the same from the same facts. ValueError where a column is not what the
+    catalogue says of its fact.
+    """
+    columns = Columns(facts)
+    afford = affordable(policy.affordability, columns)
+    table = TableConditions(policy, columns, afford)
+    gates = gate_results(policy.gates, columns)
+    steady = pace(policy.step, columns)
+    moved = moves(policy.step, columns, table, gates, steady)
+    found = grounds(moved, gates, table, steady, policy.step.at_once)
+    codes = tuple(dict.fromkeys(code for code, _ in found))
+    places = principal(found, codes, len(facts))
+    return LimitDecisions(policy, _frame(facts.index, moved, table, afford, gates, places, codes), gates, places, codes)
+
+
+def _frame(
+    index: "pd.Index[Any]",
+    moved: Moves,
+    table: TableConditions,
+    afford: Affordable,
+    gates: GateResults,
+    places: Places,
+    codes: Sequence[str],
+) -> pd.DataFrame:
+    target, target_known = table.target()
+    return pd.DataFrame(
+        {
+            "move": _moves(moved),
+            "before": series(moved.before.values, moved.before.known, index),
+            "after": series(moved.after, moved.before.known, index),
+            "target": series(target, target_known, index),
+            "affordability_cap": series(afford.tier, afford.known, index),
+            "runs_below": moved.runs_below,
+            "at_once": moved.at_once,
+            "reasons": _spelled(_in_order(places, len(codes)), lambda key: _codes_of(key, codes)),
+            "gates_held": _spelled(_closed(gates, moved), lambda key: _gates_of(key, list(gates.gates))),
+        },
+        index=index,
+    )
+
+
+def _moves(moved: Moves) -> "pd.Categorical[Any]":
+    codes = np.where(moved.raised, 0, np.where(moved.lowered, 2, 1))
+    return pd.Categorical.from_codes(codes, pd.Index([move.value for move in (Move.RAISED, Move.HELD, Move.LOWERED)]))
+
+
+def _spelled(keys: Numbers, spell: Callable[[int], str]) -> "pd.Categorical[Any]":
+    """A categorical of what each key says. There are few different ones, however many rows."""
+    codes, distinct = pd.factorize(keys)
+    return pd.Categorical.from_codes(codes, pd.Index([spell(int(key)) for key in distinct], dtype=object))
+
+
+def _in_order(places: Places, count: int) -> Numbers:
+    """Each row's places as the digits of one number, the first the highest; 0 is none."""
+    keys = np.zeros(len(places), np.int64)
+    for column in range(places.shape[1]):
+        keys = keys * (count + 1) + places[:, column] + 1
+    return keys
+
+
+def _codes_of(key: int, codes: Sequence[str]) -> str:
+    said: list[str] = []
+    while key:
+        key, place = divmod(key, len(codes) + 1)
+        said[:0] = [codes[place - 1]] if place else []
+    return " ".join(said)
+
+
+def _closed(gates: GateResults, moved: Moves) -> Numbers:
+    """The gates that keep each row from the next tier, as bits; 0 where its row is not met anyway."""
+    kept: Mask = moved.reached & ~moved.lowered
+    keys = np.zeros(len(kept), np.int64)
+    for place in range(len(gates.gates)):
+        keys |= (kept & (gates.results[:, place] != PASS)).astype(np.int64) << place
+    return keys
+
+
+def _gates_of(key: int, names: Sequence[str]) -> str:
+    return " ".join(name for place, name in enumerate(names) if key >> place & 1)

@@ -1,0 +1,94 @@
+"""What a policy decided on every user of a frame of facts, and why."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rules.asking import RESULTS
+from rules.columns import Mask
+from rules.evaluation import Places
+from rules.limits.gates import GateResults
+from rules.limits.policy import LimitPolicy
+from rules.reasons import reason
+from underwriting.domain.decision import ADVERSE_ACTION_NOTICE, Reason, Result
+
+
+class Move(StrEnum):
+    """What became of a limit."""
+
+    RAISED = "raised"
+    HELD = "held"
+    LOWERED = "lowered"
+
+
+def notice_due(business_date: date) -> date:
+    """The day by which a user has to be told of a decrease of that day (12 CFR 1002.9(a)(1))."""
+    return business_date + ADVERSE_ACTION_NOTICE
+
+
+@dataclass(frozen=True)
+class LimitDecisions:
+    """The decisions of `policy`, a row of `frame` for each row of the facts, in their order and with their index.
+
+    | column | |
+    |---|---|
+    | move | `raised`, `held` or `lowered`, a categorical |
+    | before, after | the limit, minor units; NA where there is none |
+    | target | the highest tier that the table and the cap allow; NA where that is not known |
+    | affordability_cap | what the user can afford, down to a tier; 0 below the lowest; NA where it is not known |
+    | runs_below | runs in a row, this one included, on which the limit was below; 0 after a move |
+    | at_once | whether it was lowered to the lowest tier at once |
+    | reasons | codes, the weightiest first, at most four, with spaces between; a categorical |
+    | gates_held | the gates that kept a user from the next tier, whose row is met; with spaces between; a categorical |
+
+    `reason_places` has the reasons as positions in `reason_codes`, -1 for none.
+    """
+
+    policy: LimitPolicy
+    frame: pd.DataFrame
+    gates: GateResults
+    reason_places: Places
+    reason_codes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @cached_property
+    def raised(self) -> Mask:
+        """The rows that were raised."""
+        return self._that(Move.RAISED)
+
+    @cached_property
+    def lowered(self) -> Mask:
+        """The rows that were lowered."""
+        return self._that(Move.LOWERED)
+
+    @cached_property
+    def unknown(self) -> Mask:
+        """The rows of users with a limit of whom a gate or the cap is not known."""
+        enabled = self.frame["before"].gt(0).to_numpy(np.bool_, na_value=False)
+        unknown: Mask = enabled & (self.gates.any_unknown | self.frame["affordability_cap"].isna().to_numpy())
+        return unknown
+
+    def reasons(self, row: int) -> tuple[Reason, ...]:
+        """The principal reasons of one row's decision."""
+        return tuple(reason(self.reason_codes[place]) for place in self.reason_places[row] if place >= 0)
+
+    def gate_results(self, row: int) -> dict[str, Result]:
+        """What each gate says of one row."""
+        return {name: RESULTS[int(said)] for name, said in zip(self.gates.gates, self.gates.results[row], strict=True)}
+
+    def notice_due(self, business_date: date) -> "pd.Series[Any]":
+        """For every row that was lowered, the day by which notice of it is due; else None."""
+        due = np.full(len(self), None, dtype=object)
+        due[self.lowered] = notice_due(business_date)
+        return pd.Series(due, index=self.frame.index, name="notice_due")
+
+    def _that(self, move: Move) -> Mask:
+        mask: Mask = self.frame["move"].eq(move.value).to_numpy()
+        return mask

@@ -1,0 +1,213 @@
+"""The gates of a raise: claims about a user's facts that all have to pass. What is not known closes a gate.
+
+A gate is a rule (`rules.rule`): three-valued, with the policy's numbers as properties and a reason code of its own.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, cast
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from rules.asking import FAIL, PASS, UNKNOWN, Results, ask
+from rules.columns import Columns, Mask, Truth
+from rules.fraud import NotListed
+from rules.rule import Count, Facts, Rule
+
+_HOURS = 24
+
+
+class HistoryLongEnough(Rule):
+    """We have seen the account for long enough."""
+
+    fails_as: ClassVar[str] = "limit_history_short"
+    unknown_as: ClassVar[str] = "limit_history_unknown"
+
+    min_days: Count
+
+    def claim(self, facts: Facts) -> Truth:
+        """The history reaches back the days asked for."""
+        return facts.history_days >= self.min_days
+
+
+class IncomeRecurs(Rule):
+    """Income comes again and again."""
+
+    fails_as: ClassVar[str] = "limit_income_irregular"
+    unknown_as: ClassVar[str] = "limit_income_unknown"
+
+    min_deposits: Annotated[int, Field(ge=1, le=6, description="The fact counts the latest six at most")]
+
+    def claim(self, facts: Facts) -> Truth:
+        """The main income stream has the deposits asked for."""
+        return facts.recurring_deposits >= self.min_deposits
+
+
+class IncomeRuns(Rule):
+    """The income has not stopped: the last pay is not much more than a pay period ago."""
+
+    fails_as: ClassVar[str] = "limit_income_stopped"
+    unknown_as: ClassVar[str] = "limit_income_unknown"
+
+    max_pay_periods: Annotated[float, Field(ge=1, le=12, description="In steps of 0.01")]
+
+    @field_validator("max_pay_periods")
+    @classmethod
+    def _in_hundredths(cls, periods: float) -> float:
+        if periods != round(periods, 2):
+            raise ValueError(f"{periods} is finer than a hundredth; two decimal places at most")
+        return periods
+
+    def claim(self, facts: Facts) -> Truth:
+        """The days since the last pay stay within so many pay periods.
+
+        It fails only where the feed was refreshed after that: a pay that came while we did not look is not known.
+        Where there is known to be no recurring income, none can stop: `IncomeRecurs` fails, and nothing is affordable.
+        Compared in hundredths of hours, which are whole but for the feed's age.
+        """
+        allowed = facts.pay_period_days * (round(self.max_pay_periods * 100) * _HOURS)
+        came = facts.days_since_pay * (100 * _HOURS)
+        seen_late = came - facts.feed_age_hours * 100 > allowed
+        return (facts.recurring_deposits == 0) | (came <= allowed) | (~seen_late & cast("Truth", pd.NA))
+
+
+class NoOpenFloat(Rule):
+    """The user owes us no float."""
+
+    fails_as: ClassVar[str] = "limit_float_open"
+    unknown_as: ClassVar[str] = "limit_floats_unknown"
+
+    def claim(self, facts: Facts) -> Truth:
+        """None is outstanding."""
+        return facts.outstanding_floats == 0
+
+
+class NoLateFloat(Rule):
+    """No float is past due."""
+
+    fails_as: ClassVar[str] = "limit_float_late"
+    unknown_as: ClassVar[str] = "limit_floats_unknown"
+
+    def claim(self, facts: Facts) -> Truth:
+        """None is late."""
+        return facts.late_floats == 0
+
+
+class NoFraud(Rule):
+    """No fraud of the user's was confirmed."""
+
+    fails_as: ClassVar[str] = "limit_fraud"
+    unknown_as: ClassVar[str] = "limit_fraud_unknown"
+
+    def claim(self, facts: Facts) -> Truth:
+        """There is no hit."""
+        return facts.fraud_hit == False  # noqa: E712  # Element by element.
+
+
+class FewReturnedDebits(Rule):
+    """The bank hardly ever returned a debit unpaid of late."""
+
+    fails_as: ClassVar[str] = "limit_debits_returned"
+    unknown_as: ClassVar[str] = "limit_debits_unknown"
+
+    max_count: Count
+
+    def claim(self, facts: Facts) -> Truth:
+        """Those of 30 days stay within the maximum."""
+        return facts.returned_debits_30d <= self.max_count
+
+
+class FewNegativeDays(Rule):
+    """The account was hardly ever overdrawn of late."""
+
+    fails_as: ClassVar[str] = "limit_account_overdrawn"
+    unknown_as: ClassVar[str] = "limit_overdrafts_unknown"
+
+    max_days: Count
+
+    def claim(self, facts: Facts) -> Truth:
+        """The days of 30 that ended below zero stay within the maximum."""
+        return facts.negative_days_30d <= self.max_days
+
+
+class FeedFresh(Rule):
+    """What we know of the account is of today or nearly so."""
+
+    fails_as: ClassVar[str] = "limit_feed_stale"
+    unknown_as: ClassVar[str] = "limit_feed_unknown"
+
+    max_hours: Count
+
+    def claim(self, facts: Facts) -> Truth:
+        """The bank feed was refreshed within so many hours."""
+        return facts.feed_age_hours <= self.max_hours
+
+
+class Gates(BaseModel):
+    """Every gate of a policy, by name. None can be left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    history: HistoryLongEnough
+    recurring_income: IncomeRecurs
+    running_income: IncomeRuns
+    no_open_float: NoOpenFloat
+    no_late_float: NoLateFloat
+    not_listed: NotListed
+    no_fraud: NoFraud
+    few_returned_debits: FewReturnedDebits
+    few_negative_days: FewNegativeDays
+    fresh_feed: FeedFresh
+
+    @property
+    def by_name(self) -> dict[str, Rule]:
+        """The gates in the order of this list."""
+        return {name: getattr(self, name) for name in type(self).model_fields}
+
+
+@dataclass(frozen=True)
+class GateResults:
+    """What every gate says of every row: one column of `results` for each of `gates`, FAIL 0, PASS 1, UNKNOWN 2.
+
+    `held` has, by gate, the rows whose unknown is a possible match that a person has to look at.
+    """
+
+    gates: dict[str, Rule]
+    results: Results
+    held: dict[str, Mask]
+
+    def failed(self, name: str) -> Mask:
+        """Where the gate is known to be closed."""
+        failed: Mask = self.results[:, list(self.gates).index(name)] == FAIL
+        return failed
+
+    def unknown(self, name: str) -> Mask:
+        """Where nobody can tell."""
+        unknown: Mask = self.results[:, list(self.gates).index(name)] == UNKNOWN
+        return unknown
+
+    @property
+    def all_pass(self) -> Mask:
+        """Where every gate is open."""
+        passed: Mask = (self.results == PASS).all(axis=1)
+        return passed
+
+    @property
+    def any_unknown(self) -> Mask:
+        """Where nobody can tell of at least one."""
+        unknown: Mask = (self.results == UNKNOWN).any(axis=1)
+        return unknown
+
+
+def gate_results(gates: Gates, facts: Columns) -> GateResults:
+    """What the policy's gates say of every row."""
+    by_name = gates.by_name
+    results = np.empty((len(facts.index), len(by_name)), np.int8, order="F")
+    held: dict[str, Mask] = {}
+    for place, (name, gate) in enumerate(by_name.items()):
+        said = ask(gate, facts)
+        results[:, place], doubted = said.results, said.held
+        if doubted is not None:
+            held[name] = doubted
+    return GateResults(by_name, results, held)

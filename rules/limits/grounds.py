@@ -1,0 +1,86 @@
+"""Why each limit moved or stayed: reason codes, the weightiest first, at most four."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from rules.columns import Mask
+from rules.evaluation import Places
+from rules.limits.conditions import Condition, TableConditions
+from rules.limits.gates import GateResults
+from rules.limits.step import Moves, Pace
+from underwriting.domain.decision import MAX_PRINCIPAL_REASONS
+
+Ground = tuple[str, Mask]
+
+
+def grounds(
+    moves: Moves, gates: GateResults, table: TableConditions, pace: Pace, at_once: Sequence[str]
+) -> list[Ground]:
+    """Codes, each with the rows whose decision rests on it; for a row, the weightier comes first.
+
+    A raise was earned. A limit is lowered at once for the gates that failed, and else, now or at the next run, for
+    what its own tier asks and the user does not meet. A limit that holds has the gates that are closed, what the next
+    tier asks, and the pace; what is not known comes after what is known to fail.
+    """
+    held = moves.enabled & ~moves.raised & ~moves.lowered
+    below = moves.below & ~moves.at_once
+    next_row, own_row = list(table.of(moves.next_place)), list(table.of(moves.own_place))
+    return [
+        ("limit_none_yet", ~moves.before.known),
+        ("limit_disabled", moves.before.known & ~moves.enabled),
+        ("limit_raised", moves.raised),
+        *_among(_failed(gates, at_once), moves.at_once),
+        ("limit_under_review", held & below),
+        ("limit_above_all", below & (moves.own_place >= len(table.amounts))),
+        *_among([(each.fails_as, each.fails) for each in own_row], below),
+        ("limit_highest", held & ~below & (moves.next_place >= len(table.amounts))),
+        *_among([*_failed(gates), *_short(next_row, pace)], held),
+        *_among([*_unknown(gates), *_not_known([*next_row, pace.too_few])], held),
+    ]
+
+
+def principal(found: Iterable[Ground], codes: Sequence[str], rows: int) -> Places:
+    """Up to four reasons for each row, in the order of `found`, as positions in `codes`; else -1. Each code once."""
+    reasons = np.full((rows, MAX_PRINCIPAL_REASONS), -1, np.int16)
+    count = np.zeros(rows, np.int8)
+    given: dict[str, Mask] = {}
+    for code, ground in found:
+        fresh = ground & ~given[code] if code in given else ground
+        given[code] = given[code] | ground if code in given else ground
+        chosen = np.flatnonzero(fresh & (count < MAX_PRINCIPAL_REASONS))
+        reasons[chosen, count[chosen]] = codes.index(code)
+        count[chosen] += 1
+    return reasons
+
+
+def _among(found: Iterable[Ground], rows: Mask) -> Iterator[Ground]:
+    return ((code, mask & rows) for code, mask in found)
+
+
+def _failed(gates: GateResults, names: Iterable[str] | None = None) -> Iterator[Ground]:
+    wanted = gates.gates if names is None else names
+    # In the order of the gates, whatever the order of `names`.
+    return ((gate.fails_as, gates.failed(name)) for name, gate in gates.gates.items() if name in wanted)
+
+
+def _unknown(gates: GateResults) -> Iterator[Ground]:
+    for name, gate in gates.gates.items():
+        unknown, held = gates.unknown(name), gates.held.get(name)
+        if held is None or gate.grey_as is None:
+            yield gate.unknown_as, unknown
+        else:
+            yield gate.grey_as, unknown & held
+            yield gate.unknown_as, unknown & ~held
+
+
+def _short(next_row: Iterable[Condition], pace: Pace) -> Iterator[Ground]:
+    """What the next tier asks and the user does not meet, and what the pace of raises asks."""
+    for each in next_row:
+        yield each.fails_as, each.fails
+    yield "limit_raised_recently", pace.too_soon
+    yield pace.too_few.fails_as, pace.too_few.fails
+
+
+def _not_known(conditions: Iterable[Condition]) -> Iterator[Ground]:
+    return ((each.unknown_as, each.unknown) for each in conditions)

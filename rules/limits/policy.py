@@ -1,0 +1,108 @@
+"""A limit policy: the decision table, the gates, what is affordable, how fast a limit moves. Data, with versions."""
+
+from datetime import date
+from functools import cached_property
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import rfc8785
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from rules.book import read_document, read_file
+from rules.limits.gates import Gates
+from rules.limits.table import AMOUNTS, Table
+from rules.limits.terms import AffordabilityTerms, GuardTerms, StepTerms
+from rules.problems import reworded, rulebook_error, wrong, wrong_at
+from rules.tiers import CURRENCY
+from underwriting.domain.application import Product
+from underwriting.domain.decision import RulebookRef
+from underwriting.domain.money import CurrencyCode
+
+__all__ = ["LimitPolicy", "load_policy", "parse_policy", "policy_schema", "shipped_policies"]
+
+
+def _has_tiers(product: Product) -> Product:
+    if product is not Product.FLOAT:
+        raise wrong(f"there are tiers of floats only, none of a {product}; write float")
+    return product
+
+
+def _of_the_tiers(currency: str) -> str:
+    if currency != CURRENCY:
+        raise wrong(f"the tiers are in {CURRENCY}, not in {currency}; see rules/policies/float_tiers.yaml")
+    return currency
+
+
+class LimitPolicy(BaseModel):
+    """How a limit follows from history. Every amount is in minor units of `currency`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,63}$", description="Lower-case letters, digits and hyphens")]
+    version: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
+    product: Annotated[Product, AfterValidator(_has_tiers)]
+    currency: Annotated[CurrencyCode, AfterValidator(_of_the_tiers)]
+    valid_from: date
+    table: Table
+    affordability: AffordabilityTerms
+    gates: Gates
+    step: StepTerms
+    guard: GuardTerms
+
+    @model_validator(mode="after")
+    def _numbers_fit_together(self) -> Self:
+        if self.step.first_limit not in AMOUNTS:
+            amounts = ", ".join(map(str, AMOUNTS))
+            raise wrong_at(
+                [(("step", "first_limit"), f"there is no tier of {self.step.first_limit}; there are {amounts}")]
+            )
+        needed, counted = self.gates.recurring_income.min_deposits, self.affordability.confidence[0].min_deposits
+        if counted > needed:
+            raise wrong_at(
+                [
+                    (
+                        ("gates", "recurring_income", "min_deposits"),
+                        f"{needed} deposits pass the gate, and nothing is affordable below {counted}; raise it",
+                    )
+                ]
+            )
+        return self
+
+    @cached_property
+    def text(self) -> str:
+        """The canonical form (RFC 8785 JSON, which is YAML too): what is stored beside decisions and read back."""
+        return rfc8785.dumps(self.model_dump(mode="json")).decode()
+
+    @cached_property
+    def ref(self) -> RulebookRef:
+        """Name, version and digest: the very text that decides."""
+        return RulebookRef(name=self.name, version=self.version, digest=sha256(self.text.encode()).hexdigest())
+
+
+def parse_policy(text: str, origin: str = "policy") -> LimitPolicy:
+    """Read a policy from YAML or its canonical form; RulebookError names every problem with `origin`, line and row."""
+    document = read_document(text, origin, ", ".join(LimitPolicy.model_fields), "a limit policy")
+    try:
+        return LimitPolicy.model_validate(document.value)
+    except ValidationError as error:
+        raise rulebook_error(reworded(error, LimitPolicy), document, origin) from None
+
+
+def load_policy(path: Path) -> LimitPolicy:
+    """Read the policy in a file; RulebookError where it cannot be read or is wrong."""
+    return parse_policy(read_file(path), str(path))
+
+
+def shipped_policies() -> dict[str, LimitPolicy]:
+    """The policies that come with the project, by name."""
+    shipped = sorted(files("rules").joinpath("policies").iterdir(), key=lambda file: file.name)
+    found = [file for file in shipped if file.name.startswith("cfi") and file.name.endswith(".yaml")]
+    policies = [parse_policy(file.read_text("utf-8"), file.name) for file in found]
+    return {policy.name: policy for policy in policies}
+
+
+def policy_schema() -> dict[str, Any]:
+    """The JSON Schema of a limit policy."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **LimitPolicy.model_json_schema()}

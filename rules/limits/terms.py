@@ -1,0 +1,181 @@
+"""The parts of a limit policy other than its table and gates: affordability, steps, and the guard's bands."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from rules.limits.gates import Gates
+from rules.places import Path
+from rules.problems import did_you_mean, wrong, wrong_at
+from underwriting.domain.money import MAX_MINOR
+
+BASIS_POINTS = 10_000
+
+
+def _no_truth_value(value: object) -> object:
+    """`true` is no number, although Python counts with it."""
+    if isinstance(value, bool):
+        raise wrong(f"should be a valid number, not {value}")
+    return value
+
+
+def _in_basis_points(share: Decimal) -> Decimal:
+    if share * BASIS_POINTS % 1:
+        raise wrong(f"{share} is finer than a basis point; four decimal places at most")
+    # 0.3 and 0.30 are the same share.
+    return share.normalize()
+
+
+Share = Annotated[
+    Decimal,
+    Field(ge=0, le=1, allow_inf_nan=False, description="A share from 0 to 1, in steps of 0.0001"),
+    BeforeValidator(_no_truth_value),
+    AfterValidator(_in_basis_points),
+]
+Times = Annotated[
+    Decimal,
+    Field(ge=1, le=100, allow_inf_nan=False, description="How many times as much as usual is still usual"),
+    BeforeValidator(_no_truth_value),
+    AfterValidator(Decimal.normalize),
+]
+NonNegativeMinorUnits = Annotated[
+    int, Field(strict=True, ge=0, le=MAX_MINOR, description="An amount in minor units of the policy's currency")
+]
+
+
+def basis_points(share: Decimal) -> int:
+    """A share as whole basis points: 0.3 is 3,000."""
+    return int(share * BASIS_POINTS)
+
+
+class Terms(BaseModel):
+    """A part of a policy: unchangeable, and without keys that nobody reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Confidence(Terms):
+    """How much of the income counts from so many recurring deposits on."""
+
+    min_deposits: Annotated[int, Field(strict=True, ge=1, le=6, description="The fact counts the latest six at most")]
+    share: Share
+
+    @model_validator(mode="after")
+    def _in_whole_percent(self) -> Self:
+        if self.share * 100 % 1:
+            raise wrong_at([(("share",), f"{self.share} is finer than a percent; two decimal places at most")])
+        return self
+
+
+class HealthWeights(Terms):
+    """What makes an account healthy, by weight."""
+
+    on_time: Annotated[Share, Field(description="Share of the last six repayments that came on time")]
+    balance: Annotated[Share, Field(description="Share of days that ended at 50 or more")]
+    overdraft: Annotated[Share, Field(description="Share of days that did not end below zero")]
+    steadiness: Annotated[Share, Field(description="1 less the income's coefficient of variation, at least 0")]
+    history: Annotated[Share, Field(description="Days of history over those that count in full, at most 1")]
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> Self:
+        total = self.on_time + self.balance + self.overdraft + self.steadiness + self.history
+        if total != 1:
+            raise ValueError(f"the weights sum to {total}; they have to sum to 1")
+        return self
+
+
+class AffordabilityTerms(Terms):
+    """The numbers of the affordability cap: see `rules.limits.affordability`."""
+
+    confidence: Annotated[tuple[Confidence, ...], Field(min_length=1)]
+    health: HealthWeights
+    # The upper bound keeps the arithmetic within 64 bits.
+    full_history_days: Annotated[int, Field(strict=True, ge=1, le=2_000)]
+    base_share: Annotated[Share, Field(description="Share of the pay that is affordable without any health")]
+    health_share: Annotated[Share, Field(description="Share of the pay that full health adds")]
+    free_share: Annotated[Share, Field(description="Share of what a pay leaves after essentials and advances due")]
+
+    @model_validator(mode="after")
+    def _within_the_pay_and_rising(self) -> Self:
+        problems = list(_falling_confidence(self.confidence))
+        if self.base_share + self.health_share > 1:
+            problems.append((("health_share",), "with base_share more than the whole pay; lower one of them"))
+        if self.base_share + self.health_share == 0:
+            problems.append((("health_share",), "0, as base_share is: nothing is ever affordable; raise one of them"))
+        if self.free_share == 0:
+            problems.append((("free_share",), "0: nothing is ever affordable; raise it"))
+        if problems:
+            raise wrong_at(problems)
+        return self
+
+
+def _falling_confidence(confidence: tuple[Confidence, ...]) -> Iterator[tuple[Path, str]]:
+    deposits, share = 0, Decimal(0)
+    for row, each in enumerate(confidence):
+        if each.min_deposits <= deposits:
+            hint = f"not above the {deposits} of the row before; put the rows in order, each number once"
+            yield ("confidence", row, "min_deposits"), hint
+        if each.share <= share:
+            hint = f"not above {share}, which fewer deposits give: the row changes nothing; raise it or leave it out"
+            yield ("confidence", row, "share"), hint
+        deposits, share = each.min_deposits, each.share
+
+
+class StepTerms(Terms):
+    """How fast a limit moves."""
+
+    cool_down_days: Annotated[int, Field(strict=True, ge=1, le=3_650, description="Days between two raises")]
+    min_on_time: Annotated[int, Field(strict=True, ge=0, le=100, description="Floats repaid on time since the last")]
+    runs_below: Annotated[int, Field(strict=True, ge=1, le=100, description="Runs in a row below, to be lowered")]
+    first_limit: Annotated[NonNegativeMinorUnits, Field(description="Up to it the cap lowers, never the table")]
+    at_once: Annotated[tuple[str, ...], Field(description="Gates whose failure lowers to the lowest tier")]
+
+    @model_validator(mode="after")
+    def _known_gates_once(self) -> Self:
+        problems: list[tuple[Path, str]] = []
+        for place, name in enumerate(self.at_once):
+            if name not in Gates.model_fields:
+                known = ", ".join(Gates.model_fields)
+                hint = did_you_mean(name, Gates.model_fields, f"the gates are {known}")
+                problems.append((("at_once", place), f"no gate is called {name}; {hint}"))
+            elif name in self.at_once[:place]:
+                problems.append((("at_once", place), f"{name} stands twice; keep one"))
+        if problems:
+            raise wrong_at(problems)
+        return self
+
+
+class ShareBand(Terms):
+    """How far a share of the users may lie from the median of the last runs, and where it always stops the run."""
+
+    ceiling: Share
+    times: Times
+    slack: Share
+
+
+class MoneyBand(Terms):
+    """The same of an amount per user."""
+
+    ceiling: NonNegativeMinorUnits
+    times: Times
+    slack: NonNegativeMinorUnits
+
+
+class GuardTerms(Terms):
+    """When a run waits for a person: see `rules.limits.guard`."""
+
+    last_runs: Annotated[int, Field(strict=True, ge=1, le=100, description="How many runs tell what is usual")]
+    min_runs: Annotated[int, Field(strict=True, ge=1, le=100, description="With fewer, ceilings alone judge")]
+    few_moves: Annotated[int, Field(strict=True, ge=0, le=1_000_000, description="So few users never stop a run")]
+    share_raised: ShareBand
+    share_lowered: ShareBand
+    share_unknown: ShareBand
+    money_up: MoneyBand
+
+    @model_validator(mode="after")
+    def _enough_runs_can_be_had(self) -> Self:
+        if self.min_runs > self.last_runs:
+            raise wrong_at([(("min_runs",), f"above last_runs ({self.last_runs}): no run would ever be compared")])
+        return self

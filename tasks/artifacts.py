@@ -1,0 +1,54 @@
+"""What a person sees of a run in the Prefect UI: a table, a link to the API's record, a tag."""
+
+import asyncio
+from collections.abc import Sequence
+
+import httpx
+from prefect import get_client, get_run_logger
+from prefect.artifacts import acreate_link_artifact, acreate_table_artifact
+from prefect.exceptions import PrefectException
+from prefect.runtime import flow_run
+
+from underwriting.domain.decision import Outcome, shown
+from underwriting.workplace import Workplace
+
+
+async def publish_run(
+    place: Workplace, subject_id: str, path: str, rows: list[dict[str, str]], description: str, tag: str
+) -> None:
+    """Create the table and the link to the API's record at `path`, and tag the run, so that the UI can filter by it.
+
+    Not a task: the artifacts are to hang on the flow run, where a person looks. The result is stored by now, so a
+    Prefect server that is away only leaves the run without them.
+    """
+    try:
+        await asyncio.gather(
+            acreate_table_artifact(rows, description=description),
+            acreate_link_artifact(
+                f"{place.config.public_url or place.config.api_url}{path}",
+                link_text=f"Record of {subject_id}",
+                description="The full record; the API asks for a token of the tenant.",
+            ),
+            _tag(tag),
+        )
+    except (httpx.HTTPError, PrefectException) as error:
+        get_run_logger().warning("the run is left without artifacts: %s", error)
+
+
+def outcome_rows(heading: str, name: str, outcomes: Sequence[Outcome]) -> list[dict[str, str]]:
+    """One row for each rule that was heard, in order; the first column says where it stands."""
+    return [
+        {
+            heading: name,
+            "rule": outcome.rule,
+            "outcome": outcome.result.value,
+            "reason": outcome.reason.code if outcome.reason else "",
+            "observed": ", ".join(f"{fact} = {shown(value)}" for fact, value in outcome.observed.items()),
+        }
+        for outcome in outcomes
+    ]
+
+
+async def _tag(tag: str) -> None:
+    async with get_client() as client:
+        await client.update_flow_run(flow_run.id, tags={*flow_run.tags, tag})

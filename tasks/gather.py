@@ -1,0 +1,74 @@
+"""What is known of a user: one task for each source, all tried at the same time."""
+
+import asyncio
+
+from prefect import task
+
+from tasks.check import CHECK
+from tasks.states import state_of
+from tasks.user_check import UserCheck
+from underwriting.clients.errors import SourceError
+from underwriting.edges.metrics import metrics
+
+# A year of the account's age, and longer than six monthly pays or any window of the facts look back.
+FEED_DAYS = 400
+
+
+@task(**CHECK)
+async def user_record(check: UserCheck) -> None:
+    """Ask the user service: standing, segment, confirmed fraud."""
+    request = check.request
+    check.add(await check.place.sources.user(request.user_id, request.as_of))
+
+
+@task(**CHECK)
+async def subscription(check: UserCheck) -> None:
+    """Ask the user service for the renewals of the subscription."""
+    request = check.request
+    check.add(await check.place.sources.subscription(request.user_id, request.as_of))
+
+
+@task(**CHECK)
+async def list_screening(check: UserCheck) -> None:
+    """Screen the user's name against the lists in the store."""
+    request = check.request
+    person = await check.place.sources.person(request.user_id, request.as_of)
+    check.add(await check.place.screener.screen(person, None))
+
+
+@task(**CHECK)
+async def transaction_feed(check: UserCheck) -> None:
+    """Fetch the bank feed of the main account, and classify it."""
+    request, currency = check.request, check.profile.currency
+    check.add(await check.place.sources.transaction_feed(request.user_id, currency, FEED_DAYS, request.as_of))
+
+
+@task(**CHECK)
+async def float_history(check: UserCheck) -> None:
+    """Ask the float service for every float that the user took."""
+    request, currency = check.request, check.profile.currency
+    check.add(await check.place.sources.float_history(request.user_id, currency, request.as_of))
+
+
+@task(**CHECK)
+async def scores(check: UserCheck) -> None:
+    """Ask the score service for what it predicts."""
+    request = check.request
+    check.add(await check.place.sources.scores(request.user_id, request.as_of))
+
+
+SOURCES = (user_record, subscription, list_screening, transaction_feed, float_history, scores)
+
+
+async def gather(check: UserCheck) -> None:
+    """Ask all sources at once. One that gives nothing leaves its facts unknown, and says why in `check.troubles`.
+
+    Any other error is ours and is raised: nothing is judged then, and the evaluation is tried again.
+    """
+    states = await asyncio.gather(*(state_of(source, check) for source in SOURCES))
+    for source, state in zip(SOURCES, states, strict=True):
+        try:
+            await state.aresult()
+        except (SourceError, TimeoutError) as error:
+            check.troubles[source.name] = str(error) or "timed out"
+            metrics().troubled(source.name)

@@ -1,0 +1,190 @@
+"""Handling events: what comes in is kept in the inbox first, and handled from there, however it came."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import httpx
+from prefect import get_client
+from prefect.client.schemas.objects import State
+from prefect.exceptions import PrefectException
+from prefect.states import Completed
+
+from rules.tiers import CURRENCY, TIERS
+from underwriting.dispatch import dispatch
+from underwriting.domain.application import Product
+from underwriting.domain.eligibility import EvaluationRequest
+from underwriting.domain.events import Event, EventType, FloatCreated, TransactionsArrived
+from underwriting.edges.metrics import metrics
+from underwriting.store import claims, evaluations, inbox, profiles
+from underwriting.store.errors import StoreError, StoreUnreachable, UnknownEvaluation
+from underwriting.store.kinds import EVALUATIONS
+from underwriting.store.models import EventState
+from underwriting.store.session import Work
+from underwriting.workplace import Workplace, workplace
+
+log = logging.getLogger(__name__)
+
+# Events taken at once, of which some are handled at the same time.
+BATCH = 50
+AT_ONCE = 8
+# Seconds after which no more are taken: within the lease of the last ones.
+ENOUGH_SECONDS = 30.0
+# Who writes profile versions because of an event.
+SYSTEM = "system"
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event out of the inbox, typed again."""
+
+    kept: inbox.Event
+    type: EventType
+
+    @property
+    def tenant(self) -> str:
+        """Whose event it is."""
+        return self.kept.tenant
+
+    @property
+    def user_id(self) -> str:
+        """Whom it is about; empty where it is about nobody."""
+        return self.kept.user_id
+
+
+async def receive(place: Workplace, events: Sequence[Event]) -> int:
+    """Keep events in the inbox, all or none; how many of them are new.
+
+    What we told a bus ourselves comes back to us where its rules say so, and is not news.
+    """
+    async with place.store.begin() as work:
+        theirs = (event for event in events if event.source != place.config.event_source)
+        return sum([await inbox.keep(work, event) for event in theirs])
+
+
+async def take_in(event: Event, *expected: EventType) -> State[None]:
+    """Keep one event and handle what is due; ValueError where it is of no expected type.
+
+    A flow's state tells whether the event was news, not whether it could be handled: the inbox tries again.
+    """
+    if event.type not in expected:
+        raise ValueError(f"this flow takes {' and '.join(expected)}; {event.type} goes elsewhere")
+    async with workplace() as place:
+        new = await receive(place, [event])
+        handled = await handle_due(place)
+    return Completed(name="Taken" if new else "SeenBefore", message=f"{handled} events handled")
+
+
+async def handle_due(place: Workplace) -> int:
+    """Handle what is due, until nothing is or enough time has passed; how many events were handled."""
+    began, handled = time.monotonic(), 0
+    free = asyncio.Semaphore(AT_ONCE)
+
+    async def in_turn(event: inbox.Event) -> bool:
+        async with free:
+            return await _handle(place, event)
+
+    while time.monotonic() - began < ENOUGH_SECONDS:
+        async with place.store.begin() as work:
+            events = await inbox.due(work, limit=BATCH)
+        handled += sum(await asyncio.gather(*map(in_turn, events)))
+        if len(events) < BATCH:
+            break
+    return handled
+
+
+async def _handle(place: Workplace, event: inbox.Event) -> bool:
+    """Handle one event in one transaction; False where it has to be tried again, or cannot be handled at all.
+
+    A store that is away is raised: the event is due again once its lease has expired.
+    """
+    told = Told(event, EventType(event.type))
+    try:
+        async with place.store.begin() as work:
+            asked = await _BY_TYPE[told.type](work, told, datetime.now(UTC))
+            await inbox.handled(work, event)
+    except StoreUnreachable:
+        raise
+    except StoreError as why:
+        async with place.store.begin() as work:
+            state = await inbox.failed(work, event, str(why))
+        metrics().event(event.type, "dead" if state is EventState.DEAD else "failed")
+        return False
+    metrics().event(event.type, "handled")
+    for request in asked:
+        await _dispatch(place, request)
+    return True
+
+
+async def _freeze(work: Work, told: Told, now: datetime) -> list[EvaluationRequest]:
+    """A float was paid out: freeze the evaluation that authorised it, and count the float."""
+    details = FloatCreated.model_validate_json(told.kept.payload)
+    frozen = await evaluations.freeze(
+        work, told.tenant, details.evaluation_id, details.float_id, told.kept.event_id, now
+    )
+    if frozen.user_id != told.user_id:
+        raise UnknownEvaluation(details.evaluation_id)
+    return []
+
+
+async def _meet(work: Work, told: Told, now: datetime) -> list[EvaluationRequest]:
+    """A user was created: the default profile; the store tells the others of it."""
+    await profiles.on_first_contact(work, told.tenant, told.user_id, now, CURRENCY, TIERS)
+    return []
+
+
+async def _refresh(work: Work, told: Told, now: datetime) -> list[EvaluationRequest]:
+    """What is known of a user changed: no stored evaluation answers any more, and the store tells the others."""
+    met = await profiles.current(work, told.tenant, told.user_id, now)
+    if met is None:
+        return await _meet(work, told, now)
+    await profiles.refresh(work, told.tenant, told.user_id, SYSTEM, now)
+    return []
+
+
+async def _reevaluate(work: Work, told: Told, now: datetime) -> list[EvaluationRequest]:
+    """Transactions arrived: accept a new check of every product that is asked for, or was asked for before."""
+    details = TransactionsArrived.model_validate_json(told.kept.payload)
+    asked: list[EvaluationRequest] = []
+    for product in sorted(details.products or await _judged_before(work, told)):
+        key = f"{told.kept.source}/{told.kept.event_id}/{product}"
+        accepted = await evaluations.accept(work, told.tenant, told.user_id, product, None, key, now)
+        if accepted.new:
+            asked.append(accepted.stored.request)
+    return asked
+
+
+async def _judged_before(work: Work, told: Told) -> set[Product]:
+    return {
+        product for product in Product if await evaluations.newest(work, told.tenant, told.user_id, product) is not None
+    }
+
+
+async def _published(_work: Work, _told: Told, _now: datetime) -> list[EvaluationRequest]:
+    """A rulebook was published: it is in the store, and every process sees it there (`bookshelf.Publications`)."""
+    return []
+
+
+_Handler = Callable[[Work, Told, datetime], Awaitable[list[EvaluationRequest]]]
+_BY_TYPE: dict[EventType, _Handler] = {
+    EventType.USER_FLOAT_CREATED: _freeze,
+    EventType.USER_CREATED: _meet,
+    EventType.PROFILE_UPDATED: _refresh,
+    EventType.USER_NEW_TXNS_BATCH_COMPLETED: _reevaluate,
+    EventType.RULEBOOK_PUBLISHED: _published,
+}
+
+
+async def _dispatch(place: Workplace, request: EvaluationRequest) -> None:
+    """Hand a new check to Prefect; where Prefect cannot take it now, the sweep does later."""
+    try:
+        async with get_client() as client:
+            run = await dispatch(client, request, 1)
+    except (httpx.HTTPError, PrefectException) as error:
+        log.warning("%s is not dispatched yet: %s", request.id, error)
+        return
+    async with place.store.begin() as work:
+        await claims.dispatched(work, EVALUATIONS, request.id, 1, str(run.id))

@@ -1,0 +1,71 @@
+"""Shards of a limit run as tasks: in threads of the worker's process, or on a Dask cluster."""
+
+import asyncio
+import os
+from typing import Any
+
+import duckdb
+from prefect import Task, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.futures import PrefectFuture
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from underwriting.limits.shard import ShardResult, ShardSpec, recalculate_shard
+from underwriting.settings import Settings, settings
+
+LOCAL = "local:"
+
+
+def is_unreachable(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Whether another try may help: it may where a file or a disk did not answer, never where a file is wrong."""
+    return isinstance(state.data, OSError | duckdb.IOException)
+
+
+@task(
+    task_run_name="shard-{spec.number}",
+    retries=len(settings().retry_delays),
+    retry_delay_seconds=list(settings().retry_delays),
+    retry_jitter_factor=0.5,
+    retry_condition_fn=is_unreachable,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+def limit_shard(spec: ShardSpec) -> ShardResult:
+    """Calculate one shard, wherever the task runner puts it. Again is as good as once."""
+    return recalculate_shard(spec)
+
+
+def shard_runner(config: Settings) -> TaskRunner[Any]:
+    """Where shards run, as `limits_dask` says. A process of a cluster on this machine calculates one at a time."""
+    if not config.limits_dask:
+        return ThreadPoolTaskRunner(max_workers=config.limits_at_once or os.cpu_count() or 1)
+    # Loaded where it is asked for: Dask takes a second of every worker's start.
+    from prefect_dask.task_runners import DaskTaskRunner  # noqa: PLC0415
+
+    if not config.limits_dask.startswith(LOCAL):
+        return DaskTaskRunner(address=config.limits_dask)
+    workers = int(config.limits_dask.removeprefix(LOCAL))
+    cluster = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
+    return DaskTaskRunner(cluster_kwargs=cluster)
+
+
+class OnRunner:
+    """Calculates shards by the task runner of the flow that it is called in."""
+
+    def __init__(self) -> None:
+        # The first one starts the cluster, and there is to be one.
+        self._turn = asyncio.Lock()
+
+    async def __call__(self, spec: ShardSpec) -> ShardResult:
+        """Submit the shard, and wait for it without holding up the event loop."""
+        async with self._turn:
+            future: PrefectFuture[ShardResult] = await asyncio.to_thread(limit_shard.submit, spec)
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+        def tell(_: PrefectFuture[ShardResult]) -> None:
+            loop.call_soon_threadsafe(done.set)
+
+        future.add_done_callback(tell)
+        await done.wait()
+        return await asyncio.to_thread(future.result)

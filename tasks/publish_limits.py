@@ -1,0 +1,55 @@
+"""What a person sees of a limit run in the Prefect UI: how far it is, what it came to, and the pictures."""
+
+import asyncio
+from base64 import b64encode
+from uuid import UUID
+
+import httpx
+from prefect import get_run_logger
+from prefect.artifacts import acreate_markdown_artifact, acreate_progress_artifact, aupdate_progress_artifact
+from prefect.exceptions import PrefectException
+
+from underwriting.limits.export import write_files
+from underwriting.limits.order import Report
+from underwriting.limits.pictures import pictures
+from underwriting.limits.summary import summary
+
+
+class Progress:
+    """A progress artifact for each part of the run: calculating, applying."""
+
+    def __init__(self) -> None:
+        self._artifacts: dict[str, UUID] = {}
+        self._turn = asyncio.Lock()
+
+    async def __call__(self, what: str, done: int, of: int) -> None:
+        """Say that so many of the shards are done. A Prefect server that is away holds up nothing."""
+        share = 100 * done / of if of else 100.0
+        try:
+            async with self._turn:
+                if what in self._artifacts:
+                    await aupdate_progress_artifact(self._artifacts[what], progress=share)
+                else:
+                    self._artifacts[what] = await acreate_progress_artifact(share, description=f"{what}: {of} shards")
+        except (httpx.HTTPError, PrefectException) as error:
+            get_run_logger().warning("the progress is not shown: %s", error)
+
+
+async def publish_limits(report: Report) -> None:
+    """Write the run's files, and create its summary with the pictures as an artifact of the flow run.
+
+    The run is stored by now: a Prefect server that is away only leaves it without artifacts.
+    """
+    await asyncio.to_thread(write_files, report)
+    try:
+        await acreate_markdown_artifact(await asyncio.to_thread(_with_pictures, report), description=report.sentence)
+    except (httpx.HTTPError, PrefectException) as error:
+        get_run_logger().warning("the run is left without its summary: %s", error)
+
+
+def _with_pictures(report: Report) -> str:
+    """The summary with its pictures in it: the server keeps artifacts, and no files that it could serve."""
+    shown = [
+        f"![{title}](data:image/png;base64,{b64encode(png).decode()})" for _, title, png in pictures(report.totals)
+    ]
+    return "\n\n".join([summary(report), *shown])

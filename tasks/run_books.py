@@ -1,0 +1,72 @@
+"""The rule runner and the result runner: what every book says of a user, and what that comes to."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pandas as pd
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from rules.columns import Columns
+from rules.eligibility.aggregate import judge
+from rules.eligibility.book import EligibilityBook
+from rules.eligibility.user import results_for
+from rules.facts import USER_FACTS, user_facts
+from rules.limits.affordability import affordability_caps
+from rules.limits.policy import shipped_policies
+from tasks.user_check import UserCheck
+from underwriting.domain.decision import FactValue
+from underwriting.domain.eligibility import BookResult, Eligibility
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What the books said, and what of; `digest` is that of the whole set in force."""
+
+    books: tuple[EligibilityBook, ...]
+    digest: str
+    results: tuple[BookResult, ...]
+    facts: dict[str, FactValue]
+    affordability_cap: int | None
+
+
+@task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
+async def run_books(check: UserCheck) -> Ran:
+    """Compute all facts of what was gathered, and run every published book that applies to the user."""
+    place, request = check.place, check.request
+    async with place.store.read() as work:
+        books, digest = await place.bookshelf.eligibility(work, request.product)
+    facts = await asyncio.to_thread(user_facts, check.tables())
+    columns = Columns(facts)
+    segment = columns.value("segment", 0)
+    names = {book.applies_to.flag for book in books if book.applies_to.flag is not None}
+    flags = await place.flags.known(names, request.user_id, None if segment is None else str(segment))
+    return Ran(
+        tuple(books),
+        digest,
+        await asyncio.to_thread(results_for, books, request.user_id, facts, flags),
+        {name: columns.value(name, 0) for name in USER_FACTS},
+        _affordability_cap(check, facts),
+    )
+
+
+def judge_results(check: UserCheck, ran: Ran) -> Eligibility:
+    """The evaluation, by the precedence of the books: verdict, amounts, reasons."""
+    return judge(
+        check.request.product,
+        ran.books,
+        ran.results,
+        check.profile,
+        ran.affordability_cap,
+        ran.facts,
+        datetime.now(UTC),
+        check.troubles,
+    )
+
+
+def _affordability_cap(check: UserCheck, facts: pd.DataFrame) -> int | None:
+    """What the user can afford by the limit policy in force, down to a tier; None where it is not known."""
+    policy = shipped_policies()[check.place.config.limit_policy]
+    cap = affordability_caps(policy.affordability, facts).iloc[0]
+    return None if pd.isna(cap) else int(cap)

@@ -1,0 +1,297 @@
+"""What may this user take: at once from a fresh evaluation, else in the background; never another tenant's."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from support.evaluated import claim_check, eligibility, finish_check
+
+from rules.eligibility.book import shipped_eligibility_books
+from rules.tiers import CURRENCY, TIERS
+from underwriting.domain.application import Product
+from underwriting.domain.decision import Verdict
+from underwriting.store import outbox, profiles, rulebooks
+from underwriting.store.models import Channel, RulebookKind
+from underwriting.store.session import Store
+
+HOST = "hooks.partner.example"
+
+
+@pytest.fixture(autouse=True)
+async def books(api_store: Store) -> str:
+    """The shipped books are published; the digest of those for floats."""
+    async with api_store.begin() as work:
+        for book in shipped_eligibility_books().values():
+            await rulebooks.publish(work, book.ref, book.product, book.text, "test", RulebookKind.ELIGIBILITY)
+        return (await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, Product.FLOAT)).digest
+
+
+def url(user_id: str = "ada", what: str = "eligibility") -> str:
+    return f"/v1/{user_id}/underwriting/{what}"
+
+
+async def judged(store: Store, evaluation_id: str, books_digest: str, **changes: object) -> None:
+    """What the flow does to the store, with a result of the test's own."""
+    now = datetime.now(UTC)
+    claim = await claim_check(store, evaluation_id)
+    assert claim is not None
+    async with store.begin() as work:
+        request = claim.subject
+        profile = await profiles.on_first_contact(work, request.tenant, request.user_id, now, CURRENCY, TIERS)
+    result = eligibility(**{"profile_version": profile.version, "decided_at": now, **changes})
+    await finish_check(store, claim, result, books_digest)
+
+
+async def fresh(api: httpx.AsyncClient, store: Store, books_digest: str, **changes: object) -> httpx.Response:
+    """The answer of a check that was judged."""
+    asked = await api.get(url())
+    await judged(store, asked.json()["id"], books_digest, **changes)
+    return await api.get(url())
+
+
+async def test_an_unknown_user_is_evaluated_in_the_background_and_then_answered_at_once(api, api_store, books):
+    asked = await api.get(url())
+    assert (asked.status_code, asked.json()["state"]) == (202, "pending")
+    assert asked.headers["Location"] == url(what=f"evaluations/{asked.json()['id']}")
+    assert asked.headers["Retry-After"]
+    polled = await api.get(asked.headers["Location"])
+    assert (polled.status_code, polled.content) == (200, asked.content)
+    await judged(api_store, asked.json()["id"], books)
+    answer = await api.get(url())
+    assert (answer.status_code, answer.json()["verdict"]) == (200, "approved")
+    assert answer.json()["approved_amounts"] == ["10.00", "20.00"]
+    assert answer.content == (await api.get(asked.headers["Location"])).content
+
+
+@pytest.mark.parametrize(("what", "product"), [("float_check", "float"), ("loan_check", "loan")])
+async def test_a_check_of_one_product_has_a_name_of_its_own(api, what, product):
+    asked = await api.get(url(what=what))
+    assert (asked.status_code, asked.json()["product"]) == (202, product)
+    again = await api.get(url(), params={"product": product})
+    assert again.json()["id"] == asked.json()["id"]
+
+
+async def test_fifty_checks_at_once_are_one_evaluation(api):
+    answers = await asyncio.gather(*(api.get(url()) for _ in range(50)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+
+
+async def test_all_products_are_answered_together(api, api_store, books):
+    asked = await api.get(url(), params={"product": "all"})
+    assert asked.status_code == 202
+    assert asked.headers["Location"] == url() + "?product=all"
+    records = asked.json()
+    await judged(api_store, records["float"]["id"], books)
+    assert (await api.get(asked.headers["Location"])).status_code == 202
+    async with api_store.read() as work:
+        for_loans = await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, Product.LOAN)
+    await judged(api_store, records["loan"]["id"], for_loans.digest, verdict=Verdict.REJECTED, approved_amounts=())
+    both = await api.get(asked.headers["Location"])
+    assert both.status_code == 200
+    assert {name: record["verdict"] for name, record in both.json().items()} == {
+        "float": "approved",
+        "loan": "rejected",
+    }
+
+
+async def test_a_day_old_evaluation_is_no_answer_any_more(api, api_store, books):
+    just = datetime.now(UTC) - timedelta(hours=24) + timedelta(seconds=30)
+    assert (await fresh(api, api_store, books, decided_at=just)).status_code == 200
+    other = await api.get(url("eve"))
+    await judged(api_store, other.json()["id"], books, decided_at=datetime.now(UTC) - timedelta(hours=24))
+    assert (await api.get(url("eve"))).status_code == 202
+
+
+async def test_a_changed_profile_is_judged_anew(api, api_store, books):
+    assert (await fresh(api, api_store, books)).status_code == 200
+    changed = await api.put(url(what="float_profile"), json={"enabled": ["1"], "reason": "goodwill"})
+    assert changed.status_code == 200
+    assert (await api.get(url())).status_code == 202
+
+
+async def test_a_new_rulebook_is_heard_within_seconds(api, api_store, books):
+    assert (await fresh(api, api_store, books)).status_code == 200
+    book = next(book for book in shipped_eligibility_books().values() if book.product is Product.FLOAT)
+    newer = book.model_copy(update={"version": book.version + 1})
+    async with api_store.begin() as work:
+        await rulebooks.publish(work, newer.ref, newer.product, newer.text, "test", RulebookKind.ELIGIBILITY)
+    async with asyncio.timeout(10):
+        while (await api.get(url())).status_code == 200:
+            await asyncio.sleep(0.1)
+
+
+async def test_a_key_stands_for_the_evaluation_that_it_made(api, api_store, books):
+    headers = {"Idempotency-Key": "order-1"}
+    first = await api.get(url(), headers=headers)
+    await judged(api_store, first.json()["id"], books, decided_at=datetime.now(UTC) - timedelta(days=3))
+    again = await api.get(url(), headers=headers)
+    assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
+    assert (await api.get(url(), headers={"Idempotency-Key": "order-2"})).json()["id"] != first.json()["id"]
+    loan = await api.get(url(what="loan_check"), headers=headers)
+    assert (loan.status_code, loan.json()["product"]) == (202, "loan")
+    other_user = await api.get(url("eve"), headers=headers)
+    assert (other_user.status_code, other_user.json()["error_code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+
+
+async def test_an_etag_saves_the_body(api, api_store, books):
+    answer = await fresh(api, api_store, books)
+    etag = answer.headers["ETag"]
+    same = await api.get(url(), headers={"If-None-Match": etag})
+    assert (same.status_code, same.content, same.headers["ETag"]) == (304, b"", etag)
+    other = await api.get(url(), headers={"If-None-Match": '"another"'})
+    assert (other.status_code, other.content) == (200, answer.content)
+
+
+async def test_a_registered_address_is_called_back_once_it_is_judged(config, api, api_store, books):
+    target = f"https://{HOST}/done"
+    asked = await api.get(url(), params={"callback_url": target})
+    assert asked.status_code == 202
+    await judged(api_store, asked.json()["id"], books)
+    async with api_store.begin() as work:
+        (message,) = await outbox.due(work, (Channel.CALLBACK,))
+    assert (message.target, json.loads(message.body)["data"]["id"]) == (target, asked.json()["id"])
+
+
+@pytest.mark.parametrize(
+    "target", ["http://hooks.partner.example/", "https://evil.example/", "https://127.0.0.1/", "x"]
+)
+async def test_any_other_address_is_refused_and_nothing_stored(api, target):
+    refused = await api.get(url(), params={"callback_url": target})
+    assert (refused.status_code, refused.json()["problems"][0]["place"]) == (422, "query.callback_url")
+    assert (await api.get(url(what="history"))).status_code == 404
+
+
+async def test_the_history_is_paged_newest_first_and_streamed_whole(api, api_store, books):
+    ids = []
+    for number in range(5):
+        asked = await api.get(url(), headers={"Idempotency-Key": str(number)})
+        ids.append(asked.json()["id"])
+        await judged(api_store, ids[-1], books)
+    newest_first = sorted(ids, reverse=True)
+    first = (await api.get(url(what="history"), params={"limit": 3})).json()
+    second = (await api.get(url(what="history"), params={"limit": 3, "after": first["next"]})).json()
+    assert [item["id"] for item in first["items"] + second["items"]] == newest_first
+    assert second["next"] is None
+    streamed = await api.get(url(what="history"), headers={"Accept": "application/x-ndjson"})
+    assert streamed.headers["Content-Type"].startswith("application/x-ndjson")
+    assert [json.loads(line)["id"] for line in streamed.text.splitlines()] == newest_first
+    assert (await api.get(url(what="history"), params={"product": "loan"})).json() == {"items": [], "next": None}
+
+
+@pytest.mark.parametrize("params", [{"product": "mortgage"}, {"product": ""}])
+async def test_an_unknown_product_is_refused(api, params):
+    refused = await api.get(url(), params=params)
+    assert (refused.status_code, refused.json()["error_code"]) == (422, "INVALID_REQUEST")
+
+
+@pytest.mark.parametrize("user_id", ["a b", "-x", "x" * 65, "ä"])
+async def test_an_impossible_user_is_refused(api, user_id):
+    assert (await api.get(url(user_id))).status_code == 422
+
+
+# Profiles.
+
+
+async def test_a_profile_is_met_changed_and_versioned(api, api_store, books):
+    assert (await api.get(url(what="float_profile"))).status_code == 404
+    await fresh(api, api_store, books)
+    met = await api.get(url(what="float_profile"))
+    assert (met.json()["limit"], met.json()["reason"], met.headers["ETag"]) == ("20.00", "first_contact", '"1"')
+    change = {"enabled": ["1", "2", "3"], "reason": "goodwill", "notes": "called us", "paused": ["loan"]}
+    changed = await api.put(url(what="float_profile"), json=change, headers={"If-Match": '"1"'})
+    assert (changed.status_code, changed.json()["limit"], changed.json()["paused"]) == (200, "30.00", ["loan"])
+    assert changed.json()["created_by"] == "ann"
+    assert b"called us" not in changed.content
+    stale = await api.put(url(what="float_profile"), json=change, headers={"If-Match": '"1"'})
+    assert (stale.status_code, stale.json()["error_code"]) == (412, "VERSION_CONFLICT")
+    versions = (await api.get(url(what="float_profile/versions"))).json()["items"]
+    assert [version["version"] for version in versions] == [2, 1]
+
+
+async def test_a_temporary_profile_wins_until_it_expires(api):
+    until = datetime.now(UTC) + timedelta(seconds=1.5)
+    change = {"enabled": ["1", "2", "special"], "reason": "holiday", "expires_on": until.isoformat()}
+    written = await api.put(url(what="float_profile/temporary"), json=change)
+    assert (written.status_code, written.json()["limit"]) == (200, "200.00")
+    assert (await api.get(url(what="float_profile"))).json()["limit"] == "200.00"
+    await asyncio.sleep(max(0.0, (until - datetime.now(UTC)).total_seconds()) + 0.05)
+    assert (await api.get(url(what="float_profile"))).json()["limit"] == "20.00"
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"enabled": ["9"]}, "body.enabled"),
+        ({"enabled": ["everything"]}, "body.enabled.0"),
+        ({"reason": "Because I say so"}, "body.reason"),
+        ({"paused": ["mortgage"]}, "body.paused.0"),
+        ({"expires_on": "2020-01-01T00:00:00Z"}, "body.expires_on"),
+        ({"expires_on": "2099-01-01T00:00:00"}, "body.expires_on"),
+        ({"surprise": 1}, "body.surprise"),
+    ],
+)
+async def test_an_impossible_change_says_where_and_changes_nothing(api, change, place):
+    sound = {"enabled": ["1"], "reason": "x", "expires_on": "2099-01-01T00:00:00Z"}
+    refused = await api.put(url(what="float_profile/temporary"), json=sound | change)
+    assert (refused.status_code, refused.json()["problems"][0]["place"]) == (422, place)
+    assert (await api.get(url(what="float_profile"))).status_code == 404
+
+
+@pytest.mark.parametrize("tag", ["3", 'W/"3"', '"x"', '""'])
+async def test_if_match_has_to_be_a_tag_of_ours(api, tag):
+    refused = await api.put(
+        url(what="float_profile"), json={"enabled": ["1"], "reason": "x"}, headers={"If-Match": tag}
+    )
+    assert (refused.status_code, refused.json()["error_code"]) == (400, "BAD_ETAG")
+
+
+# Tenants and scopes.
+
+ROUTES = [
+    ("GET", "evaluations/{id}", None),
+    ("GET", "history", None),
+    ("GET", "float_profile", None),
+    ("GET", "float_profile/versions", None),
+]
+
+
+@pytest.mark.parametrize("tenant", ["other", "acme2"])
+async def test_another_tenants_user_does_not_exist_on_any_route(api, api_store, books, token, tenant):
+    ours = (await fresh(api, api_store, books)).json()
+    api.headers["Authorization"] = f"Bearer {token(tenant=tenant)}"
+    for method, what, body in ROUTES:
+        answer = await api.request(method, url(what=what.format(id=ours["id"])), json=body)
+        assert (answer.status_code, answer.json()["error_code"]) == (404, "NOT_FOUND"), what
+    for what in ("eligibility", "float_check", "loan_check"):
+        theirs = await api.get(url(what=what))
+        assert (theirs.status_code, theirs.json()["state"]) == (202, "pending"), "judged for them alone"
+        assert theirs.json()["id"] != ours["id"]
+
+
+async def test_an_evaluation_is_its_users(api, api_store, books):
+    ours = (await fresh(api, api_store, books)).json()
+    assert (await api.get(url("eve", f"evaluations/{ours['id']}"))).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("scope", "opens"),
+    [
+        ("eligibility:check", {"eligibility", "float_check", "loan_check"}),
+        ("eligibility:read", {"history"}),
+        ("profiles:read", {"float_profile", "float_profile/versions"}),
+        ("profiles:write", {"PUT float_profile", "PUT float_profile/temporary"}),
+        ("applications:read", set()),
+    ],
+)
+async def test_a_scope_opens_its_routes_only(api, token, scope, opens):
+    api.headers["Authorization"] = f"Bearer {token(scope=scope)}"
+    reads = ["eligibility", "float_check", "loan_check", "history", "float_profile", "float_profile/versions"]
+    answers = {what: await api.get(url(what=what)) for what in reads}
+    change = {"enabled": ["1"], "reason": "x", "expires_on": "2099-01-01T00:00:00Z"}
+    answers["PUT float_profile/temporary"] = await api.put(url(what="float_profile/temporary"), json=change)
+    del change["expires_on"]
+    answers["PUT float_profile"] = await api.put(url(what="float_profile"), json=change)
+    assert {what for what, answer in answers.items() if answer.status_code != 403} == opens

@@ -1,0 +1,159 @@
+"""Three tenants and every route: whose data a route shows is the token's tenant's, and nobody else's.
+
+The table below has a line for every route of the API; a new route without one fails here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
+from ulid import ULID
+
+from rules.eligibility.book import shipped_eligibility_books
+from underwriting.api.app import create_app
+from underwriting.settings import Settings
+from underwriting.store import rulebooks
+from underwriting.store.models import RulebookKind
+
+OWNER, OTHERS = "acme", ("acme2", "other")
+SCOPES = (
+    "applications:write applications:read referrals:decide events:write"
+    " eligibility:check eligibility:read profiles:read profiles:write"
+)
+APPLICATION = {"customer_id": "ada", "amount": "2500.00", "currency": "USD"}
+CHANGE = {"enabled": ["1"], "reason": "goodwill"}
+EVENT = {"source": "float.service", "id": "evt-1", "type": "user_created", "user_id": "ada", "at": "2026-03-02T09:30Z"}
+
+
+class Foreign(Enum):
+    """What another tenant sees of the owner's data on a route."""
+
+    HIDDEN = "404, as if it did not exist"
+    APART = "the same, but of its own: ids and versions are others"
+    EMPTY = "none of it"
+    OPEN = "no tenant's data"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A call that succeeds for the owner, and what others get."""
+
+    foreign: Foreign
+    status: int = 200
+    body: dict[str, Any] | None = None
+
+
+# The API's description itself, and its pages.
+DESCRIPTION = {"GET /docs", "GET /docs/oauth2-redirect", "GET /redoc"}
+UNDERWRITING = "/v1/{user_id}/underwriting"
+CASES = {
+    "POST /v1/applications": Case(Foreign.APART, 202, APPLICATION),
+    "GET /v1/applications": Case(Foreign.EMPTY),
+    "GET /v1/applications/{application_id}": Case(Foreign.HIDDEN),
+    # Nobody judged it yet: the owner is told that it does not wait for a person.
+    "POST /v1/applications/{application_id}/decision": Case(
+        Foreign.HIDDEN, 409, {"verdict": "approved", "note": "seen the papers"}
+    ),
+    f"GET {UNDERWRITING}/eligibility": Case(Foreign.APART, 202),
+    f"GET {UNDERWRITING}/float_check": Case(Foreign.APART, 202),
+    f"GET {UNDERWRITING}/loan_check": Case(Foreign.APART, 202),
+    f"GET {UNDERWRITING}/evaluations/{{evaluation_id}}": Case(Foreign.HIDDEN),
+    f"GET {UNDERWRITING}/history": Case(Foreign.HIDDEN),
+    f"GET {UNDERWRITING}/float_profile": Case(Foreign.HIDDEN),
+    f"GET {UNDERWRITING}/float_profile/versions": Case(Foreign.HIDDEN),
+    f"PUT {UNDERWRITING}/float_profile": Case(Foreign.APART, 200, CHANGE),
+    f"PUT {UNDERWRITING}/float_profile/temporary": Case(
+        Foreign.APART, 200, {**CHANGE, "expires_on": "2099-01-01T00:00:00Z"}
+    ),
+    "POST /v1/events": Case(Foreign.APART, 202, EVENT),
+    "GET /health": Case(Foreign.OPEN),
+}
+
+
+def api_routes(routes: list[BaseRoute]) -> Iterator[APIRoute]:
+    """All routes of the application, those of its routers included, whether they are described or not."""
+    for route in routes:
+        if isinstance(route, APIRoute):
+            yield route
+        elif (router := getattr(route, "original_router", None)) is not None:
+            yield from api_routes(router.routes)
+
+
+def test_every_route_has_its_line():
+    routes = api_routes(create_app(Settings()).routes)
+    found = {f"{method} {route.path}" for route in routes for method in route.methods}
+    assert found - DESCRIPTION == set(CASES)
+
+
+@pytest.fixture
+async def owned(api: httpx.AsyncClient, api_store, token) -> dict[str, str]:
+    """The owner's application, evaluation and profile, by the names that stand in paths."""
+    async with api_store.begin() as work:
+        for book in shipped_eligibility_books().values():
+            await rulebooks.publish(work, book.ref, book.product, book.text, "test", RulebookKind.ELIGIBILITY)
+    api.headers["Authorization"] = f"Bearer {token(scope=SCOPES)}"
+    applied = await api.post("/v1/applications", json=APPLICATION, headers={"Idempotency-Key": "ours"})
+    asked = await api.get("/v1/ada/underwriting/eligibility")
+    (await api.put("/v1/ada/underwriting/float_profile", json=CHANGE)).raise_for_status()
+    (await api.post("/v1/events", json=EVENT)).raise_for_status()
+    return {"user_id": "ada", "application_id": applied.json()["id"], "evaluation_id": asked.json()["id"]}
+
+
+@pytest.mark.parametrize("route", CASES)
+async def test_a_route_shows_a_tenant_its_own_only(api, token, owned, route):
+    case, (method, path) = CASES[route], route.split(" ")
+
+    async def call(tenant: str) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token(tenant=tenant, scope=SCOPES)}"}
+        if path == "/v1/applications" and method == "POST":
+            headers["Idempotency-Key"] = "ours"
+        return await api.request(method, path.format(**owned), json=case.body, headers=headers)
+
+    before = await everything(api, owned)
+    answers = {tenant: await call(tenant) for tenant in OTHERS}
+    assert await everything(api, owned) == before, "nobody else's call changes anything of the owner's"
+    ours = await call(OWNER)
+    assert ours.status_code == case.status
+    for tenant, answer in answers.items():
+        expected = 404 if case.foreign is Foreign.HIDDEN else case.status
+        assert answer.status_code == expected, tenant
+        if case.foreign is Foreign.APART:
+            assert "Idempotent-Replayed" not in answer.headers
+            assert told_apart(answer) != told_apart(ours), tenant
+        if case.foreign is Foreign.EMPTY:
+            assert answer.json() == {"items": [], "next": None}
+
+
+def told_apart(answer: httpx.Response) -> object:
+    """What tells one tenant's answer from another's: the id of a record, whether an event is new, a version."""
+    record = answer.json()
+    return record["version"] if "version" in record else record["new"] if "new" in record else record["id"]
+
+
+async def everything(api: httpx.AsyncClient, owned: dict[str, str]) -> list[bytes]:
+    """All that the owner can read."""
+    paths = [route.removeprefix("GET ") for route, case in CASES.items() if route.startswith("GET ")]
+    return [(await api.get(path.format(**owned))).content for path in paths]
+
+
+async def test_nobody_without_a_token_is_shown_anything(api, owned):
+    del api.headers["Authorization"]
+    for route, case in CASES.items():
+        method, path = route.split(" ")
+        answer = await api.request(method, path.format(**owned), json=case.body)
+        assert answer.status_code == (200 if case.foreign is Foreign.OPEN else 401), route
+
+
+async def test_an_id_that_nobody_has_is_answered_like_a_foreign_one(api, token, owned):
+    foreign = {"Authorization": f"Bearer {token(tenant='other', scope=SCOPES)}"}
+    theirs = await api.get("/v1/ada/underwriting/evaluations/{evaluation_id}".format(**owned), headers=foreign)
+    nobodys_id = f"evl_{ULID()}"
+    nobodys = await api.get(f"/v1/ada/underwriting/evaluations/{nobodys_id}")
+    assert theirs.json()["message"].replace(owned["evaluation_id"], "") == nobodys.json()["message"].replace(
+        nobodys_id, ""
+    )

@@ -1,0 +1,57 @@
+"""`consume` and `inbox`: what an operator does about events."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from support.databases import sqlite_database
+from typer.testing import CliRunner
+
+from underwriting.cli import application
+from underwriting.settings import settings
+from underwriting.store import inbox
+from underwriting.store.keyfile import keyring
+from underwriting.store.session import Store
+
+
+@pytest.fixture
+def environment(tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("UNDERWRITING_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("UNDERWRITING_DATABASE_URL", sqlite_database(tmp_path, migrated_sqlite))
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(application(arguments[0]), list(arguments))
+    return result.exit_code, result.stdout + result.stderr
+
+
+async def a_dead_event() -> str:
+    async with Store.open(settings().database_url, keyring(settings())) as store:
+        async with store.begin() as work:
+            at = datetime(2026, 3, 2, tzinfo=UTC)
+            await inbox.receive(work, "float.service", "evt-1", "user_created", "acme", "ada", b"{}", at)
+            (event,) = await inbox.due(work)
+            await inbox.failed(work, event, "it is always so", waits=())
+        return event.id
+
+
+@pytest.mark.usefixtures("environment")
+def test_dead_events_are_listed_and_redriven() -> None:
+    event_id = asyncio.run(a_dead_event())
+    code, told = run("inbox", "dead")
+    assert code == 0
+    assert "user_created" in told
+    assert run("inbox", "redrive", event_id) == (0, f"{event_id} is due again\n")
+    code, told = run("inbox", "redrive", event_id)
+    assert (code, "not dead, so not redriven" in told) == (2, True)
+
+
+@pytest.mark.usefixtures("environment")
+def test_without_a_queue_there_is_nothing_to_consume() -> None:
+    code, told = run("consume")
+    assert (code, "set UNDERWRITING_EVENTS_QUEUE_URL" in told) == (2, True)

@@ -1,0 +1,134 @@
+"""`explain` and `replay` on a store: in words, and with a drift that is named."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.databases import sqlite_database
+from support.evaluated import claimed_check, finish_check
+from support.judged_users import BOOKS, judged
+from support.reviews import NOW
+from typer.testing import CliRunner
+
+from rules.tiers import CURRENCY, TIERS
+from underwriting.cli import application
+from underwriting.domain.decision import FactValue
+from underwriting.recall import affordability_cap
+from underwriting.settings import settings
+from underwriting.store import profiles, rulebooks
+from underwriting.store.keyfile import keyring
+from underwriting.store.models import RulebookKind
+from underwriting.store.session import Store
+
+
+class Shell:
+    """Runs commands on a SQLite store with the shipped books and one evaluation of a user."""
+
+    def __init__(self, database: Path) -> None:
+        self.database = database
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(application(arguments[0]), list(arguments))
+        return result.exit_code, result.stdout + result.stderr
+
+    def evaluated(self, **facts: FactValue) -> str:
+        """The id of an evaluation of a user with these facts."""
+
+        async def run() -> str:
+            config = settings()
+            async with Store.open(config.database_url, keyring(config)) as store:
+                async with store.begin() as work:
+                    for book in BOOKS:
+                        kind = RulebookKind.ELIGIBILITY
+                        await rulebooks.publish(work, book.ref, book.product, book.text, "test", kind)
+                    await profiles.on_first_contact(work, "acme", "ada", NOW, CURRENCY, TIERS)
+                async with store.read() as work:
+                    in_force = await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, BOOKS[0].product)
+                eligibility = judged(**facts)
+                cap = affordability_cap(config.limit_policy, eligibility.facts)
+                record = await finish_check(
+                    store, await claimed_check(store), judged(cap=cap, **facts), in_force.digest
+                )
+            return record.id
+
+        return asyncio.run(run())
+
+    def change(self, statement: str, *values: object) -> None:
+        """What no program of ours would do."""
+        with sqlite3.connect(self.database) as connection:
+            connection.execute(statement, values)
+        connection.close()
+
+
+@pytest.fixture
+def shell(tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+    monkeypatch.setenv("UNDERWRITING_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("UNDERWRITING_DATABASE_URL", sqlite_database(tmp_path, migrated_sqlite))
+    settings.cache_clear()
+    yield Shell(tmp_path / "store.db")
+    settings.cache_clear()
+
+
+def test_a_rejection_is_explained_in_words(shell: Shell) -> None:
+    code, told = shell.run("explain", shell.evaluated(monthly_income=299_99, list_match_score=None))
+    assert code == 0
+    assert "rejected" in told
+    assert "x MinimumIncome: The income of a month is high enough." in told
+    assert "asks min_monthly 30000, saw monthly_income = 299.99 USD" in told
+    assert "would pass with monthly_income at least 300.00 USD" in told
+    assert "list_match_score might settle it; passes with list_match_score below 0.75" in told
+    assert "Nearest to an approval:" in told
+
+
+def test_an_approval_is_explained_too(shell: Shell) -> None:
+    code, told = shell.run("explain", shell.evaluated())
+    assert code == 0
+    assert "approved" in told
+    assert "may take 10.00 USD, 20.00 USD" in told
+    assert "Nearest" not in told
+
+
+def test_the_same_answer_comes_again(shell: Shell) -> None:
+    code, told = shell.run("replay", shell.evaluated(monthly_income=299_99))
+    assert (code, told.splitlines()[0][:21]) == (0, "same answer: rejected")
+    assert "rule:" not in told
+
+
+def test_another_set_of_books_is_named_and_the_answer_stands(shell: Shell) -> None:
+    evaluation_id = shell.evaluated()
+    newer = json.loads(BOOKS[0].text) | {"version": 2}
+    book = shell.database.parent / "newer.yaml"
+    book.write_text(json.dumps(newer))
+    assert shell.run("rulebooks", "publish", str(book))[0] == 0
+    code, told = shell.run("replay", evaluation_id)
+    assert code == 0
+    assert "rule: another set of rulebooks is in force today" in told
+
+
+def test_a_book_that_is_not_what_it_was_is_rule_drift(shell: Shell) -> None:
+    evaluation_id = shell.evaluated()
+    shell.change("UPDATE rulebooks SET text = replace(text, ?, ?)", '"priority":10', '"priority":11')
+    code, told = shell.run("replay", evaluation_id)
+    assert code == 1
+    assert "rule drift: float-stringent v1 judged with digest" in told
+
+
+def test_another_answer_of_the_same_facts_and_books_is_code_drift(shell: Shell) -> None:
+    """As if the program of then had said something else: its stored verdict is changed."""
+    evaluation_id = shell.evaluated()
+    with sqlite3.connect(shell.database) as connection:
+        (body,) = connection.execute("SELECT body FROM eligibilities").fetchone()
+    connection.close()
+    shell.change("UPDATE eligibilities SET body = ?", body.replace(b'"verdict":"approved"', b'"verdict":"referred"'))
+    code, told = shell.run("replay", evaluation_id)
+    assert code == 1
+    assert "code drift: the same facts and books give another answer\n  verdict: referred then, approved now" in told
+
+
+@pytest.mark.parametrize("command", ["explain", "replay"])
+def test_what_is_not_there_is_said(shell: Shell, command: str) -> None:
+    code, told = shell.run(command, "evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC")
+    assert (code, "there is no evaluation evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC" in told) == (2, True)

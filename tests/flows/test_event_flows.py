@@ -1,0 +1,152 @@
+"""Events as flows: from a Prefect event over prefect.yaml's triggers to the inbox, and what they change."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.events import emit_event
+from support.evaluated import evaluated
+from support.reviews import rows
+
+from flows.freeze_evaluation import freeze_evaluation
+from flows.handle_events import handle_events
+from flows.reevaluate_user import reevaluate_user
+from flows.refresh_profile import refresh_profile
+from underwriting.domain.application import Product
+from underwriting.domain.application import State as Standing
+from underwriting.domain.events import Event
+from underwriting.embedded.deploy import deploy
+from underwriting.store import evaluations, profiles
+from underwriting.workplace import Workplace
+
+PREFECT_FILE = Path(__file__).parents[2] / "prefect.yaml"
+
+
+def told(event_type: str, event_id: str = "evt-1", **payload: Any) -> dict[str, Any]:
+    return {
+        "source": "float.service",
+        "id": event_id,
+        "type": event_type,
+        "tenant": "acme",
+        "user_id": "ada",
+        "at": "2026-03-02T09:30:00Z",
+        "payload": payload,
+    }
+
+
+def event(event_type: str, event_id: str = "evt-1", **payload: Any) -> Event:
+    return Event.model_validate(told(event_type, event_id, **payload))
+
+
+async def version(place: Workplace) -> int | None:
+    async with place.store.read() as work:
+        profile = await profiles.current(work, "acme", "ada", datetime.now(UTC))
+    return profile and profile.version
+
+
+async def test_a_float_freezes_the_evaluation_that_authorised_it_once(place: Workplace) -> None:
+    record = await evaluated(place.store)
+    created = event("user_float_created", evaluation_id=record.id, float_id="flt-1")
+    first: State[Any] = await freeze_evaluation(created, return_state=True)
+    again: State[Any] = await freeze_evaluation(created, return_state=True)
+    assert (first.name, again.name) == ("Taken", "SeenBefore")
+    async with place.store.read() as work:
+        frozen = await evaluations.frozen(work, "acme", "flt-1")
+        rank = await evaluations.float_rank(work, "acme", "ada", Product.FLOAT)
+    assert frozen is not None
+    assert (frozen.evaluation_id, frozen.body) == (record.id, record.body)
+    assert rank is not None
+    assert rank.floats_taken == 1
+
+
+async def test_a_new_user_gets_the_default_profile_and_a_changed_one_a_new_version(place: Workplace) -> None:
+    await refresh_profile(event("user_created"))
+    assert await version(place) == 1
+    await refresh_profile(event("user_created", "evt-2"))
+    assert await version(place) == 1
+    await refresh_profile(event("profile_updated", "evt-3"))
+    await refresh_profile(event("profile_updated", "evt-3"))
+    assert await version(place) == 2
+
+
+async def test_new_transactions_have_a_user_judged_anew(place: Workplace) -> None:
+    await reevaluate_user(event("user_new_txns_batch_completed"))
+    assert await rows(place.store, "evaluations") == 0, "never judged before, and nothing is asked for"
+    await evaluated(place.store)
+    for _ in range(2):
+        await reevaluate_user(event("user_new_txns_batch_completed", "evt-2"))
+    await reevaluate_user(event("user_new_txns_batch_completed", "evt-3", products=["loan"]))
+    async with place.store.read() as work:
+        history = await evaluations.history(work, "acme", "ada")
+    assert [(found.request.product, found.state) for found in history] == [
+        (Product.LOAN, Standing.PENDING),
+        (Product.FLOAT, Standing.PENDING),
+        (Product.FLOAT, Standing.DONE),
+    ]
+
+
+async def test_a_flow_takes_its_own_events_only(place: Workplace) -> None:
+    with pytest.raises(ValueError, match="takes user_float_created; user_created goes elsewhere"):
+        await freeze_evaluation(event("user_created"))
+    assert await rows(place.store, "inbox") == 0
+
+
+async def test_what_is_due_is_handled_by_the_schedule(place: Workplace) -> None:
+    """The float is told of before its evaluation has a result: it is tried again, and the run itself is fine."""
+    record = await evaluated(place.store)
+    async with place.store.begin() as work:
+        pending = await evaluations.accept(work, "acme", "ada", Product.LOAN, None, None, datetime.now(UTC))
+    early = event("user_float_created", evaluation_id=pending.stored.request.id, float_id="flt-2")
+    assert (await freeze_evaluation(early, return_state=True)).is_completed()
+    assert await handle_events() == 0, "its first wait is five seconds"
+    foreign = event("user_float_created", "evt-2", evaluation_id=record.id, float_id="flt-3")
+    await freeze_evaluation(foreign.model_copy(update={"user_id": "bob"}))
+    async with place.store.read() as work:
+        assert await evaluations.frozen(work, "acme", "flt-2") is None
+        assert await evaluations.frozen(work, "acme", "flt-3") is None, "it authorised nothing for this user"
+
+
+@pytest.fixture
+async def client(prefect_server: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PrefectClient]:
+    monkeypatch.setenv("UNDERWRITING_WORK_POOL", "changed by deploy")
+    async with get_client() as client:
+        yield client
+
+
+STARTS = {
+    "user_float_created": "freeze-evaluation/freeze-evaluation",
+    "user_created": "refresh-profile/refresh-profile",
+    "profile_updated": "refresh-profile/refresh-profile",
+    "user_new_txns_batch_completed": "reevaluate-user/reevaluate-user",
+}
+
+
+async def test_prefect_events_start_their_flows(client: PrefectClient) -> None:
+    """prefect.yaml's triggers, on a real server: the payload arrives as the flow's parameter, structured."""
+    await deploy(client, PREFECT_FILE, f"pool-{uuid4().hex[:8]}")
+    details = {"evaluation_id": "evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", "float_id": "flt-1", "products": ["float"]}
+    payloads = {event_type: told(event_type, uuid4().hex, **details) for event_type in STARTS}
+    for event_type, payload in payloads.items():
+        emit_event(f"underwriting.{event_type}", {"prefect.resource.id": "underwriting.user.ada"}, payload=payload)
+    for event_type, payload in payloads.items():
+        run = await triggered(client, STARTS[event_type], payload["id"])
+        assert run.parameters == {"event": payload}
+
+
+async def triggered(client: PrefectClient, name: str, event_id: str) -> FlowRun:
+    """The run that was started for an event; a trigger may fire more than once."""
+    deployment = await client.read_deployment_by_name(name)
+    of_it = DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id]))
+    async with asyncio.timeout(30):
+        while True:
+            for run in await client.read_flow_runs(deployment_filter=of_it):
+                if run.parameters.get("event", {}).get("id") == event_id:
+                    return run
+            await asyncio.sleep(0.1)

@@ -1,0 +1,128 @@
+"""Limit runs from the Prefect UI: the form, what is seen of them, a person's word, and the same on Dask."""
+
+import asyncio
+import os
+import re
+import signal
+from typing import Any
+
+import pytest
+from distributed import LocalCluster
+from prefect import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.objects import State
+from support.limit_histories import END, written
+
+from flows.recalculate_limits import recalculate_limits
+from flows.release_limits import Release, release_limits
+from tasks.limit_shards import shard_runner
+from underwriting.limits.desk import Desk
+from underwriting.limits.rollback import roll_back
+from underwriting.settings import settings
+from underwriting.store import limit_runs, limit_shards
+from underwriting.workplace import Workplace
+
+# Where everybody is a persona, most of whom are raised, the guard of the shipped policy sees what is no usual day.
+ONLY_PERSONAS, NO_PERSONAS = 1.0, 0.0
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(written(tmp_path_factory.mktemp("usual") / "history", users=120, personas=NO_PERSONAS))
+
+
+@pytest.fixture(scope="module")
+def strange(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(written(tmp_path_factory.mktemp("strange") / "history", users=120, personas=ONLY_PERSONAS))
+
+
+async def run(history: str, dask: str = "", shards: int = 3, **parameters: Any) -> State[None]:
+    """Run the flow, its shards in threads or on Dask."""
+    runner = shard_runner(settings().model_copy(update={"limits_dask": dask}))
+    flow = recalculate_limits.with_options(task_runner=runner)
+    state: State[None] = await flow(END, history=history, shards=shards, return_state=True, **parameters)
+    return state
+
+
+async def artifacts(state: State[None]) -> list[Any]:
+    run_id = state.state_details.flow_run_id
+    assert run_id is not None
+    mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]))
+    async with get_client() as client:
+        return list(await client.read_artifacts(artifact_filter=mine))
+
+
+async def digests(place: Workplace) -> list[list[str | None]]:
+    """The digests of each run's records, shard by shard; the oldest run first."""
+    async with place.store.read() as work:
+        runs = await limit_runs.newest(work, place.config.limits_tenant)
+        return [[shard.records_digest for shard in await limit_shards.shards(work, run.id)] for run in reversed(runs)]
+
+
+async def test_a_run_shows_its_progress_its_summary_and_its_pictures(place: Workplace, usual: str) -> None:
+    state = await run(usual)
+    assert state.name == "Applied", state.message
+    found = await artifacts(state)
+    assert {artifact.type for artifact in found} == {"progress", "markdown"}
+    assert [artifact.data for artifact in found if artifact.type == "progress"] == [100.0, 100.0]
+    (text,) = [str(artifact.data) for artifact in found if artifact.type == "markdown"]
+    assert "| transactions | " in text
+    assert len(re.findall(r"!\[[^\]]+\]\(data:image/png;base64,[A-Za-z0-9+/=]{5000,}\)", text)) == 4
+    assert not re.search(r"u\d{9}", text), "nothing about one user"
+    async with place.store.read() as work:
+        (row,) = await limit_runs.newest(work, place.config.limits_tenant)
+    files = {file.name for file in (place.config.limits_place / row.id).iterdir()}
+    assert {"moves.csv", "moves.parquet", "summary.md", "limits.png", "promise.png"} <= files
+    assert (await run(usual)).message == state.message
+
+
+async def test_a_rehearsal_stores_nothing(place: Workplace, usual: str) -> None:
+    state = await run(usual, dry_run=True)
+    assert state.name == "DryRun"
+    async with place.store.read() as work:
+        assert await limit_runs.newest(work, place.config.limits_tenant) == []
+
+
+async def test_a_strange_run_waits_for_a_person(place: Workplace, strange: str) -> None:
+    held = await run(strange)
+    assert held.name == "Held"
+    async with place.store.read() as work:
+        (row,) = await limit_runs.newest(work, place.config.limits_tenant)
+    refused: State[None] = await release_limits(
+        "lim_00000000000000000000000000", Release.RELEASE, "looked at it", "ann", return_state=True
+    )
+    assert refused.is_failed()
+    released: State[None] = await release_limits(row.id, Release.RELEASE, "looked at it", "ann", return_state=True)
+    assert released.name == "Release"
+    async with place.store.read() as work:
+        assert (await limit_runs.get(work, row.id)).state == "applied"
+        assert (await limit_runs.get(work, row.id)).decided_by == "ann"
+
+
+async def test_dask_gives_the_same_bytes_even_when_a_worker_is_killed(place: Workplace, usual: str) -> None:
+    await run(usual, shards=8)
+    async with place.store.read() as work:
+        (row,) = await limit_runs.newest(work, place.config.limits_tenant)
+    await roll_back(Desk(place.store, place.config), row.id, "test")
+    cluster = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
+    async with LocalCluster(asynchronous=True, **cluster) as dask:
+        going = asyncio.create_task(run(usual, dask=dask.scheduler_address, shards=8))
+        await until_a_shard_is_done(place)
+        os.kill(dask.workers[0].pid, signal.SIGKILL)
+        state = await going
+    assert state.name == "Applied", state.message
+    here, there = await digests(place)
+    assert here == there
+    assert None not in here
+
+
+async def until_a_shard_is_done(place: Workplace) -> None:
+    """Until the second run has a record."""
+    async with asyncio.timeout(120):
+        while True:
+            async with place.store.read() as work:
+                newest = (await limit_runs.newest(work, place.config.limits_tenant))[0]
+                shards = await limit_shards.shards(work, newest.id)
+            if newest.state == "calculating" and any(shard.state == "proposed" for shard in shards):
+                return
+            await asyncio.sleep(0.05)

@@ -1,0 +1,170 @@
+"""Malformed rows: each is found at its place, nobody is judged by what is left, and a broken source stops its shard."""
+
+import shutil
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from support.limit_histories import calculated, limits_before, quarantined, rewritten, shard, written
+
+from underwriting.limits.history import HistoryError
+from underwriting.limits.shard import recalculate_shard
+
+
+def test_every_spoiled_row_is_quarantined_with_its_place_and_reason(spoiled_history: Path, tmp_path: Path) -> None:
+    spec = shard(spoiled_history, tmp_path, limits_before(spoiled_history))
+    result, _ = calculated(spec)
+    found, spoiled = quarantined(spec), pq.read_table(spoiled_history / "malformed.parquet").to_pylist()
+    assert len(spoiled) > 20
+    reasons = Counter(row["reason"] for row in spoiled)
+    assert Counter(row["reason"] for row in found) == reasons == Counter(result.tables["transactions"].malformed)
+    lines = {(row["reason"], row["subject_id"], row["line_no"]) for row in spoiled}
+    for row in found:
+        there = pq.read_table(row["file"], partitioning=None).slice(row["row"], 1).to_pylist()[0]
+        assert (row["reason"], there["subject_id"], there["line_no"]) in lines
+        assert row["table_name"] == "transactions"
+
+
+def test_nobody_with_a_malformed_row_is_raised_and_everybody_else_is_as_before(
+    history: Path, spoiled_history: Path, tmp_path: Path
+) -> None:
+    spec = shard(spoiled_history, tmp_path / "spoiled", limits_before(spoiled_history))
+    _, records = calculated(spec)
+    _, sound = calculated(shard(history, tmp_path / "sound", limits_before(history)))
+    hit = {row["subject_id"] for row in quarantined(spec)} - {None}
+    mine = {row["subject_id"]: row for row in records.to_pylist()}
+    touched = [row for row in sound.to_pylist() if row["subject_id"] in hit]
+    assert {row["move"] for row in touched} >= {"raised", "held"}
+    for row in sound.to_pylist():
+        if row["subject_id"] in hit:
+            assert mine[row["subject_id"]]["move"] != "raised"
+            assert mine[row["subject_id"]]["history_days"] is None
+        else:
+            assert mine[row["subject_id"]] == row
+
+
+def test_too_many_malformed_rows_fail_the_shard_and_say_where(tmp_path: Path) -> None:
+    history = written(tmp_path / "history", users=60, malformed=0.05)
+    spec = shard(history, tmp_path / "out")
+    result = recalculate_shard(spec)
+    assert (result.records, result.totals.users) == (None, 0)
+    assert "transactions: " in (result.trouble or "")
+    assert "rows are malformed; 1.00% at most are let pass" in (result.trouble or "")
+    assert len(quarantined(spec)) == sum(result.tables["transactions"].malformed.values())
+
+
+def spoiled_value(column: str, value: Any, kind: pa.DataType | None = None) -> Any:
+    """Changes the first row's value, and the column's type where one is given."""
+
+    def change(rows: pa.Table) -> pa.Table:
+        place = rows.schema.get_field_index(column)
+        to = kind or rows.schema.field(place).type
+        values = rows[column].cast(to).to_pylist()
+        return rows.set_column(place, column, pa.array([value, *values[1:]], to))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value", "kind", "reason"),
+    [
+        ("transactions", "amount", "12.5", pa.string(), "amount_unreadable"),
+        ("transactions", "amount", "a lot", pa.string(), "amount_unreadable"),
+        ("transactions", "amount", 12.5, pa.float64(), "amount_unreadable"),
+        ("transactions", "booked_on", "2025-02-30", pa.string(), "booked_on_unreadable"),
+        ("transactions", "counterparty", "x" * 101, None, "counterparty_too_long"),
+        ("feeds", "currency", None, None, "currency_missing"),
+        ("feeds", "holds", -1, None, "holds_out_of_range"),
+        ("feeds", "opening_balance", 10**12 + 1, None, "opening_balance_out_of_range"),
+        ("floats", "collection_failures", 99, None, "collections_contradict"),
+        ("scores", "payback_prediction", float("nan"), None, "payback_prediction_not_finite"),
+        ("scores", "payback_prediction", 1.01, None, "payback_prediction_out_of_range"),
+        ("bracket_scores", "bracket", "to_51", None, "bracket_unknown"),
+        ("list_screenings", "match_score", -0.1, None, "match_score_out_of_range"),
+    ],
+)
+def test_a_value_that_no_honest_source_sends_is_quarantined(
+    small: Path, tmp_path: Path, table: str, column: str, value: Any, kind: pa.DataType | None, reason: str
+) -> None:
+    rewritten(small, table, spoiled_value(column, value, kind))
+    spec = shard(small, tmp_path / "out")
+    result = recalculate_shard(spec)
+    (row,) = quarantined(spec)
+    first = pq.read_table(row["file"])["subject_id"][0].as_py()
+    assert (row["table_name"], row["row"], row["reason"], row["subject_id"]) == (table, 0, reason, first)
+    assert result.tables[table].malformed == {reason: 1}
+
+
+@pytest.mark.parametrize(("value", "known"), [(10**12, True), (10**12 + 1, False), (-(10**12), True)])
+def test_amounts_are_bounded_where_the_documents_bound_them(
+    small: Path, tmp_path: Path, value: int, known: bool
+) -> None:
+    rewritten(small, "feeds", spoiled_value("opening_balance", value))
+    spec = shard(small, tmp_path / "out")
+    recalculate_shard(spec)
+    assert (quarantined(spec) == []) is known
+
+
+def test_other_types_of_the_same_values_are_read_as_they_are_meant(history: Path, tmp_path: Path) -> None:
+    sound = recalculate_shard(shard(history, tmp_path / "sound"))
+    other = written(tmp_path / "history", personas=0.5)
+    texts = {"amount": pa.string(), "booked_on": pa.timestamp("us"), "line_no": pa.int32()}
+
+    def change(rows: pa.Table) -> pa.Table:
+        for name, kind in texts.items():
+            rows = rows.set_column(rows.schema.get_field_index(name), name, rows[name].cast(kind))
+        return rows
+
+    rewritten(other, "transactions", change)
+    zoned = pa.timestamp("us", "America/New_York")
+    rewritten(
+        other,
+        "feeds",
+        lambda rows: rows.set_column(
+            rows.schema.get_field_index("refreshed_at"),
+            "refreshed_at",
+            pc.assume_timezone(rows["refreshed_at"], "UTC").cast(zoned),
+        ),
+    )
+    assert recalculate_shard(shard(other, tmp_path / "other")).records == sound.records
+
+
+def test_a_user_who_stands_twice_is_held(history: Path, tmp_path: Path) -> None:
+    many = Path(shutil.copytree(history, tmp_path / "history"))
+    rewritten(many, "users", lambda rows: pa.concat_tables([rows, rows.slice(0, 1)]))
+    spec = shard(many, tmp_path / "out")
+    result, records = calculated(spec)
+    assert result.tables["users"].malformed == {"duplicate": 1}
+    assert len(records) == 240
+    first = next(row for row in records.to_pylist() if row["subject_id"] == "u000000000")
+    assert first["fraud_hit"] is None
+
+
+def test_a_lacking_column_makes_all_rows_malformed(small: Path, tmp_path: Path) -> None:
+    rewritten(small, "floats", lambda rows: rows.drop_columns("amount"))
+    result = recalculate_shard(shard(small, tmp_path / "out"))
+    assert set(result.tables["floats"].malformed) == {"amount_column_missing"}
+    assert "floats: " in (result.trouble or "")
+
+
+def test_a_moment_beyond_the_date_is_no_defect(small: Path, tmp_path: Path) -> None:
+    rewritten(small, "feeds", spoiled_value("refreshed_at", datetime(2026, 1, 1)))  # noqa: DTZ001
+    spec = shard(small, tmp_path / "out")
+    recalculate_shard(spec)
+    assert quarantined(spec) == []
+
+
+def test_a_file_that_is_no_parquet_is_named(small: Path, tmp_path: Path) -> None:
+    (small / "floats" / "half.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(HistoryError, match=r"half\.parquet is not a readable Parquet file"):
+        shard(small, tmp_path / "out")
+
+
+def test_a_folder_without_users_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(HistoryError, match="has no users/"):
+        shard(tmp_path / "nothing", tmp_path / "out")

@@ -1,0 +1,127 @@
+"""One shard: the right answers, the same bytes wherever and however often, whatever way the history is laid out."""
+
+import os
+import time
+from datetime import date
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from support.limit_histories import END, calculated, limits_before, rewritten, shard, written
+
+from underwriting.domain.limits import LimitBase
+from underwriting.limits.ranges import just
+from underwriting.limits.rows import OBSERVED, record_rows
+from underwriting.limits.shard import recalculate_shard
+from underwriting.limits.totals import summed, totals_of
+
+
+def test_every_persona_gets_its_right_answer(history: Path, tmp_path: Path) -> None:
+    _, records = calculated(shard(history, tmp_path, limits_before(history)))
+    found = {row["subject_id"]: row for row in records.to_pylist()}
+    expected = pq.read_table(history / "expected.parquet").to_pylist()
+    assert len({row["persona"] for row in expected}) > 30
+    for row in expected:
+        record = found[row["subject_id"]]
+        assert (record["move"], record["before"], record["after"]) == (row["move"], row["before"], row["after"]), row
+        assert row["reason"] in record["reasons"].split(), (row, record["reasons"])
+
+
+@pytest.mark.parametrize("end", [date(2024, 2, 29), date(2024, 3, 10), date(2024, 11, 3)], ids=str)
+def test_personas_keep_their_answers_on_leap_days_and_when_clocks_change(
+    end: date, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = written(tmp_path / "history", end, users=120, personas=1.0)
+    spec = shard(history, tmp_path / "utc", limits_before(history), business_date=end)
+    result, records = calculated(spec)
+    moves = dict(zip(records["subject_id"].to_pylist(), records["move"].to_pylist(), strict=True))
+    expected = pq.read_table(history / "expected.parquet").to_pylist()
+    assert [moves[row["subject_id"]] for row in expected] == [row["move"] for row in expected]
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        elsewhere = recalculate_shard(shard(history, tmp_path / "ny", limits_before(history), business_date=end))
+    finally:
+        monkeypatch.delenv("TZ")
+        time.tzset()
+    assert elsewhere.records == result.records
+    assert "TZ" not in os.environ
+
+
+def test_the_same_shard_gives_the_same_bytes_with_any_number_of_threads(history: Path, tmp_path: Path) -> None:
+    results = [recalculate_shard(shard(history, tmp_path / str(threads), threads=threads)) for threads in (1, 1, 4)]
+    assert len({result.records for result in results}) == 1
+    assert len({result.digest for result in results}) == 1
+
+
+def test_a_partitioned_history_gives_the_same_bytes(history: Path, tmp_path: Path) -> None:
+    months = written(tmp_path / "months", personas=0.5, partitioned=True)
+    assert len(list((months / "transactions").iterdir())) > 5
+    one, other = (recalculate_shard(shard(place, tmp_path / place.name)) for place in (history, months))
+    assert (one.records, one.digest) == (other.records, other.digest)
+
+
+def test_columns_that_the_folders_give_are_read(history: Path, tmp_path: Path) -> None:
+    result, _ = calculated(shard(history, tmp_path / "plain"))
+    moved = written(tmp_path / "moved", personas=0.5)
+    rewritten(moved, "feeds", lambda rows: rows.drop_columns("currency"))
+    (moved / "feeds" / "currency=USD").mkdir()
+    for file in list((moved / "feeds").glob("*.parquet")):
+        file.rename(moved / "feeds" / "currency=USD" / file.name)
+    assert recalculate_shard(shard(moved, tmp_path / "by-folder")).records == result.records
+
+
+def test_what_was_seen_before_is_not_calculated_again(history: Path, tmp_path: Path) -> None:
+    first = recalculate_shard(shard(history, tmp_path))
+    again = recalculate_shard(shard(history, tmp_path, seen=first.digest))
+    assert (again.unchanged, again.records) == (True, None)
+
+
+def test_one_user_and_one_segment_are_as_in_the_run_over_everybody(history: Path, tmp_path: Path) -> None:
+    _, everybody = calculated(shard(history, tmp_path / "all"))
+    user = everybody["subject_id"][7].as_py()
+    _, alone = calculated(shard(history, tmp_path / "one", ids=just(user)))
+    assert alone.to_pylist() == everybody.filter(pc.equal(everybody["subject_id"], user)).to_pylist()
+    _, employed = calculated(shard(history, tmp_path / "employed", segment="employer"))
+    assert employed.to_pylist() == everybody.filter(pc.equal(everybody["segment"], "employer")).to_pylist()
+    assert 0 < len(employed) < len(everybody)
+
+
+def test_nobody_is_judged_whose_product_is_paused(history: Path, tmp_path: Path) -> None:
+    paused = [base._replace(paused=True) for base in limits_before(history)[:10]]
+    _, records = calculated(shard(history, tmp_path, paused))
+    assert set(records["subject_id"].to_pylist()).isdisjoint({base.subject_id for base in paused})
+    assert len(records) == 230
+
+
+def test_totals_are_the_records_to_the_cent(history: Path, tmp_path: Path) -> None:
+    result, records = calculated(shard(history, tmp_path, limits_before(history)))
+    rows = records.to_pylist()
+    changes = [row["after"] - row["before"] for row in rows]
+    totals = result.totals
+    assert totals.money_up == sum(change for change in changes if change > 0) > 0
+    assert totals.money_down == -sum(change for change in changes if change < 0) > 0
+    assert totals.after - totals.before == totals.money_up - totals.money_down
+    assert totals.users == totals.raised + totals.held + totals.lowered == len(rows)
+    assert sum(totals.limits_after.values()) == len(rows)
+    halves = [totals_of(records.slice(0, 90)), totals_of(records.slice(90))]
+    assert summed(halves) == totals
+
+
+def test_a_store_record_keeps_the_facts_that_decide(history: Path, tmp_path: Path) -> None:
+    bases = [LimitBase("u000000003", 2_000, END, 1, 4, paused=False)]
+    spec = shard(history, tmp_path, bases)
+    _, records = calculated(spec)
+    rows = record_rows(tmp_path / "records-0000.parquet", tmp_path / "bases.parquet", "lim_1", 0, 2_000).to_pylist()
+    assert [row["user_id"] for row in rows] == records["subject_id"].to_pylist()
+    mine = rows[3]
+    assert (mine["in_force"], mine["base_version"], mine["base_runs_below"], mine["base_raised_on"]) == (
+        2_000,
+        4,
+        1,
+        END,
+    )
+    assert (rows[4]["in_force"], rows[4]["base_version"], rows[4]["applied_version"]) == (2_000, 0, None)
+    assert '"runs_below":1' in mine["facts"]
+    assert set(OBSERVED) <= set(eval(mine["facts"], {"null": None, "true": True, "false": False}))

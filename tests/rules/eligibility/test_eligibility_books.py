@@ -1,0 +1,313 @@
+"""Books of eligibility: what they read, what they refuse and with which words."""
+
+import json
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from support.examples import STEADY
+
+from rules.eligibility import USER_RULES
+from rules.eligibility.book import (
+    EligibilityBook,
+    agree_on_experiments,
+    eligibility_schema,
+    parse_eligibility_book,
+    shipped_eligibility_books,
+)
+from rules.rulebook import Rulebook, RulebookError, load_rulebook
+from underwriting.domain.decision import OnUnknown
+
+SHIPPED = Path(__file__).parents[3] / "rules" / "rulebooks"
+SMALL = """\
+name: small
+version: 1
+product: float
+currency: USD
+valid_from: 2026-01-01
+applies_to:
+  segments: [student]
+  flag: small-floats
+  experiment: {name: trial, arm: new, shares: {new: 0.25, old: 0.75}}
+offers: [1000, 2000]
+rules:
+  - AgeOfAccount: {min_age: 60}
+  - GoodStanding
+  - ReturnedDebits: {max_count: 2, number_of_days: 30}
+"""
+SAFETY = """\
+name: safety
+version: 1
+product: float
+currency: USD
+valid_from: 2026-01-01
+superseding: true
+rules: [GoodStanding]
+"""
+
+
+def problems(text):
+    with pytest.raises(RulebookError) as caught:
+        parse_eligibility_book(text, "book.yaml")
+    return list(caught.value.problems)
+
+
+def changed(old, new, text=SMALL):
+    assert old in text
+    return text.replace(old, new, 1)
+
+
+def test_the_shipped_books():
+    books = shipped_eligibility_books()
+    assert {name: (book.product, book.priority, book.superseding) for name, book in books.items()} == {
+        "float-safety": ("float", 0, True),
+        "float-stringent": ("float", 10, False),
+        "float-switchers": ("float", 20, False),
+        "float-standard": ("float", 30, False),
+        "float-standard-variant": ("float", 30, False),
+        "loan-safety": ("loan", 0, True),
+        "loan-standard": ("loan", 10, False),
+    }
+    # Every rule stands in one of them at least.
+    assert {rule.name for book in books.values() for rule in book.rules} == set(USER_RULES)
+    # The more a book offers, the more it asks: the stringent one is tried first.
+    assert books["float-stringent"].offers[-1] > books["float-standard"].offers[-1]
+
+
+def test_the_arms_of_the_shipped_experiment_are_everybody_once():
+    books = [book for book in shipped_eligibility_books().values() if book.applies_to.experiment]
+    experiments = [book.applies_to.experiment for book in books]
+    assert {experiment.name for experiment in experiments} == {"float-standard-2026"}
+    assert len({json.dumps(experiment.model_dump(mode="json")["shares"]) for experiment in experiments}) == 1
+    assert Counter(experiment.arm for experiment in experiments) == Counter(experiments[0].shares.keys())
+    assert sum(experiments[0].shares.values()) == 1
+
+
+def test_books_of_one_experiment_have_to_agree_on_its_shares():
+    agree_on_experiments([*shipped_eligibility_books().values(), parse_eligibility_book(SMALL)])
+    other = parse_eligibility_book(changed("{new: 0.25, old: 0.75}", "{new: 0.3}", SMALL.replace("small", "other")))
+    with pytest.raises(RulebookError, match="other v1 and small v1 give the arms of the experiment trial different"):
+        agree_on_experiments([parse_eligibility_book(SMALL), other])
+
+
+def test_the_book_in_the_documentation_is_one():
+    page = (SHIPPED.parents[1] / "docs" / "rulebooks.md").read_text("utf-8")
+    _, _, example = page.partition("## Books of eligibility")[2].partition("```yaml\n")
+    book = parse_eligibility_book(example.partition("```")[0])
+    assert (book.name, len(book.rules)) == ("float-students", 2)
+
+
+@pytest.mark.parametrize("file", sorted((SHIPPED / "eligibility").glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_threshold_of_a_shipped_book_names_its_source(file):
+    lines = [line.strip() for line in file.read_text("utf-8").splitlines()]
+    rules = lines[lines.index("rules:") + 1 :]
+    sourced = False
+    for line in rules:
+        sourced = line.startswith("#") or (sourced and bool(line))
+        assert sourced or line in {"", "- GoodStanding"}, line
+    assert load_rulebook(file) == shipped_eligibility_books()[file.stem]
+
+
+def test_a_small_book():
+    book = parse_eligibility_book(SMALL)
+    assert [rule.name for rule in book.rules] == ["AgeOfAccount", "GoodStanding", "ReturnedDebits"]
+    assert (book.offers, book.priority, book.superseding, book.on_unknown) == (
+        (1000, 2000),
+        100,
+        False,
+        OnUnknown.REFER,
+    )
+    assert (book.applies_to.segments, book.applies_to.flag) == (("student",), "small-floats")
+    assert str(book.ref) == "small v1"
+    assert parse_eligibility_book(SAFETY).offers == ()
+
+
+@pytest.mark.parametrize("text", [SMALL, SAFETY, *(book.text for book in shipped_eligibility_books().values())])
+def test_the_canonical_text_reads_back_to_the_same_book(text):
+    book = parse_eligibility_book(text)
+    again = parse_eligibility_book(book.text)
+    assert (again, again.ref, again.text) == (book, book.ref, book.text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("0.25, old: 0.75", '"0.2500", old: 0.750'),
+        ("[student]", "\n    - student"),
+        ("rules:", "priority: 100\nrules:"),
+    ],
+)
+def test_the_digest_is_of_the_meaning(old, new):
+    assert parse_eligibility_book(changed(old, new)).ref == parse_eligibility_book(SMALL).ref
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("60", "61"),
+        ("[1000, 2000]", "[1000]"),
+        ("[student]", "[staff]"),
+        ("arm: new", "arm: old"),
+        ("rules:", "priority: 1\nrules:"),
+        ("  - GoodStanding\n", ""),
+    ],
+)
+def test_another_meaning_has_another_digest(old, new):
+    assert parse_eligibility_book(changed(old, new)).ref.digest != parse_eligibility_book(SMALL).ref.digest
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("AgeOfAccount", "AgeOfAcount", ["12: rule AgeOfAcount: no such rule; did you mean AgeOfAccount?"]),
+        ("GoodStanding", "CreditScore", ["13: rule CreditScore: no such rule; did you mean CashAdvanceScore?"]),
+        (
+            "min_age",
+            "min_aeg",
+            [
+                "12: rule AgeOfAccount: property min_aeg: no such property; did you mean min_age?",
+                "12: rule AgeOfAccount: property min_age: missing; "
+                "give a whole number, at least 0 (Days since the oldest transaction)",
+            ],
+        ),
+        ("60", "-1", ["12: rule AgeOfAccount: property min_age: should be greater than or equal to 0, not -1"]),
+        ("30}", "45}", ["14: rule ReturnedDebits: property number_of_days: should be 30, 60 or 90, not 45"]),
+        (
+            "- GoodStanding",
+            "- FloatRank: {min_float_rank: 3, max_float_rank: 2}",
+            ["13: rule FloatRank: property max_float_rank: lies below min_float_rank; raise it"],
+        ),
+        (
+            "- GoodStanding",
+            "- InstitutionCheck: {institution_list: [], min_balance: 0}",
+            ["13: rule InstitutionCheck: property institution_list: empty; list at least one"],
+        ),
+        ("- GoodStanding", "- AgeOfAccount: {min_age: 1}", ["13: rule AgeOfAccount: stands twice; keep one"]),
+        ("- GoodStanding", "- 12", ["13: rules: write a rule as Name, or as Name: {property: value}"]),
+        (
+            "- GoodStanding",
+            "- GoodStanding: 1",
+            ["13: rule GoodStanding: its properties have to be a mapping, {property: value}"],
+        ),
+        ("offers: [1000, 2000]\n", "", ["1: offers: missing; list the amounts that the book opens, in minor units"]),
+        ("[1000, 2000]", "[2000, 1000]", ["10: offers: have to rise, each amount once"]),
+        ("[1000, 2000]", "[0, 1000]", ["10: offers: row 1: should be greater than 0, not 0"]),
+        ("[student]", "[]", ["7: applies_to: segments: empty; list at least one"]),
+        ("flag:", "flga:", ["8: applies_to: flga: no such key; did you mean flag?"]),
+        (
+            "arm: new",
+            "am: new",
+            [
+                "9: applies_to: experiment: am: no such key; did you mean arm?",
+                "9: applies_to: experiment: arm: missing; give text (Lower-case letters, digits, - and _)",
+            ],
+        ),
+        ("arm: new", "arm: nwe", ["9: applies_to: experiment: the arm nwe has no share; the arms are new, old"]),
+        (
+            "0.75",
+            "0.76",
+            ["9: applies_to: experiment: the shares add up to 1.01, more than everybody; lower them to at most 1"],
+        ),
+        (
+            "0.25",
+            "0.12345",
+            ["9: applies_to: experiment: shares: new: 0.12345 is finer than one in 10000; round it to four decimals"],
+        ),
+        ("0.25", ".nan", ["9: applies_to: experiment: shares: new: should be a finite number, not nan"]),
+        ("rules:", "terms: {}\nrules:", ["11: terms: no such key; did you mean offers?"]),
+    ],
+)
+def test_a_problem_names_its_place_and_what_to_do(old, new, expected):
+    assert problems(changed(old, new)) == [f"book.yaml:{line}" for line in expected]
+
+
+def test_a_superseding_book_opens_nothing_and_hangs_on_no_flag():
+    assert problems(SAFETY + "offers: [1000]\napplies_to: {flag: safe}\n") == [
+        "book.yaml:8: offers: a superseding book opens no amounts; leave them to the regular ones",
+        "book.yaml:9: applies_to: flag: a superseding book must not hang on a flag: "
+        "it would not apply while flags are unknown; leave it out",
+    ]
+
+
+def test_a_file_is_read_as_the_kind_of_book_that_it_is(tmp_path):
+    file = tmp_path / "book.yaml"
+    file.write_text(SMALL, "utf-8")
+    assert load_rulebook(file) == parse_eligibility_book(SMALL)
+    assert isinstance(load_rulebook(SHIPPED / "prescreening.yaml"), Rulebook)
+    file.write_text(changed("AgeOfAccount", "AgeOfAcount"), "utf-8")
+    with pytest.raises(
+        RulebookError, match=r"book\.yaml:12: rule AgeOfAcount: no such rule; did you mean AgeOfAccount\?"
+    ):
+        load_rulebook(file)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def read_or_refused(document):
+    """The book, or None where it was refused with a place; any other error fails the test."""
+    text = json.dumps(document)
+    with suppress(RulebookError):
+        return parse_eligibility_book(text, "book.yaml")
+    assert all(problem.startswith("book.yaml:") for problem in problems(text))
+    return None
+
+
+@settings(STEADY, max_examples=80)
+@given(st.sampled_from([*EligibilityBook.model_fields, "stages"]), JSON)
+def test_a_strange_value_is_refused_or_read_and_nothing_else(key, value):
+    read_or_refused({**json.loads(parse_eligibility_book(SMALL).text), key: value})
+
+
+@settings(STEADY, max_examples=80)
+@given(st.sampled_from(["segments", "flag", "experiment"]), st.sampled_from([None, "name", "arm", "shares"]), JSON)
+def test_a_strange_applicability_is_refused_or_read_and_nothing_else(key, part, value):
+    document = json.loads(parse_eligibility_book(SMALL).text)
+    if key == "experiment" and part:
+        document["applies_to"][key][part] = value
+    else:
+        document["applies_to"][key] = value
+    if book := read_or_refused(document):
+        assert parse_eligibility_book(book.text) == book
+
+
+@settings(STEADY, max_examples=100)
+@given(st.sampled_from(sorted(USER_RULES)), JSON)
+def test_strange_properties_are_refused_or_read_and_nothing_else(rule, value):
+    read_or_refused({**json.loads(parse_eligibility_book(SMALL).text), "rules": [{rule: value}]})
+
+
+def test_the_schema_accepts_the_shipped_books_and_refuses_what_the_reader_refuses():
+    schema = eligibility_schema()
+    Draft202012Validator.check_schema(schema)
+    validator = Draft202012Validator(schema)
+    for book in shipped_eligibility_books().values():
+        assert validator.is_valid(json.loads(book.text)), book.name
+    document = json.loads(parse_eligibility_book(SMALL).text)
+    for wrong in (
+        {"rules": []},
+        {"rules": ["AgeOfAccount"]},
+        {"rules": [{"AgeOfAccount": {"min_age": -1}}]},
+        {"rules": ["NoInsolvency"]},
+        {"offers": [0]},
+        {"on_unknown": "approve"},
+        {"applies_to": {"segments": []}},
+        {"applies_to": {"share": 1}},
+        {"stages": []},
+    ):
+        assert not validator.is_valid({**document, **wrong}), wrong
+
+
+def test_the_schema_has_every_rule_with_its_properties():
+    rules = json.dumps(eligibility_schema()["properties"]["rules"])
+    for name, rule in USER_RULES.items():
+        assert f'"{name}"' in rules
+        assert all(f'"{field}"' in rules for field in rule.model_fields)

@@ -1,0 +1,94 @@
+"""Balances at the ends of days, out of an opening balance and amounts."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.examples import STEADY
+from support.feed_reckoning import balance_facts
+from support.users import AS_OF, ago, feed, user_facts_of
+
+
+def balances(*amounts, **account):
+    """Of amounts (days ago, amount)."""
+    bookings = [(ago(day), amount, "spending") for day, amount in amounts]
+    return user_facts_of("transactions", feed(*bookings, **account))
+
+
+def test_the_balance_is_the_opening_one_and_all_that_was_booked():
+    found = balances((399, 1_000), (10, -300), (0, 50), (-1, 7_777), opening=100)
+    assert (found["current_balance"], found["available_balance"]) == (850, 850)
+    assert balances((0, -100), opening=-5, holds=20)["available_balance"] == -125
+
+
+@pytest.mark.parametrize(("days_ago", "negative"), [(0, 1), (28, 29), (29, 30), (30, 30), (59, 30), (60, 30)])
+def test_negative_days_of_30_count_as_of_and_the_window_only(days_ago, negative):
+    found = balances((days_ago, -1))
+    assert found["negative_days_30d"] == negative
+    assert found["overdraft_days_60d"] == min(days_ago + 1, 60)
+
+
+@pytest.mark.parametrize(("back", "negative"), [(20, 0), (19, 1), (11, 9), (0, 20)])
+def test_a_day_counts_by_the_balance_at_its_end(back, negative):
+    assert balances((20, -100), (back, 100))["negative_days_30d"] == negative
+
+
+@pytest.mark.parametrize(("opening", "negative", "healthy"), [(-1, 60, 0), (0, 0, 0), (49_99, 0, 0), (50_00, 0, 60)])
+def test_below_zero_and_healthy(opening, negative, healthy):
+    found = balances(opening=opening)
+    assert (found["overdraft_days_60d"], found["healthy_days_60d"]) == (negative, healthy)
+
+
+def test_healthy_is_in_major_units_of_the_currency():
+    found = user_facts_of("transactions", feed(opening=50, currency="JPY"), currency="JPY")
+    assert found["healthy_days_60d"] == 60
+
+
+def test_the_average_is_over_the_days_and_rounded_down():
+    assert balances((29, 1))["average_balance"] == 0
+    assert balances((0, -1))["average_balance"] == -1
+    assert balances((29, 100), opening=1)["average_balance"] == 51
+
+
+@pytest.mark.parametrize(
+    ("start", "known", "negative", "overdraft"),
+    [
+        (60, 60, 30, 60),
+        (59, 60, 30, 60),
+        (58, 59, 30, None),
+        (29, 30, 30, None),
+        (28, 29, None, None),
+        (0, 1, None, None),
+    ],
+)
+def test_days_before_the_feed_are_not_known(start, known, negative, overdraft):
+    found = balances(opening=-600, start=ago(start))
+    assert (found["balance_days_60d"], found["average_balance"]) == (known, -600)
+    assert (found["negative_days_30d"], found["overdraft_days_60d"]) == (negative, overdraft)
+    assert found["healthy_days_60d"] == (0 if overdraft else None)
+
+
+@pytest.mark.parametrize(("refreshed", "known", "current"), [(3, 60, 500), (4, 56, None), (59, 1, None), (60, 0, None)])
+def test_the_last_balance_stands_for_three_days(refreshed, known, current):
+    found = balances(opening=500, refreshed=ago(refreshed))
+    assert (found["balance_days_60d"], found["current_balance"]) == (known, current)
+    assert found["average_balance"] == (500 if known else None)
+
+
+def test_the_largest_amounts_are_added_without_loss():
+    found = balances((5, 10**12), (4, 10**12), (3, -1), opening=10**12)
+    assert found["current_balance"] == 3 * 10**12 - 1
+
+
+@settings(STEADY, max_examples=150)
+@given(
+    amounts=st.lists(st.tuples(st.integers(-3, 120), st.integers(-9_999, 9_999)), max_size=25),
+    opening=st.integers(-9_999, 9_999),
+    covered=st.integers(0, 120),
+    late=st.integers(-2, 70),
+)
+def test_every_balance_agrees_with_counting_days(amounts, opening, covered, late):
+    bookings = [(ago(day), amount, None) for day, amount in amounts]
+    account = feed(*bookings, opening=opening, start=ago(max(covered, late)), refreshed=ago(late))
+    expected = balance_facts(account, AS_OF)
+    found = user_facts_of("transactions", account)
+    assert {name: found[name] for name in expected} == expected

@@ -1,0 +1,260 @@
+"""Recurring income: which deposits make a stream, which stream is the main one, and when nobody can tell."""
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.examples import STEADY
+from support.feed_reckoning import stream_facts
+from support.users import AS_OF, ago, feed, pay, user_facts_of
+
+from underwriting.domain.histories import INCOME
+
+FORTNIGHTLY = [3, 17, 31, 45, 59, 73]
+
+
+def income(*bookings, judged=None, **account):
+    return user_facts_of("transactions", feed(*bookings, **account), **judged or {})
+
+
+def pays(*days_ago, **deposit):
+    return income(*pay(days_ago, **deposit))
+
+
+def test_a_fortnightly_wage():
+    found = income(*pay(FORTNIGHTLY[:3], 52_000), *pay(FORTNIGHTLY[3:], 50_000))
+    assert found["recurring_deposits"] == 6
+    assert found["recurring_deposit_amount"] == 50_000
+    assert found["recurring_income_cv"] == pytest.approx((6 / 5) ** 0.5 * 1_000 / 51_000)
+    assert (found["pay_period_days"], found["days_since_pay"], found["income_streams"]) == (14, 3, 1)
+
+
+@pytest.mark.parametrize("category", sorted(INCOME))
+def test_public_assistance_counts_like_wages(category):
+    assert pays(*FORTNIGHTLY, category=category) == pays(*FORTNIGHTLY)
+
+
+@pytest.mark.parametrize("category", ["transfer", "refund", "own_float", "advance", "loan", "interest", "returned"])
+def test_other_money_in_is_no_income(category):
+    assert pays(*FORTNIGHTLY, category=category)["recurring_deposits"] == 0
+
+
+def test_the_latest_six_deposits_count():
+    found = income(*pay(FORTNIGHTLY, 50_000), *pay([87, 101], 20_000))
+    assert (found["recurring_deposits"], found["recurring_deposit_amount"]) == (6, 50_000)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "percentile"),
+    [
+        ([5, 4], 4),
+        ([5, 4, 6], 4),
+        ([5, 4, 6, 7], 4),
+        ([5, 4, 6, 7, 3], 4),
+        ([5, 4, 6, 7, 3, 8], 4),
+        ([5, 4, 6, 7, 3, 3], 3),
+    ],
+)
+def test_the_income_per_pay_is_the_lower_quartile(amounts, percentile):
+    days = FORTNIGHTLY[: len(amounts)]
+    bookings = [booking for day, amount in zip(days, amounts, strict=True) for booking in pay([day], amount * 10_000)]
+    assert income(*bookings)["recurring_deposit_amount"] == percentile * 10_000
+
+
+@pytest.mark.parametrize(("amount", "deposits"), [(149_99, 0), (150_00, 6)])
+def test_deposits_of_150_or_more_recur(amount, deposits):
+    assert pays(*FORTNIGHTLY, amount=amount)["recurring_deposits"] == deposits
+
+
+def test_the_threshold_is_in_major_units_of_the_currency():
+    bookings = pay(FORTNIGHTLY, 150)
+    assert income(*bookings, currency="JPY", judged={"currency": "JPY"})["recurring_deposits"] == 6
+    assert income(*bookings)["recurring_deposits"] == 0
+
+
+def test_what_one_payer_pays_on_one_day_is_one_deposit():
+    halves = [*pay(FORTNIGHTLY, 20_000), *pay(FORTNIGHTLY, 5_000)]
+    assert income(*halves)["recurring_deposit_amount"] == 25_000
+    # Apart they would be below the threshold.
+    assert income(*pay(FORTNIGHTLY, 10_000), *pay(FORTNIGHTLY, 6_000))["recurring_deposits"] == 6
+
+
+@pytest.mark.parametrize(
+    ("gap", "recurs"),
+    [
+        *[(4, False), (5, True), (9, True), (10, False)],
+        *[(11, True), (19, True), (20, False), (24, False)],
+        *[(25, True), (36, True), (37, False)],
+    ],
+)
+def test_two_deposits_at_a_cadences_distance_recur(gap, recurs):
+    found = pays(2, 2 + gap)
+    assert found["recurring_deposits"] == (2 if recurs else 0)
+    assert found["pay_period_days"] == (gap if recurs else None)
+
+
+def test_one_deposit_does_not_recur():
+    assert pays(2)["recurring_deposits"] == 0
+
+
+def month_ends(count):
+    """The last working day of each month up to May 2025."""
+    first, ends = date(2025, 6, 1), []
+    for _ in range(count):
+        end = first - timedelta(days=1)
+        first = end.replace(day=1)
+        ends.append(end - timedelta(days=max(0, end.weekday() - 4)))
+    return ends
+
+
+def test_the_last_working_day_of_the_month():
+    found = income(*((day, 90_000, "wages", "Acme") for day in month_ends(8)))
+    assert (found["recurring_deposits"], found["pay_period_days"], found["days_since_pay"]) == (6, 30, 16)
+
+
+def test_the_15th_and_the_last_working_day():
+    mid = [date(2025, month, 15) for month in range(1, 6)]
+    days = [day - timedelta(days=max(0, day.weekday() - 4)) for day in mid] + month_ends(5)
+    found = income(*((day, 90_000, "wages", "Acme") for day in days))
+    assert (found["recurring_deposits"], found["pay_period_days"]) == (6, 15)
+
+
+def test_february_of_a_leap_year():
+    days = [date(2024, 2, 29), date(2024, 1, 31), date(2023, 12, 29)]
+    bookings = [(day, 90_000, "wages", "Acme") for day in days]
+    found = income(*bookings, start=date(2023, 10, 1), judged={"as_of": date(2024, 3, 1)})
+    assert (found["recurring_deposits"], found["pay_period_days"], found["days_since_pay"]) == (3, 31, 1)
+
+
+@pytest.mark.parametrize("bonus", range(74))
+def test_one_bonus_never_hides_a_wage(bonus):
+    found = income(*pay(FORTNIGHTLY, 50_000), *pay({bonus} - set(FORTNIGHTLY), 300_000))
+    assert found["recurring_deposits"] == 6
+    assert (found["recurring_deposit_amount"], found["pay_period_days"]) == (50_000, 14)
+
+
+def test_two_benefits_of_one_payer_a_few_days_apart_are_one_pay_in_parts():
+    for phase in range(30):
+        days = [phase + 30 * month + part for month in range(3) for part in (0, 3)]
+        found = pays(*days, category="benefits")
+        assert (found["recurring_deposits"], found["pay_period_days"]) == (6, 27)
+
+
+def test_daily_pay_outs_have_no_cadence():
+    assert pays(*range(0, 60), category="gig")["recurring_deposits"] == 0
+    assert pays(*range(0, 60, 3), category="gig")["recurring_deposits"] == 0
+
+
+def test_one_missed_pay_is_forgiven():
+    assert pays(3, 17, 45, 59, 73)["recurring_deposits"] == 5
+    assert pays(3, 10, 24, 31, 38)["pay_period_days"] == 7
+
+
+@pytest.mark.parametrize(("gap", "deposits"), [(38, 4), (39, 2)])
+def test_two_missed_pays_begin_another_stream(gap, deposits):
+    assert pays(3, 17, 17 + gap, 31 + gap)["recurring_deposits"] == deposits
+
+
+def test_a_payer_who_begins_again_has_to_pay_twice():
+    assert pays(3, 60, 74, 88)["recurring_deposits"] == 0
+
+
+@pytest.mark.parametrize(("days", "deposits"), [(28, 3), (29, 0)])
+def test_a_stream_runs_for_two_pay_periods(days, deposits):
+    found = pays(days, days + 14, days + 28)
+    assert (found["recurring_deposits"], found["income_streams"]) == (deposits, int(deposits > 0))
+    assert found["days_since_pay"] == (days if deposits else None)
+
+
+def test_the_main_stream_has_the_largest_income_a_day():
+    weekly = pay(range(2, 60, 7), 20_000, payer="Weekly")
+    monthly = pay(range(5, 200, 30), 80_000, payer="Monthly", category="benefits")
+    stopped = pay(range(60, 200, 7), 99_000, payer="Stopped")
+    found = income(*weekly, *monthly, *stopped)
+    assert (found["pay_period_days"], found["income_streams"]) == (7, 2)
+    assert income(*weekly, *pay(range(5, 200, 30), 90_000, payer="Monthly"))["pay_period_days"] == 30
+
+
+def test_of_two_streams_of_the_same_income_the_one_paid_last_is_the_main_one():
+    for first, second in (("A", "B"), ("B", "A")):
+        found = income(*pay([9, 23, 37], payer=first), *pay([2, 16, 30], payer=second))
+        assert (found["days_since_pay"], found["income_streams"]) == (2, 2)
+
+
+def test_deposits_of_nobody_are_no_stream_and_leave_it_open_whether_there_is_one():
+    for payer in (None, ""):
+        found = pays(*FORTNIGHTLY, payer=payer)
+        assert (found["recurring_deposits"], found["income_streams"], found["days_since_pay"]) == (None, None, None)
+        # They are income all the same.
+        assert found["income_90d"] == 300_000
+
+
+def test_a_deposit_that_nobody_could_classify_leaves_it_open_whether_there_is_a_stream():
+    assert pays(1, category=None)["recurring_deposits"] is None
+    assert pays(1, category=None, amount=149_99)["recurring_deposits"] == 0
+    assert pays(299, category=None)["recurring_deposits"] is None
+    assert pays(300, category=None)["recurring_deposits"] == 0
+
+
+@pytest.mark.parametrize(("last", "doubtful", "days"), [(14, 1, 14), (15, 14, None), (15, 15, 15), (15, 16, 15)])
+def test_an_overdue_pay_may_be_a_deposit_that_nobody_could_tell(last, doubtful, days):
+    wages = pay([last, last + 14, last + 28])
+    assert income(*wages, (ago(doubtful), 50_000, None, "Acme"))["days_since_pay"] == days
+    assert income(*wages, (ago(doubtful), 50_000, "wages"))["days_since_pay"] == days
+
+
+@pytest.mark.parametrize(("start", "deposits"), [(89, 0), (88, None)])
+def test_that_nothing_recurs_takes_90_days_to_know(start, deposits):
+    assert income(*pay([5]), start=ago(start))["recurring_deposits"] == deposits
+
+
+def test_a_stream_that_is_seen_is_known_however_short_the_feed():
+    found = income(*pay([5, 12]), start=ago(12))
+    assert (found["recurring_deposits"], found["income_90d"]) == (2, None)
+
+
+def test_essential_spending_by_pay_periods_back_from_the_last_day_covered():
+    wages = pay(FORTNIGHTLY)
+    # 14 days are a period: the days 0 to 13, 14 to 27 and so on before as_of.
+    rent = [(ago(day), -amount, "housing") for day, amount in [(0, 1), (13, 2), (14, 10), (41, 5), (84, 99)]]
+    assert income(*wages, *rent[:-1], start=ago(83))["essential_spend_per_pay"] == 2
+    # 3, 10, 5, 0, 0, 0: the mean of the middle two is 1.5.
+    assert income(*wages, *rent)["essential_spend_per_pay"] == 2
+    assert income(*wages, *rent, start=ago(41))["essential_spend_per_pay"] == 5
+    assert income(*wages, *rent, start=ago(27))["essential_spend_per_pay"] == 7
+    assert income(*pay([0, 12]), *rent, start=ago(12))["essential_spend_per_pay"] == 1
+    # The feed ends a day before as_of, and the periods with it.
+    assert income(*wages, *rent, start=ago(28), refreshed=ago(1))["essential_spend_per_pay"] == 6
+
+
+def test_money_out_that_nobody_could_classify_may_be_essential():
+    wages = pay(FORTNIGHTLY)
+    spent = [(ago(day), -100, None) for day in range(0, 84, 14)]
+    assert income(*wages, *spent)["essential_spend_per_pay"] == 100
+    assert income(*wages, *((day, -amount, None) for day, amount, _ in spent))["essential_spend_per_pay"] == 0
+
+
+@st.composite
+def payrolls(draw):
+    """Deposits of a few payers, each more or less regular, with spending between them."""
+    bookings = []
+    for payer in draw(st.lists(st.sampled_from("ABC"), min_size=1, unique=True)):
+        period, day = draw(st.sampled_from([3, 7, 10, 14, 15, 22, 30, 35])), draw(st.integers(0, 40))
+        for _ in range(draw(st.integers(0, 9))):
+            amount = draw(st.sampled_from([149_99, 150_00, 50_000, 70_001]))
+            bookings.append((ago(day), amount, draw(st.sampled_from(sorted(INCOME))), payer))
+            day += draw(st.sampled_from([0, 3, period, period, period, period + 2, period - 2, 2 * period]))
+    for day in draw(st.lists(st.integers(-3, 250), max_size=12)):
+        kind = draw(st.sampled_from(["housing", "groceries", "spending", None]))
+        bookings.append((ago(day), draw(st.integers(-9_999, 9_999)), kind, None))
+    return draw(st.permutations(bookings))
+
+
+@settings(STEADY, max_examples=150)
+@given(payrolls(), st.integers(90, 400), st.integers(0, 3))
+def test_every_fact_of_income_agrees_with_a_slow_reckoning(bookings, covered, late):
+    account = feed(*bookings, start=ago(covered), refreshed=ago(late))
+    expected = stream_facts(account, AS_OF)
+    found = user_facts_of("transactions", account)
+    assert {name: found[name] for name in expected} == pytest.approx(expected)

@@ -1,0 +1,190 @@
+"""What our floats, the user service, the subscription, the scores and our limits say."""
+
+import pytest
+from support.users import AS_OF, a_float, ago, floats, limit, subscription, user_facts_of, user_tables
+
+from rules.facts import FactsError, compute_facts, facts_of
+from underwriting.domain.histories import Bracket, BracketScore, Scores, User
+
+
+def history(*taken, **judged):
+    return user_facts_of("floats", floats(*taken), **judged)
+
+
+def repaid(days_ago, late=0):
+    """A float that was repaid so many days ago, `late` days after its due day."""
+    return a_float(ago(days_ago + late + 14), ago(days_ago + late), ago(days_ago))
+
+
+def open_float(taken, due):
+    return a_float(ago(taken), ago(due))
+
+
+@pytest.mark.parametrize("query", ["floats", "users", "subscriptions", "scores", "current_limits"])
+def test_a_source_without_an_answer_leaves_everything_unknown(query):
+    assert user_facts_of(query) == dict.fromkeys(fact.name for fact in facts_of(query))
+
+
+@pytest.mark.parametrize(("query", "document"), [("floats", floats), ("current_limits", limit)])
+def test_a_history_in_another_currency_says_nothing(query, document):
+    assert user_facts_of(query, document(currency="EUR")) == user_facts_of(query)
+
+
+def test_a_user_without_floats_is_known_to_have_none():
+    nothing = {fact.name: 0 for fact in facts_of("floats")}
+    assert history() == {**nothing, "days_since_late": None}
+
+
+def test_floats_repaid_make_the_rank():
+    assert [history(*(repaid(20 * n) for n in range(count)))["float_rank"] for count in (1, 7, 8, 9)] == [1, 7, 8, 8]
+    assert history(*(repaid(20 * n) for n in range(9)))["float_count"] == 9
+
+
+@pytest.mark.parametrize(
+    ("due", "late", "since"),
+    [(-5, 0, None), (0, 0, None), (1, 1, 0), (40, 1, 0)],
+)
+def test_a_float_is_late_once_its_due_day_is_over(due, late, since):
+    found = history(open_float(50, due))
+    assert (found["outstanding_floats"], found["late_floats"], found["floats_ever_late"]) == (1, late, late)
+    assert (found["days_since_late"], found["repayments_of_6"], found["float_count"]) == (since, late, 0)
+
+
+@pytest.mark.parametrize(("late", "ever", "since"), [(-1, 0, None), (0, 0, None), (1, 1, 10)])
+def test_a_float_repaid_after_its_due_day_was_late(late, ever, since):
+    found = history(repaid(10, late))
+    assert (found["late_floats"], found["floats_ever_late"], found["days_since_late"]) == (0, ever, since)
+    assert (found["on_time_streak"], found["repayments_of_6"], found["on_time_of_6"]) == (1 - ever, 1, 1 - ever)
+
+
+def test_days_since_late_are_those_of_the_last_time():
+    assert history(repaid(10, 3), repaid(90, 3), repaid(1))["days_since_late"] == 10
+    assert history(repaid(10, 3), open_float(30, 1))["days_since_late"] == 0
+
+
+def test_a_float_repaid_after_as_of_was_open():
+    found = history(a_float(ago(30), ago(16), ago(-1)))
+    assert (found["float_count"], found["outstanding_floats"], found["late_floats"]) == (0, 1, 1)
+    assert found["largest_repaid"] == 0
+    assert history(a_float(ago(30), ago(16), ago(0)))["float_count"] == 1
+
+
+def test_a_float_taken_after_as_of_does_not_exist():
+    assert history(open_float(-1, -15)) == history()
+    assert history(open_float(0, -14))["outstanding_floats"] == 1
+
+
+def test_the_streak_counts_back_to_the_last_late_one():
+    latest = [repaid(10), repaid(30)]
+    assert history(*latest)["on_time_streak"] == 2
+    assert history(*latest, repaid(40, 1), repaid(60))["on_time_streak"] == 2
+    assert history(repaid(5, 1), *latest)["on_time_streak"] == 0
+    assert history(open_float(70, 50), *latest)["on_time_streak"] == 0
+    # One that is not due yet says nothing.
+    assert history(open_float(5, -5), *latest)["on_time_streak"] == 2
+
+
+def test_of_two_floats_repaid_on_one_day_the_late_one_counts_as_the_later():
+    assert history(repaid(5), repaid(5, 1))["on_time_streak"] == 0
+
+
+def test_the_last_six_that_were_settled():
+    found = history(*(repaid(10 * n) for n in range(1, 6)), repaid(60, 2), repaid(70, 2), open_float(3, -9))
+    assert (found["repayments_of_6"], found["on_time_of_6"]) == (6, 5)
+    assert history(repaid(10), repaid(20, 2))["repayments_of_6"] == 2
+
+
+def test_collections_refused_over_those_attempted():
+    tried = a_float(ago(30), ago(16), collection_attempts=3, collection_failures=1)
+    once = a_float(ago(60), ago(46), ago(46), collection_attempts=1)
+    assert history(tried, once)["collection_error_ratio"] == 0.25
+    assert history(a_float(ago(9), ago(-5)))["collection_error_ratio"] == 0
+    future = a_float(ago(-1), ago(-9), collection_attempts=1, collection_failures=1)
+    assert history(once, future)["collection_error_ratio"] == 0
+
+
+def test_the_largest_float_repaid():
+    taken = [a_float(ago(60), ago(46), ago(46), 5_000), a_float(ago(9), ago(-5), amount=10_000)]
+    assert history(*taken)["largest_repaid"] == 5_000
+
+
+def test_floats_without_the_histories_answer_are_not_believed():
+    tables = user_tables(floats(repaid(10)))
+    del tables["float_histories"]
+    assert compute_facts("floats", tables).isna().all(axis=None)
+
+
+def test_what_the_user_service_says():
+    assert user_facts_of("users", User(good_standing=False, fraud_hit=True, segment="gig")) == {
+        "good_standing": False,
+        "fraud_hit": True,
+        "segment": "gig",
+    }
+    assert user_facts_of("users", User(segment="gig"))["fraud_hit"] is None
+
+
+def test_renewals_paid_by_as_of():
+    paid = [(ago(30 * n), ago(30 * n)) for n in range(9)]
+    found = user_facts_of("subscriptions", subscription(*paid, (ago(5), None), (ago(0), ago(-1))))
+    assert found == {"renewals_paid": 9, "subscription_rank": 8}
+    assert user_facts_of("subscriptions", subscription()) == {"renewals_paid": 0, "subscription_rank": 0}
+
+
+def test_the_score_of_each_bracket():
+    both = (BracketScore(bracket=Bracket.TO_50, score=700), BracketScore(bracket=Bracket.TO_200, score=0))
+    assert user_facts_of("scores", Scores(payback_prediction=0.9, cash_advance=both)) == {
+        "payback_prediction": 0.9,
+        "cash_advance_score_to_50": 700,
+        "cash_advance_score_to_100": None,
+        "cash_advance_score_to_200": 0,
+        "cash_advance_score_to_350": None,
+    }
+
+
+def test_of_two_scores_of_a_bracket_the_lower_counts():
+    scores = tuple(BracketScore(bracket=Bracket.TO_50, score=score) for score in (700, 300, 500))
+    assert user_facts_of("scores", Scores(cash_advance=scores))["cash_advance_score_to_50"] == 300
+
+
+def limits(*documents, **judged):
+    return user_facts_of("current_limits", *documents, **judged)
+
+
+def test_the_limit_and_the_runs_below_it():
+    assert limits(limit(8_000, ago(20), runs_below=1)) == {
+        "current_limit": 8_000,
+        "days_since_raise": 20,
+        "on_time_since_raise": None,
+        "runs_below": 1,
+    }
+    assert limits(limit(8_000))["days_since_raise"] is None
+
+
+@pytest.mark.parametrize(("days_ago", "known"), [(0, 0), (1, 1), (-1, None)])
+def test_a_limit_raised_after_as_of_tells_nothing_of_before(days_ago, known):
+    found = limits(limit(8_000, ago(days_ago)), floats())
+    assert found["days_since_raise"] == known
+    assert (found["current_limit"] is None) == (known is None)
+
+
+def test_floats_repaid_on_time_since_the_raise():
+    taken = floats(repaid(1), repaid(9), repaid(10), repaid(30), repaid(5, 1), open_float(3, -9))
+    assert limits(limit(raised_on=ago(10)), taken)["on_time_since_raise"] == 2
+    assert limits(limit(), taken)["on_time_since_raise"] == 4
+    assert limits(limit(), floats())["on_time_since_raise"] == 0
+    assert limits(limit(), floats(repaid(1), currency="EUR"))["on_time_since_raise"] is None
+
+
+@pytest.mark.parametrize(
+    ("query", "document"),
+    [
+        ("floats", floats(repaid(3))),
+        ("users", User()),
+        ("subscriptions", subscription((AS_OF, AS_OF))),
+        ("scores", Scores()),
+        ("current_limits", limit()),
+    ],
+)
+def test_two_answers_of_one_source_are_refused(query, document):
+    with pytest.raises(FactsError, match=f"{query}: a subject stands twice"):
+        compute_facts(query, user_tables(document, document))

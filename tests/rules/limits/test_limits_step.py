@@ -1,0 +1,186 @@
+"""How a limit moves: one tier up after its time, one down after two runs, at once to the lowest, and else it stays."""
+
+from datetime import date
+
+import pandas as pd
+import pytest
+from support.limit_facts import user, users
+from support.limit_policies import policy_with
+
+from rules.limits.decide import decide_limits
+from rules.limits.policy import shipped_policies
+
+POLICY = shipped_policies()["cfi"]
+# Can afford nothing, while every gate is open.
+POOR = {"essential_spend_per_pay": 150_000}
+
+
+def moved(*rows, policy=POLICY):
+    frame = decide_limits(policy, users(rows)).frame
+    after = [None if amount is pd.NA else amount for amount in frame["after"]]
+    return list(zip(frame["move"], after, frame["runs_below"], strict=True))
+
+
+def reasons(policy=POLICY, **facts):
+    return [reason.code for reason in decide_limits(policy, user(**facts)).reasons(0)]
+
+
+@pytest.mark.parametrize(
+    ("limit", "after"),
+    [
+        (1_000, 2_000),
+        (2_000, 3_000),
+        (3_000, 4_000),
+        (4_000, 5_000),
+        (5_000, 8_000),
+        (8_000, 10_000),
+        (10_000, 20_000),
+        # No tier, as a person may have set it.
+        (500, 1_000),
+        (2_500, 3_000),
+    ],
+)
+def test_up_one_tier_however_much_the_user_could_afford(limit, after):
+    assert moved({"current_limit": limit}) == [("raised", after, 0)]
+
+
+def test_the_highest_tier_stays():
+    assert moved({"current_limit": 20_000}) == [("held", 20_000, 0)]
+    assert reasons(current_limit=20_000) == ["limit_highest"]
+
+
+def test_the_cool_down_and_the_repayments_since_the_last_raise():
+    rows = [
+        *({"days_since_raise": days} for days in (0, 13, 14, 15, None)),
+        *({"on_time_since_raise": count} for count in (0, 1, 2, 3, None)),
+    ]
+    assert [move for move, _, _ in moved(*rows)] == [
+        *("held", "held", "raised", "raised", "raised"),
+        *("held", "held", "raised", "raised", "held"),
+    ]
+    assert reasons(days_since_raise=13) == ["limit_raised_recently"]
+    assert reasons(on_time_since_raise=1) == ["limit_repayments_few"]
+    assert reasons(on_time_since_raise=None) == ["limit_floats_unknown"]
+
+
+def test_down_one_tier_on_the_second_run_in_a_row_and_then_counted_afresh():
+    assert moved(
+        *({**POOR, "current_limit": limit, "runs_below": runs} for limit in (20_000, 3_000) for runs in (0, 1, 5, None))
+    ) == [
+        ("held", 20_000, 1),
+        ("lowered", 10_000, 0),
+        ("lowered", 10_000, 0),
+        ("held", 20_000, 1),
+        ("held", 3_000, 1),
+        ("lowered", 2_000, 0),
+        ("lowered", 2_000, 0),
+        ("held", 3_000, 1),
+    ]
+    assert reasons(**POOR, runs_below=1) == ["limit_free_income_low"]
+    assert reasons(**POOR)[:2] == ["limit_under_review", "limit_free_income_low"]
+
+
+def test_a_run_that_is_not_below_clears_the_count():
+    assert moved({"current_limit": 20_000, "runs_below": 1}) == [("held", 20_000, 0)]
+    assert moved({"days_since_raise": 1, "runs_below": 7}) == [("held", 5_000, 0)]
+    # What is not known is not below.
+    assert moved({"runs_below": 1, "essential_spend_per_pay": None}) == [("held", 5_000, 0)]
+
+
+def test_an_unknown_gate_holds_what_would_be_lowered_and_the_run_counts():
+    assert moved({**POOR, "runs_below": 1, "late_floats": None}) == [("held", 5_000, 2)]
+    assert moved({**POOR, "runs_below": 1, "late_floats": 1}) == [("lowered", 4_000, 0)]
+
+
+@pytest.mark.parametrize(
+    ("limit", "after"), [(5_000, 4_000), (8_000, 5_000), (2_000, 1_000), (2_500, 2_000), (35_000, 20_000)]
+)
+def test_down_to_the_next_lower_tier(limit, after):
+    assert moved({**POOR, "current_limit": limit, "runs_below": 1}) == [("lowered", after, 0)]
+
+
+@pytest.mark.parametrize("limit", [1_000, 500])
+def test_the_lowest_tier_stays(limit):
+    assert moved({**POOR, "current_limit": limit, "runs_below": 9}) == [("held", limit, 0)]
+    assert moved({"fraud_hit": True, "current_limit": limit}) == [("held", limit, 0)]
+    assert reasons(fraud_hit=True, current_limit=limit) == ["limit_fraud"]
+
+
+def test_not_even_the_lowest_tier_is_reached_beyond_the_cap():
+    assert reasons(**POOR, current_limit=500) == ["limit_free_income_low"]
+    assert reasons(essential_spend_per_pay=None, current_limit=500) == ["limit_affordability_unknown"]
+
+
+def test_what_everybody_gets_at_first_is_lowered_by_the_cap_alone():
+    newcomer = {"float_rank": 0, "subscription_rank": 0, "available_balance": -5_000, "runs_below": 5}
+    assert moved({**newcomer, "current_limit": 2_000}) == [("held", 2_000, 0)]
+    assert moved({**newcomer, "current_limit": 3_000}) == [("lowered", 2_000, 0)]
+    assert moved({**newcomer, **POOR, "current_limit": 2_000}) == [("lowered", 1_000, 0)]
+    # The cap allows 10.00 and no more.
+    assert moved({**newcomer, "essential_spend_per_pay": 147_000, "current_limit": 2_000}) == [("lowered", 1_000, 0)]
+    # The table decides whether it comes back.
+    assert moved({**newcomer, "current_limit": 1_000}) == [("held", 1_000, 0)]
+    assert moved({"current_limit": 1_000}) == [("raised", 2_000, 0)]
+
+
+AT_ONCE = [
+    ({"returned_debits_30d": 3}, "limit_debits_returned"),
+    ({"days_since_pay": 22}, "limit_income_stopped"),
+    ({"fraud_hit": True}, "limit_fraud"),
+    ({"list_match_score": 0.92}, "list_match"),
+]
+
+
+@pytest.mark.parametrize(("facts", "code"), AT_ONCE)
+def test_at_once_to_the_lowest_tier_whatever_else_is_unknown(facts, code):
+    blank = dict.fromkeys(["history_days", "available_balance", "essential_spend_per_pay", "late_floats"])
+    for limit in (2_000, 5_000, 20_000, 35_000):
+        for others in ({}, blank):
+            decisions = decide_limits(POLICY, user(**{**others, **facts}, current_limit=limit))
+            assert decisions.frame["move"].tolist() == ["lowered"]
+            assert decisions.frame["after"].tolist() == [1_000]
+            assert decisions.frame["at_once"].tolist() == [True]
+            assert [reason.code for reason in decisions.reasons(0)] == [code]
+
+
+def test_income_that_never_recurred_or_stopped_long_ago_is_lowered_step_by_step():
+    nothing = dict.fromkeys(["recurring_deposit_amount", "recurring_income_cv", "essential_spend_per_pay"])
+    gone = {**nothing, "recurring_deposits": 0, "days_since_pay": None, "pay_period_days": None}
+    assert moved(gone, {**gone, "runs_below": 1}) == [("held", 5_000, 1), ("lowered", 4_000, 0)]
+    assert reasons(**gone) == ["limit_under_review", "limit_income_irregular"]
+
+
+def test_at_once_is_the_policys_choice():
+    lenient = policy_with(("at_once: [few_returned_debits, running_income, no_fraud, not_listed]", "at_once: []"))
+    for facts, _ in AT_ONCE[:2]:
+        assert moved(facts, policy=lenient) == [("held", 5_000, 0)]
+
+
+def test_users_without_a_limit_are_not_raised_and_nothing_is_made_up_for_them():
+    assert moved({"current_limit": None}, {"current_limit": 0}, {"current_limit": None, "fraud_hit": True}) == [
+        ("held", None, 0),
+        ("held", 0, 0),
+        ("held", None, 0),
+    ]
+    assert reasons(current_limit=None) == ["limit_none_yet"]
+    assert reasons(current_limit=0) == ["limit_disabled"]
+
+
+def test_a_decrease_carries_the_day_by_which_notice_is_due():
+    decisions = decide_limits(POLICY, users([{}, {"fraud_hit": True}, {"current_limit": None}]))
+    assert decisions.notice_due(date(2028, 2, 1)).tolist() == [None, date(2028, 3, 2), None]
+    assert decisions.notice_due(date(2028, 2, 1)).index.tolist() == ["u0", "u1", "u2"]
+
+
+def test_at_most_four_reasons_failures_before_what_is_unknown_and_each_once():
+    bad = {"history_days": 1, "late_floats": 1, "outstanding_floats": 1, "feed_age_hours": 99.0, "float_rank": 0}
+    assert reasons(**bad, fraud_hit=None) == [
+        "limit_under_review",
+        "limit_float_rank_low",
+        "limit_history_short",
+        "limit_float_open",
+    ]
+    assert reasons(outstanding_floats=None, late_floats=None, float_rank=None, days_since_raise=3) == [
+        "limit_raised_recently",
+        "limit_floats_unknown",
+    ]

@@ -1,0 +1,182 @@
+"""A store with data goes up and down, and every row that the older schema knew is still read."""
+
+from typing import Any
+
+from alembic import command
+from sqlalchemy import Connection, MetaData, insert, select
+from support.evaluated import evaluated, meet
+from support.reviews import BOOK, NOW, accept, claimed, finish
+
+from underwriting.domain.application import Product, State
+from underwriting.store import applications, audit, decisions, outbox, rulebooks
+from underwriting.store.crypto import Keyring
+from underwriting.store.engines import create_engine
+from underwriting.store.migrate import migrate, scripts
+from underwriting.store.models import Channel, DecisionRow, MessageState, RulebookKind, place
+from underwriting.store.session import Store
+
+APPLICATION = "app_01JZZZZZZZZZZZZZZZZZZZZZZZ"
+BODY = b'{"type":"application.referred","timestamp":"2026-03-02T09:30:00Z","data":{"id":1}}'
+
+
+async def on(url: str, work: Any) -> Any:
+    engine = create_engine(url)
+    try:
+        async with engine.begin() as connection:
+            return await connection.run_sync(work)
+    finally:
+        await engine.dispose()
+
+
+async def down(url: str) -> None:
+    await on(url, lambda connection: command.downgrade(scripts(connection), "0001"))
+
+
+def old_rows(keys: Keyring) -> dict[str, list[dict[str, Any]]]:
+    """What the first schema could hold: an application that a person decided, and what is still owed of it."""
+    decision = {
+        "application_id": APPLICATION,
+        "reasons": [],
+        "rulebook": BOOK.name,
+        "rulebook_version": 1,
+        "rulebook_digest": BOOK.digest,
+        "decided_at": NOW,
+    }
+    note = keys.seal(b"payslip seen", place(DecisionRow.note, APPLICATION, 2))
+    message = {
+        "tenant": "acme",
+        "customer_id": "ada",
+        "application_id": APPLICATION,
+        "body": BODY,
+        "due_at": NOW,
+        "created_at": NOW,
+    }
+    return {
+        "applications": [
+            {
+                "id": APPLICATION,
+                "tenant": "acme",
+                "request_key": "a" * 64,
+                "fingerprint": "b" * 64,
+                "customer_id": "ada",
+                "product": "loan",
+                "amount": 250_000,
+                "currency": "USD",
+                "as_of": NOW.date(),
+                "received_at": NOW,
+                "state": "done",
+                "fence": 1,
+                "attempts": 1,
+                "dispatch_no": 1,
+            }
+        ],
+        "decisions": [
+            {**decision, "sequence": 1, "verdict": "referred", "decided_by": "rulebook", "body": b"{}", "note": None},
+            {**decision, "sequence": 2, "verdict": "rejected", "decided_by": "ann", "body": b"[2]", "note": note},
+        ],
+        "rulebooks": [
+            {
+                "name": BOOK.name,
+                "version": 1,
+                "digest": BOOK.digest,
+                "product": "loan",
+                "text": "text",
+                "published_by": "ann",
+                "published_at": NOW,
+            }
+        ],
+        "outbox": [
+            {**message, "seq": 7, "id": "msg_7", "state": "pending", "attempts": 2},
+            {**message, "seq": 9, "id": "msg_9", "state": "dead", "attempts": 8},
+        ],
+    }
+
+
+async def fill(url: str, rows: dict[str, list[dict[str, Any]]]) -> None:
+    def write(connection: Connection) -> None:
+        tables = MetaData()
+        tables.reflect(connection)
+        for name, values in rows.items():
+            connection.execute(insert(tables.tables[name]), values)
+
+    await on(url, write)
+
+
+async def content(url: str, *names: str) -> dict[str, list[dict[str, Any]]]:
+    def read(connection: Connection) -> dict[str, list[dict[str, Any]]]:
+        tables = MetaData()
+        tables.reflect(connection)
+        wanted = [tables.tables[name] for name in names]
+        return {
+            table.name: [dict(row) for row in connection.execute(select(table).order_by(*table.primary_key)).mappings()]
+            for table in wanted
+        }
+
+    found: dict[str, list[dict[str, Any]]] = await on(url, read)
+    return found
+
+
+async def test_a_store_of_the_first_schema_is_read_as_before(database_url: str, keyring: Keyring) -> None:
+    await down(database_url)
+    await fill(database_url, old_rows(keyring))
+    await migrate(database_url)
+    async with Store.open(database_url, keyring) as store, store.begin() as work:
+        stored = await applications.get(work, "acme", APPLICATION)
+        assert (stored.state, stored.body, stored.application.requested.minor) == (State.DONE, b"[2]", 250_000)
+        assert [found.note for found in await decisions.history(work, APPLICATION)] == [None, "payslip seen"]
+        (dead,) = await outbox.dead(work)
+        assert (dead.id, dead.channel, dead.subject_id, dead.target) == ("msg_9", Channel.RESULTS, APPLICATION, None)
+        (message,) = await outbox.due(work, [Channel.RESULTS])
+        assert (message.id, message.subject_id, message.body, message.attempt) == ("msg_7", APPLICATION, BODY, 3)
+        published = await rulebooks.get(work, BOOK.name)
+        assert (published.kind, published.ref, published.text) == (RulebookKind.REVIEW, BOOK, "text")
+
+
+async def test_new_messages_are_numbered_after_the_old_ones(database_url: str, keyring: Keyring) -> None:
+    await down(database_url)
+    await fill(database_url, old_rows(keyring))
+    await migrate(database_url)
+    async with Store.open(database_url, keyring) as store:
+        await finish(store, await claimed(store), partners=("acme",))
+        await finish(store, await claimed(store, customer_id="bob"), partners=("acme",))
+    numbers = [row["seq"] for row in (await content(database_url, "outbox"))["outbox"]]
+    assert numbers == [7, 9, 10, 11]
+
+
+async def test_an_empty_store_numbers_from_one(database_url: str, keyring: Keyring) -> None:
+    async with Store.open(database_url, keyring) as store:
+        await finish(store, await claimed(store), partners=("acme",))
+    assert [row["seq"] for row in (await content(database_url, "outbox"))["outbox"]] == [1]
+
+
+async def test_down_and_up_again_keeps_what_the_first_schema_knew(database_url: str, keyring: Keyring) -> None:
+    await down(database_url)
+    await fill(database_url, old_rows(keyring))
+    names = ("applications", "decisions", "rulebooks", "outbox", "audit")
+    await migrate(database_url)
+    async with Store.open(database_url, keyring) as store:
+        await accept(store, "globex")
+    before = await content(database_url, *names)
+    await down(database_url)
+    await migrate(database_url)
+    assert await content(database_url, *names) == before
+
+
+async def test_going_down_leaves_only_what_the_first_schema_has_a_place_for(
+    database_url: str, keyring: Keyring
+) -> None:
+    async with Store.open(database_url, keyring) as store:
+        await finish(store, await claimed(store), partners=("acme",))
+        await meet(store)
+        await evaluated(store)
+        async with store.begin() as work:
+            for kind in RulebookKind:
+                ref = BOOK.model_copy(update={"name": kind.value})
+                await rulebooks.publish(work, ref, Product.FLOAT, "text", "ann", kind)
+    await down(database_url)
+    left = await content(database_url, "outbox", "rulebooks")
+    assert [row["state"] for row in left["outbox"]] == [MessageState.PENDING.value]
+    assert [row["name"] for row in left["rulebooks"]] == ["review"]
+    await migrate(database_url)
+    async with Store.open(database_url, keyring) as store, store.read() as work:
+        assert await audit.verify(work) == [], "the log keeps what was done with the tables that went"

@@ -1,0 +1,127 @@
+"""Histories for limit runs: generated ones, and changes to them."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from rules.limits.policy import LimitPolicy, shipped_policies
+from underwriting.domain.application import Product
+from underwriting.domain.limits import IdRange, LimitBase, Scope
+from underwriting.generator.calendar import Window
+from underwriting.generator.world import shipped_world
+from underwriting.generator.write import Plan, write
+from underwriting.limits.bases import write_bases
+from underwriting.limits.order import Request
+from underwriting.limits.plan import open_history
+from underwriting.limits.shard import ShardResult, ShardSpec, recalculate_shard
+
+END = date(2025, 8, 31)
+USERS = 240
+EVERYBODY = IdRange(None, None)
+
+
+def written(folder: Path, end: date = END, users: int = USERS, **changes: Any) -> Path:
+    """A generated history, in row groups of sixty users."""
+    plan = Plan(users=users, seed=11, window=Window(end, 6), chunk=60, **changes)
+    for _ in write(shipped_world(), plan, folder):
+        pass
+    return folder
+
+
+def lenient(**changes: Any) -> LimitPolicy:
+    """The shipped policy with a guard that lets everything pass, or with other changes."""
+    document = _shipped().model_dump(mode="json")
+    wide = {"ceiling": "1", "times": "100", "slack": "1"}
+    document["guard"] |= dict.fromkeys(("share_raised", "share_lowered", "share_unknown"), wide)
+    document["guard"]["money_up"] = {"ceiling": 10**9, "times": "100", "slack": 10**9}
+    return LimitPolicy.model_validate(document | changes)
+
+
+@cache
+def _shipped() -> LimitPolicy:
+    return shipped_policies()["cfi"]
+
+
+def request(history: Path | str, business_date: date = END, **changes: Any) -> Request:
+    """A run over everybody, in two shards."""
+    asked = Request("sandbox", Product.FLOAT, business_date, str(history), lenient(), Scope(), shards=2)
+    return replace(asked, **changes)
+
+
+def limits_before(history: Path) -> list[LimitBase]:
+    """The limits in force as the generator made them up."""
+    rows = pq.read_table(history / "current_limits.parquet").to_pylist()
+    return [LimitBase(row["subject_id"], row["amount"], row["raised_on"], row["runs_below"], 1, False) for row in rows]
+
+
+def shard(
+    history: Path | str,
+    folder: Path,
+    bases: list[LimitBase] | None = None,
+    ids: IdRange = EVERYBODY,
+    business_date: date = END,
+    **changes: Any,
+) -> ShardSpec:
+    """One shard of a history, of everybody."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bases(bases or [], folder / "bases.parquet")
+    opened = open_history(str(history))
+    spec = ShardSpec(
+        number=0,
+        ids=ids,
+        location=opened.location,
+        files=opened.within(ids),
+        bases=str(folder / "bases.parquet"),
+        folder=str(folder),
+        business_date=business_date,
+        judged_at=datetime(business_date.year, business_date.month, business_date.day, tzinfo=UTC) + timedelta(days=1),
+        policy=lenient().text,
+    )
+    return replace(spec, **changes)
+
+
+def calculated(spec: ShardSpec) -> tuple[ShardResult, pa.Table]:
+    """What came of a shard, and its records."""
+    result = recalculate_shard(spec)
+    file = Path(spec.folder) / "records-0000.parquet"
+    return result, pq.read_table(file) if file.exists() else pa.table({})
+
+
+def quarantined(spec: ShardSpec) -> list[dict[str, Any]]:
+    """The places of malformed rows."""
+    file = Path(spec.folder) / "quarantine-0000.parquet"
+    rows: list[dict[str, Any]] = pq.read_table(file).to_pylist() if file.exists() else []
+    return rows
+
+
+def rewritten(folder: Path, table: str, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Write the files of one table anew, changed."""
+    for file in sorted((folder / table).rglob("*.parquet")):
+        pq.write_table(change(pq.read_table(file, partitioning=None)), file)
+
+
+def corrected(folder: Path, subject_id: str, **values: Any) -> None:
+    """Correct what the feeds say of one user."""
+
+    def change(rows: pa.Table) -> pa.Table:
+        mine = pc.equal(rows["subject_id"], subject_id)
+        for name, value in values.items():
+            place = rows.schema.get_field_index(name)
+            kind = rows.schema.field(place).type
+            rows = rows.set_column(place, name, pc.if_else(mine, pa.scalar(value, kind), rows[name]))
+        return rows
+
+    rewritten(folder, "feeds", change)
+
+
+def in_a_loop(work: Any) -> Any:
+    """Run to the end where no loop runs."""
+    return asyncio.run(work)

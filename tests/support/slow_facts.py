@@ -1,0 +1,336 @@
+"""A second calculator of the facts about users of floats: one user after the other, day by day, in plain Python.
+
+Written from the meanings in rules/facts/histories.yaml. It shares no code with the queries: no SQL, no data frames.
+Money is whole, ratios are fractions until the end.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from itertools import takewhile
+from math import floor
+from typing import Any
+
+from tests.support.slow_income import Deposit, Stream, essential_spend_per_pay, running_streams
+from underwriting.domain.money import minor_digits
+
+Row = Mapping[str, Any]
+Rows = Mapping[str, Sequence[Row]]
+Facts = dict[str, Any]
+
+INCOME = {"wages", "benefits", "gig", "other_income"}
+ESSENTIAL = {"housing", "utilities", "groceries", "transport", "health", "insurance", "family"}
+SPENDING = ESSENTIAL | {"spending", "cash", "fee", "overdraft_fee"}
+# A feed stands for so many days after its refresh.
+STANDS = 3
+
+
+def slow_facts(rows: Rows, as_of: date, judged_at: datetime | None, currency: str) -> Facts:
+    """Every fact of one user that is known, by name; `rows` are the user's, by table. Moments are UTC, without zone."""
+    return {
+        **transaction_facts(rows, as_of, judged_at, currency),
+        **float_facts(rows, as_of, currency),
+        **user_facts(rows, as_of),
+        **limit_facts(rows, as_of, currency),
+    }
+
+
+@dataclass(frozen=True)
+class Account:
+    """The feed as it is believed: its lines from the first day covered to the refresh, or to as_of."""
+
+    feed: Row
+    lines: Sequence[Row]
+    as_of: date
+    covered_to: date
+
+    @property
+    def fresh(self) -> bool:
+        return (self.as_of - self.covered_to).days <= STANDS
+
+    def ago(self, line: Row) -> int:
+        days: int = (self.as_of - line["booked_on"]).days
+        return days
+
+    def knows(self, days: int) -> bool:
+        """Whether the feed covers all of the last `days` days."""
+        return self.fresh and self.feed["covered_from"] <= self.as_of - timedelta(days=days - 1)
+
+    def within(self, days: int) -> list[Row]:
+        return [line for line in self.lines if self.ago(line) < days]
+
+    @property
+    def balances(self) -> dict[date, int]:
+        """The balance at the end of every day that it is known for."""
+        booked: dict[date, int] = {}
+        for line in self.lines:
+            booked[line["booked_on"]] = booked.get(line["booked_on"], 0) + line["amount"]
+        balance, day, known = self.feed["opening_balance"], self.feed["covered_from"], {}
+        while day <= (self.as_of if self.fresh else self.covered_to):
+            balance += booked.get(day, 0)
+            known[day] = balance
+            day += timedelta(days=1)
+        return known
+
+
+def believed(rows: Rows, as_of: date, currency: str) -> Account | None:
+    """The user's account; None where there is no feed in the currency, or it begins after as_of or its own refresh."""
+    for feed in rows.get("feeds", ()):
+        covered_to = min(as_of, feed["refreshed_at"].date())
+        if feed["currency"] == currency and feed["covered_from"] <= covered_to:
+            lines = [
+                line for line in rows.get("transactions", ()) if feed["covered_from"] <= line["booked_on"] <= covered_to
+            ]
+            return Account(feed, lines, as_of, covered_to)
+    return None
+
+
+def transaction_facts(rows: Rows, as_of: date, judged_at: datetime | None, currency: str) -> Facts:
+    account = believed(rows, as_of, currency)
+    if account is None:
+        return {}
+    major = 10 ** minor_digits(currency)
+    return {
+        **_of_the_feed(account, judged_at),
+        **_of_activity(account),
+        **_of_advances(account),
+        **_of_income(account),
+        **_of_streams(account, major),
+        **_of_trouble(account),
+        **_of_balances(account, judged_at, major),
+    }
+
+
+def _of_the_feed(account: Account, judged_at: datetime | None) -> Facts:
+    ages = [account.ago(line) for line in account.lines]
+    seconds = None if judged_at is None else (judged_at - account.feed["refreshed_at"]).total_seconds()
+    return {
+        "history_days": max(ages, default=0),
+        "days_since_transaction": min(ages, default=None),
+        "feed_age_hours": None if seconds is None else max(0.0, seconds) / 3600,
+        "institution_id": account.feed["institution_id"],
+        "linked_accounts": account.feed["linked_accounts"],
+    }
+
+
+def _of_activity(account: Account) -> Facts:
+    essential = [line for line in account.within(30) if line["amount"] < 0 and line["category"] in ESSENTIAL]
+    return {
+        "transactions_per_month": len(account.within(90)) / 3 if account.knows(90) else None,
+        "essential_transactions": len(essential) if account.knows(30) else None,
+    }
+
+
+def _of_advances(account: Account) -> Facts:
+    found: Facts = {}
+    for days in (30, 60, 90):
+        amounts = [line["amount"] for line in account.within(days) if line["category"] == "advance"]
+        if account.knows(days):
+            found[f"competitor_advances_{days}d"] = sum(amount > 0 for amount in amounts)
+            found[f"competitor_repayments_{days}d"] = sum(amount < 0 for amount in amounts)
+    if account.knows(90):
+        found["competitor_borrowed_90d"] = sum(amount for amount in amounts if amount > 0)
+        found["competitor_repaid_90d"] = sum(-amount for amount in amounts if amount < 0)
+    if account.knows(35) and not _unclassified(account, 35, 1):
+        due = [line["amount"] for line in account.within(35) if line["category"] == "advance"]
+        found["competitor_advances_due"] = max(0, sum(due))
+    return found
+
+
+def _unclassified(account: Account, days: int, sign: int) -> bool:
+    """Whether in the last `days` days there is a line of that sign that nobody could classify."""
+    return any(line["category"] is None and line["amount"] * sign > 0 for line in account.within(days))
+
+
+def _of_income(account: Account) -> Facts:
+    if not account.knows(90):
+        return {}
+    lines = account.within(90)
+    income = sum(line["amount"] for line in lines if line["category"] in INCOME)
+    out = [line for line in lines if line["amount"] < 0]
+    transfers = -sum(line["amount"] for line in out if line["category"] == "transfer")
+    spent = -sum(line["amount"] for line in out if line["category"] is None or line["category"] in SPENDING)
+    refunded = sum(line["amount"] for line in lines if line["category"] == "refund")
+    found: Facts = {"income_90d": income, "monthly_income": floor(Fraction(income, 3))}
+    if income > 0:
+        found["spend_to_income"] = float(Fraction(spent - refunded, income))
+        if not _unclassified(account, 90, -1):
+            found["transfer_ratio"] = float(Fraction(transfers, income))
+    return found
+
+
+def _of_streams(account: Account, major: int) -> Facts:
+    """The main stream of recurring income, or that there is none."""
+    least = 150 * major
+    recent = account.within(300)
+    # Deposits that may belong to a stream, nobody knows whose.
+    doubtful = [
+        account.ago(line)
+        for line in recent
+        if line["amount"] >= least
+        and (line["category"] is None or (line["category"] in INCOME and not line["counterparty"]))
+    ]
+    paid: dict[str, dict[date, int]] = {}
+    for line in recent:
+        if line["category"] in INCOME and line["amount"] > 0 and line["counterparty"]:
+            days = paid.setdefault(line["counterparty"], {})
+            days[line["booked_on"]] = days.get(line["booked_on"], 0) + line["amount"]
+    deposits = {payer: [Deposit(*each) for each in days.items() if each[1] >= least] for payer, days in paid.items()}
+    streams = running_streams(deposits, account.as_of) if account.fresh else []
+    if not streams:
+        none_at_all = account.knows(90) and not doubtful
+        return {"recurring_deposits": 0, "income_streams": 0} if none_at_all else {}
+    main = min(streams, key=lambda stream: (-stream.a_day, stream.days_since(account.as_of), stream.payer))
+    return {**_of_main(main, account, doubtful), "income_streams": len(streams)}
+
+
+def _of_main(main: Stream, account: Account, doubtful: Sequence[int]) -> Facts:
+    since = main.days_since(account.as_of)
+    missed = since > main.period and any(ago < since for ago in doubtful)
+    return {
+        "recurring_deposits": len(main.deposits),
+        "recurring_deposit_amount": main.per_pay,
+        "recurring_income_cv": main.variation,
+        "pay_period_days": main.period,
+        "days_since_pay": None if missed else since,
+        "essential_spend_per_pay": essential_spend_per_pay(
+            main.period,
+            account.feed["covered_from"],
+            account.covered_to,
+            [
+                (line["booked_on"], -line["amount"])
+                for line in account.lines
+                if line["amount"] < 0 and (line["category"] is None or line["category"] in ESSENTIAL)
+            ],
+        ),
+    }
+
+
+def _of_trouble(account: Account) -> Facts:
+    found: Facts = {}
+    if account.knows(30) and not _unclassified(account, 30, -1):
+        fees = [line for line in account.within(30) if line["category"] == "overdraft_fee" and line["amount"] < 0]
+        found["overdraft_fees_30d"] = len(fees)
+    for days in (30, 60, 90):
+        if account.knows(days) and not _unclassified(account, days, 1):
+            returned = [line for line in account.within(days) if line["category"] == "returned" and line["amount"] > 0]
+            found[f"returned_debits_{days}d"] = len(returned)
+    return found
+
+
+def _of_balances(account: Account, judged_at: datetime | None, major: int) -> Facts:
+    known = account.balances
+    last_60 = [known[day] for n in range(60) if (day := account.as_of - timedelta(days=n)) in known]
+    found: Facts = {"balance_days_60d": len(last_60)}
+    if last_60:
+        found["average_balance"] = floor(Fraction(sum(last_60), len(last_60)))
+    if account.knows(30):
+        found["negative_days_30d"] = sum(balance < 0 for balance in last_60[:30])
+    if account.knows(60):
+        found["overdraft_days_60d"] = sum(balance < 0 for balance in last_60)
+        found["healthy_days_60d"] = sum(balance >= 50 * major for balance in last_60)
+    if account.fresh:
+        found["current_balance"] = known[account.as_of]
+        refreshed_at = account.feed["refreshed_at"]
+        if refreshed_at.date() <= account.as_of or (judged_at is not None and refreshed_at <= judged_at):
+            found["available_balance"] = known[account.as_of] - account.feed["holds"]
+    return found
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A float as it stood at the end of as_of."""
+
+    amount: int
+    due_on: date
+    repaid_on: date | None
+    as_of: date
+
+    @property
+    def past_due(self) -> bool:
+        return self.repaid_on is None and self.due_on < self.as_of
+
+    @property
+    def late(self) -> bool:
+        return self.past_due or (self.repaid_on is not None and self.repaid_on > self.due_on)
+
+    @property
+    def settled_on(self) -> date | None:
+        """When it was repaid; as_of while it is past due; None while it is neither."""
+        return self.as_of if self.past_due else self.repaid_on
+
+
+def taken_floats(rows: Rows, as_of: date) -> list[Taken]:
+    return [
+        Taken(
+            row["amount"],
+            row["due_on"],
+            row["repaid_on"] if row["repaid_on"] is not None and row["repaid_on"] <= as_of else None,
+            as_of,
+        )
+        for row in rows.get("floats", ())
+        if row["taken_on"] <= as_of
+    ]
+
+
+def _has_floats(rows: Rows, currency: str) -> bool:
+    return any(row["currency"] == currency for row in rows.get("float_histories", ()))
+
+
+def float_facts(rows: Rows, as_of: date, currency: str) -> Facts:
+    if not _has_floats(rows, currency):
+        return {}
+    taken = taken_floats(rows, as_of)
+    repaid = [each for each in taken if each.repaid_on is not None]
+    settled = sorted((each for each in taken if each.settled_on), key=lambda each: (each.settled_on, each.late))
+    latest = settled[::-1]
+    seen = [row for row in rows.get("floats", ()) if row["taken_on"] <= as_of]
+    attempts = sum(row["collection_attempts"] for row in seen)
+    late_on = [each.settled_on for each in settled if each.late and each.settled_on]
+    return {
+        "float_count": len(repaid),
+        "float_rank": min(8, len(repaid)),
+        "outstanding_floats": len(taken) - len(repaid),
+        "late_floats": sum(each.past_due for each in taken),
+        "floats_ever_late": len(late_on),
+        "on_time_streak": len(list(takewhile(lambda each: not each.late, latest))),
+        "days_since_late": (as_of - max(late_on)).days if late_on else None,
+        "repayments_of_6": len(latest[:6]),
+        "on_time_of_6": sum(not each.late for each in latest[:6]),
+        "collection_error_ratio": sum(row["collection_failures"] for row in seen) / attempts if attempts else 0.0,
+        "largest_repaid": max((each.amount for each in repaid), default=0),
+    }
+
+
+def user_facts(rows: Rows, as_of: date) -> Facts:
+    """What the user, subscription and score services and the screening say."""
+    found: Facts = {}
+    for row in rows.get("users", ()):
+        found |= {name: row[name] for name in ("good_standing", "fraud_hit", "segment")}
+    if rows.get("subscriptions"):
+        paid = [row for row in rows.get("renewals", ()) if row["paid_on"] is not None and row["paid_on"] <= as_of]
+        found |= {"renewals_paid": len(paid), "subscription_rank": min(8, len(paid))}
+    for row in rows.get("scores", ()):
+        found["payback_prediction"] = row["payback_prediction"]
+        for bracket in rows.get("bracket_scores", ()):
+            name = f"cash_advance_score_{bracket['bracket']}"
+            found[name] = min(bracket["score"], found.get(name, bracket["score"]))
+    for row in rows.get("list_screenings", ()):
+        found["list_match_score"] = row["match_score"]
+    return found
+
+
+def limit_facts(rows: Rows, as_of: date, currency: str) -> Facts:
+    found: Facts = {}
+    for row in rows.get("current_limits", ()):
+        raised_on = row["raised_on"]
+        if row["currency"] != currency or (raised_on is not None and raised_on > as_of):
+            continue
+        found |= {"current_limit": row["amount"], "runs_below": row["runs_below"]}
+        if raised_on is not None:
+            found["days_since_raise"] = (as_of - raised_on).days
+        if _has_floats(rows, currency):
+            on_time = [each for each in taken_floats(rows, as_of) if each.repaid_on and not each.late]
+            found["on_time_since_raise"] = sum(raised_on is None or each.repaid_on > raised_on for each in on_time)
+    return found

@@ -1,0 +1,96 @@
+"""The answer to an eligibility check: the fresh evaluation, or the one that is under way."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from fastapi import BackgroundTasks, Response
+
+from underwriting.api.auth import Caller
+from underwriting.api.documented import JSON
+from underwriting.api.etags import matches, quoted
+from underwriting.api.office import Office, problem
+from underwriting.clients.callbacks import BadCallback, checked_callback
+from underwriting.domain.application import Product, State
+from underwriting.store import evaluations
+from underwriting.store.evaluations import Stored
+
+# Seconds after which a client should look again.
+RETRY_AFTER = "1"
+UNDECIDED = {State.PENDING, State.RUNNING}
+
+
+class Question:
+    """What was asked, but for the product."""
+
+    def __init__(self, user_id: str, callback_url: str | None, key: str | None) -> None:
+        self.user_id = user_id
+        self.callback_url = callback_url
+        self.key = key
+
+
+class Answer:
+    """The body to give, byte for byte, and whether it is the last word."""
+
+    def __init__(self, body: bytes, state: State, evaluation_id: str = "") -> None:
+        self.body = body
+        self.state = state
+        self.evaluation_id = evaluation_id
+
+
+def answer_of(stored: Stored) -> Answer:
+    """The answer that a stored evaluation is."""
+    return Answer(stored.body, stored.state, stored.request.id)
+
+
+async def answer_one(
+    asked: Question,
+    product: Product,
+    caller: Caller,
+    desk: Office,
+    after_answering: BackgroundTasks,
+    if_none_match: str | None,
+) -> Response:
+    """200 with the evaluation, 304 where the caller has it, or 202 and where to poll."""
+    answer = await find_answer(asked, product, caller, desk, after_answering)
+    if answer.state not in UNDECIDED:
+        return shown(answer, if_none_match)
+    location = f"/v1/{asked.user_id}/underwriting/evaluations/{answer.evaluation_id}"
+    headers = {"Location": location, "Retry-After": RETRY_AFTER}
+    return Response(answer.body, HTTPStatus.ACCEPTED, headers, JSON)
+
+
+async def find_answer(
+    asked: Question, product: Product, caller: Caller, desk: Office, after_answering: BackgroundTasks
+) -> Answer:
+    """The fresh evaluation, or one that is under way now; a key stands for the evaluation that it made."""
+    now = datetime.now(UTC)
+    if asked.callback_url is not None:
+        _check_callback(asked.callback_url, caller, desk)
+    if asked.key is None and (body := await desk.fresh(caller.tenant, asked.user_id, product, now)) is not None:
+        return Answer(body, State.DONE)
+    key = asked.key and f"{product}:{asked.key}"
+    async with desk.store.begin() as work:
+        accepted = await evaluations.accept(
+            work, caller.tenant, asked.user_id, product, None, key, now, callback=asked.callback_url
+        )
+    if accepted.new:
+        after_answering.add_task(desk.dispatch, accepted.stored.request)
+    return answer_of(accepted.stored)
+
+
+def _check_callback(url: str, caller: Caller, desk: Office) -> None:
+    try:
+        checked_callback(url, desk.config.partners.get(caller.tenant))
+    except BadCallback as error:
+        raise problem("query.callback_url", str(error)) from None
+
+
+def shown(answer: Answer, if_none_match: str | None) -> Response:
+    """200 with the body and its ETag, or 304 where the caller has it."""
+    etag = quoted(answer.body)
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if answer.state in UNDECIDED:
+        headers["Retry-After"] = RETRY_AFTER
+    if matches(if_none_match, etag):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(answer.body, headers=headers, media_type=JSON)

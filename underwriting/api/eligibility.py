@@ -1,0 +1,216 @@
+"""Eligibility over HTTP: what may this user take now? At once from a fresh evaluation, else in the background."""
+
+from collections.abc import AsyncIterator
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, BackgroundTasks, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from underwriting.api.answering import (
+    RETRY_AFTER,
+    UNDECIDED,
+    Answer,
+    Question,
+    answer_of,
+    answer_one,
+    find_answer,
+    shown,
+)
+from underwriting.api.auth import Asker, EvaluationReader
+from underwriting.api.documented import ETAG, JSON, POLL, answer, refusals
+from underwriting.api.errors import ApiError
+from underwriting.api.examples import EVALUATION, PENDING_EVALUATION
+from underwriting.api.office import Desk
+from underwriting.domain.application import CustomerId, Product, State
+from underwriting.domain.eligibility import EvaluationId
+from underwriting.store import evaluations
+from underwriting.store.errors import UnknownEvaluation
+from underwriting.store.evaluations import EvaluationRecord
+from underwriting.store.session import Store
+
+LINES = "application/x-ndjson"
+
+router = APIRouter(prefix="/v1/{user_id}/underwriting", tags=["eligibility"])
+
+
+class Wanted(StrEnum):
+    """What may be asked about."""
+
+    FLOAT = "float"
+    LOAN = "loan"
+    ALL = "all"
+
+    @property
+    def products(self) -> tuple[Product, ...]:
+        """The products themselves."""
+        return (Product.FLOAT, Product.LOAN) if self is Wanted.ALL else (Product(self.value),)
+
+
+class Eligibilities(BaseModel):
+    """One record for each product; those whose state is pending or running are still to come."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    float_: EvaluationRecord = Field(alias="float")
+    loan: EvaluationRecord
+
+
+class HistoryPage(BaseModel):
+    """Evaluations, newest first."""
+
+    items: list[EvaluationRecord]
+    next: str | None = Field(description="Send it as `after` for the next page; null on the last one")
+
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=200,
+        description="Your own key: the same key is the same evaluation, also once it is no longer fresh.",
+    ),
+]
+CallbackUrl = Annotated[
+    str | None,
+    Query(
+        max_length=2000,
+        description="https address on a host registered for your tenant; a deferred result is posted there, signed.",
+        examples=["https://hooks.partner.example/eligibility"],
+    ),
+]
+IfNoneMatch = Annotated[str | None, Header(description="The ETag you have; 304 while it is still the answer")]
+UNCHANGED = answer(304, "You have it", headers=ETAG)
+DEFERRED = "Evaluated in the background: poll `Location`"
+ONE = (
+    answer(200, "A fresh evaluation", EVALUATION, headers=ETAG)
+    | answer(202, DEFERRED, PENDING_EVALUATION, model=EvaluationRecord, headers=POLL)
+    | UNCHANGED
+    | refusals()
+)
+PAGE_OR_LINES = answer(
+    200, f"A page, or with `Accept: {LINES}` all, a record a line", {"items": [EVALUATION], "next": None}
+)
+PAGE_OR_LINES[200]["content"][LINES] = {"schema": {"type": "string"}}
+ONE_OR_ALL = ONE | answer(202, DEFERRED, PENDING_EVALUATION, model=EvaluationRecord | Eligibilities, headers=POLL)
+
+
+@router.get(
+    "/eligibility",
+    response_model=EvaluationRecord | Eligibilities,
+    responses=ONE_OR_ALL,
+    summary="What may this user take now?",
+)
+async def eligibility(
+    request: Request,
+    user_id: CustomerId,
+    caller: Asker,
+    desk: Desk,
+    after_answering: BackgroundTasks,
+    product: Wanted = Wanted.FLOAT,
+    callback_url: CallbackUrl = None,
+    idempotency_key: IdempotencyKey = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Answer at once from an evaluation that is still fresh, or evaluate in the background.
+
+    Fresh is an evaluation of the last 24 hours, with no newer profile and no newer rulebook since. Otherwise 202: poll
+    `Location`, or be called back. `product=all` gives one record for each product.
+    """
+    asked = Question(user_id, callback_url, idempotency_key)
+    if product is not Wanted.ALL:
+        return await answer_one(asked, Product(product.value), caller, desk, after_answering, if_none_match)
+    found = {name: await find_answer(asked, name, caller, desk, after_answering) for name in product.products}
+    body = b"{%b}" % b",".join(b'"%b":%b' % (name.encode(), answer.body) for name, answer in found.items())
+    if all(answer.state not in UNDECIDED for answer in found.values()):
+        return shown(Answer(body, State.DONE), if_none_match)
+    again = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return Response(body, HTTPStatus.ACCEPTED, {"Location": again, "Retry-After": RETRY_AFTER}, JSON)
+
+
+@router.get("/float_check", response_model=EvaluationRecord, responses=ONE, summary="May this user take a float?")
+async def float_check(
+    user_id: CustomerId,
+    caller: Asker,
+    desk: Desk,
+    after_answering: BackgroundTasks,
+    callback_url: CallbackUrl = None,
+    idempotency_key: IdempotencyKey = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """The same as `eligibility?product=float`."""
+    asked = Question(user_id, callback_url, idempotency_key)
+    return await answer_one(asked, Product.FLOAT, caller, desk, after_answering, if_none_match)
+
+
+@router.get("/loan_check", response_model=EvaluationRecord, responses=ONE, summary="May this user take a loan?")
+async def loan_check(
+    user_id: CustomerId,
+    caller: Asker,
+    desk: Desk,
+    after_answering: BackgroundTasks,
+    callback_url: CallbackUrl = None,
+    idempotency_key: IdempotencyKey = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """The same as `eligibility?product=loan`."""
+    asked = Question(user_id, callback_url, idempotency_key)
+    return await answer_one(asked, Product.LOAN, caller, desk, after_answering, if_none_match)
+
+
+@router.get(
+    "/evaluations/{evaluation_id}",
+    response_model=EvaluationRecord,
+    responses=answer(200, "Where it stands", EVALUATION, headers=ETAG) | UNCHANGED | refusals(404),
+    summary="Read one evaluation",
+)
+async def evaluation(
+    user_id: CustomerId,
+    evaluation_id: EvaluationId,
+    caller: EvaluationReader,
+    desk: Desk,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Where the evaluation stands, and what it came to: every book, every rule, and the facts that each looked at."""
+    async with desk.store.read() as work:
+        stored = await evaluations.get(work, caller.tenant, evaluation_id)
+    if stored.request.user_id != user_id:
+        raise UnknownEvaluation(evaluation_id)
+    return shown(answer_of(stored), if_none_match)
+
+
+@router.get(
+    "/history",
+    response_model=HistoryPage,
+    responses=PAGE_OR_LINES | refusals(404),
+    summary="Earlier evaluations",
+)
+async def history(
+    user_id: CustomerId,
+    caller: EvaluationReader,
+    desk: Desk,
+    accept: Annotated[str, Header(description=f"`{LINES}` streams the whole history, a record a line")] = JSON,
+    product: Product | None = None,
+    after: Annotated[EvaluationId | None, Query(description="Continue below this evaluation")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """The user's evaluations, newest first: a page of them, or all as a stream."""
+    async with desk.store.read() as work:
+        page = await evaluations.history(work, caller.tenant, user_id, product, after, limit)
+        if not page and not await evaluations.history(work, caller.tenant, user_id, limit=1):
+            raise ApiError(HTTPStatus.NOT_FOUND, "NOT_FOUND", f"user {user_id} was never evaluated")
+    if LINES in accept:
+        return StreamingResponse(_lines(desk.store, caller.tenant, user_id, product), media_type=LINES)
+    following = page[-1].request.id if len(page) == limit else None
+    items = b",".join(stored.body for stored in page)
+    cursor = b"null" if following is None else b'"%b"' % following.encode()
+    return Response(b'{"items":[%b],"next":%b}' % (items, cursor), media_type=JSON)
+
+
+async def _lines(store: Store, tenant: str, user_id: str, product: Product | None) -> AsyncIterator[bytes]:
+    """The whole history, a record a line, from one snapshot."""
+    async with store.read() as work:
+        async for stored in evaluations.stream(work, tenant, user_id, product):
+            yield stored.body + b"\n"

@@ -1,0 +1,50 @@
+"""Events over HTTP, for services that have no access to the queue."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, BackgroundTasks
+from pydantic import BaseModel, Field
+
+from underwriting.api.auth import Teller
+from underwriting.api.documented import answer, refusals
+from underwriting.api.office import Desk
+from underwriting.domain.events import Event, EventId, EventReport, Origin
+from underwriting.store import inbox
+
+router = APIRouter(
+    prefix="/v1/events",
+    tags=["events"],
+)
+KEPT = {"source": "float.service", "id": "evt-4711", "new": True}
+
+
+class Receipt(BaseModel):
+    """An event that is stored: it will be handled, however often it was told of."""
+
+    source: Origin
+    id: EventId
+    new: bool = Field(description="False where this source told of this event before; nothing happens twice")
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.ACCEPTED,
+    responses=answer(202, "Stored, and handled soon", KEPT) | refusals(400),
+    summary="Tell of an event",
+)
+async def tell(
+    body: EventReport,
+    caller: Teller,
+    desk: Desk,
+    after_answering: BackgroundTasks,
+) -> Receipt:
+    """Store an event about one of your users; 202 once it cannot be lost. It is handled within seconds.
+
+    Events may be told of more than once and in any order: `source` and `id` say which one it is.
+    """
+    event = Event(tenant=caller.tenant, **dict(body))
+    async with desk.store.begin() as work:
+        new = await inbox.keep(work, event)
+    if new:
+        after_answering.add_task(desk.dispatch_handling)
+    return Receipt(source=event.source, id=event.id, new=new)

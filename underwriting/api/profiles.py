@@ -1,0 +1,225 @@
+"""Float profiles over HTTP: which amounts a user may take at which fee; staff and services change them."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from rules.tiers import CURRENCY, TIERS, tiers_enabled
+from underwriting.api.auth import ProfileReader, ProfileWriter
+from underwriting.api.documented import VERSION_ETAG, answer, refusals
+from underwriting.api.errors import ApiError
+from underwriting.api.etags import matches, quoted, version_of
+from underwriting.api.examples import PROFILE
+from underwriting.api.office import Desk, problem
+from underwriting.domain.application import CustomerId, Product
+from underwriting.domain.money import Money
+from underwriting.domain.profile import FloatProfile, Reason, Tier, TierId
+from underwriting.store import profiles
+from underwriting.store.errors import UnknownProfile
+
+router = APIRouter(
+    prefix="/v1/{user_id}/underwriting",
+    tags=["float profile"],
+)
+WRITTEN = answer(200, "The version in force", PROFILE, headers=VERSION_ETAG) | refusals(400, 412)
+
+
+class TierRecord(BaseModel):
+    """One amount and its flat fee, decimal strings in major units."""
+
+    id: TierId
+    amount: str = Field(examples=["50.00"])
+    fee: str = Field(examples=["5.00"])
+    enabled: bool
+
+
+class ProfileRecord(BaseModel):
+    """The profile in force, or an earlier version of it."""
+
+    user_id: str
+    version: int
+    currency: str
+    tiers: list[TierRecord]
+    limit: str = Field(description="The highest enabled amount", examples=["20.00"])
+    paused: list[Product]
+    created_on: datetime
+    created_by: str
+    reason: str
+    expires_on: datetime | None = Field(description="Set on a temporary version, which wins until then")
+
+    @classmethod
+    def of(cls, profile: FloatProfile) -> "ProfileRecord":
+        """As the API shows it; staff's notes stay inside the house."""
+
+        def decimal(minor: int) -> str:
+            return Money(minor=minor, currency=profile.currency).decimal
+
+        return cls(
+            user_id=profile.user_id,
+            version=profile.version,
+            currency=profile.currency,
+            tiers=[
+                TierRecord(id=tier.id, amount=decimal(tier.amount), fee=decimal(tier.fee), enabled=tier.enabled)
+                for tier in profile.tiers
+            ],
+            limit=decimal(profile.limit),
+            paused=sorted(profile.paused),
+            created_on=profile.created_on,
+            created_by=profile.created_by,
+            reason=profile.reason,
+            expires_on=profile.expires_on,
+        )
+
+
+class Versions(BaseModel):
+    """Versions, newest first."""
+
+    items: list[ProfileRecord]
+    next: int | None = Field(description="Send it as `after` for the next page; null on the last one")
+
+
+class Change(BaseModel):
+    """The next version: which tiers of the schedule are enabled, and which products are paused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    enabled: list[TierId] = Field(description="Ids of the tiers that the user may take", examples=[["1", "2", "3"]])
+    paused: list[Product] = Field(default=[], description="Products that the user may not take now")
+    reason: Reason = Field(description="A short code of yours", examples=["goodwill"])
+    notes: Annotated[str | None, Field(max_length=2000, description="For colleagues. Kept sealed; never shown.")] = None
+
+    def tiers(self) -> tuple[Tier, ...]:
+        """The whole schedule with exactly these enabled; ApiError 422 where an id is not in it."""
+        try:
+            return tiers_enabled(self.enabled)
+        except ValueError as error:
+            raise problem("body.enabled", str(error)) from None
+
+
+class TemporaryChange(Change):
+    """A version that wins until it expires."""
+
+    expires_on: AwareDatetime
+
+
+IfMatch = Annotated[
+    str | None, Header(description="The ETag of the version that you read; 412 where it is not in force any more")
+]
+
+
+@router.get(
+    "/float_profile",
+    response_model=ProfileRecord,
+    responses=answer(200, "The version in force", PROFILE, headers=VERSION_ETAG)
+    | answer(304, "You have it", headers=VERSION_ETAG)
+    | refusals(404),
+    summary="The profile in force",
+)
+async def read(
+    user_id: CustomerId,
+    caller: ProfileReader,
+    desk: Desk,
+    if_none_match: Annotated[str | None, Header(description="The ETag you have")] = None,
+) -> Response:
+    """The version in force now; a user who was never met has none."""
+    async with desk.store.read() as work:
+        profile = await profiles.current(work, caller.tenant, user_id, datetime.now(UTC))
+    if profile is None:
+        raise UnknownProfile(user_id)
+    etag = quoted(profile.version)
+    if matches(if_none_match, etag):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": etag})
+    return _shown(profile)
+
+
+@router.get(
+    "/float_profile/versions",
+    responses=answer(200, "A page", {"items": [PROFILE], "next": None}) | refusals(404),
+    summary="All versions",
+)
+async def versions(
+    user_id: CustomerId,
+    caller: ProfileReader,
+    desk: Desk,
+    after: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Continue below this version")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Versions:
+    """Permanent and temporary versions, newest first."""
+    async with desk.store.read() as work:
+        found = await profiles.versions(work, caller.tenant, user_id, after, limit)
+        if not found and not await profiles.versions(work, caller.tenant, user_id, None, 1):
+            raise UnknownProfile(user_id)
+    following = found[-1].version if len(found) == limit else None
+    return Versions(items=[ProfileRecord.of(profile) for profile in found], next=following)
+
+
+@router.put("/float_profile", response_model=ProfileRecord, responses=WRITTEN, summary="Write the next version")
+async def write(
+    user_id: CustomerId, body: Change, caller: ProfileWriter, desk: Desk, if_match: IfMatch = None
+) -> Response:
+    """Enable these tiers and pause these products, as a new version; a user who was never met gets the default first.
+
+    While a temporary version is active it stays in force, with the new pauses.
+    """
+    tiers, expected, now = body.tiers(), _expected(if_match), datetime.now(UTC)
+    async with desk.store.begin() as work:
+        await profiles.on_first_contact(work, caller.tenant, user_id, now, CURRENCY, TIERS)
+        profile = await profiles.put(
+            work,
+            caller.tenant,
+            user_id,
+            tiers,
+            body.paused,
+            body.reason,
+            body.notes,
+            caller.subject,
+            now,
+            expected,
+        )
+    return _shown(profile)
+
+
+@router.put(
+    "/float_profile/temporary",
+    response_model=ProfileRecord,
+    responses=WRITTEN,
+    summary="Override the profile for a while",
+)
+async def write_temporary(
+    user_id: CustomerId, body: TemporaryChange, caller: ProfileWriter, desk: Desk, if_match: IfMatch = None
+) -> Response:
+    """A version that wins until `expires_on`, in the place of any earlier temporary one."""
+    tiers, expected, now = body.tiers(), _expected(if_match), datetime.now(UTC)
+    if body.expires_on <= now:
+        raise problem("body.expires_on", "lies in the past; give a moment that is still to come")
+    async with desk.store.begin() as work:
+        await profiles.on_first_contact(work, caller.tenant, user_id, now, CURRENCY, TIERS)
+        profile = await profiles.put_temporary(
+            work,
+            caller.tenant,
+            user_id,
+            tiers,
+            body.paused,
+            body.reason,
+            body.notes,
+            caller.subject,
+            now,
+            body.expires_on,
+            expected,
+        )
+    return _shown(profile)
+
+
+def _expected(if_match: str | None) -> int | None:
+    try:
+        return version_of(if_match)
+    except ValueError as error:
+        raise ApiError(HTTPStatus.BAD_REQUEST, "BAD_ETAG", str(error)) from None
+
+
+def _shown(profile: FloatProfile) -> Response:
+    body = ProfileRecord.of(profile).model_dump_json()
+    return Response(body, headers={"ETag": quoted(profile.version)}, media_type="application/json")

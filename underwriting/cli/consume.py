@@ -1,0 +1,24 @@
+"""`underwriting consume`: events off the SQS queue."""
+
+import asyncio
+
+from underwriting.cli.errors import refuse, refusing
+from underwriting.clients.errors import SourceError
+from underwriting.edges.queue import QueueUnsafe
+from underwriting.embedded import EmbeddedError, ending_on_signals
+from underwriting.intake import consume as consume_queue
+from underwriting.settings import settings
+from underwriting.store.errors import StoreError
+
+
+def consume() -> None:
+    """Take events off the queue of UNDERWRITING_EVENTS_QUEUE_URL and handle them, until Ctrl-C or SIGTERM."""
+    if not settings().events_queue_url:
+        refuse("no queue to consume; set UNDERWRITING_EVENTS_QUEUE_URL")
+
+    async def run() -> None:
+        with ending_on_signals():
+            await consume_queue(settings())
+
+    with refusing(QueueUnsafe, SourceError, StoreError, EmbeddedError):
+        asyncio.run(run())

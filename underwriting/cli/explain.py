@@ -1,0 +1,143 @@
+"""`underwriting explain`: why, in words, and what would have had to be different."""
+
+import typing
+from collections.abc import Callable, Iterable, Mapping
+
+import typer
+from rich.console import Console
+
+from rules.counterfactual import Missing, Way
+from rules.eligibility.explain import BookExplained
+from rules.eligibility.explain import explain as explain_evaluation
+from rules.explained import RuleExplained, explain_rules
+from rules.facts import CATALOGUE
+from rules.notation import written
+from rules.rulebook import parse_rulebook
+from underwriting.cli.store import with_store
+from underwriting.domain.decision import FactValue, Outcome, Result, shown
+from underwriting.domain.money import Money
+from underwriting.recall import Recalled, recall
+from underwriting.store import applications, rulebooks
+from underwriting.store.kinds import EVALUATIONS
+from underwriting.store.record import Record
+from underwriting.store.session import Store
+
+MARKS = {Result.PASS: "[green]+[/]", Result.FAIL: "[red]x[/]", Result.UNKNOWN: "[yellow]?[/]"}
+console = Console(highlight=False, soft_wrap=True)
+
+
+def explain(
+    subject_id: typing.Annotated[str, typer.Argument(metavar="ID", help="An evaluation, or an application.")],
+) -> None:
+    """Say why an evaluation or an application came out as it did, and what would have had to be different."""
+    if subject_id.startswith(EVALUATIONS.prefix):
+        _print_evaluation(with_store(lambda store: _recalled(store, subject_id)))
+    else:
+        _print_application(*with_store(lambda store: _application(store, subject_id)))
+
+
+async def _recalled(store: Store, evaluation_id: str) -> Recalled:
+    async with store.read() as work:
+        return await recall(work, evaluation_id)
+
+
+async def _application(store: Store, application_id: str) -> tuple[Record, tuple[RuleExplained, ...]]:
+    async with store.read() as work:
+        record = (await applications.get(work, None, application_id)).record
+        if record.rulebook is None:
+            return record, ()
+        published = await rulebooks.get(work, record.rulebook.name, record.rulebook.version)
+    book = parse_rulebook(published.text, str(published.ref))
+    outcomes = [outcome for check in record.checks for outcome in check.outcomes]
+    return record, explain_rules(book.rules, outcomes, {})
+
+
+def _print_evaluation(recalled: Recalled) -> None:
+    request, eligibility = recalled.judged.request, recalled.judged.eligibility
+    explanation = explain_evaluation(eligibility, recalled.books)
+    show = shower(eligibility.currency)
+    by = f", by {eligibility.deciding}" if eligibility.deciding else ""
+    console.print(f"[bold]{request.id}[/]: {request.product} as of {request.as_of}: [bold]{eligibility.verdict}[/]{by}")
+    if eligibility.approved_amounts:
+        amounts = (str(Money(minor=amount, currency=eligibility.currency)) for amount in eligibility.approved_amounts)
+        console.print(f"  may take {', '.join(amounts)}")
+    _print_reasons(eligibility.reasons)
+    for source, trouble in eligibility.troubles.items():
+        console.print(f"  no answer for {source}: {trouble}", markup=False)
+    for book in explanation.books:
+        _print_book(book, show)
+    if eligibility.approved_amounts == () and explanation.nearest:
+        console.print("\nNearest to an approval:")
+        for book in explanation.nearest:
+            for rule in book.open:
+                console.print(f"  {book.said.rulebook}: {rule.outcome.rule}: {advice(rule, show)}", markup=False)
+
+
+def _print_book(book: BookExplained, show: Callable[[str, FactValue], str]) -> None:
+    kind = "superseding" if book.said.superseding else f"priority {book.said.priority}"
+    arm = f", arm {book.said.arm}" if book.said.arm else ""
+    console.print(f"\n[bold]{book.said.rulebook}[/] ({kind}{arm}): {book.said.result}")
+    _print_rules(book.rules, show)
+
+
+def _print_application(record: Record, rules: Iterable[RuleExplained]) -> None:
+    by = f" by {record.rulebook}" if record.rulebook else ""
+    console.print(f"[bold]{record.id}[/]: [bold]{record.verdict or record.state}[/]{by}")
+    _print_reasons(record.reasons)
+    for check in record.checks:
+        if check.trouble:
+            console.print(f"  no answer for {check.check}: {check.trouble}", markup=False)
+    _print_rules(rules, shower(record.currency))
+
+
+def _print_reasons(reasons: Iterable[typing.Any]) -> None:
+    for reason in reasons:
+        console.print(f"  {reason.code}: {reason.sentence}", markup=False)
+
+
+def _print_rules(rules: Iterable[RuleExplained], show: Callable[[str, FactValue], str]) -> None:
+    for rule in rules:
+        console.print(f"  {MARKS[rule.outcome.result]} {rule.outcome.rule}: {rule.sentence}")
+        console.print(f"      asks {_asked(rule)}, saw {_saw(rule.outcome, show)}", markup=False)
+        if rule.outcome.result is not Result.PASS:
+            console.print(f"      {advice(rule, show)}", markup=False)
+
+
+def advice(rule: RuleExplained, show: Callable[[str, FactValue], str]) -> str:
+    """What would have had to be different, or known, for the rule to pass."""
+    said = [f"would pass with {_way(way, show)}" for way in rule.ways[:2]]
+    said += [_settled(missing, show) for missing in rule.missing]
+    return "; ".join(said) or "no other value of these facts would pass"
+
+
+def shower(currency: str) -> Callable[[str, FactValue], str]:
+    """How the value of a fact is written: an amount with its currency, anything else plainly."""
+
+    def show(name: str, value: FactValue) -> str:
+        money = name in CATALOGUE and CATALOGUE[name].unit == "minor units"
+        return str(Money(minor=value, currency=currency)) if money and isinstance(value, int) else shown(value)
+
+    return show
+
+
+def _way(way: Way, show: Callable[[str, FactValue], str]) -> str:
+    return " and ".join(
+        f"{name} {condition.said(lambda value, name=name: show(name, value))}"  # type: ignore[misc]
+        for name, condition in way.changes
+    )
+
+
+def _settled(missing: Missing, show: Callable[[str, FactValue], str]) -> str:
+    verb = "would settle it" if missing.always else "might settle it"
+    passes = f"; passes with {_way(missing.passes, show)}" if missing.passes else "; it could only fail"
+    return f"{' and '.join(missing.facts)} {verb}{passes}"
+
+
+def _asked(rule: RuleExplained) -> str:
+    form = written(rule.rule)
+    properties: Mapping[str, object] = form[rule.rule.name] if isinstance(form, dict) else {}
+    return ", ".join(f"{name} {value}" for name, value in properties.items()) or "nothing more"
+
+
+def _saw(outcome: Outcome, show: Callable[[str, FactValue], str]) -> str:
+    return ", ".join(f"{name} = {show(name, value)}" for name, value in outcome.observed.items()) or "nothing"

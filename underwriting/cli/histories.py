@@ -1,0 +1,83 @@
+"""`underwriting histories`: made-up users of floats by the thousand or the million, as Parquet."""
+
+import getpass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from underwriting.cli.errors import refuse, refusing
+from underwriting.cli.store import with_store
+from underwriting.generator.calendar import Window
+from underwriting.generator.describe import describe as describe_folder
+from underwriting.generator.seed import seed_profiles
+from underwriting.generator.world import shipped_world
+from underwriting.generator.write import PERSONAS, GeneratorError, Plan, write
+from underwriting.settings import settings
+from underwriting.store.session import Store
+
+app = typer.Typer(no_args_is_help=True, help="Histories of made-up users of floats: generate, seed-profiles, describe.")
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder with a subfolder for each table.")]
+End = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Last day of the histories.")]
+
+
+@app.command()
+def generate(
+    folder: Folder,
+    end: End,
+    users: Annotated[int, typer.Option(min=1, help="How many users.")] = 1_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same users.")] = 0,
+    months: Annotated[int, typer.Option(min=1, max=60, help="Months of history.")] = 6,
+    personas: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of users with a known right answer (expected.parquet).")
+    ] = PERSONAS,
+    malformed: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of transactions with a spoilt copy (malformed.parquet).")
+    ] = 0.0,
+    partitioned: Annotated[bool, typer.Option(help="Transactions in a folder for each month.")] = False,
+) -> None:
+    """Write the histories of made-up users, in memory that does not grow with their number."""
+    if end.date() > datetime.now(UTC).date():
+        refuse(f"--end {end.date()} lies in the future; histories end with a day that is known")
+    plan = Plan(users, seed, Window(end.date(), months), personas, malformed, partitioned)
+    with refusing(GeneratorError, OSError):
+        written = write(shipped_world(), plan, folder)
+        for _ in track(written, "Generating", total=plan.chunks, console=Console(stderr=True), transient=True):
+            pass
+    typer.echo(f"{users} users with {months} months of history up to {end.date()} are in {folder}.")
+
+
+@app.command(name="seed-profiles")
+def seed(
+    folder: Folder,
+    tenant: Annotated[str, typer.Option(help="Whose users they are; else as the settings say.")] = "",
+) -> None:
+    """Give the users of a folder their current limits in a store that has none, so that a limit run starts there."""
+
+    async def work(store: Store) -> int:
+        return await seed_profiles(store, folder, whose, getpass.getuser())
+
+    whose = tenant or settings().limits_tenant
+    with refusing(GeneratorError, OSError):
+        count = with_store(work)
+    typer.echo(f"{count} profiles are in force for the users of {whose}.")
+
+
+@app.command()
+def describe(folder: Folder) -> None:
+    """Show what a folder of histories holds: rows, spans, shares."""
+    with refusing(GeneratorError, OSError):
+        found = describe_folder(folder)
+    table = Table("table", title=str(folder), title_justify="left")
+    table.add_column("", no_wrap=True)
+    table.add_column("", justify="right")
+    for name, rows in found.rows.items():
+        table.add_row(name, "rows", f"{rows:,}")
+        for (of, label), figure in found.figures.items():
+            if of == name:
+                table.add_row("", label, figure)
+    Console(highlight=False).print(table)

@@ -1,0 +1,191 @@
+"""`underwriting limits`: run the recalculation here, look at runs, release, take back, export; judge policies."""
+
+import getpass
+import json
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from rules.limits.guard import GuardVerdict
+from rules.problems import RulebookError
+from rules.tiers import CURRENCY, TIERS
+from underwriting.cli.errors import refuse, refusing
+from underwriting.cli.limit_desk import at_desk
+from underwriting.cli.limit_policies import backtest, compare
+from underwriting.cli.store import with_store
+from underwriting.domain.application import Product
+from underwriting.domain.limits import LimitRunState, Scope
+from underwriting.limits.desk import Desk
+from underwriting.limits.dry import rehearse
+from underwriting.limits.export import export_moves, write_files
+from underwriting.limits.order import Report, Request
+from underwriting.limits.policies import policy_for
+from underwriting.limits.report import report_of
+from underwriting.limits.rollback import roll_back
+from underwriting.limits.run import finish, recalculate
+from underwriting.settings import settings
+from underwriting.store import limit_runs, limit_settling
+from underwriting.store.limit_profiles import adopt as adopt_limits
+from underwriting.store.models import LimitRunRow
+from underwriting.store.session import Store
+
+T = TypeVar("T")
+app = typer.Typer(no_args_is_help=True, help="Limits of floats: run, status, release, rollback, export.")
+Day = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Business date; else yesterday.")]
+History = Annotated[str, typer.Option(help="Folder, s3://bucket/folder or `database`; else as the settings say.")]
+Policy = Annotated[str, typer.Option(help="A shipped policy, or a YAML file.")]
+Tenant = Annotated[str, typer.Option(help="Whose users; else as the settings say.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+RunId = Annotated[str, typer.Argument(metavar="RUN_ID", help="As `underwriting limits status` lists it.")]
+
+app.command()(compare)
+app.command()(backtest)
+
+
+@app.command()
+def run(
+    day: Day = None,
+    history: History = "",
+    policy: Policy = "cfi",
+    segment: Annotated[str | None, typer.Option(help="Only users of this segment.")] = None,
+    user: Annotated[str | None, typer.Option(help="Only this user.")] = None,
+    shards: Annotated[int | None, typer.Option(min=1, help="Else some 15,000 users in each.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Calculate and show, and store nothing.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Read every row again, also of files as they were.")] = False,
+    tenant: Tenant = "",
+    as_json: Json = False,
+) -> None:
+    """Recalculate limits in this process, or go on with a run that was cut short. The same date twice is once."""
+    config = settings()
+    with refusing(ValueError, RulebookError):
+        request = Request(
+            tenant=tenant or config.limits_tenant,
+            product=Product.FLOAT,
+            business_date=day.date() if day else _yesterday(),
+            history=history or config.limits_history or refuse("name a history with --history"),
+            policy=policy_for(Product.FLOAT, policy),
+            scope=Scope(segment, user),
+            shards=shards,
+            dry_run=dry_run,
+            full=full,
+        )
+    report = at_desk(lambda desk: rehearse(desk, request) if dry_run else recalculate(desk, request))
+    write_files(report)
+    _show(report, as_json)
+
+
+@app.command()
+def status(
+    run_id: Annotated[str | None, typer.Argument(metavar="[RUN_ID]", help="One run; else the last ones.")] = None,
+    tenant: Tenant = "",
+    as_json: Json = False,
+) -> None:
+    """Show one run, or list the last ones."""
+    if run_id is not None:
+        _show(at_desk(lambda desk: report_of(desk, run_id)), as_json)
+        return
+
+    async def work(store: Store) -> list[LimitRunRow]:
+        async with store.read() as unit:
+            return await limit_runs.newest(unit, tenant or settings().limits_tenant)
+
+    table = Table("run", "date", "about", "policy", "state", "users", "raised", "lowered")
+    for row in with_store(work):
+        totals = row.totals or {}
+        counts = [str(totals.get(name, "-")) for name in ("users", "raised", "lowered")]
+        policy = f"{row.policy} v{row.policy_version}"
+        table.add_row(row.id, str(row.business_date), row.scope or "everybody", policy, row.state, *counts)
+    Console().print(table)
+
+
+@app.command()
+def release(
+    run_id: RunId,
+    note: Annotated[str, typer.Option(help="Why; stored with who.", prompt=True)],
+    discard: Annotated[bool, typer.Option("--discard", help="Discard it instead.")] = False,
+) -> None:
+    """Release a run that the guard holds, which applies it, or discard it."""
+    word = LimitRunState.DISCARDED if discard else LimitRunState.APPLYING
+
+    async def settled(desk: Desk) -> Report:
+        async with desk.store.begin() as work:
+            await limit_settling.settle(work, run_id, word, getpass.getuser(), note)
+        return await finish(desk, run_id)
+
+    _show(at_desk(settled), as_json=False)
+
+
+@app.command()
+def rollback(run_id: RunId) -> None:
+    """Give everybody whose limit a run changed the limit from before, by a version of its own."""
+    back = at_desk(lambda desk: roll_back(desk, run_id, getpass.getuser()))
+    left = f"{back.overtaken} that were changed since are left alone"
+    typer.echo(f"{run_id} is rolled back: {back.written} profiles written; {left}")
+
+
+@app.command()
+def adopt(
+    file: Annotated[Path, typer.Argument(help="Parquet: subject_id, amount (minor units), raised_on.")],
+    tenant: Tenant = "",
+) -> None:
+    """Take over the limits of users who have no profile here yet, from another system or a generated history."""
+    with refusing(OSError, pa.ArrowInvalid):
+        rows = pq.read_table(file, columns=["subject_id", "amount", "raised_on"]).to_pylist()
+    # Whoever was never raised, or nobody knows when, is met today.
+    limits = [(row["subject_id"], row["amount"], _since(row["raised_on"])) for row in rows]
+
+    async def work(store: Store) -> int:
+        async with store.begin() as unit:
+            who = getpass.getuser()
+            return await adopt_limits(unit, tenant or settings().limits_tenant, limits, CURRENCY, TIERS, who)
+
+    typer.echo(f"{with_store(work)} profiles are new of {len(limits)}")
+
+
+@app.command()
+def export(
+    run_id: RunId, folder: Annotated[Path, typer.Argument(help="Where moves.csv and moves.parquet go.")]
+) -> None:
+    """Write everybody whom a run raised or lowered, as CSV and Parquet."""
+    count = export_moves(settings().limits_place / run_id, folder)
+    typer.echo(f"{count} moves of {run_id} are in {folder}")
+
+
+def _show(report: Report, as_json: bool) -> None:
+    """The run as a table, or as one JSON object; what waits for a person is said in words."""
+    if as_json:
+        shown = {
+            "run_id": report.run_id,
+            "state": report.state,
+            "sentence": report.sentence,
+            "folder": str(report.folder),
+        }
+        typer.echo(json.dumps({**shown, "totals": report.totals.model_dump(), "failed": dict(report.failed)}))
+        return
+    table = Table("", "users", title=f"{report.run_id}: {report.state or 'dry run'}", title_justify="left")
+    for name in ("users", "raised", "held", "lowered", "unknown"):
+        table.add_row(name, str(getattr(report.totals, name)))
+    Console().print(table)
+    if report.busy:
+        typer.echo("another worker is at it")
+    for number, why in sorted(report.failed.items()):
+        typer.echo(f"shard {number} failed: {why}")
+    if report.guard.verdict is GuardVerdict.HOLD:
+        typer.echo("the guard holds it: " + "; ".join(report.guard.reasons))
+    if report.state is LimitRunState.HELD:
+        typer.echo(f"`underwriting limits release {report.run_id}` applies it, with --discard it is discarded")
+    typer.echo(f"files: {report.folder}")
+
+
+def _since(raised_on: date | None) -> datetime:
+    return datetime.now(UTC) if raised_on is None else datetime.combine(raised_on, time(), UTC)
+
+
+def _yesterday() -> date:
+    return (datetime.now(UTC) - timedelta(days=1)).date()

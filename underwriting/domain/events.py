@@ -1,0 +1,106 @@
+"""What happened elsewhere: the business events that other services tell of, at least once and in any order."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from underwriting.domain.application import CustomerId, Product
+from underwriting.domain.eligibility import EvaluationId
+
+Origin = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$", description="Who tells of it", examples=["float.service"]),
+]
+EventId = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$",
+        description="The origin's own id of this event: the same at every delivery",
+        examples=["evt-4711"],
+    ),
+]
+FloatId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", examples=["flt-1"])]
+
+
+class EventType(StrEnum):
+    """The events that we act on, by their public names."""
+
+    USER_FLOAT_CREATED = "user_float_created"
+    USER_CREATED = "user_created"
+    PROFILE_UPDATED = "profile_updated"
+    USER_NEW_TXNS_BATCH_COMPLETED = "user_new_txns_batch_completed"
+    RULEBOOK_PUBLISHED = "rulebook_published"
+
+
+class Payload(BaseModel):
+    """What an event says beside whom it is about; members that we do not know are other services' business."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class FloatCreated(Payload):
+    """A float was paid out: which one, and the evaluation that authorised it."""
+
+    evaluation_id: EvaluationId
+    float_id: FloatId
+
+
+class TransactionsArrived(Payload):
+    """A batch of transactions is complete; `products` are those that are asked to be judged anew.
+
+    Left out, it is every product that the user was evaluated for before.
+    """
+
+    products: Annotated[frozenset[Product] | None, Field(min_length=1)] = None
+
+
+PAYLOADS: dict[EventType, type[Payload]] = {
+    EventType.USER_FLOAT_CREATED: FloatCreated,
+    EventType.USER_CREATED: Payload,
+    EventType.PROFILE_UPDATED: Payload,
+    EventType.USER_NEW_TXNS_BATCH_COMPLETED: TransactionsArrived,
+    EventType.RULEBOOK_PUBLISHED: Payload,
+}
+
+
+class EventReport(BaseModel):
+    """An event as it is told by somebody whose tenant is known otherwise, such as by a token."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    source: Origin
+    id: EventId
+    type: EventType
+    user_id: CustomerId | None = Field(
+        default=None, description="Whom it is about; every event but rulebook_published is about a user"
+    )
+    at: AwareDatetime = Field(description="When it happened", examples=["2026-03-02T09:30:00Z"])
+    payload: dict[str, Any] = Field(
+        default_factory=dict,
+        description="user_float_created: evaluation_id, float_id. user_new_txns_batch_completed: products, optional.",
+        examples=[{"evaluation_id": "evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", "float_id": "flt-1"}],
+    )
+
+    @model_validator(mode="after")
+    def _says_what_its_type_needs(self) -> Self:
+        if self.user_id is None and self.type is not EventType.RULEBOOK_PUBLISHED:
+            raise ValueError(f"{self.type} needs a user_id")
+        try:
+            PAYLOADS[self.type].model_validate(self.payload)
+        except ValidationError as error:
+            problems = error.errors(include_url=False, include_context=False, include_input=False)
+            places = (f"payload.{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in problems)
+            raise ValueError("; ".join(places)) from None
+        return self
+
+
+class Event(EventReport):
+    """One event of one tenant. Known by its source and id, never by how it came."""
+
+    tenant: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$")]
+
+    @property
+    def details(self) -> Payload:
+        """The payload, typed."""
+        return PAYLOADS[self.type].model_validate(self.payload)

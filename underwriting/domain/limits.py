@@ -1,0 +1,87 @@
+"""Limit runs: whom they are about, in which parts they are done, and where they stand."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, NamedTuple
+
+from pydantic import Field
+
+LimitRunId = Annotated[
+    str,
+    Field(pattern=r"^lim_[0-9A-HJKMNP-TV-Z]{26}$", description="Limit run id, as the run's summary shows it"),
+]
+
+
+class LimitRunState(StrEnum):
+    """Where a run stands; `HELD` waits for a person, `INCOMPLETE` is applied but for shards that failed."""
+
+    CALCULATING = "calculating"
+    HELD = "held"
+    APPLYING = "applying"
+    APPLIED = "applied"
+    INCOMPLETE = "incomplete"
+    DISCARDED = "discarded"
+    ROLLING_BACK = "rolling_back"
+    ROLLED_BACK = "rolled_back"
+
+
+class LimitShardState(StrEnum):
+    """How far a shard came: its records are proposed, then applied; or its history is not to be trusted."""
+
+    PENDING = "pending"
+    PROPOSED = "proposed"
+    APPLIED = "applied"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled_back"
+
+
+@dataclass(frozen=True)
+class IdRange:
+    """The ids from `first` on, below `end`; None is no bound. The range without a first takes rows without an id."""
+
+    first: str | None
+    end: str | None
+
+    def __contains__(self, subject_id: str) -> bool:
+        return self.meets(subject_id, subject_id)
+
+    def meets(self, lowest: str, highest: str) -> bool:
+        """Whether ids from `lowest` to `highest` may lie in it."""
+        return (self.end is None or lowest < self.end) and (self.first is None or highest >= self.first)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Whom a run is about: everybody, one segment, or one user."""
+
+    segment: str | None = None
+    user_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.segment is not None and self.user_id is not None:
+            raise ValueError("a run is about a segment or about one user, not both; leave one of them out")
+
+    def __str__(self) -> str:
+        if self.user_id is not None:
+            return f"user:{self.user_id}"
+        return "" if self.segment is None else f"segment:{self.segment}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Scope":
+        """What `str` made of it."""
+        kind, _, name = text.partition(":")
+        return cls(segment=name if kind == "segment" else None, user_id=name if kind == "user" else None)
+
+
+class LimitBase(NamedTuple):
+    """One user's limit before a run, minor units, and what the run has to know of how it came about."""
+
+    subject_id: str
+    amount: int
+    raised_on: date | None
+    runs_below: int
+    # The profile's newest version, which the next one follows; 0 where the user has no profile yet.
+    version: int
+    # Whether the product is paused for the user, who is then not judged.
+    paused: bool

@@ -1,0 +1,82 @@
+"""Metrics for Datadog's agent over DogStatsD. UDP: nobody waits for the agent, and a lost packet is only a lost count.
+
+| metric | kind | tags |
+|---|---|---|
+| underwriting.decisions | count | product, verdict, kind (application or evaluation) |
+| underwriting.decision.seconds | distribution, from receipt to decision | product, kind |
+| underwriting.source.troubles | count of checks whose source gave nothing | source |
+| underwriting.events | count of events | type, outcome (handled, failed, dead) |
+| underwriting.messages | count of deliveries out of the outbox | channel, outcome (arrived, failed) |
+| underwriting.queue.depth | gauge of what waits | queue (applications, inbox, outbox, outbox_dead, …) |
+"""
+
+from functools import cache
+
+from datadog.dogstatsd.base import DogStatsd
+
+from underwriting.settings import Settings, settings
+
+NAMESPACE = "underwriting"
+
+
+class Metrics:
+    """Counts, times and depths; where no agent is set, nothing is sent."""
+
+    def __init__(self, config: Settings) -> None:
+        self._client: DogStatsd | None = None
+        if config.statsd_host:
+            # Its own environment variables (DD_*) would be a second way to say the same.
+            self._client = DogStatsd(
+                host=config.statsd_host,
+                port=config.statsd_port,
+                namespace=NAMESPACE,
+                disable_telemetry=True,
+                origin_detection_enabled=False,
+            )
+
+    @property
+    def on(self) -> bool:
+        """Whether anybody hears; what is costly to count is not counted otherwise."""
+        return self._client is not None
+
+    def close(self) -> None:
+        """Let the socket go; a metric after this would open it again."""
+        if self._client is not None:
+            self._client.stop()
+
+    def decided(self, kind: str, product: str, verdict: str, seconds: float) -> None:
+        """One decision, and how long it took from the receipt of what was asked."""
+        if self._client is not None:
+            self._client.increment("decisions", tags=_tags(kind=kind, product=product, verdict=verdict))
+            self._client.distribution("decision.seconds", seconds, tags=_tags(kind=kind, product=product))
+
+    def troubled(self, source: str) -> None:
+        """A source gave nothing, after all retries."""
+        self._count("source.troubles", source=source)
+
+    def event(self, event_type: str, outcome: str) -> None:
+        """What became of one try to handle an event."""
+        self._count("events", type=event_type, outcome=outcome)
+
+    def message(self, channel: str, outcome: str) -> None:
+        """What became of one delivery out of the outbox."""
+        self._count("messages", channel=channel, outcome=outcome)
+
+    def depth(self, queue: str, waiting: int) -> None:
+        """How much waits in a queue."""
+        if self._client is not None:
+            self._client.gauge("queue.depth", waiting, tags=_tags(queue=queue))
+
+    def _count(self, name: str, **tags: str) -> None:
+        if self._client is not None:
+            self._client.increment(name, tags=_tags(**tags))
+
+
+@cache
+def metrics() -> Metrics:
+    """The process's metrics, after its settings; `metrics.cache_clear()` after these changed."""
+    return Metrics(settings())
+
+
+def _tags(**tags: str) -> list[str]:
+    return [f"{name}:{value}" for name, value in tags.items()]

@@ -1,0 +1,1 @@
+"""Bank feeds as their providers send them, turned into the transaction feed that the facts are computed from."""

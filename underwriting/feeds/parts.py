@@ -1,0 +1,14 @@
+"""What the models of the providers' formats have in common."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Id = Annotated[str, Field(min_length=1, max_length=128)]
+Words = Annotated[str, Field(max_length=2_000)]
+
+
+class Part(BaseModel):
+    """A part of an answer: strict, and deaf to members that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False, hide_input_in_errors=True)

@@ -1,0 +1,130 @@
+"""The categoriser's rules, read from categories.yaml."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from ruamel.yaml import YAML
+
+from underwriting.domain.histories import Category
+from underwriting.feeds.words import words
+
+WILD = "*"
+
+
+class Ruling(BaseModel):
+    """One rule of categories.yaml: any of its words, with the sign and of the size, makes the category."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    category: Category
+    sign: Literal["in", "out"] | None = None
+    # Major units, without sign.
+    at_least: Decimal = Decimal(0)
+    words: tuple[str, ...] = ()
+    # Of payers whose name is known whatever they are called by: name to words.
+    names: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    def fits(self, amount: Decimal) -> bool:
+        """Whether an amount of this sign and size, in major units, can be meant."""
+        right_sign = self.sign is None or (amount > 0) == (self.sign == "in")
+        return right_sign and amount != 0 and abs(amount) >= self.at_least
+
+
+class Rulings(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    decisive: tuple[Ruling, ...]
+    codes: dict[str, Category | None]
+    otherwise: tuple[Ruling, ...]
+    small_purchase: Decimal
+
+
+@dataclass(frozen=True)
+class _Phrase:
+    """Words in a row that call for a rule, and the name of the payer who is called so."""
+
+    words: tuple[str, ...]
+    rank: int
+    name: str | None
+    # True where it has to be all that is said.
+    whole: bool = False
+
+
+# A rule, and the name of the payer by whom it was called for.
+Calling = tuple[Ruling, str | None]
+
+
+class Phrasebook:
+    """Rules in order, found by the words of a description: in one pass, however many rules there are."""
+
+    def __init__(self, rulings: Sequence[Ruling]) -> None:
+        self._rulings = rulings
+        self._by_first: dict[str, list[_Phrase]] = {}
+        self._wild: list[tuple[str, _Phrase]] = []
+        for phrase in _phrases(rulings):
+            if WILD in phrase.words:
+                self._wild.append((next(word for word in phrase.words if word != WILD), phrase))
+            else:
+                self._by_first.setdefault(phrase.words[0], []).append(phrase)
+        self._beginnings = tuple(part for part, phrase in self._wild if phrase.words[0] != WILD)
+        self._ends = tuple(part for part, phrase in self._wild if phrase.words[0] == WILD)
+
+    def called_for(self, said: Iterable[tuple[str, ...]]) -> tuple[Calling, ...]:
+        """The rules that what was said calls for, the first one first, whatever the amount; with the payers' names."""
+        found = {(phrase.rank, phrase.name) for text in said for phrase in self._phrases_in(text)}
+        return tuple((self._rulings[rank], name) for rank, name in sorted(found, key=lambda one: one[0]))
+
+    def _phrases_in(self, said: tuple[str, ...]) -> Iterator[_Phrase]:
+        for at, word in enumerate(said):
+            for phrase in self._by_first.get(word, ()):
+                if phrase.words == (said if phrase.whole else said[at : at + len(phrase.words)]):
+                    yield phrase
+            if word.startswith(self._beginnings) or word.endswith(self._ends):
+                yield from self._wild_phrases_of(word)
+
+    def _wild_phrases_of(self, word: str) -> Iterator[_Phrase]:
+        for part, phrase in self._wild:
+            if word.endswith(part) if phrase.words[0] == WILD else word.startswith(part):
+                yield phrase
+
+
+def _phrases(rulings: Iterable[Ruling]) -> Iterator[_Phrase]:
+    for rank, ruling in enumerate(rulings):
+        for text in ruling.words:
+            yield _Phrase(_split(text), rank, None)
+        for name, called in ruling.names.items():
+            yield _Phrase(words(name), rank, name, whole=True)
+            for text in called:
+                yield _Phrase(_split(text), rank, name)
+
+
+def _split(text: str) -> tuple[str, ...]:
+    """The words of a phrase; a beginning is ("word", "*"), an end ("*", "word")."""
+    before, after = (WILD,) * text.startswith(WILD), (WILD,) * text.endswith(WILD)
+    return before + words(text) + after
+
+
+@cache
+def rulings() -> Rulings:
+    """The rules of the package; a mistake in the file is an error at the first use."""
+    text = files(__package__).joinpath("categories.yaml").read_text("utf-8")
+    return Rulings.model_validate(YAML(typ="safe").load(text))
+
+
+@cache
+def decisive() -> Phrasebook:
+    """The rules that go before the provider's code."""
+    return Phrasebook(rulings().decisive)
+
+
+@cache
+def otherwise() -> Phrasebook:
+    """The rules for where the provider's code says nothing."""
+    return Phrasebook(rulings().otherwise)

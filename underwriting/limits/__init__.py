@@ -1,0 +1,1 @@
+"""The scheduled run over everybody's history: shards, their records, the guard, and what is applied of it."""

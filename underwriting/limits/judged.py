@@ -1,0 +1,77 @@
+"""Who is judged in a shard, and the facts about them, by the SQL that also serves the check of one user."""
+
+from datetime import UTC, date, datetime
+
+import duckdb
+import pandas as pd
+
+from rules.facts import CATALOGUE, HISTORIES_QUERIES, USER_FACTS, facts_sql, input_schema, shared_sql
+from rules.facts.tables import SUBJECTS, TABLES
+from underwriting.limits.bases import FIRST_LIMIT
+from underwriting.limits.history import MODELS, USERS
+from underwriting.limits.quality import sql_type
+
+CURRENT_LIMITS = "current_limits"
+QUERIES = (*HISTORIES_QUERIES, CATALOGUE["list_match_score"].check)
+
+
+def offer_subjects(
+    connection: duckdb.DuckDBPyConnection,
+    as_of: date,
+    judged_at: datetime,
+    currency: str,
+    segment: str | None = None,
+) -> None:
+    """Make the tables `subjects` and `current_limits`, once `intake.take_in` made the others and there is a `bases`.
+
+    Judged are all users of the range, or those of the segment, but nobody whose product is paused.
+    """
+    inside = f"judged.subject_id IN (SELECT subject_id FROM {USERS} WHERE segment = $segment)"
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TABLE {SUBJECTS} AS
+        SELECT
+            judged.subject_id, $as_of::DATE AS as_of, $currency AS currency, NULL::BIGINT AS requested_amount,
+            NULL::BIGINT AS requested_instalment, $judged_at::TIMESTAMP AS judged_at
+        FROM judged
+        LEFT JOIN bases USING (subject_id)
+        WHERE NOT coalesce(paused, false) AND ($segment IS NULL OR {inside})
+        ORDER BY judged.subject_id;
+        """,
+        {
+            "as_of": as_of,
+            "currency": currency,
+            "judged_at": judged_at.astimezone(UTC).replace(tzinfo=None),
+            "segment": segment,
+        },
+    )
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TABLE {CURRENT_LIMITS} AS
+        SELECT subject_id, currency, coalesce(amount, {FIRST_LIMIT}) AS amount, raised_on,
+            coalesce(runs_below, 0) AS runs_below
+        FROM {SUBJECTS}
+        LEFT JOIN bases USING (subject_id)
+        """
+    )
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """An empty table for every input that a history does not have, and then the macros, which look for all of them."""
+    for table in set(TABLES) - {SUBJECTS, CURRENT_LIMITS, *MODELS}:
+        columns = ", ".join(f"{field.name} {sql_type(field.type)}" for field in input_schema(table))
+        connection.execute(f"CREATE TABLE {table}({columns})")
+    connection.execute(shared_sql())
+
+
+def facts_frame(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Every fact about every subject, in the order of their ids, in the catalogue's nullable dtypes."""
+    joins = "\n".join(f"LEFT JOIN ({facts_sql(query)}) AS {query}_facts USING (subject_id)" for query in QUERIES)
+    rows = connection.execute(
+        f"SELECT subject_id, {', '.join(USER_FACTS)} FROM {SUBJECTS}\n{joins}\nORDER BY subject_id"
+    ).to_arrow_table()
+    columns = {
+        name: fact.dtype.__from_arrow__(rows.column(name))  # type: ignore[attr-defined]  # Missing in pandas' stubs.
+        for name, fact in USER_FACTS.items()
+    }
+    return pd.DataFrame(columns, index=pd.Index(rows.column("subject_id").to_pandas(), name="subject_id"))

@@ -1,0 +1,96 @@
+"""What a limit run is asked for, and what it came to."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+from rules.limits.guard import GuardVerdict, GuardWord
+from rules.limits.policy import LimitPolicy
+from underwriting.domain.application import Product
+from underwriting.domain.limits import LimitRunState, Scope
+from underwriting.limits.intake import TableIntake
+from underwriting.limits.shard import ShardResult, ShardSpec
+from underwriting.limits.totals import Totals
+from underwriting.store.limit_runs import Order
+
+# How shards are calculated: in a thread, or as tasks somewhere else.
+Calculate = Callable[[ShardSpec], Awaitable[ShardResult]]
+# What is told of how far a run is: what is being done, how many shards of how many.
+Progress = Callable[[str, int, int], Awaitable[None]]
+
+
+def end_of(day: date) -> datetime:
+    """The moment at which a day ends, UTC."""
+    return datetime.combine(day + timedelta(days=1), time(), UTC)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run over a history for one business date, by one policy."""
+
+    tenant: str
+    product: Product
+    business_date: date
+    history: str
+    policy: LimitPolicy
+    scope: Scope = field(default_factory=Scope)
+    # None: as many as the setting `limits_shard_users` makes.
+    shards: int | None = None
+    dry_run: bool = False
+    # Read every row again, also of files that look as they were.
+    full: bool = False
+
+    @property
+    def judged_at(self) -> datetime:
+        """The end of the business date, UTC: the moment as of which hours are counted."""
+        return end_of(self.business_date)
+
+    @property
+    def order(self) -> Order:
+        """As the store knows it."""
+        return Order(
+            tenant=self.tenant,
+            product=self.product,
+            business_date=self.business_date,
+            scope=str(self.scope),
+            history=self.history,
+            judged_at=self.judged_at,
+            currency=self.policy.currency,
+            policy=self.policy.ref,
+            policy_text=self.policy.text,
+        )
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run came to. `state` is None for a dry run, which nothing is stored of."""
+
+    run_id: str
+    business_date: date
+    policy: str
+    currency: str
+    state: LimitRunState | None
+    folder: Path
+    totals: Totals
+    guard: GuardWord
+    tables: Mapping[str, TableIntake]
+    shards: int
+    # Shards calculated by this very run of the program; 0 where everything was done before.
+    calculated: int
+    # Why a shard failed, by its number.
+    failed: Mapping[int, str] = field(default_factory=dict)
+    # Limits written by this very run of the program, and users whose profile was changed by somebody else meanwhile.
+    written: int = 0
+    overtaken: int = 0
+    # Somebody else works on it.
+    busy: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """What became of it, in one line without personal data."""
+        totals = self.totals
+        moves = f"{totals.raised} raised, {totals.lowered} lowered, {totals.held} held of {totals.users}"
+        failed = f"; {len(self.failed)} of {self.shards} shards failed" if self.failed else ""
+        held = "; the guard holds it" if self.guard.verdict is GuardVerdict.HOLD else ""
+        return f"{moves}{failed}{held}"

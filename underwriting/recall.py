@@ -1,0 +1,68 @@
+"""A stored evaluation with everything it rested on: the very books, the profile, the limit policy's cap."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from rules.eligibility.book import EligibilityBook, parse_eligibility_book
+from rules.eligibility.replay import frame_of
+from rules.limits.affordability import affordability_caps
+from rules.limits.policy import shipped_policies
+from underwriting.domain.decision import FactValue, RulebookRef
+from underwriting.domain.profile import FloatProfile
+from underwriting.store import evaluations, profiles, rulebooks
+from underwriting.store.errors import StoreError, UnknownProfile, UnknownRulebook
+from underwriting.store.evaluations import Judged
+from underwriting.store.models import RulebookKind
+from underwriting.store.session import Work
+
+
+class RuleDrift(StoreError):
+    """A book that judged is not what is published under its name and version now."""
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """The evaluation, the books that judged it, the profile of then, and the digest of the books in force now."""
+
+    judged: Judged
+    books: Mapping[RulebookRef, EligibilityBook]
+    profile: FloatProfile
+    digest_now: str
+
+
+async def recall(work: Work, evaluation_id: str) -> Recalled:
+    """Everything that an evaluation rested on.
+
+    UnknownEvaluation or NotJudged where there is nothing to recall, RuleDrift where a book is not what it was.
+    """
+    judged = await evaluations.judged(work, None, evaluation_id)
+    books = {said.rulebook: await _book(work, said.rulebook) for said in judged.eligibility.books}
+    in_force = await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, judged.request.product)
+    return Recalled(judged, books, await _profile(work, judged), in_force.digest)
+
+
+def affordability_cap(policy: str, facts: Mapping[str, FactValue]) -> int | None:
+    """What the limit policy in force lets a user afford by these facts, minor units; None where it is not known."""
+    cap = affordability_caps(shipped_policies()[policy].affordability, frame_of(facts)).iloc[0]
+    return None if pd.isna(cap) else int(cap)
+
+
+async def _book(work: Work, ref: RulebookRef) -> EligibilityBook:
+    try:
+        published = await rulebooks.get(work, ref.name, ref.version)
+    except UnknownRulebook:
+        raise RuleDrift(f"rule drift: {ref} judged, and is not published any more") from None
+    book = parse_eligibility_book(published.text, str(ref))
+    if book.ref.digest != ref.digest:
+        raise RuleDrift(f"rule drift: {ref} judged with digest {ref.digest[:12]}, and has {book.ref.digest[:12]} now")
+    return book
+
+
+async def _profile(work: Work, judged: Judged) -> FloatProfile:
+    request, version = judged.request, judged.eligibility.profile_version
+    for profile in await profiles.versions(work, request.tenant, request.user_id, after=version + 1, limit=1):
+        if profile.version == version:
+            return profile
+    raise UnknownProfile(request.user_id)

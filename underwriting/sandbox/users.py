@@ -1,0 +1,270 @@
+"""Users of floats who live in the sandbox: one table of kinds, each a steady earner but for what makes it special.
+
+A user id is a kind's own (`steady-pay`), or a variant of it (`steady-pay-00017`), as with applicants.
+"""
+
+import re
+
+from underwriting.clients.sources import Service
+from underwriting.domain.decision import Verdict
+from underwriting.sandbox.accounts import Regular
+from underwriting.sandbox.float_user import FloatUser, Income
+from underwriting.sandbox.livelihoods import (
+    ADVANCES,
+    BOUNCED,
+    FRIDAY,
+    FRUGAL,
+    LIVING,
+    MANY,
+    MONDAY,
+    PAY,
+    STEADY,
+    THURSDAY,
+    UNFORESEEN,
+    WEDNESDAY,
+)
+from underwriting.sandbox.personas import PERSONAS
+
+APPROVED, REJECTED, REFERRED = Verdict.APPROVED, Verdict.REJECTED, Verdict.REFERRED
+
+
+_FORTNIGHTLY = Income("northwind traders", (14, 14), 1150)
+
+TABLE = (
+    FloatUser("steady-pay", "a fortnightly salary, ten floats repaid", APPROVED, _FORTNIGHTLY, plan=STEADY),
+    FloatUser(
+        "pensioner",
+        "social security once a month, and a small state pension",
+        APPROVED,
+        Income("Social Security", (26, 35), 1480),
+        streams=2,
+        plan=(
+            Regular("SSA TREAS 310 XXSOC SEC XXXXXXXXXA SSA XXXXXX", 1480, day=12, early=True),
+            Regular("STATE RETIREMENT SYS PENSION PPD ID: XXXX8812", 310, day=3, early=True),
+            *FRUGAL,
+        ),
+        floats=7,
+    ),
+    FloatUser(
+        "gig-worker",
+        "two platforms, paid weekly and unevenly",
+        APPROVED,
+        Income("Uber", (7, 7), 410, 0.3),
+        streams=2,
+        plan=(
+            Regular("UBER USA 6787 EDI PAYMNT XXXX", 410, day=MONDAY, every=7, spread=0.3),
+            Regular("DOORDASH, INC. DASHER PAYOUT XXXX", 210, day=WEDNESDAY, every=7, spread=0.25),
+            *FRUGAL,
+        ),
+        floats=6,
+        renewals=8,
+    ),
+    FloatUser(
+        "two-jobs",
+        "a fortnightly salary, and weekly wages of another employer",
+        APPROVED,
+        Income("contoso logistics", (14, 14), 1050),
+        streams=2,
+        plan=(
+            Regular("CONTOSO LOGISTICS PAYROLL PPD ID: XXXX7741", 1050, day=FRIDAY, every=14),
+            Regular("BLUE HERON DINER DIRECT DEP XXXX", 180, day=THURSDAY, every=7, spread=0.05),
+            *LIVING,
+        ),
+    ),
+    FloatUser(
+        "newcomer",
+        "linked the account twelve days ago, never took a float",
+        REJECTED,
+        None,
+        reason="account_young",
+        streams=0,
+        troubles=("history_days", "recurring_deposits", "float_rank", "subscription_rank"),
+        plan=STEADY,
+        history_days=12,
+        floats=0,
+        renewals=0,
+        payback=None,
+        advance_score=None,
+    ),
+    FloatUser(
+        "below-zero",
+        "below zero for a week and more of every month",
+        REJECTED,
+        _FORTNIGHTLY,
+        reason="negative_days_many",
+        troubles=("negative_days_30d", "overdraft_fees_30d", "average_balance"),
+        plan=STEADY + UNFORESEEN,
+        floor=200,
+    ),
+    FloatUser(
+        "bounced",
+        "four debits a month come back unpaid",
+        REJECTED,
+        _FORTNIGHTLY,
+        reason="debits_returned",
+        troubles=("returned_debits_30d", "overdraft_fees_30d"),
+        plan=STEADY + BOUNCED,
+    ),
+    FloatUser(
+        "stacker",
+        "advances of four other providers at once, none repaid for five weeks: nothing is left to repay another from",
+        REJECTED,
+        _FORTNIGHTLY,
+        reason="amount_unaffordable",
+        troubles=("competitor_advances_30d", "competitor_advances_due"),
+        plan=STEADY + ADVANCES,
+        floor=2000,
+    ),
+    FloatUser(
+        "laid-off",
+        "the salary stopped ten weeks ago",
+        REJECTED,
+        None,
+        reason="recurring_deposits_few",
+        streams=0,
+        troubles=("days_since_pay", "income_streams"),
+        plan=(Regular(PAY, 1150, day=FRIDAY, every=14, gone=70), *LIVING),
+    ),
+    FloatUser(
+        "stale-feed",
+        "the bank was last asked six days ago",
+        REJECTED,
+        None,
+        reason="feed_stale",
+        streams=0,
+        troubles=("feed_age_hours",),
+        plan=STEADY,
+        stale_days=6,
+    ),
+    FloatUser(
+        "pays-late",
+        "the last three floats were repaid late, and one is past due",
+        REJECTED,
+        _FORTNIGHTLY,
+        reason="floats_outstanding",
+        troubles=("late_floats", "outstanding_floats", "on_time_streak", "collection_error_ratio"),
+        plan=STEADY,
+        late=3,
+        open_past_due=10,
+        payback=0.41,
+        advance_score=340,
+    ),
+    FloatUser(
+        "still-owes",
+        "a float is open and not due yet",
+        REJECTED,
+        _FORTNIGHTLY,
+        reason="floats_outstanding",
+        troubles=("outstanding_floats",),
+        plan=STEADY,
+        open_past_due=0,
+    ),
+    FloatUser(
+        "lapsed",
+        "the subscription was never paid, which keeps from the larger amounts",
+        APPROVED,
+        _FORTNIGHTLY,
+        troubles=("renewals_paid",),
+        plan=STEADY,
+        renewals=0,
+        unpaid_renewals=3,
+    ),
+    FloatUser(
+        "unscored",
+        "the score service knows no score",
+        REFERRED,
+        _FORTNIGHTLY,
+        reason="cash_advance_score_missing",
+        troubles=("payback_prediction", "cash_advance_score_to_50"),
+        plan=STEADY,
+        payback=None,
+        advance_score=None,
+    ),
+    FloatUser(
+        "fraudster",
+        "fraud was confirmed",
+        REJECTED,
+        _FORTNIGHTLY,
+        reason="standing_bad",
+        troubles=("fraud_hit",),
+        plan=STEADY,
+        fraud_hit=True,
+    ),
+    FloatUser(
+        "blocked",
+        "in dispute with us",
+        REJECTED,
+        _FORTNIGHTLY,
+        reason="standing_bad",
+        troubles=("good_standing",),
+        plan=STEADY,
+        good_standing=False,
+    ),
+    FloatUser(
+        "listed-user",
+        "on the public OFAC list, by name and birth date",
+        REJECTED,
+        _FORTNIGHTLY,
+        reason="list_match",
+        troubles=("list_match_score",),
+        plan=STEADY,
+        person=PERSONAS["listed"],
+    ),
+    FloatUser(
+        "dead-feed",
+        "the transaction service is down",
+        REFERRED,
+        None,
+        reason="feed_freshness_unknown",
+        streams=0,
+        troubles=("recurring_deposits", "current_balance"),
+        plan=STEADY,
+        down=Service.TRANSACTIONS,
+    ),
+    FloatUser(
+        "slow-scores",
+        "the score service outlasts the timeout",
+        REFERRED,
+        _FORTNIGHTLY,
+        reason="cash_advance_score_missing",
+        troubles=("payback_prediction",),
+        plan=STEADY,
+        slow=Service.SCORES,
+    ),
+    FloatUser(
+        "broken-feed",
+        "a bank feed from the future",
+        REFERRED,
+        None,
+        reason="feed_freshness_unknown",
+        streams=0,
+        troubles=("recurring_deposits", "current_balance"),
+        plan=STEADY,
+        lies={Service.TRANSACTIONS: {"refreshed_at": "2999-01-01T00:00:00Z"}},
+    ),
+    FloatUser(
+        "broken-floats",
+        "the float service answers against its model",
+        REFERRED,
+        _FORTNIGHTLY,
+        reason="float_history_unknown",
+        troubles=("float_rank", "outstanding_floats"),
+        plan=STEADY,
+        lies={Service.FLOATS: {"floats": "many"}},
+    ),
+    FloatUser(
+        "heavy-user",
+        "20,000 transactions a year",
+        APPROVED,
+        _FORTNIGHTLY,
+        plan=(STEADY[0], *FRUGAL, *MANY),
+        # More would be larger than the answers that a client takes by default.
+        history_days=400,
+    ),
+)
+USERS = {user.id: user for user in TABLE}
+
+
+def find_user(user_id: str) -> FloatUser | None:
+    """The kind behind a user id: its own, or with a hyphen and a number after it."""
+    return USERS.get(re.sub(r"-[0-9]+$", "", user_id))

@@ -1,0 +1,65 @@
+"""Many rows into a table at once, within the caller's transaction."""
+
+from collections.abc import AsyncIterator
+from io import BytesIO
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import csv
+
+from underwriting.store.models import Base
+from underwriting.store.session import Work
+
+# Rows that are text at the same time: some ten megabytes of records.
+PAGE = 10_000
+
+
+async def copy_rows(work: Work, table: type[Base], rows: pa.Table) -> None:
+    """Add the rows; columns are called as in the table, and what is left out is NULL or the table's default.
+
+    By COPY on PostgreSQL, by one prepared INSERT on SQLite. Values are written as text, so JSON is text here, too.
+    """
+    if not len(rows):
+        return
+    if work.get_bind().dialect.name == "postgresql":
+        await _copy(work, table.__tablename__, rows)
+    else:
+        await _insert(work, table.__tablename__, rows)
+
+
+async def _copy(work: Work, name: str, rows: pa.Table) -> None:
+    connection = await (await work.connection()).get_raw_connection()
+    driver: Any = connection.driver_connection
+    await driver.copy_to_table(name, source=_pages(rows), columns=rows.column_names, format="csv")
+
+
+async def _pages(rows: pa.Table) -> AsyncIterator[bytes]:
+    """CSV as PostgreSQL reads it: text in quotes, and nothing at all for NULL; bytes in hexadecimal."""
+    options = csv.WriteOptions(include_header=False)
+    for page in rows.to_batches(PAGE):
+        text = BytesIO()
+        columns = [_hexadecimal(one) if pa.types.is_binary(one.type) else one for one in page.columns]
+        csv.write_csv(pa.RecordBatch.from_arrays(columns, page.schema.names), text, options)
+        yield text.getvalue()
+
+
+def _hexadecimal(column: pa.Array) -> pa.Array:
+    return pa.array([None if value is None else "\\x" + value.hex() for value in column.to_pylist()], pa.string())
+
+
+async def _insert(work: Work, name: str, rows: pa.Table) -> None:
+    columns = ", ".join(rows.column_names)
+    marks = ", ".join("?" * rows.num_columns)
+    # S608: names are the program's own.
+    statement = f"INSERT INTO {name} ({columns}) VALUES ({marks})"  # noqa: S608
+    connection = await work.connection()
+    for page in rows.to_batches(PAGE):
+        values = [_as_sqlite_keeps_it(column).to_pylist() for column in page.columns]
+        await connection.exec_driver_sql(statement, list(zip(*values, strict=True)))
+
+
+def _as_sqlite_keeps_it(column: pa.Array) -> pa.Array:
+    """Days and moments as ISO text, as SQLAlchemy does; a moment in UTC, without saying so."""
+    if pa.types.is_timestamp(column.type):
+        return column.cast(pa.timestamp("us")).cast(pa.string())
+    return column.cast(pa.string()) if pa.types.is_date(column.type) else column

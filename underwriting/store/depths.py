@@ -1,0 +1,23 @@
+"""How much waits in the store, for whoever watches it."""
+
+from sqlalchemy import Select, func, select
+
+from underwriting.domain.application import State
+from underwriting.store.models import ApplicationRow, EvaluationRow, EventRow, EventState, MessageRow, MessageState
+from underwriting.store.session import Work
+
+UNDECIDED = (State.PENDING, State.RUNNING)
+_QUEUES: dict[str, Select[tuple[int]]] = {
+    "applications": select(func.count()).select_from(ApplicationRow).where(ApplicationRow.state.in_(UNDECIDED)),
+    "referrals": select(func.count()).select_from(ApplicationRow).where(ApplicationRow.state == State.REFERRED),
+    "evaluations": select(func.count()).select_from(EvaluationRow).where(EvaluationRow.state.in_(UNDECIDED)),
+    "inbox": select(func.count()).select_from(EventRow).where(EventRow.state == EventState.PENDING),
+    "inbox_dead": select(func.count()).select_from(EventRow).where(EventRow.state == EventState.DEAD),
+    "outbox": select(func.count()).select_from(MessageRow).where(MessageRow.state == MessageState.PENDING),
+    "outbox_dead": select(func.count()).select_from(MessageRow).where(MessageRow.state == MessageState.DEAD),
+}
+
+
+async def depths(work: Work) -> dict[str, int]:
+    """How much waits, by queue: for a worker, a person, a handler, a receiver or an operator."""
+    return {name: int(await work.scalar(query) or 0) for name, query in _QUEUES.items()}

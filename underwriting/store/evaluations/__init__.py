@@ -1,0 +1,28 @@
+"""Evaluations of what a user may take: accepted, judged once, answered byte for byte, frozen when a float is made."""
+
+from underwriting.store.evaluations.accepting import Accepted, accept
+from underwriting.store.evaluations.finishing import finish
+from underwriting.store.evaluations.freezing import FloatRank, Frozen, float_rank, freeze, frozen
+from underwriting.store.evaluations.reading import Judged, Stored, fresh, get, history, judged, newest, stream
+from underwriting.store.evaluations.record import BookRecord, EvaluationRecord
+
+__all__ = [
+    "Accepted",
+    "BookRecord",
+    "EvaluationRecord",
+    "FloatRank",
+    "Frozen",
+    "Judged",
+    "Stored",
+    "accept",
+    "finish",
+    "float_rank",
+    "freeze",
+    "fresh",
+    "frozen",
+    "get",
+    "history",
+    "judged",
+    "newest",
+    "stream",
+]

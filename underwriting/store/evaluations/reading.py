@@ -1,0 +1,185 @@
+"""Evaluations as stored, read by their own tenant only; and the one that may answer at once."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Date, Select, bindparam, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from underwriting.domain.application import Product, State
+from underwriting.domain.eligibility import Eligibility, EvaluationRequest
+from underwriting.store.columns import UtcDateTime
+from underwriting.store.errors import NotJudged, UnknownEvaluation
+from underwriting.store.evaluations.record import EvaluationRecord
+from underwriting.store.kinds import request_of
+from underwriting.store.models import EligibilityRow, EvaluationRow
+from underwriting.store.profile_rows import TENANT, USER, VERSION_IN_FORCE
+from underwriting.store.session import Work
+
+PAGE = 100
+
+_newest_done = (
+    select(EvaluationRow.id)
+    .where(
+        EvaluationRow.tenant == TENANT,
+        EvaluationRow.user_id == USER,
+        EvaluationRow.product == bindparam("product", type_=EvaluationRow.product.type),
+        EvaluationRow.state == State.DONE,
+        EvaluationRow.as_of.between(bindparam("first_day", type_=Date()), bindparam("last_day", type_=Date())),
+    )
+    .order_by(EvaluationRow.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+# Built once, and sent past the mapper: this is what an immediate answer waits for.
+_FRESH = select(EligibilityRow.body).where(
+    EligibilityRow.evaluation_id == _newest_done,
+    EligibilityRow.decided_at > bindparam("decided_after", type_=UtcDateTime()),
+    EligibilityRow.books_digest == bindparam("books_digest"),
+    EligibilityRow.profile_version == VERSION_IN_FORCE,
+)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An evaluation as stored: where it stands, and the answer to whoever asks for it."""
+
+    request: EvaluationRequest
+    state: State
+    # Why it failed or is quarantined; for the operator.
+    trouble: str | None
+    # The run that was last given it, or holds it.
+    flow_run_id: str | None
+    # The stored body of its result, byte for byte; of one without a result, built on the spot.
+    body: bytes
+
+    @property
+    def record(self) -> EvaluationRecord:
+        """The answer, parsed."""
+        return EvaluationRecord.model_validate_json(self.body)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A result with everything it rests on, as explaining and replaying need it. Dates among the facts are ISO text."""
+
+    request: EvaluationRequest
+    eligibility: Eligibility
+    books_digest: str
+
+
+async def get(work: Work, tenant: str | None, evaluation_id: str) -> Stored:
+    """The evaluation; UnknownEvaluation where it is not this tenant's. No tenant means a colleague, who sees all."""
+    found = await first(work, EvaluationRow.id == evaluation_id, *_mine(tenant))
+    if found is None:
+        raise UnknownEvaluation(evaluation_id)
+    return found
+
+
+async def judged(work: Work, tenant: str | None, evaluation_id: str) -> Judged:
+    """The result with all its facts; UnknownEvaluation where it is not this tenant's, NotJudged where it has none."""
+    query = (
+        select(EvaluationRow, EligibilityRow)
+        .outerjoin(EligibilityRow, EligibilityRow.evaluation_id == EvaluationRow.id)
+        .where(EvaluationRow.id == evaluation_id, *_mine(tenant))
+    )
+    found = (await work.execute(query)).one_or_none()
+    if found is None:
+        raise UnknownEvaluation(evaluation_id)
+    row, result = found
+    if result is None:
+        raise NotJudged(evaluation_id)
+    record = EvaluationRecord.model_validate_json(result.body)
+    return Judged(request_of(row), record.eligibility(result.facts), result.books_digest)
+
+
+async def newest(work: Work, tenant: str, user_id: str, product: Product) -> Stored | None:
+    """The evaluation that was asked for last, wherever it stands; None where none was."""
+    mine = EvaluationRow.user_id == user_id, EvaluationRow.product == product
+    return await first(work, EvaluationRow.tenant == tenant, *mine)
+
+
+async def fresh(
+    work: Work | AsyncConnection,
+    tenant: str,
+    user_id: str,
+    product: Product,
+    now: datetime,
+    window: timedelta,
+    books_digest: str,
+) -> bytes | None:
+    """The body that answers at once, in one round trip; None where the user has to be evaluated.
+
+    It is that of the newest finished evaluation, if it was decided within the window, as of a day within it, under
+    the set of rulebooks with this digest and the version of the profile that is in force now.
+    """
+    today, since = now.astimezone(UTC), now.astimezone(UTC) - window
+    body: bytes | None = await work.scalar(
+        _FRESH,
+        {
+            "tenant": tenant,
+            "user_id": user_id,
+            "product": product,
+            "now": now,
+            "decided_after": since,
+            "first_day": since.date(),
+            "last_day": today.date(),
+            "books_digest": books_digest,
+        },
+    )
+    return body
+
+
+async def history(
+    work: Work, tenant: str, user_id: str, product: Product | None = None, after: str | None = None, limit: int = 50
+) -> list[Stored]:
+    """A user's evaluations, of one product or of all, newest first, from below the id `after` on."""
+    query = _with_body().where(EvaluationRow.tenant == tenant, EvaluationRow.user_id == user_id)
+    if product is not None:
+        query = query.where(EvaluationRow.product == product)
+    if after is not None:
+        query = query.where(EvaluationRow.id < after)
+    rows = await work.execute(query.order_by(EvaluationRow.id.desc()).limit(limit))
+    return [_stored(row, body) for row, body in rows]
+
+
+async def stream(work: Work, tenant: str, user_id: str, product: Product | None = None) -> AsyncIterator[Stored]:
+    """The whole history, newest first, a page of it in memory at a time. In a reading unit it is one snapshot."""
+    after: str | None = None
+    while page := await history(work, tenant, user_id, product, after, PAGE):
+        for stored in page:
+            yield stored
+        after = page[-1].request.id
+        work.expunge_all()
+
+
+async def first(work: Work, *conditions: ColumnElement[bool], lock: bool = False) -> Stored | None:
+    """The newest evaluation that meets the conditions; locked until the unit ends where that is asked for."""
+    query = _with_body().where(*conditions).order_by(EvaluationRow.id.desc()).limit(1)
+    if lock:
+        query = query.with_for_update(of=EvaluationRow)
+    found = (await work.execute(query)).one_or_none()
+    return None if found is None else _stored(found[0], found[1])
+
+
+def _mine(tenant: str | None) -> list[ColumnElement[bool]]:
+    return [] if tenant is None else [EvaluationRow.tenant == tenant]
+
+
+def _with_body() -> Select[Any]:
+    return select(EvaluationRow, EligibilityRow.body).outerjoin(
+        EligibilityRow, EligibilityRow.evaluation_id == EvaluationRow.id
+    )
+
+
+def _stored(row: EvaluationRow, body: bytes | None) -> Stored:
+    request = request_of(row)
+    return Stored(
+        request=request,
+        state=row.state,
+        trouble=row.trouble,
+        flow_run_id=row.flow_run_id,
+        body=body or EvaluationRecord.undecided(request, row.state).body,
+    )

@@ -1,0 +1,66 @@
+"""The tables. Money is minor units beside its currency; every moment is UTC; personal data is sealed bytes."""
+
+from underwriting.store.models.applications import ApplicationRow, CheckRow, DecisionRow, EffectRow, OutcomeRow
+from underwriting.store.models.base import Base, Claimable, place
+from underwriting.store.models.evaluations import (
+    BookRow,
+    CallbackRow,
+    EligibilityRow,
+    EvaluationKeyRow,
+    EvaluationRow,
+    FloatRankRow,
+    FrozenRow,
+    RuleOutcomeRow,
+)
+from underwriting.store.models.limits import LimitRecordRow, LimitRunRow, LimitShardRow
+from underwriting.store.models.lists import ListEntryRow, ListRow
+from underwriting.store.models.log import AuditHeadRow, AuditRow, EventRow, MessageRow
+from underwriting.store.models.profiles import ProfileRow
+from underwriting.store.models.rulebooks import RulebookRow
+from underwriting.store.models.states import Channel, EffectState, EventState, MessageState, RulebookKind
+
+# Every column of sealed values.
+SEALED = (
+    DecisionRow.note,
+    EffectRow.payload,
+    ListEntryRow.record,
+    EventRow.payload,
+    ProfileRow.notes,
+    LimitRunRow.note,
+)
+
+__all__ = [
+    "SEALED",
+    "ApplicationRow",
+    "AuditHeadRow",
+    "AuditRow",
+    "Base",
+    "BookRow",
+    "CallbackRow",
+    "Channel",
+    "CheckRow",
+    "Claimable",
+    "DecisionRow",
+    "EffectRow",
+    "EffectState",
+    "EligibilityRow",
+    "EvaluationKeyRow",
+    "EvaluationRow",
+    "EventRow",
+    "EventState",
+    "FloatRankRow",
+    "FrozenRow",
+    "LimitRecordRow",
+    "LimitRunRow",
+    "LimitShardRow",
+    "ListEntryRow",
+    "ListRow",
+    "MessageRow",
+    "MessageState",
+    "OutcomeRow",
+    "ProfileRow",
+    "RuleOutcomeRow",
+    "RulebookKind",
+    "RulebookRow",
+    "place",
+]

@@ -1,0 +1,95 @@
+"""Applications: what was asked, what each check and rule said, what was decided, and what was paid for."""
+
+from datetime import date, datetime
+
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from underwriting.domain.application import Product, State
+from underwriting.domain.decision import FactValue, Result, Verdict
+from underwriting.store.models.base import Base, Claimable
+from underwriting.store.models.states import EffectState
+
+
+class ApplicationRow(Claimable):
+    """One application: what was asked, where it stands, and who owns it by which fence."""
+
+    __tablename__ = "applications"
+
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    customer_id: Mapped[str]
+    product: Mapped[Product]
+    amount: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    term_months: Mapped[int | None]
+
+
+_owed = ApplicationRow.state.in_((State.PENDING.value, State.RUNNING.value))
+Index("ix_applications_tenant_id", ApplicationRow.tenant, ApplicationRow.id)
+Index("ix_applications_customer", ApplicationRow.tenant, ApplicationRow.customer_id)
+Index("ix_applications_owed", ApplicationRow.state, ApplicationRow.id, postgresql_where=_owed, sqlite_where=_owed)
+
+
+class DecisionRow(Base):
+    """One decision: sequence 1 is the rulebook's, 2 a person's. `body` is what the API answers, byte for byte."""
+
+    __tablename__ = "decisions"
+
+    application_id: Mapped[str] = mapped_column(ForeignKey(ApplicationRow.id), primary_key=True)
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    verdict: Mapped[Verdict]
+    approved: Mapped[int | None]
+    reasons: Mapped[list[dict[str, str]]]
+    rulebook: Mapped[str]
+    rulebook_version: Mapped[int]
+    rulebook_digest: Mapped[str] = mapped_column(String(64))
+    decided_by: Mapped[str]
+    decided_at: Mapped[datetime]
+    notice_due: Mapped[date | None]
+    note: Mapped[bytes | None]
+    body: Mapped[bytes]
+
+
+class CheckRow(Base):
+    """One check of a review, all its facts, and why its source gave nothing, if it did."""
+
+    __tablename__ = "checks"
+
+    application_id: Mapped[str] = mapped_column(ForeignKey(ApplicationRow.id), primary_key=True)
+    check_name: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int]
+    facts: Mapped[dict[str, FactValue]]
+    trouble: Mapped[str | None]
+
+
+class OutcomeRow(Base):
+    """What one rule said, and the facts it looked at."""
+
+    __tablename__ = "outcomes"
+    __table_args__ = (
+        ForeignKeyConstraint(["application_id", "check_name"], [CheckRow.application_id, CheckRow.check_name]),
+        Index("ix_outcomes_rule_result", "rule", "result"),
+    )
+
+    application_id: Mapped[str] = mapped_column(String(30), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    check_name: Mapped[str]
+    rule: Mapped[str]
+    result: Mapped[Result]
+    reason: Mapped[str | None]
+    refers: Mapped[bool]
+    observed: Mapped[dict[str, FactValue]]
+
+
+class EffectRow(Base):
+    """One paid or irreversible call: the intent before it, the sealed answer after it."""
+
+    __tablename__ = "effects"
+
+    application_id: Mapped[str] = mapped_column(ForeignKey(ApplicationRow.id), primary_key=True)
+    effect: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[EffectState]
+    fence: Mapped[int]
+    payload: Mapped[bytes | None]
+    begun_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]

@@ -1,0 +1,92 @@
+"""What all tables share: types, constraint names, and the columns of whatever a worker claims."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, Enum, LargeBinary, MetaData, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, QueryableAttribute, mapped_column
+
+from underwriting.domain.application import Product, State
+from underwriting.domain.decision import FactValue, Result, Verdict
+from underwriting.domain.limits import LimitRunState, LimitShardState
+from underwriting.store.columns import Json, UtcDateTime
+from underwriting.store.crypto import Place
+from underwriting.store.models.states import Channel, EffectState, EventState, MessageState, RulebookKind
+
+
+def _choice(kind: type[StrEnum]) -> Enum:
+    """Text with a check constraint: a new member is a plain migration on both databases."""
+    return Enum(
+        kind,
+        native_enum=False,
+        length=16,
+        create_constraint=True,
+        name=kind.__name__.lower(),
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+class Base(DeclarativeBase):
+    """Types and constraint names that all tables share."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own name and form
+        int: BigInteger(),
+        str: Text(),
+        bytes: LargeBinary(),
+        datetime: UtcDateTime(),
+        dict[str, Any]: Json,
+        dict[str, str]: Json,
+        dict[str, FactValue]: Json,
+        list[dict[str, Any]]: Json,
+        list[dict[str, str]]: Json,
+        list[int]: Json,
+        list[str]: Json,
+        Channel: _choice(Channel),
+        EffectState: _choice(EffectState),
+        EventState: _choice(EventState),
+        LimitRunState: _choice(LimitRunState),
+        LimitShardState: _choice(LimitShardState),
+        MessageState: _choice(MessageState),
+        Product: _choice(Product),
+        Result: _choice(Result),
+        RulebookKind: _choice(RulebookKind),
+        State: _choice(State),
+        Verdict: _choice(Verdict),
+    }
+
+
+class Claimable(Base):
+    """What one worker at a time works on: where it stands, and who owns it by which fence."""
+
+    __abstract__ = True
+
+    id: Mapped[str] = mapped_column(String(30), primary_key=True)
+    tenant: Mapped[str]
+    # What it is known by to the scheduler; of an application also what one request is known by.
+    request_key: Mapped[str] = mapped_column(String(64), unique=True)
+    as_of: Mapped[date]
+    received_at: Mapped[datetime]
+
+    state: Mapped[State]
+    fence: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]
+    dispatch_no: Mapped[int] = mapped_column(default=0)
+    dispatched_at: Mapped[datetime | None]
+    flow_run_id: Mapped[str | None] = mapped_column(String(36))
+    trouble: Mapped[str | None]
+
+
+def place(column: QueryableAttribute[Any], *key: str | int) -> Place:
+    """Where the sealed value of `column` stands in the row of this primary key."""
+    return Place(column.class_.__tablename__, column.key, key)

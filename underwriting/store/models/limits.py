@@ -1,0 +1,115 @@
+"""Limit runs: what was asked, how far each shard came, and one record for each user."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from underwriting.domain.application import Product
+from underwriting.domain.limits import LimitRunState, LimitShardState
+from underwriting.store.models.base import Base
+
+
+class LimitRunRow(Base):
+    """One run for one business date: by which policy, over which history, and where it stands. `note` is sealed."""
+
+    __tablename__ = "limit_runs"
+
+    id: Mapped[str] = mapped_column(String(30), primary_key=True)
+    tenant: Mapped[str]
+    product: Mapped[Product]
+    business_date: Mapped[date]
+    # Whom it is about: empty for everybody, else `segment:…` or `user:…`.
+    scope: Mapped[str]
+    history: Mapped[str]
+    judged_at: Mapped[datetime]
+    currency: Mapped[str] = mapped_column(String(3))
+    policy: Mapped[str]
+    policy_version: Mapped[int]
+    policy_digest: Mapped[str] = mapped_column(String(64))
+    policy_text: Mapped[str]
+
+    state: Mapped[LimitRunState]
+    fence: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]
+    flow_run_id: Mapped[str | None] = mapped_column(String(36))
+    # Sums over the shards, and what the guard said of them, once all are calculated.
+    totals: Mapped[dict[str, Any] | None]
+    guard: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime]
+    applied_at: Mapped[datetime | None]
+    decided_by: Mapped[str | None]
+    note: Mapped[bytes | None]
+
+
+# One run counts for a date; those that were discarded or rolled back make room for another.
+_counts = LimitRunRow.state.not_in((LimitRunState.DISCARDED.value, LimitRunState.ROLLED_BACK.value))
+Index(
+    "uq_limit_runs_business_date",
+    LimitRunRow.tenant,
+    LimitRunRow.product,
+    LimitRunRow.business_date,
+    LimitRunRow.scope,
+    unique=True,
+    postgresql_where=_counts,
+    sqlite_where=_counts,
+)
+
+
+class LimitShardRow(Base):
+    """One range of ids of a run; no bound is open. Its state says how far it came, `version` and `digest` on what."""
+
+    __tablename__ = "limit_shards"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey(LimitRunRow.id), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    first_id: Mapped[str | None]
+    end_id: Mapped[str | None]
+    state: Mapped[LimitShardState]
+    # Which files it needed, and which rows were in them.
+    version: Mapped[str | None] = mapped_column(String(64))
+    digest: Mapped[str | None] = mapped_column(String(64))
+    # The SHA-256 of its records as a file.
+    records_digest: Mapped[str | None] = mapped_column(String(64))
+    totals: Mapped[dict[str, Any] | None]
+    # Rows of each input table, and those that are malformed by reason.
+    intake: Mapped[dict[str, Any] | None]
+    trouble: Mapped[str | None]
+    proposed_at: Mapped[datetime | None]
+    applied_at: Mapped[datetime | None]
+
+
+class LimitRecordRow(Base):
+    """What one run said of one user. Amounts are minor units of the run's currency; codes have spaces between."""
+
+    __tablename__ = "limit_records"
+    __table_args__ = (
+        ForeignKeyConstraint(["run_id", "shard"], [LimitShardRow.run_id, LimitShardRow.number]),
+        Index("ix_limit_records_user", "user_id", "run_id"),
+    )
+
+    run_id: Mapped[str] = mapped_column(String(30), primary_key=True)
+    user_id: Mapped[str] = mapped_column(primary_key=True)
+    shard: Mapped[int]
+    move: Mapped[str] = mapped_column(String(16))
+    before: Mapped[int | None]
+    after: Mapped[int | None]
+    target: Mapped[int | None]
+    affordability_cap: Mapped[int | None]
+    runs_below: Mapped[int]
+    raised_on: Mapped[date | None]
+    reasons: Mapped[str]
+    gates_held: Mapped[str]
+    notice_due: Mapped[date | None]
+    # The facts that were known, as JSON.
+    facts: Mapped[str]
+    # What it was decided from, beside the limit before: so that the run decides the same again.
+    base_raised_on: Mapped[date | None]
+    base_runs_below: Mapped[int]
+    # The limit that is in force as far as this run knows, and the profile's version it stands in, which the next one
+    # follows; 0 where there was no profile. Where `after` is another limit, it is still to be applied.
+    in_force: Mapped[int]
+    base_version: Mapped[int]
+    # The version that this run wrote last, if any.
+    applied_version: Mapped[int | None]

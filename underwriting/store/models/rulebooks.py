@@ -1,0 +1,26 @@
+"""Published rulebooks of both kinds."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from underwriting.domain.application import Product
+from underwriting.store.models.base import Base
+from underwriting.store.models.states import RulebookKind
+
+
+class RulebookRow(Base):
+    """One published version of a rulebook; never changed."""
+
+    __tablename__ = "rulebooks"
+    __table_args__ = (Index("ix_rulebooks_set", "kind", "product", "name", "version"),)
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[RulebookKind]
+    digest: Mapped[str] = mapped_column(String(64))
+    product: Mapped[Product]
+    text: Mapped[str]
+    published_by: Mapped[str]
+    published_at: Mapped[datetime]

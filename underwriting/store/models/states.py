@@ -1,0 +1,43 @@
+"""The words that columns choose from, besides those of the domain."""
+
+from enum import StrEnum
+
+
+class EffectState(StrEnum):
+    """How far a paid call came; `UNKNOWN` is never repeated."""
+
+    INTENT = "intent"
+    DONE = "done"
+    UNKNOWN = "unknown"
+
+
+class MessageState(StrEnum):
+    """Where a message stands; `DEAD` waits for an operator."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
+class Channel(StrEnum):
+    """Which way a message leaves: to a partner, to who asked for a call back, to the event bus, to analytics."""
+
+    RESULTS = "results"
+    CALLBACK = "callback"
+    EVENTS = "events"
+    ANALYTICS = "analytics"
+
+
+class EventState(StrEnum):
+    """Where a received event stands; `DEAD` waits for an operator."""
+
+    PENDING = "pending"
+    HANDLED = "handled"
+    DEAD = "dead"
+
+
+class RulebookKind(StrEnum):
+    """What a rulebook judges: an application in stages, or what a user may take."""
+
+    REVIEW = "review"
+    ELIGIBILITY = "eligibility"
