@@ -23,7 +23,7 @@ up: $(VENV)/.installed
 # Tests that fork themselves have a process without threads to themselves; the others share two.
 test: lint browser
 	$(BIN)/pytest -m forks
-	$(BIN)/pytest -m "not forks" -n 2 --dist loadfile
+	$(BIN)/pytest -m "not forks" -n 2 --dist loadfile --no-loadscope-reorder
 
 # One test looks at the Prefect UI in a browser; without one it is skipped, and says so.
 browser:

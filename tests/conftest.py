@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that fork this process go first: later it has threads, whose locks a forked child would wait for."""
-    items.sort(key=lambda item: item.get_closest_marker("forks") is None)
+    """Tests that fork this process go first: later it has threads, whose locks a forked child would wait for.
+
+    Then come the kills: they wait for a minute, which others can use.
+    """
+    items.sort(key=lambda item: (item.get_closest_marker("forks") is None, "kills" not in item.path.parts))
 
 
 @pytest.fixture(scope="session")
