@@ -8,8 +8,10 @@
 -- advance or a repayment shown, nor as an essential transaction. Money out is taken for spending, and for essential
 -- spending in what an advance has to leave untouched. Fees, returned debits, transfers and advances due, which speak
 -- against the user, are unknown where it may be one of them.
-WITH accounts AS (
+WITH accounts AS MATERIALIZED (
     SELECT
+        -- Counted within the query: what groups and joins by a number is twice as fast as by an id.
+        row_number() OVER ()::INTEGER AS account,
         subject_id,
         as_of,
         covered_from,
@@ -18,10 +20,6 @@ WITH accounts AS (
         -- Ages, in days before as_of, of the first and last of the last 60 days whose balance is taken as known.
         least(as_of - covered_from, 59)::INTEGER AS first_age,
         CASE WHEN is_fresh THEN 0 ELSE as_of - covered_to END::INTEGER AS last_age,
-        -- Compared with the day of a transaction, these keep earlier ones from ever leaving the scan.
-        as_of - first_age AS since_60d,
-        as_of - 89 AS since_90d,
-        as_of - 299 AS since_300d,
         is_fresh AND covered_from <= as_of - 29 AS knows_30d,
         is_fresh AND covered_from <= as_of - 34 AS knows_35d,
         is_fresh AND covered_from <= as_of - 59 AS knows_60d,
@@ -38,40 +36,46 @@ WITH accounts AS (
     JOIN feeds USING (subject_id, currency)
     WHERE covered_from <= as_of AND covered_from <= utc_day(refreshed_at)
 ),
-booked AS NOT MATERIALIZED (
+-- A window of n days has the ages below n.
+booked AS MATERIALIZED (
     SELECT
-        lines.*,
-        nullif(counterparty, '') AS payer,
+        account,
         (as_of - booked_on)::INTEGER AS age,
-        covered_to,
-        is_fresh,
-        first_age,
-        last_age,
-        since_60d,
-        since_90d,
-        since_300d,
-        major
-    FROM (SELECT *, kind_of(category)::TINYINT AS kind FROM transactions) AS lines
+        amount,
+        kind_of(category)::TINYINT AS kind,
+        -- Of what may be part of a stream of income; others are not asked for theirs.
+        CASE WHEN amount > 0 AND (kind IS NULL OR is_income(kind)) THEN nullif(counterparty, '') END AS payer
+    FROM transactions
     JOIN accounts USING (subject_id)
     WHERE booked_on BETWEEN covered_from AND covered_to
 ),
--- Few figures of all transactions, and many of the last 90 days.
 totals AS (
     SELECT
-        subject_id,
+        account,
         max(age) AS oldest,
         min(age) AS latest,
         sum(amount) AS booked,
-        sum(amount) FILTER (age > first_age) AS booked_before
+        sum(amount) FILTER (age >= 60) AS booked_before
     FROM booked
-    GROUP BY subject_id
+    GROUP BY account
 ),
--- A window of n days has the ages below n.
-quarter AS (
+-- Few figures of all transactions, and many of the few that tell of trouble.
+daily_life AS (
     SELECT
-        subject_id,
+        account,
         count(*) AS all_90d,
         count(*) FILTER (age < 30 AND amount < 0 AND is_essential(kind)) AS essential_30d,
+        sum(amount) FILTER (is_income(kind)) AS income_90d,
+        -sum(amount) FILTER (amount < 0 AND kind = kind_of('transfer')) AS transfers_90d,
+        -sum(amount) FILTER ((amount < 0 AND (kind IS NULL OR is_spending(kind))) OR kind = kind_of('refund'))
+            AS spending_90d
+    FROM booked
+    WHERE age < 90
+    GROUP BY account
+),
+telling AS (
+    SELECT
+        account,
         count(*) FILTER (age < 30 AND amount > 0 AND kind = kind_of('advance')) AS advances_30d,
         count(*) FILTER (age < 60 AND amount > 0 AND kind = kind_of('advance')) AS advances_60d,
         count(*) FILTER (amount > 0 AND kind = kind_of('advance')) AS advances_90d,
@@ -81,10 +85,6 @@ quarter AS (
         sum(amount) FILTER (amount > 0 AND kind = kind_of('advance')) AS borrowed_90d,
         -sum(amount) FILTER (amount < 0 AND kind = kind_of('advance')) AS repaid_90d,
         sum(amount) FILTER (age < 35 AND kind = kind_of('advance')) AS advances_due,
-        sum(amount) FILTER (is_income(kind)) AS income_90d,
-        -sum(amount) FILTER (amount < 0 AND kind = kind_of('transfer')) AS transfers_90d,
-        -sum(amount) FILTER ((amount < 0 AND (kind IS NULL OR is_spending(kind))) OR kind = kind_of('refund'))
-            AS spending_90d,
         count(*) FILTER (age < 30 AND amount < 0 AND kind = kind_of('overdraft_fee')) AS overdraft_fees_30d,
         count(*) FILTER (age < 30 AND amount > 0 AND kind = kind_of('returned')) AS returned_30d,
         count(*) FILTER (age < 60 AND amount > 0 AND kind = kind_of('returned')) AS returned_60d,
@@ -93,78 +93,78 @@ quarter AS (
         min(age) FILTER (amount < 0 AND kind IS NULL) AS unclassified_out,
         min(age) FILTER (amount > 0 AND kind IS NULL) AS unclassified_in
     FROM booked
-    WHERE booked_on >= since_90d
-    GROUP BY subject_id
+    WHERE age < 90 AND (kind IS NULL OR kind IN (kind_of('advance'), kind_of('overdraft_fee'), kind_of('returned')))
+    GROUP BY account
 ),
 -- Before the last 60 days an entry for what the account had by then.
 entries AS (
-    SELECT
-        subject_id,
-        first_age,
-        last_age,
-        major,
-        first_age + 1 AS age,
-        opening_balance + coalesce(booked_before, 0) AS amount
+    SELECT account, 60 AS age, opening_balance + coalesce(booked_before, 0) AS amount
     FROM accounts
-    LEFT JOIN totals USING (subject_id)
+    LEFT JOIN totals USING (account)
     UNION ALL
-    SELECT subject_id, first_age, last_age, major, age, amount
+    SELECT account, age, amount
     FROM booked
-    WHERE booked_on >= since_60d
+    WHERE age < 60
 ),
--- The balance after all entries of a day stands until the day of the next entry.
+-- A balance stands until the day of the next entry: for no day at all where that is of the same day.
 standing AS (
-    SELECT
-        subject_id,
-        major,
-        least(age, first_age) AS since,
-        lead(age, 1, last_age - 1) OVER by_day AS until,
-        sum(amount) OVER by_day AS balance
+    SELECT account, age, lead(age) OVER by_day AS next_age, sum(amount) OVER (by_day ROWS UNBOUNDED PRECEDING) AS balance
     FROM entries
-    WINDOW by_day AS (PARTITION BY subject_id ORDER BY age DESC)
+    WINDOW by_day AS (PARTITION BY account ORDER BY age DESC)
 ),
 balances AS (
     SELECT
-        subject_id,
-        sum(greatest(0, since - until)) AS days,
-        sum(balance * greatest(0, since - until)) AS balance_days,
-        sum(greatest(0, since - until)) FILTER (balance < 0) AS negative_60d,
+        account,
+        sum(since - until) AS days,
+        sum(balance * (since - until)) AS balance_days,
+        sum(since - until) FILTER (balance < 0) AS negative_60d,
         sum(greatest(0, least(since, 29) - until)) FILTER (balance < 0) AS negative_30d,
-        sum(greatest(0, since - until)) FILTER (balance >= 50 * major) AS healthy
-    FROM standing
-    GROUP BY subject_id
+        sum(since - until) FILTER (balance >= 50 * major) AS healthy
+    FROM (
+        SELECT
+            account,
+            balance,
+            major,
+            least(age, first_age) AS since,
+            -- A stale feed may have ended before the 60 days began.
+            least(coalesce(next_age, last_age - 1), since) AS until
+        FROM standing
+        JOIN accounts USING (account)
+    )
+    GROUP BY account
 ),
 -- What may be part of a stream of income. That of a stale feed may have ended unseen, so none of it is known.
-incoming AS NOT MATERIALIZED (
-    SELECT subject_id, age, amount, kind, payer, major
+incoming AS (
+    SELECT account, age, amount, kind, payer, major
     FROM booked
-    WHERE is_fresh AND booked_on >= since_300d AND amount > 0 AND (kind IS NULL OR is_income(kind))
+    JOIN accounts USING (account)
+    WHERE is_fresh AND age < 300 AND amount > 0 AND (kind IS NULL OR is_income(kind))
 ),
 -- The last deposit that may belong to a stream, though nobody knows whose.
 doubts AS (
-    SELECT subject_id, min(age) AS doubtful_deposit
+    SELECT account, min(age) AS doubtful_deposit
     FROM incoming
     WHERE amount >= 150 * major AND (kind IS NULL OR payer IS NULL)
-    GROUP BY subject_id
+    GROUP BY account
 ),
 -- What one payer pays on one day is one deposit; those of 150.00 or more may recur (the public threshold of
 -- cash-advance lenders). The six latest monthly ones lie within 300 days.
 deposits AS (
-    SELECT subject_id, payer, age, TRY_CAST(sum(amount) AS BIGINT) AS paid
+    SELECT account, payer, age, TRY_CAST(sum(amount) AS BIGINT) AS paid
     FROM incoming
     WHERE is_income(kind) AND payer IS NOT NULL
-    GROUP BY subject_id, payer, age, major
+    GROUP BY account, payer, age, major
     HAVING paid >= 150 * major
 ),
 -- The latest six of each payer, the latest first, and the days from each to the one before.
 payers AS (
     SELECT
-        subject_id,
+        account,
         payer,
         min({'age': age, 'paid': paid}, 6) AS latest,
         [latest[i + 1].age - latest[i].age for i in range(1, len(latest))] AS gaps
     FROM deposits
-    GROUP BY subject_id, payer
+    GROUP BY account, payer
     HAVING count(*) > 1
 ),
 -- Deposits less than five days apart are one pay in parts. Of the other gaps more than half lie in one cadence, which
@@ -184,7 +184,7 @@ paced AS (
 -- are the last.
 streams AS (
     SELECT
-        subject_id,
+        account,
         payer,
         coalesce(list_position([gap > 2 * longest for gap in gaps], TRUE), len(latest)) AS deposits,
         [each.paid for each in latest[:deposits]] AS amounts,
@@ -196,39 +196,41 @@ streams AS (
     WHERE longest IS NOT NULL
 ),
 main_streams AS (
-    SELECT *, count(*) OVER (PARTITION BY subject_id) AS streams
+    SELECT *, count(*) OVER (PARTITION BY account) AS streams
     FROM streams
     WHERE is_running
-    QUALIFY row_number() OVER (PARTITION BY subject_id ORDER BY amount / period DESC, days_since, payer) = 1
+    QUALIFY row_number() OVER (PARTITION BY account ORDER BY amount / period DESC, days_since, payer) = 1
 ),
 -- Whole pay periods counted back from the last day covered, and the essential debits of each.
 periods AS (
     SELECT
-        subject_id,
+        account,
         period,
         least(6, (covered_to - covered_from + 1) // period)::INTEGER AS whole,
-        covered_to - whole * period + 1 AS first_day
+        -- Ages of the last day covered, and of the first day of the first period.
+        (as_of - covered_to)::INTEGER AS end_age,
+        end_age + whole * period - 1 AS start_age
     FROM main_streams
-    JOIN accounts USING (subject_id)
+    JOIN accounts USING (account)
 ),
 essentials AS (
     SELECT
-        subject_id,
+        account,
         whole,
-        (covered_to - booked_on) // period AS periods_ago,
+        (age - end_age) // period AS periods_ago,
         -sum(amount) AS spent
     FROM booked
-    JOIN periods USING (subject_id)
-    WHERE amount < 0 AND (kind IS NULL OR is_essential(kind)) AND booked_on >= first_day
-    GROUP BY subject_id, whole, periods_ago
+    JOIN periods USING (account)
+    WHERE amount < 0 AND (kind IS NULL OR is_essential(kind)) AND age <= start_age
+    GROUP BY account, whole, periods_ago
 ),
 essential_medians AS (
     SELECT
-        subject_id,
+        account,
         list_sort(list_resize(list(spent), any_value(whole), 0)) AS sorted,
         (sorted[(len(sorted) + 1) // 2] + sorted[len(sorted) // 2 + 1] + 1) // 2 AS median
     FROM essentials
-    GROUP BY subject_id
+    GROUP BY account
 )
 SELECT
     subject_id,
@@ -263,11 +265,11 @@ SELECT
         WHEN main_streams.streams IS NOT NULL THEN main_streams.streams
         WHEN recurring_deposits = 0 THEN 0
     END AS income_streams,
-    floored(known(knows_90d, quarter.income_90d), 3) AS monthly_income,
+    floored(known(knows_90d, daily_life.income_90d), 3) AS monthly_income,
     CASE WHEN whole > 0 THEN coalesce(median, 0) END AS essential_spend_per_pay,
-    ratio(known(knows_90d AND none_within(90, unclassified_out), transfers_90d), quarter.income_90d) AS transfer_ratio,
+    ratio(known(knows_90d AND none_within(90, unclassified_out), transfers_90d), daily_life.income_90d) AS transfer_ratio,
     known(knows_90d, income_90d) AS income_90d,
-    ratio(known(knows_90d, spending_90d), quarter.income_90d) AS spend_to_income,
+    ratio(known(knows_90d, spending_90d), daily_life.income_90d) AS spend_to_income,
     known(knows_30d AND none_within(30, unclassified_out), overdraft_fees_30d) AS overdraft_fees_30d,
     known(knows_30d AND none_within(30, unclassified_in), returned_30d) AS returned_debits_30d,
     known(knows_60d AND none_within(60, unclassified_in), returned_60d) AS returned_debits_60d,
@@ -282,10 +284,11 @@ SELECT
     institution_id,
     linked_accounts
 FROM accounts
-LEFT JOIN totals USING (subject_id)
-LEFT JOIN quarter USING (subject_id)
-LEFT JOIN balances USING (subject_id)
-LEFT JOIN doubts USING (subject_id)
-LEFT JOIN main_streams USING (subject_id)
-LEFT JOIN periods USING (subject_id)
-LEFT JOIN essential_medians USING (subject_id)
+LEFT JOIN totals USING (account)
+LEFT JOIN daily_life USING (account)
+LEFT JOIN telling USING (account)
+LEFT JOIN balances USING (account)
+LEFT JOIN doubts USING (account)
+LEFT JOIN main_streams USING (account)
+LEFT JOIN periods USING (account)
+LEFT JOIN essential_medians USING (account)
