@@ -11,8 +11,9 @@ A book whose `on_unknown` is `reject` counts as failing where it is unknown, unl
 Where no regular book applies nothing was judged: that is referred, since nobody can be told why they were rejected.
 
 **Amounts** are those that the user has (the enabled tiers of the profile; a loan has no tiers, and so its book's
-offers), the deciding book offers and its rules allow, up to what the user can afford. If that cap is not known, no
-amount is: the deciding book's `on_unknown` says what then. A regular book that comes before the deciding one and is
+offers), the deciding book offers and its rules allow, as long as the user can afford what falls due from one pay: all
+of a float, one instalment of a loan. If that cap is not known, no amount is: the deciding book's `on_unknown` says
+what then. A regular book that comes before the deciding one and is
 unknown might have decided in its place: no amount goes above the highest that it would have allowed.
 """
 
@@ -57,8 +58,8 @@ def judge(
 ) -> Eligibility:
     """The evaluation of one user for `product`, from the results of every book that applies.
 
-    `affordability_cap` is in minor units, None where it is not known. ValueError where a result is of none of `books`,
-    or where a book is not of the product or not in the profile's currency.
+    `affordability_cap` is what may fall due from one pay, minor units; None where it is not known. ValueError where a
+    result is of none of `books`, or where a book is not of the product or not in the profile's currency.
     """
     heard = _heard(product, books, results, profile.currency)
     made = _Judgement(Verdict.REJECTED, [PAUSED]) if product in profile.paused else _by_precedence(heard)
@@ -139,7 +140,7 @@ def _with_amounts(
     if affordability_cap is None:
         rejects = deciding.book.on_unknown is OnUnknown.REJECT
         return _Judgement(Verdict.REJECTED if rejects else Verdict.REFERRED, [AFFORDABILITY_UNKNOWN], deciding)
-    affordable = tuple(each for each in certain if each <= affordability_cap)
+    affordable = tuple(each for each in certain if deciding.book.due_a_pay(each) <= affordability_cap)
     if not affordable:
         return _Judgement(Verdict.REJECTED, [UNAFFORDABLE], deciding)
     return _Judgement(Verdict.APPROVED, deciding=deciding, amounts=affordable)

@@ -13,6 +13,7 @@ from rules.notation import reader_of, rules_schema, written
 from rules.places import Path
 from rules.problems import RulebookError, wrong, wrong_at
 from rules.rule import Rule
+from underwriting.domain.application import Product
 from underwriting.domain.money import MAX_MINOR
 
 
@@ -52,6 +53,17 @@ class EligibilityBook(Book):
     offers: Annotated[
         tuple[Offer, ...], AfterValidator(_rising), Field(description="Amounts that the book opens, minor units")
     ] = ()
+    # Left out of the canonical form where it is 1, so that books without instalments keep their digest.
+    instalments: Annotated[
+        int,
+        Field(
+            strict=True,
+            ge=1,
+            le=52,
+            exclude_if=lambda pays: pays == 1,
+            description="Into how many pays a loan is repaid, in equal parts; a float is repaid from one",
+        ),
+    ] = 1
     rules: Annotated[
         tuple[UserRule, ...],
         Field(min_length=1),
@@ -70,11 +82,17 @@ class EligibilityBook(Book):
             yield ("offers",), "a superseding book opens no amounts; leave them to the regular ones"
         if not self.superseding and not self.offers:
             yield ("offers",), "missing; list the amounts that the book opens, in minor units"
+        if self.instalments > 1 and (self.superseding or self.product is not Product.LOAN):
+            yield ("instalments",), "only a regular book for loans has instalments; leave them out"
         if self.superseding and self.applies_to.flag:
             yield (
                 ("applies_to", "flag"),
                 "a superseding book must not hang on a flag: it would not apply while flags are unknown; leave it out",
             )
+
+    def due_a_pay(self, amount: int) -> int:
+        """What is to be repaid from the first pay, minor units, for `amount`: an instalment, rounded up."""
+        return -(-amount // self.instalments)
 
     @cached_property
     def order(self) -> tuple[bool, int, str, int]:

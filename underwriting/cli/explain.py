@@ -61,6 +61,10 @@ def _print_evaluation(recalled: Recalled) -> None:
     if eligibility.approved_amounts:
         amounts = (str(Money(minor=amount, currency=eligibility.currency)) for amount in eligibility.approved_amounts)
         console.print(f"  may take {', '.join(amounts)}")
+    if eligibility.affordability_cap is not None:
+        console.print(
+            f"  can afford {Money(minor=eligibility.affordability_cap, currency=eligibility.currency)} from a pay"
+        )
     _print_reasons(eligibility.reasons)
     for source, trouble in eligibility.troubles.items():
         console.print(f"  no answer for {source}: {trouble}", markup=False)

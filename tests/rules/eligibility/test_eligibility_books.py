@@ -233,6 +233,24 @@ def test_a_superseding_book_opens_nothing_and_hangs_on_no_flag():
     ]
 
 
+@pytest.mark.parametrize(
+    "text", [SMALL, changed("product: float", "product: loan", SAFETY)], ids=["float", "superseding"]
+)
+def test_only_a_regular_book_for_loans_has_instalments(text):
+    assert problems(text + "instalments: 2\n") == [
+        f"book.yaml:{len(text.splitlines()) + 1}: instalments: only a regular book for loans has instalments; "
+        "leave them out"
+    ]
+
+
+def test_one_instalment_is_as_good_as_not_said():
+    loan = changed("product: float", "product: loan")
+    assert parse_eligibility_book(loan + "instalments: 1\n").ref == parse_eligibility_book(loan).ref
+    several = parse_eligibility_book(loan + "instalments: 2\n")
+    assert several.ref != parse_eligibility_book(loan).ref
+    assert parse_eligibility_book(several.text).instalments == 2
+
+
 def test_a_file_is_read_as_the_kind_of_book_that_it_is(tmp_path):
     file = tmp_path / "book.yaml"
     file.write_text(SMALL, "utf-8")

@@ -171,6 +171,22 @@ def test_a_loan_has_no_tiers_and_opens_what_its_book_offers():
     assert (made.verdict, made.approved_amounts) == (APPROVED, (20_000,))
 
 
+@pytest.mark.parametrize(
+    ("cap", "amounts"),
+    # An instalment is rounded up: 20,001 in four are 5,001 in the dearest.
+    [(5_000, (20_000,)), (5_001, (20_000, 20_001)), (8_749, (20_000, 20_001)), (8_750, (20_000, 20_001, 35_000))],
+)
+def test_of_a_loan_an_instalment_has_to_be_affordable(cap, amounts):
+    book = book_of("GoodStanding", product="loan", offers=[20_000, 20_001, 35_000], instalments=4)
+    assert judged(book, cap=cap, product=Product.LOAN).approved_amounts == amounts
+
+
+def test_a_loan_of_which_no_instalment_is_affordable_is_rejected():
+    book = book_of("GoodStanding", product="loan", offers=[20_000], instalments=4)
+    made = judged(book, cap=4_999, product=Product.LOAN)
+    assert (made.verdict, codes(made)) == (REJECTED, ["amount_unaffordable"])
+
+
 def test_no_amount_goes_above_what_an_unknown_book_before_the_deciding_one_would_have_allowed():
     before = book_of("FeedFreshness: {max_hours: 1}", SCORE_50, name="before", priority=1)
     deciding = book_of("GoodStanding", name="deciding", priority=2)
