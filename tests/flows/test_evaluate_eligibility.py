@@ -85,7 +85,6 @@ async def test_a_loan_is_judged_by_the_books_for_loans(checks: FloatChecks) -> N
     record = (await checks.evaluate(product=Product.LOAN)).record
     assert {book.rulebook.name for book in record.books} == {"loan-safety", "loan-standard"}
     assert (record.verdict, record.approved_amounts) == ("approved", ("200.00", "250.00", "300.00", "350.00"))
-    assert float(record.affordability_cap or 0) < 200, "an instalment is what has to be affordable"
 
 
 async def test_a_paused_product_is_rejected_whatever_the_books_say(checks: FloatChecks) -> None:

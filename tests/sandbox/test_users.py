@@ -8,12 +8,19 @@ from itertools import pairwise
 import pandas as pd
 import pyarrow as pa
 import pytest
+from support.eligibility import profile_of
 
+from rules.eligibility.aggregate import judge
+from rules.eligibility.book import shipped_eligibility_books
+from rules.eligibility.user import results_for
 from rules.facts import HISTORIES_QUERIES, compute_facts, tables_of, users_as_of
 from rules.facts.catalogue import USER_FACTS
+from rules.limits.affordability import affordability_caps
+from rules.limits.policy import shipped_policies
 from underwriting.clients.answers import parse_document
 from underwriting.clients.feeds import parse_feed
 from underwriting.clients.sources import Service
+from underwriting.domain.application import Product
 from underwriting.domain.decision import Verdict
 from underwriting.domain.documents import Document, Person
 from underwriting.domain.histories import INCOME, TransactionFeed
@@ -106,6 +113,22 @@ def test_what_is_special_shows_in_the_facts(as_of):
         assert not of["blocked"].good_standing
         assert unknown.loc[[f"unscored{variant}", f"slow-scores{variant}"], "payback_prediction"].all()
         assert unknown.loc[f"broken-floats{variant}", "float_count"]
+
+
+@pytest.mark.parametrize("as_of", DATES, ids=str)
+def test_the_shipped_books_decide_as_the_table_says(as_of):
+    found = facts(as_of).assign(list_match_score=[float(user_id.startswith("listed-user")) for user_id in KINDS])
+    caps = affordability_caps(shipped_policies()["cfi"].affordability, found)
+    books = [book for book in shipped_eligibility_books().values() if book.product is Product.FLOAT]
+    for user_id in KINDS:
+        results = results_for(books, user_id, found.loc[[user_id]], {})
+        cap = None if pd.isna(caps[user_id]) else int(caps[user_id])
+        made = judge(Product.FLOAT, books, results, profile_of(), cap, {}, datetime.now(UTC))
+        who = find_user(user_id)
+        assert made.verdict is who.verdict, user_id
+        # A variant may be in another arm of the experiment, whose book gives another reason first.
+        if user_id in USERS:
+            assert next((one.code for one in made.reasons), "") == who.reason, user_id
 
 
 @pytest.mark.parametrize("as_of", DATES, ids=str)
