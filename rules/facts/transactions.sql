@@ -20,6 +20,8 @@ WITH accounts AS MATERIALIZED (
         -- Ages, in days before as_of, of the first and last of the last 60 days whose balance is taken as known.
         least(as_of - covered_from, 59)::INTEGER AS first_age,
         CASE WHEN is_fresh THEN 0 ELSE as_of - covered_to END::INTEGER AS last_age,
+        -- Days of the last 90 that the feed covers.
+        covered_to - greatest(covered_from, as_of - 89) + 1 AS seen_90d,
         is_fresh AND covered_from <= as_of - 29 AS knows_30d,
         is_fresh AND covered_from <= as_of - 34 AS knows_35d,
         is_fresh AND covered_from <= as_of - 59 AS knows_60d,
@@ -65,6 +67,7 @@ daily_life AS (
         account,
         count(*) AS all_90d,
         count(*) FILTER (age < 30 AND amount < 0 AND is_essential(kind)) AS essential_30d,
+        -sum(amount) FILTER (amount < 0 AND (kind IS NULL OR is_essential(kind))) AS essential_90d,
         sum(amount) FILTER (is_income(kind)) AS income_90d,
         -sum(amount) FILTER (amount < 0 AND kind = kind_of('transfer')) AS transfers_90d,
         -sum(amount) FILTER ((amount < 0 AND (kind IS NULL OR is_spending(kind))) OR kind = kind_of('refund'))
@@ -200,37 +203,6 @@ main_streams AS (
     FROM streams
     WHERE is_running
     QUALIFY row_number() OVER (PARTITION BY account ORDER BY amount / period DESC, days_since, payer) = 1
-),
--- Whole pay periods counted back from the last day covered, and the essential debits of each.
-periods AS (
-    SELECT
-        account,
-        period,
-        least(6, (covered_to - covered_from + 1) // period)::INTEGER AS whole,
-        -- Ages of the last day covered, and of the first day of the first period.
-        (as_of - covered_to)::INTEGER AS end_age,
-        end_age + whole * period - 1 AS start_age
-    FROM main_streams
-    JOIN accounts USING (account)
-),
-essentials AS (
-    SELECT
-        account,
-        whole,
-        (age - end_age) // period AS periods_ago,
-        -sum(amount) AS spent
-    FROM booked
-    JOIN periods USING (account)
-    WHERE amount < 0 AND (kind IS NULL OR is_essential(kind)) AND age <= start_age
-    GROUP BY account, whole, periods_ago
-),
-essential_medians AS (
-    SELECT
-        account,
-        list_sort(list_resize(list(spent), any_value(whole), 0)) AS sorted,
-        (sorted[(len(sorted) + 1) // 2] + sorted[len(sorted) // 2 + 1] + 1) // 2 AS median
-    FROM essentials
-    GROUP BY account
 )
 SELECT
     subject_id,
@@ -266,7 +238,8 @@ SELECT
         WHEN recurring_deposits = 0 THEN 0
     END AS income_streams,
     floored(known(knows_90d, daily_life.income_90d), 3) AS monthly_income,
-    CASE WHEN whole > 0 THEN coalesce(median, 0) END AS essential_spend_per_pay,
+    -- Rounded up. A month's rent falls into every other pay or so, and three months have three of them.
+    (coalesce(essential_90d, 0) * main_streams.period + seen_90d - 1) // seen_90d AS essential_spend_per_pay,
     ratio(known(knows_90d AND none_within(90, unclassified_out), transfers_90d), daily_life.income_90d) AS transfer_ratio,
     known(knows_90d, income_90d) AS income_90d,
     ratio(known(knows_90d, spending_90d), daily_life.income_90d) AS spend_to_income,
@@ -290,5 +263,3 @@ LEFT JOIN telling USING (account)
 LEFT JOIN balances USING (account)
 LEFT JOIN doubts USING (account)
 LEFT JOIN main_streams USING (account)
-LEFT JOIN periods USING (account)
-LEFT JOIN essential_medians USING (account)

@@ -112,19 +112,13 @@ def stream_facts(feed: TransactionFeed, as_of: date) -> dict[str, float | None]:
     }
 
 
-def essential_spend(feed: TransactionFeed, period: int, as_of: date) -> int | None:
+def essential_spend(feed: TransactionFeed, period: int, as_of: date) -> int:
     last = min(as_of, feed.refreshed_at.date())
-    spent = []
-    while len(spent) < 6 and last - timedelta(days=period - 1) >= feed.covered_from:
-        first = last - timedelta(days=period - 1)
-        spent.append(
-            -sum(
-                line.amount
-                for line in believed(feed, as_of)
-                if first <= line.booked_on <= last
-                and line.amount < 0
-                and (line.category is None or line.category in ESSENTIAL)
-            )
-        )
-        last = first - timedelta(days=1)
-    return ceil(median(map(Fraction, spent))) if spent else None
+    first = max(feed.covered_from, as_of - timedelta(days=89))
+    days = (last - first).days + 1
+    spent = -sum(
+        line.amount
+        for line in believed(feed, as_of)
+        if first <= line.booked_on <= last and line.amount < 0 and (line.category is None or line.category in ESSENTIAL)
+    )
+    return ceil(Fraction(spent * period, days))

@@ -198,6 +198,7 @@ def _of_main(main: Stream, account: Account, doubtful: Sequence[int]) -> Facts:
             main.period,
             account.feed["covered_from"],
             account.covered_to,
+            account.as_of,
             [
                 (line["booked_on"], -line["amount"])
                 for line in account.lines

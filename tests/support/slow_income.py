@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from itertools import pairwise
@@ -90,15 +90,9 @@ def _longest_gap(gaps: Sequence[int]) -> int | None:
 
 
 def essential_spend_per_pay(
-    period: int, covered_from: date, covered_to: date, spent: Sequence[tuple[date, int]]
-) -> int | None:
-    """The median of what was spent in each whole pay period back from the last day covered, six at most, rounded up."""
-    whole = min(LATEST, ((covered_to - covered_from).days + 1) // period)
-    if whole == 0:
-        return None
-    totals = [0] * whole
-    for day, amount in spent:
-        place = (covered_to - day).days // period
-        if place < whole:
-            totals[place] += amount
-    return ceil(middle(totals))
+    period: int, covered_from: date, covered_to: date, as_of: date, spent: Sequence[tuple[date, int]]
+) -> int:
+    """What was spent in those of the last 90 days that are covered, a day, for a pay period; rounded up."""
+    first = max(covered_from, as_of - timedelta(days=89))
+    days = (covered_to - first).days + 1
+    return ceil(Fraction(sum(amount for day, amount in spent if day >= first), days) * period)

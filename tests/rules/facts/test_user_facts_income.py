@@ -214,24 +214,28 @@ def test_a_stream_that_is_seen_is_known_however_short_the_feed():
     assert (found["recurring_deposits"], found["income_90d"]) == (2, None)
 
 
-def test_essential_spending_by_pay_periods_back_from_the_last_day_covered():
+def test_essential_spending_is_the_mean_of_a_pay_period_over_the_last_90_days():
     wages = pay(FORTNIGHTLY)
-    # 14 days are a period: the days 0 to 13, 14 to 27 and so on before as_of.
-    rent = [(ago(day), -amount, "housing") for day, amount in [(0, 1), (13, 2), (14, 10), (41, 5), (84, 99)]]
-    assert income(*wages, *rent[:-1], start=ago(83))["essential_spend_per_pay"] == 2
-    # 3, 10, 5, 0, 0, 0: the mean of the middle two is 1.5.
-    assert income(*wages, *rent)["essential_spend_per_pay"] == 2
-    assert income(*wages, *rent, start=ago(41))["essential_spend_per_pay"] == 5
-    assert income(*wages, *rent, start=ago(27))["essential_spend_per_pay"] == 7
-    assert income(*pay([0, 12]), *rent, start=ago(12))["essential_spend_per_pay"] == 1
-    # The feed ends a day before as_of, and the periods with it.
-    assert income(*wages, *rent, start=ago(28), refreshed=ago(1))["essential_spend_per_pay"] == 6
+    # Rent on one day of each month, and something before the 90 days.
+    rent = [(ago(day), -90_000, "housing") for day in (4, 34, 65)] + [(ago(90), -5_000, "housing")]
+    assert income(*wages, *rent, start=ago(200))["essential_spend_per_pay"] == 3 * 90_000 * 14 // 90
+    # Where the month began a fortnight ago, it is the same.
+    earlier = [(day - timedelta(days=14), *rest) for day, *rest in rent[:-1]]
+    assert income(*wages, *earlier, start=ago(200))["essential_spend_per_pay"] == 3 * 90_000 * 14 // 90
+    assert income(*wages, (ago(89), -100, "housing"))["essential_spend_per_pay"] == 16, "15.56, rounded up"
+    assert income(*wages, (ago(90), -100, "housing"))["essential_spend_per_pay"] == 0
+
+
+@pytest.mark.parametrize(("start", "refreshed", "spent"), [(27, 0, 25), (13, 0, 50), (14, 1, 50), (27, 3, 28)])
+def test_essential_spending_of_a_short_feed_is_that_of_its_days(start, refreshed, spent):
+    found = income(*pay([4, 11]), (ago(5), -100, "groceries"), start=ago(start), refreshed=ago(refreshed))
+    assert (found["pay_period_days"], found["essential_spend_per_pay"]) == (7, spent)
 
 
 def test_money_out_that_nobody_could_classify_may_be_essential():
     wages = pay(FORTNIGHTLY)
-    spent = [(ago(day), -100, None) for day in range(0, 84, 14)]
-    assert income(*wages, *spent)["essential_spend_per_pay"] == 100
+    spent = [(ago(day), -100, None) for day in range(0, 90, 9)]
+    assert income(*wages, *spent)["essential_spend_per_pay"] == 1_000 * 14 // 90 + 1
     assert income(*wages, *((day, -amount, None) for day, amount, _ in spent))["essential_spend_per_pay"] == 0
 
 
