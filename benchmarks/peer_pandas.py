@@ -286,14 +286,8 @@ def _recurring(accounts: pd.DataFrame, incoming: pd.DataFrame, main: pd.DataFram
 
 
 def _essential_spend(accounts: pd.DataFrame, lines: pd.DataFrame, main: pd.DataFrame) -> Array:
-    """The median, rounded up, of the essential debits of each whole pay period."""
-    period = main["period"].to_numpy()
-    whole = np.minimum(6, (accounts["first"].to_numpy() - accounts["last"].to_numpy() + 1) // period)
-    essential = lines[(lines["amount"] < 0) & _is(lines, ESSENTIAL, unclassified=True)]
-    account = essential["account"].to_numpy()
-    ago = (essential["age"].to_numpy() - accounts["last"].to_numpy()[account]) // period[account]
-    inside = ago < whole[account]
-    place = account[inside] * 6 + ago[inside].astype(int)
-    spent = np.bincount(place, -essential["amount"].to_numpy()[inside], len(accounts) * 6).reshape(-1, 6)
-    spent[np.arange(6) >= np.nan_to_num(whole)[:, None]] = np.nan
-    return (_middle(spent) + 1) // 2
+    """The essential debits of the last 90 days, as a mean for a pay period, rounded up."""
+    essential = (lines["age"] < 90) & (lines["amount"] < 0) & _is(lines, ESSENTIAL, unclassified=True)
+    days = np.minimum(accounts["first"].to_numpy(), 89) - accounts["last"].to_numpy() + 1
+    spend: Array = -(_sum(accounts, lines[essential]) * main["period"].to_numpy() // days)
+    return spend

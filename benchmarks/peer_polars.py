@@ -38,7 +38,6 @@ def facts(history: str, users: int) -> pl.DataFrame:
         _balances(accounts, lines, totals),
         _doubts(lines),
         main,
-        _essential_spend(accounts, lines, main),
     ):
         together = together.join(part, on="account", how="left")
     return (
@@ -119,6 +118,7 @@ def _daily_life(lines: pl.LazyFrame) -> pl.LazyFrame:
         .agg(
             transactions_per_month=pl.len() / 3,
             essential_transactions=((AGE < 30) & out & IS_ESSENTIAL).sum(),
+            essential_90d=AMOUNT.filter((AMOUNT < 0) & (UNCLASSIFIED | IS_ESSENTIAL)).sum(),
             income_90d=AMOUNT.filter(IS_INCOME).sum(),
             transfers=-AMOUNT.filter(out & (KIND_OF == Category.TRANSFER)).sum(),
             spending=-AMOUNT.filter((out & (UNCLASSIFIED | IS_SPENDING)) | refund).sum(),
@@ -244,25 +244,6 @@ def _main_streams(lines: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _essential_spend(accounts: pl.LazyFrame, lines: pl.LazyFrame, main: pl.LazyFrame) -> pl.LazyFrame:
-    """The median, rounded up, of the essential debits of each whole pay period."""
-    period, ago, whole = pl.col("pay_period_days"), pl.col("ago"), pl.col("whole")
-    periods = accounts.join(main, on="account").select(
-        "account", "last", "pay_period_days", whole=pl.min_horizontal(6, (FIRST - LAST + 1) // period)
-    )
-    spent = (
-        lines.filter(AMOUNT < 0, UNCLASSIFIED | IS_ESSENTIAL)
-        .join(periods, on="account")
-        .with_columns(ago=(AGE - LAST) // period)
-        .group_by("account")
-        .agg(-AMOUNT.filter(ago == place).sum().alias(str(place)) for place in range(6))
-    )
-    each = pl.concat_list(pl.col(str(place)).fill_null(0) for place in range(6))
-    return periods.join(spent, on="account", how="left").select(
-        "account", essential_spend_per_pay=each.list.head(whole).list.median().ceil()
-    )
-
-
 def _knows(days: int) -> pl.Expr:
     return FRESH & FIRST.ge(days - 1)
 
@@ -297,10 +278,14 @@ def _known() -> dict[str, pl.Expr]:
 
 
 def _recurring() -> dict[str, pl.Expr]:
+    days = pl.min_horizontal(FIRST, 89) - LAST + 1
+    essential = pl.col("essential_90d").fill_null(0) * pl.col("pay_period_days")
     none = pl.when(_knows(90), pl.col("doubtful").is_null()).then(0)
     told = (pl.col("days_since") <= pl.col("pay_period_days")) | _none_within(pl.col("days_since"), "doubtful")
     return {
         "recurring_deposits": pl.coalesce("recurring_deposits", none),
         "income_streams": pl.coalesce("income_streams", none),
         "days_since_pay": pl.when(told).then("days_since"),
+        # Debits are below zero, and so this rounds what is spent up.
+        "essential_spend_per_pay": -(essential // days),
     }
