@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from rules.limits.policy import LimitPolicy, shipped_policies
 from rules.tiers import CURRENCY, TIERS
 from underwriting.domain.application import Product
-from underwriting.domain.limits import Scope
+from underwriting.domain.limits import IdRange, Scope
 from underwriting.embedded.postgres import Postgres
 from underwriting.limits.history import MODELS
 from underwriting.limits.judged import offer_subjects, prepare
@@ -35,6 +35,7 @@ END = date(2025, 8, 31)
 TENANT = "sandbox"
 # What both may use, as issue 4 asks: two cores and 4 GiB.
 THREADS, MEMORY = 2, "3500MB"
+EVERYBODY = IdRange(None, None)
 
 
 def history_of(users: int, folder: Path) -> Path:
@@ -101,12 +102,23 @@ async def move_in(url: str, history: Path) -> None:
         await adopt(work, TENANT, limits, CURRENCY, TIERS, "benchmark")
 
 
-def fact_database(history: str, users: int | None = None) -> duckdb.DuckDBPyConnection:
-    """Every table of the history as it is, ready for the facts' SQL; of so many first users only, where it is said."""
+def first(users: int) -> IdRange:
+    """The range of the first so many users of a generated history."""
+    return IdRange(None, f"u{users:09}")
+
+
+def fact_database(history: str, ids: IdRange = EVERYBODY) -> duckdb.DuckDBPyConnection:
+    """Every table of the history as it is, ready for the facts' SQL; of a range of users, where one is given."""
     connection = duckdb.connect(config={"threads": THREADS, "memory_limit": MEMORY})
+    # All facts at once do not fit into the memory: what does not is laid aside there.
+    connection.execute(f"SET temp_directory = '{tempfile.gettempdir()}'")
+    inside = [
+        *([f"subject_id >= '{ids.first}'"] if ids.first else []),
+        *([f"subject_id < '{ids.end}'"] if ids.end else []),
+    ]
+    where = f" WHERE {' AND '.join(inside)}" if inside else ""
     for table in MODELS:
-        last = "" if users is None else f" WHERE subject_id < 'u{users:09}'"
-        connection.execute(f"CREATE VIEW {table} AS FROM read_parquet('{history}/{table}/*.parquet'){last}")
+        connection.execute(f"CREATE VIEW {table} AS FROM read_parquet('{history}/{table}/*.parquet'){where}")
     connection.execute("CREATE TABLE judged AS SELECT subject_id FROM users ORDER BY 1")
     columns = "subject_id VARCHAR, amount BIGINT, raised_on DATE, runs_below BIGINT, version BIGINT, paused BOOLEAN"
     connection.execute(f"CREATE TABLE bases({columns})")

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from benchmarks.limits_rig import END, fact_database
+from benchmarks.limits_rig import END, fact_database, first
 from rules.facts import facts_of, facts_sql
 from underwriting.domain.histories import ESSENTIAL, Category
 from underwriting.limits.order import end_of
@@ -54,7 +54,7 @@ def timed(peer: Peer, history: str, users: int) -> dict[str, Any]:
 def compared(peer: Peer, history: str, users: int) -> dict[str, Any]:
     """The facts about the first users on which a peer and our SQL differ; all where the two know other users."""
     theirs = _by_user(peer(history, users))
-    with fact_database(history, users) as connection:
+    with fact_database(history, first(users)) as connection:
         ours = _by_user(connection.execute(facts_sql(QUERY)).df())
     if not ours.index.equals(theirs.index):
         return {"differ": list(FACTS)}
