@@ -70,12 +70,8 @@ async def _accepted(place: Workplace, tenant: str, user_id: str, product: Produc
 
 
 async def _check(place: Workplace, claim: Claim[EvaluationRequest]) -> UserCheck:
-    """The check with the user's profile, which is made on first contact.
-
-    The moment of judgement is now; for an earlier business date it is that day's end.
-    """
+    """The check with the user's profile, which is made on first contact."""
     request, now = claim.subject, datetime.now(UTC)
-    judged_at = min(now, datetime.combine(request.as_of, datetime.max.time(), UTC))
     async with place.store.begin() as work:
         profile = await profiles.on_first_contact(work, request.tenant, request.user_id, now, CURRENCY, TIERS)
-    return UserCheck(place, claim, profile, judged_at)
+    return UserCheck(place, claim, profile)

@@ -22,22 +22,23 @@ from underwriting.domain.eligibility import BookResult, Eligibility
 
 @dataclass(frozen=True)
 class Ran:
-    """What the books said, and what of; `digest` is that of the whole set in force."""
+    """What the books said, what of, and when; `digest` is that of the whole set in force."""
 
     books: tuple[EligibilityBook, ...]
     digest: str
     results: tuple[BookResult, ...]
     facts: dict[str, FactValue]
     affordability_cap: int | None
+    at: datetime
 
 
 @task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
 async def run_books(check: UserCheck) -> Ran:
     """Compute all facts of what was gathered, and run every published book that applies to the user."""
-    place, request = check.place, check.request
+    place, request, now = check.place, check.request, datetime.now(UTC)
     async with place.store.read() as work:
         books, digest = await place.bookshelf.eligibility(work, request.product)
-    facts = await asyncio.to_thread(user_facts, check.tables())
+    facts = await asyncio.to_thread(user_facts, check.tables(now))
     columns = Columns(facts)
     segment = columns.value("segment", 0)
     names = {book.applies_to.flag for book in books if book.applies_to.flag is not None}
@@ -48,11 +49,15 @@ async def run_books(check: UserCheck) -> Ran:
         await asyncio.to_thread(results_for, books, request.user_id, facts, flags),
         {name: columns.value(name, 0) for name in USER_FACTS},
         _affordability_cap(check, facts),
+        now,
     )
 
 
 def judge_results(check: UserCheck, ran: Ran) -> Eligibility:
-    """The evaluation, by the precedence of the books: verdict, amounts, reasons."""
+    """The evaluation, by the precedence of the books: verdict, amounts, reasons.
+
+    It is decided at the moment that the facts are counted from, so that whoever replays it knows that moment.
+    """
     return judge(
         check.request.product,
         ran.books,
@@ -60,7 +65,7 @@ def judge_results(check: UserCheck, ran: Ran) -> Eligibility:
         check.profile,
         ran.affordability_cap,
         ran.facts,
-        datetime.now(UTC),
+        ran.at,
         check.troubles,
     )
 

@@ -1,6 +1,6 @@
 """One eligibility check as its tasks see it: who is asked about, the profile, and what was gathered so far."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pyarrow as pa
 
@@ -18,13 +18,10 @@ class UserCheck:
     A plain class on purpose: Prefect walks into the dataclasses and pydantic models that a task is handed.
     """
 
-    def __init__(
-        self, place: Workplace, claim: Claim[EvaluationRequest], profile: FloatProfile, judged_at: datetime
-    ) -> None:
+    def __init__(self, place: Workplace, claim: Claim[EvaluationRequest], profile: FloatProfile) -> None:
         self.place = place
         self.claim = claim
         self.profile = profile
-        self.judged_at = judged_at
         # Why a source gave nothing, by source.
         self.troubles: dict[str, str] = {}
         self._documents: dict[type[Document], Document] = {}
@@ -38,10 +35,14 @@ class UserCheck:
         """Keep what a source answered; a later answer of the same kind replaces it, as on a retry."""
         self._documents[type(document)] = document
 
-    def tables(self) -> dict[str, pa.Table]:
-        """The input tables of the facts. A source that gave nothing has none, so that its facts are not known."""
+    def tables(self, now: datetime) -> dict[str, pa.Table]:
+        """The input tables of the facts. A source that gave nothing has none, so that its facts are not known.
+
+        The moment of judgement is `now`; for an earlier business date it is that day's end.
+        """
         request, currency = self.request, self.profile.currency
+        judged_at = min(now, datetime.combine(request.as_of, datetime.max.time(), UTC))
         return {
-            **users_as_of([request.user_id], request.as_of, self.judged_at, currency),
+            **users_as_of([request.user_id], request.as_of, judged_at, currency),
             **tables_of(request.user_id, list(self._documents.values())),
         }

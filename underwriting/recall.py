@@ -1,21 +1,31 @@
-"""A stored evaluation with everything it rested on: the very books, the profile, the limit policy's cap."""
+"""A stored answer with everything it rested on.
 
-from collections.abc import Mapping
+Of an evaluation that is the very books, the profile, the limit policy's cap; of a review of an application its rulebook
+and the facts of every check.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import pandas as pd
 
+from rules.book import Book
+from rules.drift import frame_of
 from rules.eligibility.book import EligibilityBook, parse_eligibility_book
-from rules.eligibility.replay import frame_of
 from rules.limits.affordability import affordability_caps
 from rules.limits.policy import shipped_policies
-from underwriting.domain.decision import FactValue, RulebookRef
+from rules.rulebook import Rulebook, parse_rulebook
+from underwriting.domain.application import Application
+from underwriting.domain.decision import CheckResult, Decision, FactValue, RulebookRef
 from underwriting.domain.profile import FloatProfile
-from underwriting.store import evaluations, profiles, rulebooks
-from underwriting.store.errors import StoreError, UnknownProfile, UnknownRulebook
+from underwriting.store import applications, decisions, evaluations, profiles, rulebooks
+from underwriting.store.errors import NotJudged, StoreError, UnknownProfile, UnknownRulebook
 from underwriting.store.evaluations import Judged
 from underwriting.store.models import RulebookKind
 from underwriting.store.session import Work
+
+B = TypeVar("B", bound=Book)
 
 
 class RuleDrift(StoreError):
@@ -32,15 +42,42 @@ class Recalled:
     digest_now: str
 
 
+@dataclass(frozen=True)
+class RecalledReview:
+    """The application, the book that judged it, what each check came to, and what the book decided."""
+
+    application: Application
+    book: Rulebook
+    checks: tuple[CheckResult, ...]
+    decision: Decision
+
+
 async def recall(work: Work, evaluation_id: str) -> Recalled:
     """Everything that an evaluation rested on.
 
     UnknownEvaluation or NotJudged where there is nothing to recall, RuleDrift where a book is not what it was.
     """
     judged = await evaluations.judged(work, None, evaluation_id)
-    books = {said.rulebook: await _book(work, said.rulebook) for said in judged.eligibility.books}
+    books = {
+        said.rulebook: await _book(work, said.rulebook, parse_eligibility_book) for said in judged.eligibility.books
+    }
     in_force = await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, judged.request.product)
     return Recalled(judged, books, await _profile(work, judged), in_force.digest)
+
+
+async def recall_review(work: Work, application_id: str) -> RecalledReview:
+    """Everything that the rulebook's decision on an application rested on, whatever a person decided after it.
+
+    UnknownApplication or NotJudged where there is nothing to recall, RuleDrift where the book is not what it was.
+    """
+    stored = await applications.get(work, None, application_id)
+    decided = await decisions.history(work, application_id)
+    if not decided:
+        raise NotJudged(application_id)
+    facts = await decisions.facts(work, application_id)
+    checks = (CheckResult(**dict(check), facts=facts[check.check]) for check in stored.record.checks)
+    book = await _book(work, decided[0].rulebook, parse_rulebook)
+    return RecalledReview(stored.application, book, tuple(checks), decided[0])
 
 
 def affordability_cap(policy: str, facts: Mapping[str, FactValue]) -> int | None:
@@ -49,12 +86,12 @@ def affordability_cap(policy: str, facts: Mapping[str, FactValue]) -> int | None
     return None if pd.isna(cap) else int(cap)
 
 
-async def _book(work: Work, ref: RulebookRef) -> EligibilityBook:
+async def _book(work: Work, ref: RulebookRef, parse: Callable[[str, str], B]) -> B:
     try:
         published = await rulebooks.get(work, ref.name, ref.version)
     except UnknownRulebook:
         raise RuleDrift(f"rule drift: {ref} judged, and is not published any more") from None
-    book = parse_eligibility_book(published.text, str(ref))
+    book = parse(published.text, str(ref))
     if book.ref.digest != ref.digest:
         raise RuleDrift(f"rule drift: {ref} judged with digest {ref.digest[:12]}, and has {book.ref.digest[:12]} now")
     return book

@@ -2,9 +2,9 @@
 
 from support.reviews import NOW
 
+from rules.drift import frame_of
 from rules.eligibility.aggregate import judge
 from rules.eligibility.book import shipped_eligibility_books
-from rules.eligibility.replay import frame_of
 from rules.eligibility.user import results_for
 from rules.facts import USER_FACTS
 from rules.tiers import CURRENCY, TIERS

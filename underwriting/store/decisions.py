@@ -7,7 +7,15 @@ from datetime import datetime
 from sqlalchemy import insert, select, update
 
 from underwriting.domain.application import Application, State
-from underwriting.domain.decision import ADVERSE_ACTION_NOTICE, CheckResult, Decision, Reason, RulebookRef, Verdict
+from underwriting.domain.decision import (
+    ADVERSE_ACTION_NOTICE,
+    CheckResult,
+    Decision,
+    FactValue,
+    Reason,
+    RulebookRef,
+    Verdict,
+)
 from underwriting.domain.money import Money
 from underwriting.failpoints import failpoint
 from underwriting.store import applications, audit, outbox
@@ -86,6 +94,12 @@ async def history(work: Work, application_id: str) -> list[Decision]:
         select(DecisionRow, currency).where(DecisionRow.application_id == application_id).order_by(DecisionRow.sequence)
     )
     return [_decision(work, row, currency_code) for row, currency_code in rows]
+
+
+async def facts(work: Work, application_id: str) -> dict[str, dict[str, FactValue]]:
+    """All the facts of each check that ran, also those that no rule looked at."""
+    rows = await work.scalars(select(CheckRow).where(CheckRow.application_id == application_id))
+    return {row.check_name: row.facts for row in rows}
 
 
 async def _settled_before(work: Work, application_id: str, verdict: Verdict, note: str, decided_by: str) -> Decision:

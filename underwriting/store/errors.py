@@ -17,7 +17,7 @@ StoreError
 ├── NotReferred           there is nothing for a person to decide
 ├── NotRetryable          it neither failed nor is quarantined, or the same is under way anew
 ├── VersionConflict       a profile was changed since it was read
-├── NotJudged             an evaluation that nothing is decided about cannot be frozen
+├── NotJudged             an evaluation or application that nothing is decided about yet
 ├── FrozenOtherwise       a float is frozen with another evaluation
 ├── VersionTaken          a rulebook's version is published with another content
 ├── AnchorsUnreadable     the audit anchors file is damaged
@@ -119,10 +119,10 @@ class VersionConflict(StoreError):
 
 
 class NotJudged(StoreError):
-    """The evaluation has no result yet, or never got one."""
+    """Nothing is decided about it yet, or never was."""
 
-    def __init__(self, evaluation_id: str) -> None:
-        super().__init__(f"evaluation {evaluation_id} has no result, so nothing can be frozen; wait until it is done")
+    def __init__(self, subject_id: str) -> None:
+        super().__init__(f"nothing is decided about {subject_id} yet; wait until it is done")
 
 
 class FrozenOtherwise(StoreError):

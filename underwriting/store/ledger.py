@@ -45,7 +45,7 @@ async def begin(work: Work, claim: Claim[Application], name: str) -> Effect:
         state=row.state,
         provider_key=f"{claim.subject.request_key}:{name}",
         first=intent is not None,
-        payload=row.payload and work.keys.open(row.payload, place(EffectRow.payload, claim.subject.id, name)),
+        payload=await answer(work, claim.subject.id, name),
     )
 
 
@@ -58,6 +58,14 @@ async def done(work: Work, claim: Claim[Application], name: str, payload: bytes)
 async def unknown(work: Work, claim: Claim[Application], name: str) -> None:
     """Give up finding out whether the call happened."""
     await _settle(work, claim, name, EffectRow.state == EffectState.INTENT, state=EffectState.UNKNOWN)
+
+
+async def answer(work: Work, application_id: str, name: str) -> bytes | None:
+    """The answer that an effect of an application left; None where it was never asked for, or left none."""
+    row = await work.get(EffectRow, (application_id, name))
+    if row is None or row.payload is None:
+        return None
+    return work.keys.open(row.payload, place(EffectRow.payload, application_id, name))
 
 
 async def _settle(

@@ -3,8 +3,9 @@
 import pytest
 from support.judged_users import BOOKS, good_facts, judged, profile
 
+from rules.drift import fact_differences, named
 from rules.eligibility.explain import explain
-from rules.eligibility.replay import differences, fact_differences, named, rejudged
+from rules.eligibility.replay import differences, rejudged
 from underwriting.domain.application import Product
 from underwriting.domain.decision import Verdict
 

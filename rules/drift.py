@@ -1,0 +1,60 @@
+"""What is not as it was: two answers, or the facts under them, side by side."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from rules.facts import CATALOGUE
+from underwriting.domain.decision import FactValue
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One place where two answers differ: `verdict`, or `standard-float v3: MinimumIncome`."""
+
+    place: str
+    then: str
+    now: str
+
+
+def by_place(then: Mapping[str, str], now: Mapping[str, str]) -> list[Difference]:
+    """The places at which two answers differ, in the order of the first; none where they say the same."""
+    places = dict.fromkeys([*then, *now])
+    both = [Difference(place, then.get(place, "not asked"), now.get(place, "not asked")) for place in places]
+    return [each for each in both if each.then != each.now]
+
+
+def fact_differences(then: Mapping[str, FactValue], now: Mapping[str, FactValue]) -> list[Difference]:
+    """The facts that are not what they were, by name."""
+    return [
+        Difference(name, in_words(then.get(name)), in_words(now.get(name)))
+        for name in sorted({*then, *now})
+        if then.get(name) != now.get(name)
+    ]
+
+
+def named(differences: Iterable[Difference]) -> list[str]:
+    """Differences in words."""
+    return [f"{each.place}: {each.then} then, {each.now} now" for each in differences]
+
+
+def in_words(value: object) -> str:
+    """A value in words; of reasons their codes."""
+    match value:
+        case None:
+            return "unknown"
+        case tuple():
+            return ", ".join(getattr(each, "code", str(each)) for each in value) or "none"
+        case _:
+            return str(value)
+
+
+def frame_of(facts: Mapping[str, FactValue]) -> pd.DataFrame:
+    """One subject's facts as a frame of one row; what is no fact any more is left out."""
+    known = {name: value for name, value in facts.items() if name in CATALOGUE}
+    columns = {
+        name: pd.Series([pd.NA if value is None else value], dtype=CATALOGUE[name].dtype)
+        for name, value in known.items()
+    }
+    return pd.DataFrame(columns, index=range(1))

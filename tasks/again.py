@@ -1,0 +1,63 @@
+"""What the sources say now of what was judged before: tasks as plain functions, in no flow, storing nothing."""
+
+from rules.aggregate import settles
+from rules.columns import Columns
+from rules.facts import USER_FACTS, user_facts
+from tasks import checks
+from tasks.check import judge
+from tasks.credit_report import PULL, credit_report
+from tasks.gather import SOURCES
+from tasks.review import Review
+from tasks.user_check import UserCheck
+from underwriting.clients.errors import SourceError
+from underwriting.domain.decision import CheckResult, FactValue
+from underwriting.domain.documents import CreditReport
+from underwriting.recall import Recalled, RecalledReview
+from underwriting.store import ledger
+from underwriting.store.claims import Claim
+from underwriting.store.kinds import APPLICATIONS, EVALUATIONS
+from underwriting.workplace import Workplace
+
+NEVER_PULLED = "no report was pulled then, and a replay pays for none"
+
+
+async def checks_again(place: Workplace, recalled: RecalledReview) -> list[CheckResult]:
+    """Stage after stage by the same rulebook, as of the same day, until one settles the matter.
+
+    The bureau is not paid again: its report is the one in the ledger.
+    """
+    review = Review(place, Claim(APPLICATIONS, recalled.application, 0, 0), recalled.book)
+    results: list[CheckResult] = []
+    for stage in recalled.book.stages:
+        results += [await _check_again(review, check) for check in stage]
+        if settles(recalled.book, results):
+            break
+    return results
+
+
+async def _check_again(review: Review, check: str) -> CheckResult:
+    if check == credit_report.name:
+        async with review.place.store.read() as work:
+            report = await ledger.answer(work, review.application.id, PULL)
+        if report is None:
+            return await judge(review, check, NEVER_PULLED)
+        review.add(CreditReport.model_validate_json(report))
+        return await judge(review, check)
+    try:
+        return await checks.BY_NAME[check].fn(review)
+    except SourceError as error:
+        return await judge(review, check, str(error))
+
+
+async def facts_again(place: Workplace, recalled: Recalled) -> tuple[dict[str, FactValue], dict[str, str]]:
+    """A user's facts, as of the same day and moment; and which sources gave nothing, and why."""
+    request, then = recalled.judged.request, recalled.judged.eligibility
+    check = UserCheck(place, Claim(EVALUATIONS, request, 0, 0), recalled.profile)
+    troubles: dict[str, str] = {}
+    for source in SOURCES:
+        try:
+            await source.fn(check)
+        except SourceError as error:
+            troubles[source.name] = str(error)
+    columns = Columns(user_facts(check.tables(then.decided_at)))
+    return {name: columns.value(name, 0) for name in USER_FACTS}, troubles

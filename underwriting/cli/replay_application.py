@@ -1,0 +1,60 @@
+"""An application once more: from the facts that its checks kept, and from what the sources say now."""
+
+from collections.abc import Sequence
+
+import typer
+
+from rules.aggregate import decide
+from rules.drift import fact_differences, named
+from rules.replay import differences, reheard
+from underwriting.cli.telling import tell
+from underwriting.domain.decision import CheckResult, Decision
+from underwriting.recall import RecalledReview, recall_review
+from underwriting.settings import settings
+from underwriting.store import rulebooks
+from underwriting.store.session import Work
+from underwriting.workplace import workplace
+
+
+async def replayed(work: Work, application_id: str) -> bool:
+    """Say what the kept facts and the rulebook give now; whether that is another decision. RuleDrift: another book."""
+    recalled = await recall_review(work, application_id)
+    then, heard = recalled.decision, reheard(recalled.book, recalled.checks)
+    if found := differences(then, recalled.checks, _decision(recalled, heard), heard):
+        tell("code drift: the same facts and rulebook give another answer", named(found))
+        return True
+    facts = sum(len(check.facts) for check in recalled.checks)
+    typer.echo(f"same answer: {then.verdict}, from {facts} frozen facts of {len(heard)} checks, by {then.rulebook}")
+    in_force = await rulebooks.get(work, settings().rulebook)
+    if in_force.ref != then.rulebook:
+        typer.echo(f"rule: {in_force.ref} is in force today")
+    return False
+
+
+async def refreshed(application_id: str) -> bool:
+    """Say which facts the sources give otherwise now, and what would come of it; whether there are any."""
+    # Prefect's tasks take seconds to import, and only this asks for them.
+    from tasks.again import checks_again  # noqa: PLC0415
+
+    async with workplace() as place:
+        async with place.store.read() as work:
+            recalled = await recall_review(work, application_id)
+        checks = await checks_again(place, recalled)
+    for check in checks:
+        if check.trouble:
+            typer.echo(f"no answer for {check.check}: {check.trouble}")
+    then = {check.check: check.facts for check in recalled.checks}
+    # Where another stage settled the matter, the checks are not the same; what both asked can be compared.
+    found = [
+        each for check in checks if check.check in then for each in fact_differences(then[check.check], check.facts)
+    ]
+    if not found:
+        typer.echo("the sources say the same")
+        return False
+    now = _decision(recalled, checks)
+    tell(f"data drift: the sources say otherwise now, which comes to {now.verdict}", named(found))
+    return True
+
+
+def _decision(recalled: RecalledReview, checks: Sequence[CheckResult]) -> Decision:
+    return decide(recalled.book, checks, recalled.application.requested, recalled.decision.decided_at)

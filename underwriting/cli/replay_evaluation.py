@@ -1,0 +1,63 @@
+"""An evaluation once more: from its frozen facts and books, and from what the sources say now."""
+
+import typer
+
+from rules.drift import fact_differences, named
+from rules.eligibility.replay import differences, rejudged
+from underwriting.cli.telling import tell
+from underwriting.recall import Recalled, affordability_cap, recall
+from underwriting.settings import settings
+from underwriting.store.session import Work
+from underwriting.workplace import workplace
+
+
+async def replayed(work: Work, evaluation_id: str) -> bool:
+    """Say what the frozen facts and books give now; whether that is another answer. RuleDrift where a book is not."""
+    recalled = await recall(work, evaluation_id)
+    then = recalled.judged.eligibility
+    now = rejudged(
+        recalled.judged.request.product,
+        then,
+        recalled.books,
+        then.facts,
+        recalled.profile,
+        then.affordability_cap,
+    )
+    if found := differences(then, now):
+        tell("code drift: the same facts and books give another answer", named(found))
+        return True
+    typer.echo(f"same answer: {then.verdict}, from {len(then.facts)} frozen facts and {len(then.books)} books")
+    _tell_of_today(recalled)
+    return False
+
+
+def _tell_of_today(recalled: Recalled) -> None:
+    """What a new evaluation would rest on otherwise; the answer of then stands."""
+    then = recalled.judged.eligibility
+    if recalled.digest_now != recalled.judged.books_digest:
+        typer.echo("rule: another set of rulebooks is in force today")
+    cap = affordability_cap(settings().limit_policy, then.facts)
+    if cap != then.affordability_cap:
+        typer.echo(f"rule: the limit policy in force today allows {cap}, and allowed {then.affordability_cap} then")
+
+
+async def refreshed(evaluation_id: str) -> bool:
+    """Say which facts the sources give otherwise now, and what would come of it; whether there are any."""
+    # Prefect's tasks take seconds to import, and only this asks for them.
+    from tasks.again import facts_again  # noqa: PLC0415
+
+    async with workplace() as place:
+        async with place.store.read() as work:
+            recalled = await recall(work, evaluation_id)
+        facts, troubles = await facts_again(place, recalled)
+    then = recalled.judged.eligibility
+    for source, why in troubles.items():
+        typer.echo(f"no answer for {source}: {why}")
+    found = fact_differences(then.facts, facts)
+    if not found:
+        typer.echo("the sources say the same")
+        return False
+    cap = affordability_cap(place.config.limit_policy, facts)
+    now = rejudged(recalled.judged.request.product, then, recalled.books, facts, recalled.profile, cap)
+    tell(f"data drift: the sources say otherwise now, which comes to {now.verdict}", named(found))
+    return True
