@@ -67,6 +67,11 @@ class Child:
         self._end_session(self._process)
         return False
 
+    @property
+    def exit_code(self) -> int | None:
+        """How the process ended; None while it lives, or was not looked at since."""
+        return self._process.returncode if self._process is not None else None
+
     def start(self) -> None:
         """Start the process; it may not be ready yet. The calling thread must outlive it: the kernel watches that."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -92,15 +97,15 @@ class Child:
         if not await until(settled, deadline):
             raise self.failure(f"was not ready within {deadline:.0f} s")
         if not self.running:
-            raise self.failure(f"ended with exit code {self._exit_code} before it was ready")
+            raise self.failure(f"ended with exit code {self.exit_code} before it was ready")
 
     async def succeed(self, deadline: float) -> None:
         """Wait for the end of a process that has an end; ServiceFailed where it fails or lasts too long."""
         if not await until(self._ended, deadline):
             self.kill()
             raise self.failure(f"did not finish within {deadline:.0f} s")
-        if self._exit_code != 0:
-            raise self.failure(f"ended with exit code {self._exit_code}")
+        if self.exit_code != 0:
+            raise self.failure(f"ended with exit code {self.exit_code}")
 
     async def stop(self, grace: float) -> None:
         """Ask the process to end; kill it after `grace` seconds."""
@@ -138,10 +143,6 @@ class Child:
 
     async def _ended(self) -> bool:
         return not self.running
-
-    @property
-    def _exit_code(self) -> int | None:
-        return self._process.returncode if self._process is not None else None
 
 
 async def until(holds: Callable[[], Awaitable[bool]], seconds: float) -> bool:
