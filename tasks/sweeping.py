@@ -16,12 +16,14 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 
-from underwriting.dispatch import dispatch, mark_crashed, resume_limits, will_come
+from underwriting.dispatch import dispatch, mark_crashed, resume_limits, was_cancelled, will_come
 from underwriting.edges.metrics import metrics
 from underwriting.store import claims, limit_runs
 from underwriting.store.claims import Owed
 from underwriting.store.depths import depths
 from underwriting.store.kinds import APPLICATIONS, EVALUATIONS, Kind, T
+from underwriting.store.limit_runs import Claimed
+from underwriting.store.models import LimitRunRow
 from underwriting.workplace import Workplace
 
 UNDER_WAY = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
@@ -44,17 +46,28 @@ async def tell_depths(place: Workplace) -> None:
 
 @task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
 async def resume_limit_runs(place: Workplace) -> int:
-    """Start every limit run again whose worker let its lease expire before the end; returns how many."""
+    """Start every limit run again whose worker let its lease expire before the end; returns how many.
+
+    One that somebody cancelled stays where it is, until its date is run again.
+    """
     async with place.store.read() as work:
         runs = await limit_runs.interrupted(work)
     if not runs:
         return 0
     async with get_client() as client:
-        for run in runs:
-            if run.flow_run_id is not None:
-                await mark_crashed(client, UUID(run.flow_run_id), "Its lease expired; started anew.")
-            await resume_limits(client, run)
-    return len(runs)
+        return sum([await _resume(place, client, run) for run in runs])
+
+
+async def _resume(place: Workplace, client: PrefectClient, run: LimitRunRow) -> bool:
+    if run.flow_run_id is not None:
+        earlier = UUID(run.flow_run_id)
+        if await was_cancelled(client, earlier):
+            async with place.store.begin() as work:
+                await limit_runs.release(work, Claimed(run.id, run.fence))
+            return False
+        await mark_crashed(client, earlier, "Its lease expired; started anew.")
+    await resume_limits(client, run)
+    return True
 
 
 @task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
@@ -88,9 +89,24 @@ async def resume_limits(client: PrefectClient, run: LimitRunRow) -> FlowRun:
         "policy": run.policy,
         "tenant": run.tenant,
     }
-    return await client.create_flow_run_from_deployment(
-        deployment.id, parameters=parameters, idempotency_key=f"{run.id}:{run.fence}", name=f"resume-{run.id}"
-    )
+    for attempt in count():
+        key = f"{run.id}:{run.fence}:{attempt}"
+        begun = await client.create_flow_run_from_deployment(
+            deployment.id, parameters=parameters, idempotency_key=key, name=f"resume-{run.id}"
+        )
+        # One whose worker died before it owned the run does not come back, and the fence is as it was.
+        if begun.state is None or not begun.state.is_crashed():
+            break
+    return begun
+
+
+async def was_cancelled(client: PrefectClient, flow_run_id: UUID) -> bool:
+    """Whether somebody ended the flow run on purpose."""
+    try:
+        state = (await client.read_flow_run(flow_run_id)).state
+    except ObjectNotFound:
+        return False
+    return state is not None and state.type in {StateType.CANCELLED, StateType.CANCELLING}
 
 
 async def will_come(client: PrefectClient, flow_run_id: UUID, subject: State, starting: timedelta) -> bool:

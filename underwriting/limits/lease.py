@@ -15,7 +15,8 @@ from underwriting.store.session import Store
 async def owned(store: Store, run_id: str, flow_run_id: str | None, term: timedelta) -> AsyncIterator[Claimed | None]:
     """Own the run for the block, renewing at a third of the term; None where somebody else works on it.
 
-    Whether it is still ours, every write asks the store anew.
+    Whether it is still ours, every write asks the store anew. A flow run that is cut from outside, as by a worker that
+    stops, keeps the lease: it expires, and `sweep` goes on with the run. Whoever cuts a run of a shell sees it himself.
     """
     async with store.begin() as work:
         claimed = await limit_runs.claim(work, run_id, flow_run_id, term)
@@ -23,15 +24,20 @@ async def owned(store: Store, run_id: str, flow_run_id: str | None, term: timede
         yield None
         return
     renewal = asyncio.create_task(_keep(store, claimed, term))
+    cut = False
     try:
         yield claimed
+    except BaseException as error:
+        cut = flow_run_id is not None and not isinstance(error, Exception)
+        raise
     finally:
         renewal.cancel()
         with suppress(asyncio.CancelledError):
             await renewal
-        with suppress(StoreUnreachable):
-            async with store.begin() as work:
-                await limit_runs.release(work, claimed)
+        if not cut:
+            with suppress(StoreUnreachable):
+                async with store.begin() as work:
+                    await limit_runs.release(work, claimed)
 
 
 async def _keep(store: Store, claimed: Claimed, term: timedelta) -> None:

@@ -1,0 +1,169 @@
+"""A limit run that is cut midway is finished by what the sweep starts, and ends as if nothing had happened."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from prefect import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
+from prefect.client.schemas.objects import FlowRun
+from prefect.states import Cancelled, Crashed
+from support.limit_histories import END, written
+from support.reviews import let_time_pass
+
+from flows.recalculate_limits import recalculate_limits
+from flows.sweep import sweep
+from underwriting.embedded import Services
+from underwriting.limits.desk import Desk
+from underwriting.limits.rollback import roll_back
+from underwriting.store import limit_runs, limit_shards
+from underwriting.store.models import LimitRunRow, LimitShardRow
+from underwriting.workplace import Workplace
+
+HOUR = timedelta(hours=1)
+SHARDS = 3
+KILLED_RUN = """
+import asyncio, sys
+from datetime import date
+from flows.recalculate_limits import recalculate_limits
+asyncio.run(recalculate_limits(date.fromisoformat(sys.argv[1]), history=sys.argv[2], shards=int(sys.argv[3])))
+"""
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(written(tmp_path_factory.mktemp("usual") / "history", users=120, personas=0.0))
+
+
+@pytest.fixture
+async def deployed(place: Workplace) -> None:
+    """The deployment that resumed runs are started by; the test runs them with the parameters that they get."""
+    await (await recalculate_limits.ato_deployment("recalculate-limits")).aapply()
+
+
+async def runs(place: Workplace) -> list[LimitRunRow]:
+    async with place.store.read() as work:
+        return await limit_runs.newest(work, place.config.limits_tenant)
+
+
+async def shards_of(place: Workplace) -> list[LimitShardRow]:
+    (run,) = await runs(place)
+    async with place.store.read() as work:
+        return await limit_shards.shards(work, run.id)
+
+
+async def until_half_done(place: Workplace) -> None:
+    """Until some shards are proposed and others are not."""
+    async with asyncio.timeout(120):
+        while not (await runs(place) and any(shard.state == "proposed" for shard in await shards_of(place))):
+            await asyncio.sleep(0.02)
+
+
+async def resumed(place: Workplace) -> list[FlowRun]:
+    """What the sweep started for the run, oldest first; twice is as good as once."""
+    (run,) = await runs(place)
+    async with get_client() as client:
+        named = FlowRunFilter(name=FlowRunFilterName(any_=[f"resume-{run.id}"]))
+        return sorted(await client.read_flow_runs(flow_run_filter=named), key=lambda found: found.created or END)
+
+
+async def flow_state(flow_run_id: str | None) -> str | None:
+    assert flow_run_id is not None
+    async with get_client() as client:
+        return (await client.read_flow_run(flow_run_id)).state_name
+
+
+async def whole(place: Workplace, history: str) -> list[str | None]:
+    """The digests of the records of the same run, never cut; after taking the first one back."""
+    (first,) = await runs(place)
+    await roll_back(Desk(place.store, place.config), first.id, "test")
+    state: Any = await recalculate_limits(END, history=history, shards=SHARDS, return_state=True)
+    assert state.name == "Applied"
+    async with place.store.read() as work:
+        return [shard.records_digest for shard in await limit_shards.shards(work, (await runs(place))[0].id)]
+
+
+@pytest.mark.usefixtures("deployed")
+@pytest.mark.parametrize("failpoint", ["after-proposed-shard", "after-applied-shard"])
+async def test_a_killed_run_is_finished_by_what_the_sweep_starts(
+    place: Workplace, services: Services, history: str, failpoint: str
+) -> None:
+    environment = {
+        **os.environ,
+        "PREFECT_API_URL": f"{services.settings.prefect_url}/api",
+        "UNDERWRITING_FAILPOINT": failpoint,
+        "UNDERWRITING_LIMITS_AT_ONCE": "1",
+    }
+    command = [sys.executable, "-c", KILLED_RUN, END.isoformat(), history, str(SHARDS)]
+    killed = await asyncio.to_thread(subprocess.run, command, env=environment, capture_output=True, check=False)
+    assert killed.returncode == -9, killed.stderr.decode()
+    (before,) = await runs(place)
+    done = {shard.number: shard.records_digest for shard in await shards_of(place) if shard.state != "pending"}
+    assert 0 < len(done) <= SHARDS
+    assert await sweep() == 0, "its lease holds"
+    await let_time_pass(place.store, "limit_runs", "lease_until", HOUR)
+    assert await sweep() == 1
+    assert await flow_state(before.flow_run_id) == "Crashed"
+    (begun,) = await resumed(place)
+    state: Any = await recalculate_limits(**begun.parameters, return_state=True)
+    assert state.name == "Applied", state.message
+    (after,) = await runs(place)
+    assert (after.id, after.state, after.fence) == (before.id, "applied", before.fence + 1)
+    digests = {shard.number: shard.records_digest for shard in await shards_of(place)}
+    assert digests.items() >= done.items()
+    assert await sweep() == 0
+    assert list(digests.values()) == await whole(place, history)
+
+
+@pytest.mark.usefixtures("deployed")
+async def test_a_run_cut_by_a_worker_that_stops_is_finished_too(place: Workplace, history: str) -> None:
+    going = asyncio.create_task(recalculate_limits(END, history=history, shards=8, return_state=True))
+    await until_half_done(place)
+    going.cancel("the worker stops")
+    await asyncio.wait([going])
+    (cut,) = await runs(place)
+    assert cut.state == "calculating"
+    await let_time_pass(place.store, "limit_runs", "lease_until", HOUR)
+    assert await sweep() == 1
+    (begun,) = await resumed(place)
+    state: Any = await recalculate_limits(**begun.parameters, return_state=True)
+    assert state.name == "Applied", state.message
+
+
+@pytest.mark.usefixtures("deployed")
+async def test_a_successor_that_died_before_it_owned_the_run_has_a_successor(place: Workplace, history: str) -> None:
+    await cut_short(place, history)
+    assert (await sweep(), await sweep()) == (1, 1)
+    (first,) = await resumed(place)
+    async with get_client() as client:
+        await client.set_flow_run_state(first.id, Crashed(message="killed"), force=True)
+    assert await sweep() == 1
+    assert [run.state_name for run in await resumed(place)] == ["Crashed", "Scheduled"]
+
+
+@pytest.mark.usefixtures("deployed")
+async def test_a_run_that_somebody_cancelled_stays_until_its_date_is_run_again(place: Workplace, history: str) -> None:
+    flow_run_id = await cut_short(place, history)
+    async with get_client() as client:
+        await client.set_flow_run_state(flow_run_id, Cancelled(message="not today"), force=True)
+    assert (await sweep(), await sweep()) == (0, 0)
+    assert await resumed(place) == []
+    assert [run.state for run in await runs(place)] == ["calculating"]
+    state: Any = await recalculate_limits(END, history=history, return_state=True)
+    assert state.name == "Applied"
+
+
+async def cut_short(place: Workplace, history: str) -> str:
+    """Cut a run midway and let its lease expire; the flow run that owned it."""
+    going = asyncio.create_task(recalculate_limits(END, history=history, shards=8, return_state=True))
+    await until_half_done(place)
+    going.cancel()
+    await asyncio.wait([going])
+    await let_time_pass(place.store, "limit_runs", "lease_until", HOUR)
+    (run,) = await runs(place)
+    assert run.flow_run_id is not None
+    return run.flow_run_id
