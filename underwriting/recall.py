@@ -21,7 +21,7 @@ from underwriting.domain.decision import CheckResult, Decision, FactValue, Ruleb
 from underwriting.domain.profile import FloatProfile
 from underwriting.store import applications, decisions, evaluations, profiles, rulebooks
 from underwriting.store.errors import NotJudged, StoreError, UnknownProfile, UnknownRulebook
-from underwriting.store.evaluations import Judged
+from underwriting.store.evaluations import EvaluationRecord, Judged
 from underwriting.store.models import RulebookKind
 from underwriting.store.session import Work
 
@@ -34,9 +34,12 @@ class RuleDrift(StoreError):
 
 @dataclass(frozen=True)
 class Recalled:
-    """The evaluation, the books that judged it, the profile of then, and the digest of the books in force now."""
+    """The evaluation, what is answered of it (by a person, where one settled it), the books that judged it, the profile
+    of then, and the digest of the books in force now.
+    """
 
     judged: Judged
+    answered: EvaluationRecord
     books: Mapping[RulebookRef, EligibilityBook]
     profile: FloatProfile
     digest_now: str
@@ -62,7 +65,8 @@ async def recall(work: Work, evaluation_id: str) -> Recalled:
         said.rulebook: await _book(work, said.rulebook, parse_eligibility_book) for said in judged.eligibility.books
     }
     in_force = await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, judged.request.product)
-    return Recalled(judged, books, await _profile(work, judged), in_force.digest)
+    answered = (await evaluations.get(work, None, evaluation_id)).record
+    return Recalled(judged, answered, books, await _profile(work, judged), in_force.digest)
 
 
 async def recall_review(work: Work, application_id: str) -> RecalledReview:

@@ -64,7 +64,8 @@ def judge(
     heard = _heard(product, books, results, profile.currency)
     made = _Judgement(Verdict.REJECTED, [PAUSED]) if product in profile.paused else _by_precedence(heard)
     if made.verdict is Verdict.APPROVED and made.deciding:
-        made = _with_amounts(heard, made.deciding, _amounts_of(product, profile, made.deciding), affordability_cap)
+        amounts = amounts_of(product, profile, made.deciding.book.offers)
+        made = _with_amounts(heard, made.deciding, amounts, affordability_cap)
     return Eligibility(
         verdict=made.verdict,
         currency=profile.currency,
@@ -119,10 +120,11 @@ def _grounds(against: Sequence[Heard]) -> list[str]:
     return list(dict.fromkeys((*principal(failed), *principal(unknown))))[:MAX_PRINCIPAL_REASONS]
 
 
-def _amounts_of(product: Product, profile: FloatProfile, deciding: Heard) -> tuple[int, ...]:
+def amounts_of(product: Product, profile: FloatProfile, offers: tuple[int, ...]) -> tuple[int, ...]:
+    """The amounts that a user has: the enabled tiers of the profile; of a loan, which has no tiers, the offers."""
     if product is Product.FLOAT:
         return tuple(tier.amount for tier in profile.tiers if tier.enabled)
-    return deciding.book.offers
+    return offers
 
 
 def _with_amounts(

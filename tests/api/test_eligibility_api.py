@@ -9,10 +9,11 @@ import pytest
 from support.evaluated import claim_check, eligibility, finish_check
 
 from rules.eligibility.book import shipped_eligibility_books
+from rules.eligibility.settling import rejected
 from rules.tiers import CURRENCY, TIERS
 from underwriting.domain.application import Product
 from underwriting.domain.decision import Verdict
-from underwriting.store import outbox, profiles, rulebooks
+from underwriting.store import evaluations, outbox, profiles, rulebooks
 from underwriting.store.models import Channel, RulebookKind
 from underwriting.store.session import Store
 
@@ -103,6 +104,21 @@ async def test_a_day_old_evaluation_is_no_answer_any_more(api, api_store, books)
     other = await api.get(url("eve"))
     await judged(api_store, other.json()["id"], books, decided_at=datetime.now(UTC) - timedelta(hours=24))
     assert (await api.get(url("eve"))).status_code == 202
+
+
+async def test_what_a_person_decided_is_answered_with_who_did(api, api_store, books):
+    referred = await fresh(api, api_store, books, verdict=Verdict.REFERRED, approved_amounts=())
+    assert (referred.json()["verdict"], referred.json()["decided_by"]) == ("referred", "rulebook")
+    async with api_store.begin() as work:
+        stored = await evaluations.judged(work, "acme", referred.json()["id"])
+        settled = rejected(stored.eligibility, datetime.now(UTC))
+        word = {"note": "a pattern", "decided_by": "ann", "window": timedelta(days=1), "books_digest": books}
+        await evaluations.settle(work, stored, settled, **word)
+    answer = await api.get(url(), headers={"If-None-Match": referred.headers["ETag"]})
+    assert answer.status_code == 200
+    assert (answer.json()["verdict"], answer.json()["decided_by"]) == ("rejected", "person")
+    assert answer.content == (await api.get(url(what=f"evaluations/{answer.json()['id']}"))).content
+    assert "ann" not in answer.text
 
 
 async def test_a_changed_profile_is_judged_anew(api, api_store, books):

@@ -1,18 +1,28 @@
 """What staff start from the Prefect UI: an ad-hoc review, and the word on a referral."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from prefect.client.schemas.objects import State
+from prefect.exceptions import ParameterTypeError
+from support.float_checks import FloatChecks
 from support.journeys import Journey
+from support.reviews import let_time_pass
+from typer.testing import CliRunner
 
 from flows.change_profile import ProfileChange, change_profile
+from flows.decide_evaluation import decide_evaluation
 from flows.decide_referral import Word, decide_referral
 from flows.review_customer import review_customer
+from underwriting.cli import application
 from underwriting.domain.application import ApplicationRequest, Product
 from underwriting.domain.profile import FloatProfile
-from underwriting.store import applications, profiles
+from underwriting.store import applications, outbox, profiles
+from underwriting.store.models import Channel
+from underwriting.workplace import Workplace
 
 
 def asking(customer_id: str, **changes: str) -> ApplicationRequest:
@@ -53,6 +63,98 @@ async def test_what_is_not_referred_cannot_be_decided_by_a_person(journey: Journ
     assert state.is_failed()
     assert "does not wait for a person" in (state.message or "")
     assert await journey.record(approved.id) == approved
+
+
+async def decided(evaluation_id: str, *word: object, up_to: str | None = None) -> State[None]:
+    state: State[None] = await decide_evaluation(evaluation_id, *word, up_to=up_to, return_state=True)
+    return state
+
+
+@pytest.mark.parametrize(
+    ("word", "up_to", "verdict", "amounts"),
+    [
+        (Word.APPROVE, None, "approved", ("10.00", "20.00")),
+        (Word.APPROVE, "10.00", "approved", ("10.00",)),
+        (Word.REJECT, None, "rejected", ()),
+    ],
+)
+async def test_a_referred_evaluation_is_decided_by_a_person_and_told(
+    checks: FloatChecks, word: Word, up_to: str | None, verdict: str, amounts: tuple[str, ...]
+) -> None:
+    request = await checks.accept("unscored", callback="https://hooks.partner.example/done")
+    assert (await checks.run(request)).record.verdict == "referred"
+    state = await decided(request.id, word, "spoke to the employer", "ann", up_to=up_to)
+    record = (await checks.stored(request.id)).record
+    assert state.name == verdict.title(), state.message
+    assert (record.verdict, record.approved_amounts, record.decided_by) == (verdict, amounts, "person")
+    await let_time_pass(checks.store, "outbox", "due_at", timedelta(days=2))
+    async with checks.store.begin() as work:
+        messages = await outbox.due(work, (Channel.CALLBACK,))
+    assert [json.loads(message.body)["type"] for message in messages] == ["evaluation.referred"], "in their order"
+    again = await decided(request.id, word, "spoke to the employer", "ann", up_to=up_to)
+    other = await decided(request.id, word, "spoke to nobody", "bob", up_to=up_to)
+    assert again.name == verdict.title()
+    assert f"was {verdict} by ann already" in (other.message or "")
+    code, told = await asyncio.to_thread(explained, request.id)
+    assert (code, f"  a person: {verdict}, {', '.join(amounts) or 'no amount'}" in told) == (0, True)
+
+
+def explained(evaluation_id: str) -> tuple[int, str]:
+    result = CliRunner().invoke(application("explain"), ["explain", evaluation_id])
+    return result.exit_code, result.stdout
+
+
+async def test_a_loan_too_is_decided_by_a_person(checks: FloatChecks) -> None:
+    referred = (await checks.evaluate("dead-feed", product=Product.LOAN)).record
+    assert referred.verdict == "referred"
+    state = await decided(referred.id, Word.APPROVE, "seen the payslips", "ann", up_to="250")
+    record = (await checks.stored(referred.id)).record
+    assert state.name == "Approved", state.message
+    assert {Decimal(amount) <= 250 for amount in record.approved_amounts} == {True}
+
+
+@pytest.mark.parametrize(
+    ("user", "word", "up_to", "why"),
+    [
+        ("unscored", Word.APPROVE, "20.01", "at most 20.00 USD can be approved"),
+        ("unscored", Word.REJECT, "10.00", "a rejection approves no amount"),
+        ("steady-pay", Word.REJECT, None, "does not wait for a person"),
+    ],
+)
+async def test_a_word_that_cannot_be_fails_the_run_and_changes_nothing(
+    checks: FloatChecks, user: str, word: Word, up_to: str | None, why: str
+) -> None:
+    record = (await checks.evaluate(user)).record
+    state = await decided(record.id, word, "on a whim", "ann", up_to=up_to)
+    assert state.is_failed()
+    assert why in (state.message or "")
+    assert (await checks.stored(record.id)).record == record
+
+
+async def test_an_evaluation_that_is_unknown_or_not_current_cannot_be_decided(checks: FloatChecks) -> None:
+    unknown = await decided("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", Word.REJECT, "who is it", "ann")
+    assert "there is no evaluation evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC" in (unknown.message or "")
+    referred = (await checks.evaluate("unscored")).record
+    async with checks.store.begin() as work:
+        await profiles.refresh(work, "sandbox", "unscored", "bob", datetime.now(UTC))
+    outdated = await decided(referred.id, Word.APPROVE, "seen the payslips", "ann")
+    assert "is not the answer any more" in (outdated.message or "")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        ("evl_1", Word.REJECT, "a note", "ann", None),
+        ("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", "perhaps", "a note", "ann", None),
+        ("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", Word.REJECT, "", "ann", None),
+        ("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", Word.REJECT, "a note", "", None),
+        ("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", Word.APPROVE, "a note", "ann", "ten"),
+    ],
+)
+async def test_the_form_refuses_what_it_cannot_take(place: Workplace, form: tuple[object, ...]) -> None:
+    *word, up_to = form
+    with pytest.raises(ParameterTypeError):
+        await decide_evaluation(*word, up_to=up_to)
 
 
 async def in_force(journey: Journey, user_id: str = "steady-pay") -> FloatProfile | None:

@@ -38,6 +38,7 @@ EVALUATION: dict[str, Any] = PENDING_EVALUATION | {
     "arm": "control",
     "reasons": [],
     "profile_version": 1,
+    "decided_by": "rulebook",
     "decided_at": "2026-03-02T09:30:01.250000Z",
     "notice_due": None,
     "troubles": {},

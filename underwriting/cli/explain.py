@@ -15,6 +15,7 @@ from rules.notation import written
 from rules.rulebook import parse_rulebook
 from underwriting.cli.store import with_store
 from underwriting.domain.decision import FactValue, Outcome, Result, shown
+from underwriting.domain.eligibility import Decider
 from underwriting.domain.money import Money
 from underwriting.recall import Recalled, recall
 from underwriting.store import applications, rulebooks
@@ -66,6 +67,8 @@ def _print_evaluation(recalled: Recalled) -> None:
             f"  can afford {Money(minor=eligibility.affordability_cap, currency=eligibility.currency)} from a pay"
         )
     _print_reasons(eligibility.reasons)
+    if (answered := recalled.answered).decided_by is Decider.PERSON:
+        console.print(f"  a person: [bold]{answered.verdict}[/], {', '.join(answered.approved_amounts) or 'no amount'}")
     for source, trouble in eligibility.troubles.items():
         console.print(f"  no answer for {source}: {trouble}", markup=False)
     for book in explanation.books:

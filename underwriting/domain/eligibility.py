@@ -1,6 +1,7 @@
 """What may this user take now: one evaluation of all rulebooks that apply, for one user and product."""
 
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,6 +14,13 @@ EvaluationId = Annotated[
     str,
     Field(pattern=r"^evl_[0-9A-HJKMNP-TV-Z]{26}$", description="Evaluation id, as the API returned it"),
 ]
+
+
+class Decider(StrEnum):
+    """Who had the last word; of a person, staff know who it was."""
+
+    RULEBOOK = "rulebook"
+    PERSON = "person"
 
 
 class EvaluationRequest(BaseModel):
@@ -69,4 +77,5 @@ class Eligibility(BaseModel):
     troubles: dict[str, str] = Field(default_factory=dict)
     profile_version: int
     notice_due: date | None = None
+    decided_by: Decider = Decider.RULEBOOK
     decided_at: datetime

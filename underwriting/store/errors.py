@@ -101,7 +101,7 @@ class NotHeld(StoreError):
 
 
 class NotReferred(StoreError):
-    """The application does not wait for a person, or a person decided otherwise already."""
+    """The application or evaluation does not wait for a person, or a person decided otherwise already."""
 
 
 class NotRetryable(StoreError):

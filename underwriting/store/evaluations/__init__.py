@@ -5,6 +5,7 @@ from underwriting.store.evaluations.finishing import finish
 from underwriting.store.evaluations.freezing import FloatRank, Frozen, float_rank, freeze, frozen
 from underwriting.store.evaluations.reading import Judged, Stored, fresh, get, history, judged, newest, stream
 from underwriting.store.evaluations.record import BookRecord, EvaluationRecord
+from underwriting.store.evaluations.settling import settle
 
 __all__ = [
     "Accepted",
@@ -24,5 +25,6 @@ __all__ = [
     "history",
     "judged",
     "newest",
+    "settle",
     "stream",
 ]

@@ -39,7 +39,7 @@ async def finish(
     await work.execute(insert(EligibilityRow), [_result(request, eligibility, books_digest, body)])
     await _write_books(work, request.id, eligibility)
     failpoint("inside-finish")
-    await _tell(work, request, eligibility, body, channels)
+    await tell(work, request, eligibility, body, channels)
     # Last, so that the log is locked for as short as can be.
     await audit.append(
         work,
@@ -116,7 +116,7 @@ async def _write_books(work: Work, evaluation_id: str, eligibility: Eligibility)
         await work.execute(insert(RuleOutcomeRow), outcomes)
 
 
-async def _tell(
+async def tell(
     work: Work, request: EvaluationRequest, eligibility: Eligibility, body: bytes, channels: Collection[Channel]
 ) -> None:
     """Owe a message on every channel that is to hear of it, and to every address that waits."""
@@ -151,5 +151,6 @@ def _summary(request: EvaluationRequest, eligibility: Eligibility) -> dict[str, 
         "arm": eligibility.arm,
         "reasons": [reason.code for reason in eligibility.reasons],
         "profile_version": eligibility.profile_version,
+        "decided_by": eligibility.decided_by,
         "decided_at": eligibility.decided_at,
     }

@@ -5,11 +5,11 @@ from datetime import datetime
 
 from sqlalchemy import case, update
 
-from underwriting.domain.application import Product
+from underwriting.domain.application import Product, State
 from underwriting.store import audit
 from underwriting.store.errors import FrozenOtherwise, NotJudged
 from underwriting.store.evaluations.reading import get
-from underwriting.store.models import EligibilityRow, FloatRankRow, FrozenRow
+from underwriting.store.models import FloatRankRow, FrozenRow
 from underwriting.store.session import Work
 
 
@@ -41,10 +41,10 @@ async def freeze(work: Work, tenant: str, evaluation_id: str, float_id: str, eve
     UnknownEvaluation where it is not this tenant's, NotJudged where it has no result, FrozenOtherwise where the float
     is frozen with another evaluation.
     """
-    evaluation = (await get(work, tenant, evaluation_id)).request
-    result = await work.get(EligibilityRow, evaluation_id)
-    if result is None:
+    stored = await get(work, tenant, evaluation_id)
+    if stored.state is not State.DONE:
         raise NotJudged(evaluation_id)
+    evaluation = stored.request
     row = await work.add_new(
         FrozenRow,
         tenant=tenant,
@@ -54,7 +54,7 @@ async def freeze(work: Work, tenant: str, evaluation_id: str, float_id: str, eve
         product=evaluation.product,
         event_id=event_id,
         frozen_at=now,
-        body=result.body,
+        body=stored.body,
     )
     if row is None:
         return await _frozen_before(work, tenant, evaluation_id, float_id)

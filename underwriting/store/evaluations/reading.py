@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, Select, bindparam, select
+from sqlalchemy import ColumnElement, Date, Select, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from underwriting.domain.application import Product, State
@@ -14,7 +14,7 @@ from underwriting.store.columns import UtcDateTime
 from underwriting.store.errors import NotJudged, UnknownEvaluation
 from underwriting.store.evaluations.record import EvaluationRecord
 from underwriting.store.kinds import request_of
-from underwriting.store.models import EligibilityRow, EvaluationRow
+from underwriting.store.models import EligibilityRow, EvaluationRow, SettlementRow
 from underwriting.store.profile_rows import TENANT, USER, VERSION_IN_FORCE
 from underwriting.store.session import Work
 
@@ -33,12 +33,20 @@ _newest_done = (
     .limit(1)
     .scalar_subquery()
 )
+# A person's word, where there is one, goes before the rulebooks'.
+_BODY = func.coalesce(SettlementRow.body, EligibilityRow.body)
+_SETTLED = SettlementRow.evaluation_id == EligibilityRow.evaluation_id
 # Built once, and sent past the mapper: this is what an immediate answer waits for.
-_FRESH = select(EligibilityRow.body).where(
-    EligibilityRow.evaluation_id == _newest_done,
-    EligibilityRow.decided_at > bindparam("decided_after", type_=UtcDateTime()),
-    EligibilityRow.books_digest == bindparam("books_digest"),
-    EligibilityRow.profile_version == VERSION_IN_FORCE,
+_FRESH = (
+    select(_BODY)
+    .select_from(EligibilityRow)
+    .outerjoin(SettlementRow, _SETTLED)
+    .where(
+        EligibilityRow.evaluation_id == _newest_done,
+        EligibilityRow.decided_at > bindparam("decided_after", type_=UtcDateTime()),
+        EligibilityRow.books_digest == bindparam("books_digest"),
+        EligibilityRow.profile_version == VERSION_IN_FORCE,
+    )
 )
 
 
@@ -63,7 +71,9 @@ class Stored:
 
 @dataclass(frozen=True)
 class Judged:
-    """A result with everything it rests on, as explaining and replaying need it. Dates among the facts are ISO text."""
+    """What the rulebooks came to, with everything it rests on, as explaining and replaying need it; a person's word
+    is not among it. Dates among the facts are ISO text.
+    """
 
     request: EvaluationRequest
     eligibility: Eligibility
@@ -169,8 +179,10 @@ def _mine(tenant: str | None) -> list[ColumnElement[bool]]:
 
 
 def _with_body() -> Select[Any]:
-    return select(EvaluationRow, EligibilityRow.body).outerjoin(
-        EligibilityRow, EligibilityRow.evaluation_id == EvaluationRow.id
+    return (
+        select(EvaluationRow, _BODY)
+        .outerjoin(EligibilityRow, EligibilityRow.evaluation_id == EvaluationRow.id)
+        .outerjoin(SettlementRow, _SETTLED)
     )
 
 

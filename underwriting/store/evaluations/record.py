@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from underwriting.domain.application import Product, State
 from underwriting.domain.decision import FactValue, Outcome, Reason, Result, RulebookRef, Verdict
-from underwriting.domain.eligibility import BookResult, Eligibility, EvaluationId, EvaluationRequest
+from underwriting.domain.eligibility import BookResult, Decider, Eligibility, EvaluationId, EvaluationRequest
 from underwriting.domain.money import CurrencyCode, Money
 
 
@@ -64,6 +64,7 @@ class EvaluationRecord(BaseModel):
     arm: str | None = None
     reasons: tuple[Reason, ...] = ()
     profile_version: int | None = None
+    decided_by: Decider | None = None
     decided_at: datetime | None = None
     notice_due: date | None = Field(default=None, description="Day by which the customer must be told of a rejection")
     troubles: dict[str, str] = Field(default_factory=dict, description="Why a source gave nothing, by source")
@@ -95,6 +96,7 @@ class EvaluationRecord(BaseModel):
                 "arm": judged.arm,
                 "reasons": judged.reasons,
                 "profile_version": judged.profile_version,
+                "decided_by": judged.decided_by,
                 "decided_at": judged.decided_at,
                 "notice_due": judged.notice_due,
                 "troubles": judged.troubles,
@@ -120,6 +122,7 @@ class EvaluationRecord(BaseModel):
             troubles=self.troubles,
             profile_version=self.profile_version,
             notice_due=self.notice_due,
+            decided_by=self.decided_by or Decider.RULEBOOK,
             decided_at=self.decided_at,
         )
 

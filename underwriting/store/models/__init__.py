@@ -11,6 +11,7 @@ from underwriting.store.models.evaluations import (
     FloatRankRow,
     FrozenRow,
     RuleOutcomeRow,
+    SettlementRow,
 )
 from underwriting.store.models.limits import LimitRecordRow, LimitRunRow, LimitShardRow
 from underwriting.store.models.lists import ListEntryRow, ListRow
@@ -27,6 +28,7 @@ SEALED = (
     EventRow.payload,
     ProfileRow.notes,
     LimitRunRow.note,
+    SettlementRow.note,
 )
 
 __all__ = [
@@ -62,5 +64,6 @@ __all__ = [
     "RuleOutcomeRow",
     "RulebookKind",
     "RulebookRow",
+    "SettlementRow",
     "place",
 ]

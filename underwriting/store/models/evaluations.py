@@ -82,6 +82,21 @@ class EligibilityRow(Base):
     body: Mapped[bytes]
 
 
+class SettlementRow(Base):
+    """A person's word on an evaluation that was referred. `body` is what the API answers from then on."""
+
+    __tablename__ = "settlements"
+
+    evaluation_id: Mapped[str] = mapped_column(ForeignKey(EligibilityRow.evaluation_id), primary_key=True)
+    verdict: Mapped[Verdict]
+    approved_amounts: Mapped[list[int]]
+    notice_due: Mapped[date | None]
+    decided_by: Mapped[str]
+    note: Mapped[bytes]
+    decided_at: Mapped[datetime]
+    body: Mapped[bytes]
+
+
 class BookRow(Base):
     """What one rulebook said in one evaluation, also after the decision was clear."""
 

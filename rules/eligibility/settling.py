@@ -1,0 +1,48 @@
+"""A person's word on an evaluation that was referred: what may be approved, and what comes of it."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from rules.eligibility.aggregate import amounts_of
+from rules.eligibility.book import EligibilityBook
+from underwriting.domain.application import Product
+from underwriting.domain.decision import ADVERSE_ACTION_NOTICE, Verdict
+from underwriting.domain.eligibility import Decider, Eligibility
+from underwriting.domain.money import Money
+from underwriting.domain.profile import FloatProfile
+
+
+def rejected(then: Eligibility, now: datetime) -> Eligibility:
+    """The referral, rejected by a person for the reasons that it has."""
+    changes = {"verdict": Verdict.REJECTED, "notice_due": (now + ADVERSE_ACTION_NOTICE).date()}
+    return then.model_copy(update={**changes, "decided_by": Decider.PERSON, "decided_at": now})
+
+
+def approved(
+    then: Eligibility,
+    product: Product,
+    books: Iterable[EligibilityBook],
+    profile: FloatProfile,
+    up_to: int | None,
+    now: datetime,
+) -> Eligibility:
+    """The referral, approved by a person, with the amounts up to `up_to` minor units, or all that there may be.
+
+    There may be those that the user has (`amounts_of`), for a loan those that any of the books offers, up to what the
+    user can afford where that is known: a person judges what is not known, and nothing against what is. ValueError
+    where none is left, or more is wanted.
+    """
+    offers = tuple(sorted({offer for book in books for offer in book.offers}))
+    cap = then.affordability_cap
+    allowed = tuple(each for each in amounts_of(product, profile, offers) if cap is None or each <= cap)
+    if not allowed:
+        raise ValueError("there is no amount to approve: none is enabled, or none is affordable")
+    if up_to is not None and up_to > allowed[-1]:
+        highest = Money(minor=allowed[-1], currency=then.currency)
+        raise ValueError(f"at most {highest} can be approved: profile and affordability allow no more")
+    amounts = tuple(each for each in allowed if up_to is None or each <= up_to)
+    if not amounts:
+        lowest = Money(minor=allowed[0], currency=then.currency)
+        raise ValueError(f"at least {lowest} can be approved: there is no lower amount")
+    changes = {"verdict": Verdict.APPROVED, "approved_amounts": amounts, "reasons": ()}
+    return then.model_copy(update={**changes, "decided_by": Decider.PERSON, "decided_at": now})
