@@ -237,6 +237,28 @@ async def test_a_temporary_profile_wins_until_it_expires(api):
     assert (await api.get(url(what="float_profile"))).json()["limit"] == "20.00"
 
 
+async def test_a_temporary_profile_is_ended_early(api, api_store, books):
+    temporary = url(what="float_profile/temporary")
+    change = {"enabled": ["1", "2", "special"], "reason": "holiday", "expires_on": "2099-01-01T00:00:00Z"}
+    written = await api.put(temporary, json=change)
+    stale = await api.delete(temporary, headers={"If-Match": '"1"'})
+    assert (stale.status_code, stale.json()["error_code"]) == (412, "VERSION_CONFLICT")
+    ended = await api.delete(temporary, headers={"If-Match": written.headers["ETag"]})
+    assert (ended.status_code, ended.content, ended.headers["ETag"]) == (204, b"", '"4"')
+    in_force = await api.get(url(what="float_profile"))
+    told = in_force.json()
+    assert (told["limit"], told["reason"], told["created_by"]) == ("20.00", "temporary_ended", "ann")
+    assert (in_force.headers["ETag"], told["expires_on"]) == ('"4"', None)
+    again = await api.delete(temporary)
+    assert (again.status_code, again.json()["error_code"]) == (404, "NOT_FOUND")
+
+
+async def test_a_user_without_a_profile_has_no_temporary_one_to_end(api):
+    refused = await api.delete(url(what="float_profile/temporary"))
+    assert (refused.status_code, refused.json()["error_code"]) == (404, "NOT_FOUND")
+    assert (await api.get(url(what="float_profile"))).status_code == 404, "to end is no first contact"
+
+
 @pytest.mark.parametrize(
     ("change", "place"),
     [
@@ -298,7 +320,7 @@ async def test_an_evaluation_is_its_users(api, api_store, books):
         ("eligibility:check", {"eligibility", "float_check", "loan_check"}),
         ("eligibility:read", {"history"}),
         ("profiles:read", {"float_profile", "float_profile/versions"}),
-        ("profiles:write", {"PUT float_profile", "PUT float_profile/temporary"}),
+        ("profiles:write", {"PUT float_profile", "PUT float_profile/temporary", "DELETE float_profile/temporary"}),
         ("applications:read", set()),
     ],
 )
@@ -308,6 +330,7 @@ async def test_a_scope_opens_its_routes_only(api, token, scope, opens):
     answers = {what: await api.get(url(what=what)) for what in reads}
     change = {"enabled": ["1"], "reason": "x", "expires_on": "2099-01-01T00:00:00Z"}
     answers["PUT float_profile/temporary"] = await api.put(url(what="float_profile/temporary"), json=change)
+    answers["DELETE float_profile/temporary"] = await api.delete(url(what="float_profile/temporary"))
     del change["expires_on"]
     answers["PUT float_profile"] = await api.put(url(what="float_profile"), json=change)
     assert {what for what, answer in answers.items() if answer.status_code != 403} == opens

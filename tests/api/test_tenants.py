@@ -27,6 +27,7 @@ SCOPES = (
 )
 APPLICATION = {"customer_id": "ada", "amount": "2500.00", "currency": "USD"}
 CHANGE = {"enabled": ["1"], "reason": "goodwill"}
+FOR_A_WHILE = {**CHANGE, "expires_on": "2099-01-01T00:00:00Z"}
 EVENT = {"source": "float.service", "id": "evt-1", "type": "user_created", "user_id": "ada", "at": "2026-03-02T09:30Z"}
 
 
@@ -67,9 +68,8 @@ CASES = {
     f"GET {UNDERWRITING}/float_profile": Case(Foreign.HIDDEN),
     f"GET {UNDERWRITING}/float_profile/versions": Case(Foreign.HIDDEN),
     f"PUT {UNDERWRITING}/float_profile": Case(Foreign.APART, 200, CHANGE),
-    f"PUT {UNDERWRITING}/float_profile/temporary": Case(
-        Foreign.APART, 200, {**CHANGE, "expires_on": "2099-01-01T00:00:00Z"}
-    ),
+    f"PUT {UNDERWRITING}/float_profile/temporary": Case(Foreign.APART, 200, FOR_A_WHILE),
+    f"DELETE {UNDERWRITING}/float_profile/temporary": Case(Foreign.HIDDEN, 204),
     "POST /v1/events": Case(Foreign.APART, 202, EVENT),
     "GET /health": Case(Foreign.OPEN),
 }
@@ -100,6 +100,7 @@ async def owned(api: httpx.AsyncClient, api_store, token) -> dict[str, str]:
     applied = await api.post("/v1/applications", json=APPLICATION, headers={"Idempotency-Key": "ours"})
     asked = await api.get("/v1/ada/underwriting/eligibility")
     (await api.put("/v1/ada/underwriting/float_profile", json=CHANGE)).raise_for_status()
+    (await api.put("/v1/ada/underwriting/float_profile/temporary", json=FOR_A_WHILE)).raise_for_status()
     (await api.post("/v1/events", json=EVENT)).raise_for_status()
     return {"user_id": "ada", "application_id": applied.json()["id"], "evaluation_id": asked.json()["id"]}
 

@@ -13,7 +13,7 @@ from support.reviews import NOW, rows
 from underwriting.domain.application import Product
 from underwriting.domain.profile import FloatProfile
 from underwriting.store import audit, outbox, profiles
-from underwriting.store.errors import UnknownProfile, VersionConflict
+from underwriting.store.errors import NoTemporaryProfile, UnknownProfile, VersionConflict
 from underwriting.store.models import Channel
 from underwriting.store.session import Store
 
@@ -110,6 +110,54 @@ async def test_the_temporary_profile_wins_until_it_expires(store: Store) -> None
     assert (temporary.version, temporary.expires_on, temporary.limit) == (2, NOW + DAY, 3000)
     assert await current(store, DAY - timedelta(microseconds=1)) == temporary
     assert await current(store, DAY) == permanent
+
+
+async def end_temporary(store: Store, expected_version: int | None = None) -> FloatProfile:
+    async with store.begin() as work:
+        return await profiles.end_temporary(work, "acme", "ada", "bob", NOW, expected_version)
+
+
+async def test_a_temporary_profile_is_ended_before_it_expires(store: Store) -> None:
+    permanent = await meet(store)
+    await put_temporary(store)
+    await pause(store, Product.LOAN)
+    back = await end_temporary(store, expected_version=4)
+    assert (back.version, back.tiers, back.paused) == (6, permanent.tiers, {Product.LOAN})
+    assert (back.reason, back.created_by, back.expires_on) == ("temporary_ended", "bob", None)
+    assert await current(store) == await current(store, DAY) == back
+    async with store.begin() as work:
+        entries = await audit.entries(work, "acme/ada")
+        messages = []
+        while due := await outbox.due(work, [Channel.EVENTS]):
+            messages += due
+            for message in due:
+                await outbox.delivered(work, message)
+        assert await audit.verify(work) == []
+    assert [(entry.actor, json.loads(entry.details)["version"]) for entry in entries[-2:]] == [("bob", 5), ("bob", 6)]
+    assert json.loads(messages[-1].body)["data"]["version"] == 6
+
+
+async def test_without_a_temporary_profile_there_is_none_to_end(store: Store) -> None:
+    with pytest.raises(UnknownProfile):
+        await end_temporary(store)
+    await meet(store)
+    with pytest.raises(NoTemporaryProfile):
+        await end_temporary(store)
+    await put_temporary(store)
+    with pytest.raises(VersionConflict):
+        await end_temporary(store, expected_version=1)
+    await end_temporary(store)
+    with pytest.raises(NoTemporaryProfile):
+        await end_temporary(store)
+    assert await numbers(store) == [4, 3, 2, 1]
+
+
+async def test_of_two_who_end_it_at_once_one_does(store: Store) -> None:
+    await meet(store)
+    await put_temporary(store)
+    answers = await asyncio.gather(*(end_temporary(store) for _ in range(2)), return_exceptions=True)
+    assert sorted(type(answer).__name__ for answer in answers) == ["FloatProfile", "NoTemporaryProfile"]
+    assert await numbers(store) == [4, 3, 2, 1]
 
 
 async def test_a_later_temporary_profile_takes_the_place_of_the_earlier_one(store: Store) -> None:
@@ -211,7 +259,7 @@ async def test_whatever_is_written_the_right_version_is_in_force(store: Store, s
     met = Ledger([await meet(store)])
     for _ in range(25):
         now += timedelta(hours=dice.randrange(12))
-        act = dice.choice(("put", "put_temporary", "pause", "unpause"))
+        act = dice.choice(("put", "put_temporary", "end_temporary", "pause", "unpause"))
         asked = {"tiers": dice.choice((TIERS, HIGHER)), "paused": dice.sample(list(Product), dice.randrange(3))}
         staff = {"reason": "staff", "notes": None, "by": "ann", "now": now}
         async with store.begin() as work:
@@ -220,6 +268,10 @@ async def test_whatever_is_written_the_right_version_is_in_force(store: Store, s
             elif act == "put_temporary":
                 ends = now + timedelta(hours=dice.randrange(1, 30))
                 written = await profiles.put_temporary(work, "acme", "ada", **asked, **staff, expires_on=ends)
+            elif act == "end_temporary":
+                if met.in_force(now).expires_on is None:
+                    continue
+                written = await profiles.end_temporary(work, "acme", "ada", "ann", now)
             else:
                 change = getattr(profiles, act)
                 written = await change(work, "acme", "ada", product := dice.choice(list(Product)), "ann", now)

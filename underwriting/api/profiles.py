@@ -213,6 +213,22 @@ async def write_temporary(
     return _shown(profile)
 
 
+@router.delete(
+    "/float_profile/temporary",
+    status_code=HTTPStatus.NO_CONTENT,
+    response_class=Response,
+    responses=answer(204, "Ended; the tag is that of the version in force", headers=VERSION_ETAG)
+    | refusals(400, 404, 412),
+    summary="End the override",
+)
+async def end_temporary(user_id: CustomerId, caller: ProfileWriter, desk: Desk, if_match: IfMatch = None) -> Response:
+    """End the temporary version before it expires: the permanent one is in force at once, as a new version."""
+    expected, now = _expected(if_match), datetime.now(UTC)
+    async with desk.store.begin() as work:
+        profile = await profiles.end_temporary(work, caller.tenant, user_id, caller.subject, now, expected)
+    return Response(status_code=HTTPStatus.NO_CONTENT, headers={"ETag": quoted(profile.version)})
+
+
 def _expected(if_match: str | None) -> int | None:
     try:
         return version_of(if_match)

@@ -8,6 +8,7 @@ StoreError
 ├── NotFound              no such row, or it is another tenant's
 │   ├── UnknownApplication
 │   ├── UnknownEvaluation
+│   ├── NoTemporaryProfile
 │   ├── UnknownLimitRun
 │   ├── UnknownProfile
 │   └── UnknownRulebook
@@ -68,6 +69,13 @@ class UnknownProfile(NotFound):
 
     def __init__(self, user_id: str) -> None:
         super().__init__(f"user {user_id} has no float profile yet; it is made on first contact")
+
+
+class NoTemporaryProfile(NotFound):
+    """No temporary version is active, so there is none to end."""
+
+    def __init__(self, user_id: str) -> None:
+        super().__init__(f"user {user_id} has no temporary float profile now; there is nothing to end")
 
 
 class UnknownLimitRun(NotFound):

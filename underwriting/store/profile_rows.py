@@ -69,6 +69,16 @@ class Standing:
         following = {"version": self.newest + 1, "created_on": now, "expires_on": expires_on}
         return [changed(self.permanent, **following, **changes)]
 
+    def ended(self, now: datetime, **changes: Any) -> list[FloatProfile]:
+        """The active temporary version again, expired, and after it the permanent one again; none without one."""
+        if self.temporary is None:
+            return []
+        following = {"created_on": now, **changes}
+        return [
+            changed(self.temporary, version=self.newest + 1, expires_on=now, **following),
+            changed(self.permanent, version=self.newest + 2, **following),
+        ]
+
 
 def changed(profile: FloatProfile, **changes: Any) -> FloatProfile:
     """A copy that is validated, unlike pydantic's own."""

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from underwriting.domain.application import Product
 from underwriting.domain.profile import FloatProfile, Tier
 from underwriting.store import audit, outbox
-from underwriting.store.errors import VersionConflict
+from underwriting.store.errors import NoTemporaryProfile, VersionConflict
 from underwriting.store.models import Channel, ProfileRow
 from underwriting.store.profile_rows import Standing, in_force, profile_of, standing_of, values_of
 from underwriting.store.session import Work
@@ -98,6 +98,22 @@ async def put_temporary(
     return await _follow(
         work, tenant, user_id, now, lambda standing: standing.overridden(now, expires_on, **changes), expected_version
     )
+
+
+async def end_temporary(
+    work: Work, tenant: str, user_id: str, by: str, now: datetime, expected_version: int | None = None
+) -> FloatProfile:
+    """End the temporary version before it expires; the permanent one follows it and is in force.
+
+    UnknownProfile before the first contact, NoTemporaryProfile where none is active, VersionConflict as for `put`.
+    """
+
+    def change(standing: Standing) -> list[FloatProfile]:
+        if not (following := standing.ended(now, reason="temporary_ended", notes=None, created_by=by)):
+            raise NoTemporaryProfile(user_id)
+        return following
+
+    return await _follow(work, tenant, user_id, now, change, expected_version)
 
 
 async def refresh(work: Work, tenant: str, user_id: str, by: str, now: datetime) -> FloatProfile:
