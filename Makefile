@@ -25,12 +25,12 @@ test: lint browser
 	$(BIN)/pytest -m forks
 	$(BIN)/pytest -m "not forks" -n 2 --dist loadfile --no-loadscope-reorder
 
-# One test looks at the Prefect UI in a browser; without one it is skipped, and says so.
+# Some tests look at the Prefect UI and at the API's page in a browser; without one they are skipped, and say so.
 browser:
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
 		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || \
-		echo "Chromium is not here and cannot be installed: the test of the Prefect UI will be skipped."
+		echo "Chromium is not here and cannot be installed: the tests of pages will be skipped."
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from playwright.async_api import Page
+
     from underwriting.embedded import Services
     from underwriting.store.crypto import Keyring
     from underwriting.store.session import Store
@@ -92,3 +94,12 @@ def prefect_server(services: Services) -> Iterator[None]:
 
     with prefect_pointed_at(services):
         yield
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    """An empty page of a real browser."""
+    from support.browser import blank_page
+
+    async with blank_page() as page:
+        yield page

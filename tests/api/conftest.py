@@ -1,7 +1,10 @@
 """The API over a store of either kind, with an issuer of tokens; no Prefect answers unless a test brings one."""
 
+import asyncio
+import contextvars
 import json
 import re
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -9,17 +12,23 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from asgi_lifespan import LifespanManager
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from pytest_httpserver import HTTPServer
+from support.databases import run, sqlite_database
 
+from rules.eligibility.book import shipped_eligibility_books
 from rules.rulebook import shipped_rulebooks
 from underwriting.api.app import create_app
+from underwriting.embedded import free_port
 from underwriting.settings import Settings
 from underwriting.store import rulebooks
 from underwriting.store.crypto import Keyring
+from underwriting.store.keyfile import keyring
+from underwriting.store.models import RulebookKind
 from underwriting.store.session import Store
 
 Tokens = Callable[..., str]
@@ -114,3 +123,43 @@ async def api(serving: Serving, config: Settings, token: Tokens) -> AsyncIterato
     """A client with tenant `acme`'s token."""
     async with serving(config, headers={"Authorization": f"Bearer {token()}"}) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def address(
+    tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path, issuer: ECKey, no_prefect: None
+) -> Iterator[str]:
+    """The API over real HTTP, on a store of its own with all books published."""
+    folder = tmp_path_factory.mktemp("openapi")
+    jwks = folder / "jwks.json"
+    jwks.write_text(json.dumps(KeySet([issuer]).as_dict(private=False)))
+    url, port = sqlite_database(folder, migrated_sqlite), free_port()
+    config = Settings(state_dir=folder, database_url=url, jwks_file=jwks)
+    run(_publish(config))
+    server = uvicorn.Server(uvicorn.Config(create_app(config), port=port, log_level="error"))
+    # Prefect's settings are a context variable, which a thread does not inherit.
+    thread = threading.Thread(target=contextvars.copy_context().run, args=[server.run])
+    thread.start()
+    try:
+        run(_until_up(f"http://127.0.0.1:{port}/health"))
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+async def _publish(config: Settings) -> None:
+    async with Store.open(config.database_url, keyring(config)) as store, store.begin() as work:
+        for book in (*shipped_rulebooks().values(), *shipped_eligibility_books().values()):
+            await rulebooks.publish(work, book.ref, book.product, book.text, "test", RulebookKind(book.kind))
+
+
+async def _until_up(url: str) -> None:
+    async with httpx.AsyncClient() as client, asyncio.timeout(60):
+        while True:
+            try:
+                (await client.get(url)).raise_for_status()
+            except httpx.TransportError:
+                await asyncio.sleep(0.02)
+            else:
+                return

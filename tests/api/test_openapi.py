@@ -1,19 +1,11 @@
 """The description of the API is true: whatever it allows is answered as it says, and so is whatever it does not."""
 
-import asyncio
-import contextvars
 import json
-import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import schemathesis
-import uvicorn
 from hypothesis import HealthCheck, Phase, given, settings
-from joserfc.jwk import ECKey, KeySet
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.schemas import APIOperation
@@ -23,22 +15,14 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from support.databases import run, sqlite_database
 
-from rules.eligibility.book import shipped_eligibility_books
-from rules.rulebook import shipped_rulebooks
 from underwriting.api import examples
 from underwriting.api.app import create_app
 from underwriting.api.errors import ErrorBody
 from underwriting.api.profiles import ProfileRecord
-from underwriting.embedded import free_port
 from underwriting.settings import Settings
-from underwriting.store import rulebooks
 from underwriting.store.evaluations import EvaluationRecord
-from underwriting.store.keyfile import keyring
-from underwriting.store.models import RulebookKind
 from underwriting.store.record import Record
-from underwriting.store.session import Store
 
 DESCRIPTION: dict[str, Any] = create_app(Settings()).openapi()
 OPERATIONS: list[APIOperation] = [
@@ -56,46 +40,6 @@ SCOPES = (
     " eligibility:check eligibility:read profiles:read profiles:write"
 )
 EXAMPLES = 12
-
-
-@pytest.fixture(scope="module")
-def address(
-    tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path, issuer: ECKey, no_prefect: None
-) -> Iterator[str]:
-    """The API over real HTTP, on a store of its own with all books published."""
-    folder = tmp_path_factory.mktemp("openapi")
-    jwks = folder / "jwks.json"
-    jwks.write_text(json.dumps(KeySet([issuer]).as_dict(private=False)))
-    url, port = sqlite_database(folder, migrated_sqlite), free_port()
-    config = Settings(state_dir=folder, database_url=url, jwks_file=jwks)
-    run(_publish(config))
-    server = uvicorn.Server(uvicorn.Config(create_app(config), port=port, log_level="error"))
-    # Prefect's settings are a context variable, which a thread does not inherit.
-    thread = threading.Thread(target=contextvars.copy_context().run, args=[server.run])
-    thread.start()
-    try:
-        run(_until_up(f"http://127.0.0.1:{port}/health"))
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
-async def _publish(config: Settings) -> None:
-    async with Store.open(config.database_url, keyring(config)) as store, store.begin() as work:
-        for book in (*shipped_rulebooks().values(), *shipped_eligibility_books().values()):
-            await rulebooks.publish(work, book.ref, book.product, book.text, "test", RulebookKind(book.kind))
-
-
-async def _until_up(url: str) -> None:
-    async with httpx.AsyncClient() as client, asyncio.timeout(60):
-        while True:
-            try:
-                (await client.get(url)).raise_for_status()
-            except httpx.TransportError:
-                await asyncio.sleep(0.02)
-            else:
-                return
 
 
 def attack(operation: APIOperation, address: str, token: str, mode: GenerationMode) -> None:

@@ -1,11 +1,8 @@
 """What a person sees of a review in the Prefect UI, looked at in a real browser."""
 
-import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 from prefect.client.schemas.objects import State
 from support.journeys import Journey
 from support.limit_histories import END, written
@@ -13,30 +10,10 @@ from support.limit_histories import END, written
 from flows.recalculate_limits import recalculate_limits
 from underwriting.workplace import Workplace
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-# Nothing but the page itself: no first-run tour, no updates, no calls home.
-QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
-PATIENCE = 60_000
-
-
-@pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine, and it could not be installed: the UI is not looked at")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        try:
-            page = await browser.new_page(viewport={"width": 1400, "height": 1000})
-            page.set_default_timeout(PATIENCE)
-            yield page
-        finally:
-            await browser.close()
-
 
 async def test_the_run_shows_its_verdict_and_the_table_of_outcomes(
     journey: Journey, page: Page, tmp_path: Path
 ) -> None:
-    expect.set_options(timeout=PATIENCE)
     review = await journey.review("low-score")
     await page.goto(f"{journey.place.config.prefect_url}/runs/flow-run/{review.state.state_details.flow_run_id}")
     await expect(page.get_by_text(f"review-{review.record.id}").first).to_be_visible()
@@ -50,7 +27,6 @@ async def test_the_run_shows_its_verdict_and_the_table_of_outcomes(
 
 
 async def test_a_limit_run_shows_its_pictures(place: Workplace, page: Page, tmp_path: Path) -> None:
-    expect.set_options(timeout=PATIENCE)
     history = written(tmp_path / "history", users=60, personas=0.0)
     state: State[None] = await recalculate_limits(END, history=str(history), return_state=True)
     await page.goto(f"{place.config.prefect_url}/runs/flow-run/{state.state_details.flow_run_id}")

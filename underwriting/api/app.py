@@ -33,6 +33,9 @@ answers at once, and otherwise it is 202 and a `Location`, or a signed callback.
 Amounts are decimal strings in major units. Every error has the same shape.
 """
 
+# The page opens with the operations; the list of schemas is as long, and is folded away.
+PAGE = {"defaultModelsExpandDepth": 0}
+
 
 def create_app(config: Settings | None = None) -> FastAPI:
     """The API over the store and the Prefect server of `config`; its settings are the process's where left out."""
@@ -47,7 +50,15 @@ def create_app(config: Settings | None = None) -> FastAPI:
             app.state.office = Office(config, store, Bookshelf(store, config), prefect)
             yield
 
-    app = FastAPIOffline(title="Underwriting", version="1", description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPIOffline(
+        title="Underwriting",
+        version="1",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        # One page is enough, and that one would show a logo from the internet.
+        redoc_url=None,
+        swagger_ui_parameters=PAGE,
+    )
     if traced(config, "underwriting-api"):
         trace_api(app)
     for part in (applications, eligibility, profiles, events):

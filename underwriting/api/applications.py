@@ -62,7 +62,7 @@ class Page(BaseModel):
     responses=answer(202, "Accepted; poll `Location`", PENDING_APPLICATION, headers=POLL | REPLAYED)
     | answer(200, "Decided before, under the same key", APPLICATION, model=Record, headers=REPLAYED)
     | refusals(400),
-    summary="Apply",
+    summary="Apply for a loan",
 )
 async def apply(
     body: ApplicationRequest,
@@ -91,7 +91,7 @@ async def apply(
     "/{application_id}",
     response_model=Record,
     responses=answer(200, "Where it stands", APPLICATION) | refusals(404),
-    summary="Read one",
+    summary="Read an application",
 )
 async def read(application_id: ApplicationId, caller: Reader, desk: Desk) -> Response:
     """The record of one application: where it stands, and what was decided why, with every rule's outcome."""
@@ -100,7 +100,11 @@ async def read(application_id: ApplicationId, caller: Reader, desk: Desk) -> Res
     return Response(stored.body, media_type="application/json", headers=_headers(stored))
 
 
-@router.get("", responses=answer(200, "A page", {"items": [APPLICATION], "next": None}) | refusals(), summary="List")
+@router.get(
+    "",
+    responses=answer(200, "A page", {"items": [APPLICATION], "next": None}) | refusals(),
+    summary="List applications",
+)
 async def list_applications(
     caller: Reader,
     desk: Desk,
@@ -120,7 +124,7 @@ async def list_applications(
     "/{application_id}/decision",
     response_model=Record,
     responses=answer(200, "Decided", APPLICATION) | refusals(400, 404, 409),
-    summary="Decide a referred one",
+    summary="Decide a referred application",
 )
 async def decide(application_id: ApplicationId, body: StaffDecision, caller: Reviewer, desk: Desk) -> Response:
     """Approve or reject an application that waits for a person; the token's subject is stored as who decided."""
