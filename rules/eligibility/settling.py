@@ -28,13 +28,17 @@ def approved(
 ) -> Eligibility:
     """The referral, approved by a person, with the amounts up to `up_to` minor units, or all that there may be.
 
-    There may be those that the user has (`amounts_of`), for a loan those that any of the books offers, up to what the
-    user can afford where that is known: a person judges what is not known, and nothing against what is. ValueError
-    where none is left, or more is wanted.
+    There may be those that the user has (`amounts_of`), for a loan those that any of the books offers, as long as the
+    user can afford what falls due from a pay, where that is known: a person judges what is not known, and nothing
+    against what is. ValueError where none is left, or more is wanted.
     """
-    offers = tuple(sorted({offer for book in books for offer in book.offers}))
+    due: dict[int, int] = {}
+    for book in books:
+        for offer in book.offers:
+            due[offer] = min(due.get(offer, offer), book.due_a_pay(offer))
     cap = then.affordability_cap
-    allowed = tuple(each for each in amounts_of(product, profile, offers) if cap is None or each <= cap)
+    enabled = amounts_of(product, profile, tuple(sorted(due)))
+    allowed = tuple(each for each in enabled if cap is None or due.get(each, each) <= cap)
     if not allowed:
         raise ValueError("there is no amount to approve: none is enabled, or none is affordable")
     if up_to is not None and up_to > allowed[-1]:

@@ -18,7 +18,7 @@ FLOATS = profile().model_copy(update={"tiers": TIERS})
 LOANS = [
     book_of("GoodStanding", product="loan", name="safety", superseding=True),
     book_of("GoodStanding", product="loan", name="one", offers=[10_000, 30_000]),
-    book_of("GoodStanding", product="loan", name="two", offers=[20_000, 30_000]),
+    book_of("GoodStanding", product="loan", name="two", offers=[20_000, 30_000], instalments=3),
 ]
 
 
@@ -60,7 +60,16 @@ def test_no_more_and_no_less_than_there_is(up_to: int | None, cap: int | None, w
 
 def test_a_loan_is_approved_among_what_any_of_its_books_offers() -> None:
     assert word(product=Product.LOAN, cap=None) == (10_000, 20_000, 30_000)
-    assert word(20_000, Product.LOAN, cap=25_000) == (10_000, 20_000)
+    assert word(20_000, Product.LOAN, cap=10_000) == (10_000, 20_000)
+
+
+@pytest.mark.parametrize(
+    ("cap", "amounts"), [(6_667, (20_000,)), (9_999, (20_000,)), (10_000, (10_000, 20_000, 30_000))]
+)
+def test_of_a_loan_an_instalment_has_to_be_affordable(cap: int, amounts: tuple[int, ...]) -> None:
+    assert word(product=Product.LOAN, cap=cap) == amounts
+    with pytest.raises(ValueError, match="there is no amount to approve"):
+        word(product=Product.LOAN, cap=6_666)
 
 
 def test_the_rest_of_the_evaluation_stands() -> None:
