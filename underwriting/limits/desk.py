@@ -34,8 +34,8 @@ class Desk:
 
     @property
     def width(self) -> int:
-        """How many shards are under way at once."""
-        return self.at_once or self.config.limits_at_once or os.cpu_count() or 1
+        """How many shards are under way at once: one more than cores, since some wait for the store meanwhile."""
+        return self.at_once or self.config.limits_at_once or (os.cpu_count() or 1) + 1
 
     def folder(self, run_id: str) -> Path:
         """The run's folder, made where it is not there yet."""
