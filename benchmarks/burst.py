@@ -9,7 +9,7 @@ import time
 
 import httpx
 
-from benchmarks.rig import Applicants, report, running
+from benchmarks.rig import Applicants, cpu_seconds, report, running
 
 PATIENCE = 600.0
 
@@ -21,12 +21,13 @@ async def main(applications: int, latency: float) -> None:
         async with httpx.AsyncClient(base_url=services.settings.sandbox_url) as sandbox:
             await sandbox.delete("/_control/ledger")
             (await sandbox.put("/_control", json={"others": {"latency": latency}})).raise_for_status()
-            began = time.perf_counter()
+            began, used = time.perf_counter(), cpu_seconds(services)
             await asyncio.gather(*(applicants.apply(f"good-{number:05}") for number in range(applications)))
             accepted = time.perf_counter() - began
             await all_decided(applicants, applications + 1)
             taken = time.perf_counter() - began
             await all_posted(sandbox, applications)
+            cpu = {name: seconds - used[name] for name, seconds in cpu_seconds(services).items()}
             account = (await sandbox.get("/_control/ledger")).json()
     posts = [result["deliveries"] for result in account["ledger"]["results"].values()]
     report(
@@ -37,6 +38,7 @@ async def main(applications: int, latency: float) -> None:
             "accepted_s": round(accepted, 2),
             "all_decided_s": round(taken, 2),
             "decisions_per_s": round(applications / taken, 2),
+            "cpu_s_per_decision": {name: round(seconds / applications, 3) for name, seconds in cpu.items()},
             "decided": len(posts),
             "posted_twice": sum(count > 1 for count in posts),
             "bureau_charges": account["charges"],

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import asyncpg
 import httpx
+import psutil  # type: ignore[import-untyped]  # ships no types
 
 from underwriting.cli.setup import prepare
 from underwriting.cli.tokens import SCOPES
@@ -80,6 +81,18 @@ class Applicants:
         began = time.perf_counter()
         await self.until_decided(await self.apply(customer_id), patience)
         return time.perf_counter() - began
+
+
+def cpu_seconds(services: Services) -> dict[str, float]:
+    """What each service has used of the processors so far, with all that it started."""
+    children = {child.name: child.pid for child in (*services.servers, *services.workers)}
+    return {name: _cpu_seconds(pid) for name, pid in {"postgres": services.postgres.pid, **children}.items()}
+
+
+def _cpu_seconds(pid: int) -> float:
+    root = psutil.Process(pid)
+    times = [process.cpu_times() for process in (root, *root.children(recursive=True))]
+    return sum(time.user + time.system for time in times) + times[0].children_user + times[0].children_system
 
 
 def percentile(values: Sequence[float], share: float) -> float:
