@@ -1,11 +1,11 @@
-"""What a person sees of a run in the Prefect UI: a table, a link to the API's record, a tag."""
+"""What a person sees of a run in the Prefect UI: a table with a link to the API's record, and a tag."""
 
 import asyncio
 from collections.abc import Sequence
 
 import httpx
 from prefect import get_client, get_run_logger
-from prefect.artifacts import acreate_link_artifact, acreate_table_artifact
+from prefect.artifacts import acreate_table_artifact
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 
@@ -16,21 +16,15 @@ from underwriting.workplace import Workplace
 async def publish_run(
     place: Workplace, subject_id: str, path: str, rows: list[dict[str, str]], description: str, tag: str
 ) -> None:
-    """Create the table and the link to the API's record at `path`, and tag the run, so that the UI can filter by it.
+    """Create the table, above it a link to the API's record at `path`, and tag the run: the UI can filter by tags.
 
-    Not a task: the artifacts are to hang on the flow run, where a person looks. The result is stored by now, so a
-    Prefect server that is away only leaves the run without them.
+    Not a task: the table is to hang on the flow run, where a person looks. The result is stored by now, so a Prefect
+    server that is away only leaves the run without it.
     """
+    url = f"{place.config.public_url or place.config.api_url}{path}"
+    link = f"[Record of {subject_id}]({url}); the API asks for a token of the tenant."
     try:
-        await asyncio.gather(
-            acreate_table_artifact(rows, description=description),
-            acreate_link_artifact(
-                f"{place.config.public_url or place.config.api_url}{path}",
-                link_text=f"Record of {subject_id}",
-                description="The full record; the API asks for a token of the tenant.",
-            ),
-            _tag(tag),
-        )
+        await asyncio.gather(acreate_table_artifact(rows, description=f"{description}\n\n{link}"), _tag(tag))
     except (httpx.HTTPError, PrefectException) as error:
         get_run_logger().warning("the run is left without artifacts: %s", error)
 

@@ -161,8 +161,8 @@ class Settings(BaseSettings):
 
     # Prefect names: where reviews run and what they are called there.
     work_pool: str = "underwriting"
-    # Reviews that one warm worker runs at once.
-    worker_limit: Annotated[int, Field(ge=1)] = 8
+    # Reviews that one warm worker runs at once; most of them wait for a source.
+    worker_limit: Annotated[int, Field(ge=1)] = 12
     # Seconds between a warm worker's questions for new runs; it asks at once when the server tells of one.
     worker_poll: Annotated[float, Field(gt=0)] = 1.0
 

@@ -204,7 +204,7 @@ async def test_the_ui_shows_books_and_outcomes_and_a_link_to_the_record(checks: 
     assert (row["rulebook"].split()[0], row["outcome"], row["reason"]) == ("float-stringent", "fail", "debits_returned")
     assert row["observed"].startswith("returned_debits_90d = ")
     assert "**Rejected**" in str(artifacts["table"].description)
-    assert f"/v1/bounced/underwriting/evaluations/{evaluated.record.id}" in str(artifacts["markdown"].data)
+    assert f"/v1/bounced/underwriting/evaluations/{evaluated.record.id}" in str(artifacts["table"].description)
     assert run.name == "evaluate-bounced-float"
     assert "rejected" in run.tags
 

@@ -106,6 +106,6 @@ async def test_the_ui_shows_outcomes_with_reasons_and_facts_and_a_link_to_the_re
     (row,) = (row for row in rows if row["rule"] == "CreditScore")
     assert (row["check"], row["outcome"], row["reason"]) == ("credit_report", "fail", "credit_score_low")
     assert re.fullmatch(r"credit_score = 4\d\d", row["observed"])
-    assert f"/v1/applications/{review.record.id}" in str(artifacts["markdown"].data)
+    assert f"/v1/applications/{review.record.id}" in str(artifacts["table"].description)
     assert run.name == f"review-{review.record.id}"
     assert "rejected" in run.tags

@@ -9,6 +9,7 @@ import random
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 from pydantic_core import to_json
 from sqlalchemy import Select, exists, insert, or_, select, update
@@ -111,6 +112,8 @@ async def due(
         if subject_id is not None:
             ready = ready.where(MessageRow.subject_id == subject_id)
         taken += await work.scalars(ready.with_for_update(skip_locked=True))
+    if not taken:
+        return []
     rows = await work.scalars(
         update(MessageRow)
         .where(MessageRow.seq.in_(taken))
@@ -120,8 +123,12 @@ async def due(
     return [_message(row) for row in sorted(rows, key=lambda row: row.seq)]
 
 
+@cache
 def _ready(channel: Channel) -> Select[tuple[int]]:
-    """Messages of a channel that nobody holds and that wait for no earlier one."""
+    """Messages of a channel that nobody holds and that wait for no earlier one.
+
+    Made once: only of a statement that it knows does SQLAlchemy have the text at hand.
+    """
     earlier = aliased(MessageRow)
     waits_for_another = exists().where(
         earlier.tenant == MessageRow.tenant,

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, TypeVar
 
+import uvloop
 from prefect.context import AsyncClientContext, SyncClientContext
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ class FlowLoop:
         self._stopping = False
 
     async def __aenter__(self) -> "FlowLoop":
-        self._loop = asyncio.new_event_loop()
+        self._loop = uvloop.new_event_loop()
         self._context = contextvars.copy_context()
         self._thread = threading.Thread(target=self._run, name="flows", daemon=True)
         self._thread.start()
