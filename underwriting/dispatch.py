@@ -109,16 +109,13 @@ async def was_cancelled(client: PrefectClient, flow_run_id: UUID) -> bool:
     return state is not None and state.type in {StateType.CANCELLED, StateType.CANCELLING}
 
 
-async def will_come(client: PrefectClient, flow_run_id: UUID, subject: State, starting: timedelta) -> bool:
+def will_come(run: FlowRun | None, subject: State, starting: timedelta) -> bool:
     """Whether an earlier dispatch still queues or is just starting, so that another one would only queue behind it.
 
     `starting` is what a run may take from being picked up to its claim. One that is running while its subject's
     lease expired does not come back: its worker is gone.
     """
-    try:
-        state = (await client.read_flow_run(flow_run_id)).state
-    except ObjectNotFound:
-        return False
+    state = run.state if run is not None else None
     if state is None or state.is_final():
         return False
     starts = state.type is StateType.PENDING or subject is State.PENDING
