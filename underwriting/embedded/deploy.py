@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
+import uvloop
 from prefect.cli.deploy._config import _load_deploy_configs_and_actions, _pick_deploy_configs
 from prefect.cli.deploy._core import _run_multi_deploy
 from prefect.client.orchestration import PrefectClient, get_client
@@ -118,4 +119,5 @@ async def main(prefect_file: Path, worker: str | None = None) -> None:
 
 
 if __name__ == "__main__":
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     asyncio.run(main(Path(sys.argv[1]), *sys.argv[2:]))

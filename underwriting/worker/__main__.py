@@ -3,6 +3,8 @@
 import argparse
 import asyncio
 
+import uvloop
+
 from underwriting.settings import settings
 from underwriting.worker.worker import WarmWorker
 
@@ -14,6 +16,7 @@ def main() -> None:
     parser.add_argument("--name", help="the worker's name in the Prefect UI; made up where left out")
     parser.add_argument("--limit", type=int, help="runs at once; UNDERWRITING_WORKER_LIMIT where left out")
     arguments = parser.parse_args()
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     asyncio.run(WarmWorker(arguments.pool, name=arguments.name, limit=arguments.limit).start())
 
 
