@@ -92,7 +92,9 @@ def cpu_seconds(services: Services) -> dict[str, float]:
 def _cpu_seconds(pid: int) -> float:
     root = psutil.Process(pid)
     times = [process.cpu_times() for process in (root, *root.children(recursive=True))]
-    return sum(time.user + time.system for time in times) + times[0].children_user + times[0].children_system
+    # Those that have ended are in their parent's account.
+    seconds: float = sum(time.user + time.system for time in times)
+    return seconds + float(times[0].children_user + times[0].children_system)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

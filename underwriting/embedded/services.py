@@ -49,7 +49,8 @@ class Services:
         """Start everything, and as much as possible at the same time: most of it is imports."""
         settings = self.settings
         await self.postgres.start()
-        ready = {self._serve("prefect", "prefect.server.api.server:create_app"): f"{settings.prefect_url}/api/ready"}
+        prefect = self._serve("prefect", "underwriting.embedded.prefect_server:create_app")
+        ready = {prefect: f"{settings.prefect_url}/api/ready"}
         deployment = self._launch_deployment(prefect_file, works=workers > 0) if prefect_file else None
         if sandbox:
             ready[self._serve("sandbox", "underwriting.sandbox.app:create_app")] = f"{settings.sandbox_url}/_control"
