@@ -44,8 +44,6 @@ PREFECT_CLIENT = {
     # Prefect's SDK reports its use from interactive terminals otherwise.
     "DO_NOT_TRACK": "1",
     "PREFECT_LOGGING_LEVEL": "INFO",
-    # What runs say is kept with them, and shown in the UI; a second copy, set by Rich, takes long.
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
     "PREFECT_LOGGING_COLORS": "false",
     "PREFECT_CLI_COLORS": "false",
     "PREFECT_CLI_PROMPT": "false",
