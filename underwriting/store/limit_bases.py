@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Text, and_, cast, collate, func, select
+from sqlalchemy import ColumnElement, Text, and_, cast, collate, func, select, text
 from sqlalchemy.orm import QueryableAttribute
 
 from underwriting.domain.limits import IdRange, LimitBase
@@ -39,9 +39,11 @@ async def bases(work: Work, run: LimitRunRow, ids: IdRange, now: datetime, first
     same. A limit that was changed by somebody else since the last run counts as raised on the day of that change, if
     it went up, and the runs below it are counted afresh.
     """
-    profiles = await _profiles(work, run, ids, now)
-    last = await _last(work, run, ids)
-    mine = await _mine(work, run.id, ids)
+    bytewise = await _bytewise(work)
+    profiles = await _profiles(work, run, within(ProfileRow.user_id, ids, bytewise), now)
+    inside = within(LimitRecordRow.user_id, ids, bytewise)
+    last = await _last(work, run, inside)
+    mine = await _mine(work, run.id, inside)
     found = {
         user_id: _base(user_id, profiles.get(user_id), last.get(user_id), first_limit)
         for user_id in profiles.keys() | last.keys()
@@ -51,9 +53,17 @@ async def bases(work: Work, run: LimitRunRow, ids: IdRange, now: datetime, first
     return list(found.values())
 
 
-def within(column: QueryableAttribute[str], ids: IdRange, work: Work) -> ColumnElement[bool]:
+async def _bytewise(work: Work) -> bool:
+    """Whether the database orders text byte by byte of its own accord, so that its indexes know the order."""
+    if work.get_bind().dialect.name != "postgresql":
+        return True
+    # No language has a small letter behind the capital of the next one; bytes have, whoever provides the order.
+    return bool(await work.scalar(text("SELECT 'a' > 'B'")))
+
+
+def within(column: QueryableAttribute[str], ids: IdRange, bytewise: bool) -> ColumnElement[bool]:
     """The column's ids in the range, byte by byte as in the files, whatever the database's own order of texts."""
-    who: Any = collate(column, "C") if work.get_bind().dialect.name == "postgresql" else column
+    who: Any = column if bytewise else collate(column, "C")
     bounds = [*([who >= ids.first] if ids.first is not None else []), *([who < ids.end] if ids.end is not None else [])]
     return and_(True, *bounds)
 
@@ -71,9 +81,9 @@ def _base(user_id: str, profile: _Profile | None, last: _Last | None, first_limi
     return LimitBase(user_id, profile.limit, raised_on, runs_below, profile.version, profile.paused)
 
 
-async def _profiles(work: Work, run: LimitRunRow, ids: IdRange, now: datetime) -> dict[str, _Profile]:
+async def _profiles(work: Work, run: LimitRunRow, inside: ColumnElement[bool], now: datetime) -> dict[str, _Profile]:
     """The newest permanent profile of each user, with the pauses of whatever is in force."""
-    mine = and_(ProfileRow.tenant == run.tenant, within(ProfileRow.user_id, ids, work))
+    mine = and_(ProfileRow.tenant == run.tenant, inside)
     permanent = func.max(ProfileRow.version).filter(ProfileRow.expires_on.is_(None))
     latest = (
         select(ProfileRow.user_id, permanent.label("permanent"), func.max(ProfileRow.version).label("newest"))
@@ -115,7 +125,7 @@ def _products(paused: str) -> frozenset[str]:
     return frozenset(json.loads(paused))
 
 
-async def _last(work: Work, run: LimitRunRow, ids: IdRange) -> dict[str, _Last]:
+async def _last(work: Work, run: LimitRunRow, inside: ColumnElement[bool]) -> dict[str, _Last]:
     """The newest record of each user from the last run over everybody and the runs over some since then."""
     runs = await _runs_that_count(work, run)
     found: dict[str, _Last] = {}
@@ -128,7 +138,7 @@ async def _last(work: Work, run: LimitRunRow, ids: IdRange) -> dict[str, _Last]:
                 LimitRecordRow.raised_on,
                 LimitRecordRow.base_raised_on,
                 LimitRecordRow.runs_below,
-            ).where(LimitRecordRow.run_id == run_id, within(LimitRecordRow.user_id, ids, work))
+            ).where(LimitRecordRow.run_id == run_id, inside)
         )
         for user_id, in_force, after, raised_on, base_raised_on, runs_below in rows:
             # What was decided and could not be applied did not happen.
@@ -152,7 +162,7 @@ async def _runs_that_count(work: Work, run: LimitRunRow) -> list[str]:
     return list(await work.scalars(query if since is None else query.where(LimitRunRow.business_date >= since)))
 
 
-async def _mine(work: Work, run_id: str, ids: IdRange) -> dict[str, LimitBase]:
+async def _mine(work: Work, run_id: str, inside: ColumnElement[bool]) -> dict[str, LimitBase]:
     """What an earlier calculation of this run rested on."""
     rows = await work.execute(
         select(
@@ -161,7 +171,7 @@ async def _mine(work: Work, run_id: str, ids: IdRange) -> dict[str, LimitBase]:
             LimitRecordRow.base_raised_on,
             LimitRecordRow.base_runs_below,
             LimitRecordRow.base_version,
-        ).where(LimitRecordRow.run_id == run_id, within(LimitRecordRow.user_id, ids, work))
+        ).where(LimitRecordRow.run_id == run_id, inside)
     )
     return {
         user_id: LimitBase(user_id, amount, raised_on, runs_below, version, paused=False)
