@@ -1,6 +1,6 @@
 """The facts about users of floats, and all rules about them.
 
-`python -m benchmarks.facts [--users 1000000] [--shard 100000]`
+`python -m benchmarks.facts [--users 1000000] [--shard 100000] [--folder DIR]`
 
 One user with 20,000 transactions, from tables in memory to facts. Then a Parquet history of many generated users: their
 facts, shard by shard, and every rule about users on them, with outcomes, verdicts and caps; against OpenFisca-Core on a
@@ -13,17 +13,18 @@ import gc
 import random
 import resource
 import statistics
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from datetime import time as time_of_day
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pandas as pd
 
+from benchmarks.limits_rig import END, history_of
 from benchmarks.peers import OpenFisca, as_arrays, as_rows, zen_engine
 from benchmarks.rig import report
 from rules.asking import RESULTS, UNKNOWN
@@ -31,15 +32,11 @@ from rules.eligibility.book import EligibilityBook, shipped_eligibility_books
 from rules.eligibility.engine import BookEvaluation, evaluate_books
 from rules.facts import tables_of, user_facts, users_as_of
 from underwriting.domain.histories import Category, Float, FloatHistory, Transaction, TransactionFeed, User
-from underwriting.generator.calendar import Window
-from underwriting.generator.world import shipped_world
-from underwriting.generator.write import Plan, write
 from underwriting.limits.history import MODELS
 from underwriting.limits.judged import CURRENT_LIMITS, facts_frame, prepare
 
-AS_OF = date(2026, 6, 30)
-JUDGED_AT = datetime(2026, 6, 30, 12, tzinfo=UTC)
-MONTHS = 6
+AS_OF = END
+JUDGED_AT = datetime.combine(END, time_of_day(12), UTC)
 TRANSACTIONS, TIMES = 20_000, 20
 SAMPLE, REPEATS = 2_000, 3
 
@@ -83,12 +80,6 @@ def median_seconds(run: Callable[[], object], times: int = REPEATS) -> float:
         taken.append(time.perf_counter() - began)
     gc.enable()
     return statistics.median(taken)
-
-
-def generate(users: int, folder: Path) -> None:
-    """Write the histories of `users` as Parquet."""
-    for _ in write(shipped_world(), Plan(users, seed=1, window=Window(AS_OF, MONTHS)), folder):
-        pass
 
 
 def opened(folder: Path) -> duckdb.DuckDBPyConnection:
@@ -206,15 +197,12 @@ def against_peers(book: EligibilityBook, facts: pd.DataFrame) -> dict[str, objec
     }
 
 
-def main(users: int, shard: int) -> None:
+def main(users: int, shard: int, folder: Path) -> None:
     """Measure one user and many, compare with the peers, and print the figures."""
     one_user = one_user_ms()
     print(f"one user with {TRANSACTIONS:,} transactions: {one_user:.0f} ms")
     book = book_of_all_rules()
-    with tempfile.TemporaryDirectory(prefix="bench-facts-") as name:
-        folder = Path(name) / "histories"
-        generate(users, folder)
-        many, facts = batch(folder, shard, book)
+    many, facts = batch(history_of(users, folder), shard, book)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(f"{users:,} users: {many['facts_s']} s for facts, {many['rules_s']} s for {len(book.rules)} rules, {peak} MB")
     peers = against_peers(book, facts)
@@ -228,5 +216,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", type=int, default=1_000_000)
     parser.add_argument("--shard", type=int, default=100_000)
+    parser.add_argument("--folder", type=Path, default=Path("/tmp/bench-limits"), help="where histories are kept")
     arguments = parser.parse_args()
-    main(arguments.users, arguments.shard)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    main(arguments.users, arguments.shard, arguments.folder)
