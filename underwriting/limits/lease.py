@@ -27,6 +27,7 @@ async def owned(store: Store, run_id: str, flow_run_id: str | None, term: timede
     cut = False
     try:
         yield claimed
+    # Looked at and raised again: what cuts a run from outside (cancelling, a signal) is none of Exception.
     except BaseException as error:
         cut = flow_run_id is not None and not isinstance(error, Exception)
         raise

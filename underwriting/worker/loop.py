@@ -39,11 +39,10 @@ class FlowLoop:
         self._context = contextvars.copy_context()
         self._thread = threading.Thread(target=self._run, name="flows", daemon=True)
         self._thread.start()
-        try:
+        async with AsyncExitStack() as where_it_fails:
+            where_it_fails.push_async_callback(self._close)
             await self._inside(self._open)
-        except BaseException:
-            await self._close()
-            raise
+            where_it_fails.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
