@@ -39,7 +39,7 @@ async def bases(work: Work, run: LimitRunRow, ids: IdRange, now: datetime, first
     same. A limit that was changed by somebody else since the last run counts as raised on the day of that change, if
     it went up, and the runs below it are counted afresh.
     """
-    bytewise = await _bytewise(work)
+    bytewise = await orders_bytewise(work)
     profiles = await _profiles(work, run, within(ProfileRow.user_id, ids, bytewise), now)
     inside = within(LimitRecordRow.user_id, ids, bytewise)
     last = await _last(work, run, inside)
@@ -53,7 +53,7 @@ async def bases(work: Work, run: LimitRunRow, ids: IdRange, now: datetime, first
     return list(found.values())
 
 
-async def _bytewise(work: Work) -> bool:
+async def orders_bytewise(work: Work) -> bool:
     """Whether the database orders text byte by byte of its own accord, so that its indexes know the order."""
     if work.get_bind().dialect.name != "postgresql":
         return True
