@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from distributed import Client, LocalCluster
 
 from benchmarks.limits import whole
 from benchmarks.limits_rig import history_of, in_a_child, postgres, request, run_async, scratch
+from rules.tiers import FIRST_LIMIT
 from underwriting.domain.limits import IdRange
-from underwriting.limits.bases import FIRST_LIMIT, write_bases
 from underwriting.limits.desk import Desk
 from underwriting.limits.plan import open_history, plan_ranges
 from underwriting.limits.rows import record_rows
@@ -27,6 +28,7 @@ from underwriting.limits.shard import ShardSpec, recalculate_shard, records_file
 from underwriting.settings import Settings
 from underwriting.store import limit_records, limit_runs, limit_shards
 from underwriting.store.crypto import Keyring
+from underwriting.store.limit_bases import SCHEMA
 from underwriting.store.migrate import migrate
 from underwriting.store.session import Store
 
@@ -48,7 +50,7 @@ async def cost(sizes: Sequence[int], folder: Path) -> dict[int, dict[str, Any]]:
 def specs(history: Path, folder: Path, shards: int) -> list[ShardSpec]:
     """The shards of a run, as Dask gets them."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_bases([], folder / "bases.parquet")
+    pq.write_table(SCHEMA.empty_table(), folder / "bases.parquet")
     asked = request(history)
     opened = open_history(str(history))
     config = Settings(state_dir=folder)

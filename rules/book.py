@@ -1,11 +1,13 @@
 """What every book of rules has, whatever it judges: a name, a version, a digest of its meaning; and how it is read."""
 
+from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
 from hashlib import sha256
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal, TypeVar
 
 import rfc8785
@@ -16,6 +18,10 @@ from rules.problems import RulebookError, reworded, rulebook_error
 from underwriting.domain.application import Product
 from underwriting.domain.decision import OnUnknown, RulebookRef
 from underwriting.domain.money import CurrencyCode
+
+# A text means the same for ever: so many of each kind of book are read once in a process. Reading takes a while, since
+# every part's line is kept.
+PARSED = 256
 
 
 class Book(BaseModel):
@@ -84,9 +90,9 @@ def read_file(path: Path) -> str:
         raise RulebookError([f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8"]) from None
 
 
-def shipped(kind: type[Kind], *folder: str) -> dict[str, Kind]:
+def shipped(kind: type[Kind], *folder: str) -> Mapping[str, Kind]:
     """The books in a folder of rules/rulebooks, by name."""
     place: Traversable = files(__package__).joinpath("rulebooks", *folder)
     found = sorted((file for file in place.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
     books = [read_book(kind, file.read_text("utf-8"), file.name) for file in found]
-    return {book.name: book for book in books}
+    return MappingProxyType({book.name: book for book in books})

@@ -1,13 +1,14 @@
 """A rulebook: which rules a review runs, in which order, with which properties. Data, published as versions."""
 
+from collections.abc import Mapping
 from decimal import Decimal
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from rules.book import Book, book_from, read_book, read_document, read_file, shipped
+from rules.book import PARSED, Book, book_from, read_book, read_document, read_file, shipped
 from rules.eligibility.book import EligibilityBook
 from rules.problems import RulebookError
 from rules.rule import Rule
@@ -69,6 +70,7 @@ class Rulebook(Book):
 AnyBook = Rulebook | EligibilityBook
 
 
+@lru_cache(maxsize=PARSED)
 def parse_rulebook(text: str, origin: str = "rulebook") -> Rulebook:
     """Read a rulebook from YAML or its canonical form; RulebookError names every problem with `origin` and line."""
     return read_book(Rulebook, text, origin)
@@ -85,8 +87,9 @@ def load_rulebook(path: Path) -> AnyBook:
     return book_from(Rulebook, document, str(path))
 
 
-def shipped_rulebooks() -> dict[str, Rulebook]:
-    """The rulebooks of the pre-screening that come with the project, by name."""
+@cache
+def shipped_rulebooks() -> Mapping[str, Rulebook]:
+    """The rulebooks of the pre-screening that come with the project, by name; read once."""
     return shipped(Rulebook)
 
 

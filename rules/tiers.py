@@ -14,6 +14,8 @@ def _schedule() -> tuple[str, tuple[Tier, ...]]:
 
 
 CURRENCY, TIERS = _schedule()
+# Minor units. Whoever has no profile yet has what is enabled on first contact.
+FIRST_LIMIT = max(tier.amount for tier in TIERS if tier.enabled)
 
 
 def tiers_enabled(ids: Collection[str]) -> tuple[Tier, ...]:

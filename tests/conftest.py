@@ -5,11 +5,16 @@ They import what they need themselves: tests of rules stay instant, because they
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import certifi
 import pytest
 
 if TYPE_CHECKING:
@@ -20,6 +25,30 @@ if TYPE_CHECKING:
     from underwriting.store.session import Store
 
 # ruff: noqa: PLC0415 - the reason stands above
+
+
+MEMORY, ROOM = Path("/dev/shm"), 6 * 2**30
+END_OF_CERTIFICATE = "-----END CERTIFICATE-----"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What makes a thousand databases and clients quick, for this process and those that it starts.
+
+    Temporary files are in memory where there is room and nobody said otherwise: a database is copied there in a tenth
+    of the time that a disk takes. And whoever makes an HTTP client reads one certificate instead of all: nothing here
+    leaves this machine.
+    """
+    if hasattr(config, "workerinput"):
+        return
+    if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix="underwriting-", dir=MEMORY)
+        config.add_cleanup(partial(shutil.rmtree, tempfile.tempdir, ignore_errors=True))
+        # PostgreSQL's server is another user where root runs the tests.
+        Path(tempfile.tempdir).chmod(0o755)
+    certificate = Path(tempfile.mkdtemp()) / "certificate.pem"
+    config.add_cleanup(partial(shutil.rmtree, certificate.parent, ignore_errors=True))
+    certificate.write_text("".join(certifi.contents().partition(END_OF_CERTIFICATE)[:2]))
+    os.environ["SSL_CERT_FILE"] = str(certificate)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

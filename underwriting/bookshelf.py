@@ -2,7 +2,7 @@
 
 import time
 
-from cachetools import LRUCache, TTLCache
+from cachetools import TTLCache
 
 from rules.eligibility.book import EligibilityBook, parse_eligibility_book
 from rules.rulebook import Rulebook, parse_rulebook
@@ -58,8 +58,6 @@ class Bookshelf:
         self._name = config.rulebook
         self._books: TTLCache[str, Rulebook] = TTLCache(maxsize=64, ttl=config.rulebook_ttl)
         self._digests: TTLCache[Product, str] = TTLCache(maxsize=8, ttl=config.rulebook_ttl)
-        # A version never changes, so what was parsed stays good.
-        self._parsed: LRUCache[str, EligibilityBook] = LRUCache(maxsize=256)
 
     async def book_for(self, asked: Application | ApplicationRequest) -> Rulebook:
         """The rulebook that judges what is asked; NotLent where none does, UnknownRulebook before any is published."""
@@ -90,10 +88,7 @@ class Bookshelf:
         current = await self._current(work, product)
         if not current.books:
             raise UnknownRulebook(f"for {product} of the kind {RulebookKind.ELIGIBILITY}", None)
-        for book in current.books:
-            if book.ref.digest not in self._parsed:
-                self._parsed[book.ref.digest] = parse_eligibility_book(book.text, str(book.ref))
-        return [self._parsed[book.ref.digest] for book in current.books], current.digest
+        return [parse_eligibility_book(book.text, str(book.ref)) for book in current.books], current.digest
 
     async def digest(self, product: Product) -> str:
         """The digest of the set of books of eligibility in force for a product."""

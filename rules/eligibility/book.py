@@ -1,12 +1,12 @@
 """A book of eligibility: rules that all have to pass, whom they apply to, and which amounts they open."""
 
-from collections.abc import Iterable, Iterator
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache, cached_property, lru_cache
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
-from rules.book import Book, read_book, shipped
+from rules.book import PARSED, Book, read_book, shipped
 from rules.eligibility.applicability import AppliesTo
 from rules.eligibility.catalogue import USER_RULES
 from rules.notation import reader_of, rules_schema, written
@@ -100,6 +100,7 @@ class EligibilityBook(Book):
         return not self.superseding, self.priority, self.name, self.version
 
 
+@lru_cache(maxsize=PARSED)
 def parse_eligibility_book(text: str, origin: str = "rulebook") -> EligibilityBook:
     """Read a book from YAML or its canonical form; RulebookError names every problem with `origin` and line."""
     return read_book(EligibilityBook, text, origin)
@@ -122,8 +123,9 @@ def agree_on_experiments(books: Iterable[EligibilityBook]) -> None:
         raise RulebookError(problems)
 
 
-def shipped_eligibility_books() -> dict[str, EligibilityBook]:
-    """The books of eligibility that come with the project, by name."""
+@cache
+def shipped_eligibility_books() -> Mapping[str, EligibilityBook]:
+    """The books of eligibility that come with the project, by name; read once."""
     return shipped(EligibilityBook, "eligibility")
 
 

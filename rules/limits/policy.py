@@ -1,16 +1,18 @@
 """A limit policy: the decision table, the gates, what is affordable, how fast a limit moves. Data, with versions."""
 
+from collections.abc import Mapping
 from datetime import date
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Self
 
 import rfc8785
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from rules.book import read_document, read_file
+from rules.book import PARSED, read_document, read_file
 from rules.limits.gates import Gates
 from rules.limits.table import AMOUNTS, Table
 from rules.limits.terms import AffordabilityTerms, GuardTerms, StepTerms
@@ -81,6 +83,7 @@ class LimitPolicy(BaseModel):
         return RulebookRef(name=self.name, version=self.version, digest=sha256(self.text.encode()).hexdigest())
 
 
+@lru_cache(maxsize=PARSED)
 def parse_policy(text: str, origin: str = "policy") -> LimitPolicy:
     """Read a policy from YAML or its canonical form; RulebookError names every problem with `origin`, line and row."""
     document = read_document(text, origin, ", ".join(LimitPolicy.model_fields), "a limit policy")
@@ -95,12 +98,13 @@ def load_policy(path: Path) -> LimitPolicy:
     return parse_policy(read_file(path), str(path))
 
 
-def shipped_policies() -> dict[str, LimitPolicy]:
-    """The policies that come with the project, by name."""
+@cache
+def shipped_policies() -> Mapping[str, LimitPolicy]:
+    """The policies that come with the project, by name; read once."""
     shipped = sorted(files("rules").joinpath("policies").iterdir(), key=lambda file: file.name)
     found = [file for file in shipped if file.name.startswith("cfi") and file.name.endswith(".yaml")]
     policies = [parse_policy(file.read_text("utf-8"), file.name) for file in found]
-    return {policy.name: policy for policy in policies}
+    return MappingProxyType({policy.name: policy for policy in policies})
 
 
 def policy_schema() -> dict[str, Any]:

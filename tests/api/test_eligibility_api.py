@@ -8,7 +8,7 @@ import httpx
 import pytest
 from support.evaluated import claim_check, eligibility, finish_check
 
-from rules.eligibility.book import shipped_eligibility_books
+from rules.eligibility.book import EligibilityBook, shipped_eligibility_books
 from rules.eligibility.settling import rejected
 from rules.tiers import CURRENCY, TIERS
 from underwriting.domain.application import Product
@@ -131,7 +131,7 @@ async def test_a_changed_profile_is_judged_anew(api, api_store, books):
 async def test_a_new_rulebook_is_heard_within_seconds(api, api_store, books):
     assert (await fresh(api, api_store, books)).status_code == 200
     book = next(book for book in shipped_eligibility_books().values() if book.product is Product.FLOAT)
-    newer = book.model_copy(update={"version": book.version + 1})
+    newer = EligibilityBook.model_validate({**book.model_dump(mode="json"), "version": book.version + 1})
     async with api_store.begin() as work:
         await rulebooks.publish(work, newer.ref, newer.product, newer.text, "test", RulebookKind.ELIGIBILITY)
     async with asyncio.timeout(10):

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 from typer.testing import CliRunner
 
-from rules.tiers import TIERS
+from rules.tiers import FIRST_LIMIT, TIERS
 from underwriting.cli.histories import app
 from underwriting.domain.application import Product
 from underwriting.domain.limits import IdRange
@@ -50,15 +50,14 @@ async def test_every_user_has_the_limit_and_the_day_of_the_raise(store: Store, f
 async def test_a_limit_run_starts_from_them(store: Store, folder: Path) -> None:
     await seed_profiles(store, folder, "sandbox", "tester")
     run = LimitRunRow(id="run", tenant="sandbox", product=Product.FLOAT, business_date=date(2025, 8, 31))
-    first_limit = max(tier.amount for tier in TIERS if tier.enabled)
     async with store.read() as work:
         found = {
-            each.subject_id: each
-            for each in await bases(work, run, IdRange(None, None), datetime.now(UTC), first_limit)
+            each["subject_id"]: each
+            for each in (await bases(work, run, IdRange(None, None), datetime.now(UTC), FIRST_LIMIT)).to_pylist()
         }
     for row in pq.read_table(folder / "current_limits.parquet").to_pylist():
         base = found.pop(row["subject_id"])
-        assert (base.amount, base.raised_on, base.runs_below) == (row["amount"], row["raised_on"], 0)
+        assert (base["amount"], base["raised_on"], base["runs_below"]) == (row["amount"], row["raised_on"], 0)
     assert found == {}
 
 

@@ -5,16 +5,17 @@ import time
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from support.limit_histories import END, calculated, limits_before, rewritten, shard, written
 
-from underwriting.domain.limits import LimitBase
 from underwriting.limits.ranges import just
 from underwriting.limits.rows import OBSERVED, record_rows
 from underwriting.limits.shard import recalculate_shard
 from underwriting.limits.totals import summed, totals_of
+from underwriting.store.limit_bases import SCHEMA
 
 
 def test_every_persona_gets_its_right_answer(history: Path, tmp_path: Path) -> None:
@@ -89,9 +90,9 @@ def test_one_user_and_one_segment_are_as_in_the_run_over_everybody(history: Path
 
 
 def test_nobody_is_judged_whose_product_is_paused(history: Path, tmp_path: Path) -> None:
-    paused = [base._replace(paused=True) for base in limits_before(history)[:10]]
+    paused = limits_before(history).slice(0, 10).drop_columns("paused").append_column("paused", pa.repeat(True, 10))
     _, records = calculated(shard(history, tmp_path, paused))
-    assert set(records["subject_id"].to_pylist()).isdisjoint({base.subject_id for base in paused})
+    assert set(records["subject_id"].to_pylist()).isdisjoint(paused["subject_id"].to_pylist())
     assert len(records) == 230
 
 
@@ -110,7 +111,8 @@ def test_totals_are_the_records_to_the_cent(history: Path, tmp_path: Path) -> No
 
 
 def test_a_store_record_keeps_the_facts_that_decide(history: Path, tmp_path: Path) -> None:
-    bases = [LimitBase("u000000003", 2_000, END, 1, 4, paused=False)]
+    base = {"subject_id": "u000000003", "amount": 2_000, "raised_on": END, "runs_below": 1, "version": 4}
+    bases = pa.Table.from_pylist([{**base, "paused": False}], SCHEMA)
     spec = shard(history, tmp_path, bases)
     _, records = calculated(spec)
     rows = record_rows(tmp_path / "records-0000.parquet", tmp_path / "bases.parquet", "lim_1", 0, 2_000).to_pylist()

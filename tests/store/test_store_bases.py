@@ -1,16 +1,19 @@
-"""Whom a shard is about, in the store: ids in a range, byte by byte, and found by the index."""
+"""The limits that a shard starts from: of ids in a range, byte by byte and by the index, and what each rests on."""
 
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.tiers import CURRENCY, TIERS
-from underwriting.domain.limits import IdRange
-from underwriting.store.limit_bases import orders_bytewise, within
+from underwriting.domain.application import Product
+from underwriting.domain.limits import IdRange, LimitRunState, LimitShardState
+from underwriting.store.limit_bases import bases, orders_bytewise, within
 from underwriting.store.limit_profiles import adopt
-from underwriting.store.models import ProfileRow
+from underwriting.store.models import LimitRecordRow, LimitRunRow, LimitShardRow, ProfileRow
 from underwriting.store.session import Store
 
 IDS = ["A-1", "Z", "a-1", "a1", "b", "é"]
@@ -47,3 +50,152 @@ async def test_a_range_of_ids_is_found_by_the_index(store: Store) -> None:
     by_index = [line for line in plan.splitlines() if "Index Cond" in line or "USING" in line]
     assert by_index, plan
     assert all("user_id" in line for line in by_index), plan
+
+
+FIRST_LIMIT = 2_000
+NOW = datetime(2026, 3, 1, 4, tzinfo=UTC)
+# Late in the evening of the 9th where the day is counted in UTC, and nowhere else.
+MADE = datetime.fromisoformat("2026-02-10T01:30:00+02:00")
+MADE_ON, RAISED_ON, BEFORE_THAT = date(2026, 2, 9), date(2026, 1, 15), date(2025, 12, 1)
+
+
+def profile(limit: int, version: int = 1, paused: tuple[str, ...] = (), until: datetime | None = None) -> ProfileRow:
+    """A version of whoever's profile; temporary with `until`."""
+    tiers = [{"id": str(amount), "amount": amount, "enabled": amount <= limit} for amount in (2_000, 3_000, 5_000)]
+    return ProfileRow(
+        tenant="acme",
+        version=version,
+        currency="USD",
+        tiers=tiers,
+        paused=list(paused),
+        created_on=MADE,
+        created_by="staff",
+        reason="test",
+        expires_on=until,
+    )
+
+
+def record(in_force: int, after: int | None = None, run: str = "full", **values: Any) -> LimitRecordRow:
+    """What a run says of whomever; applied unless `after` is another limit."""
+    given = {"before": in_force, "after": in_force if after is None else after, "raised_on": RAISED_ON, "runs_below": 2}
+    of_the_base = {"base_raised_on": BEFORE_THAT, "base_runs_below": 1, "base_version": 3}
+    texts = dict.fromkeys(("reasons", "gates_held"), "")
+    values = {**given, **of_the_base, **texts, "facts": "{}", "move": "held", **values}
+    return LimitRecordRow(run_id=run, shard=0, in_force=in_force, **values)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the store has of one user, and what a run starts from: amount, day, runs below, version, paused."""
+
+    why: str
+    base: tuple[int, date | None, int, int, bool] | None
+    rows: list[ProfileRow | LimitRecordRow] = field(default_factory=list)
+
+
+def cases() -> list[Case]:
+    """Rows of this call's own: a store makes them its own."""
+    return [
+        Case("nobody knows the user", None),
+        Case("a first profile at the first limit", (2_000, None, 0, 1, False), [profile(2_000)]),
+        Case("a first profile above it was a raise", (3_000, MADE_ON, 0, 1, False), [profile(3_000)]),
+        Case("no tier is left", (0, None, 0, 1, False), [profile(0)]),
+        Case("the newest version counts", (5_000, MADE_ON, 0, 2, False), [profile(2_000), profile(5_000, 2)]),
+        Case("the limit is the last run's", (3_000, RAISED_ON, 2, 1, False), [profile(3_000), record(3_000)]),
+        Case("staff lowered it since", (2_000, RAISED_ON, 0, 2, False), [profile(2_000, 2), record(3_000)]),
+        Case("staff raised it since", (5_000, MADE_ON, 0, 2, False), [profile(5_000, 2), record(3_000)]),
+        Case("a run without a profile", (2_000, None, 2, 0, False), [record(2_000)]),
+        Case("a raise that was not applied", (2_000, BEFORE_THAT, 2, 1, False), [profile(2_000), record(2_000, 3_000)]),
+        Case(
+            "a limit that was not known", (2_000, RAISED_ON, 2, 1, False), [profile(2_000), record(2_000, before=None)]
+        ),
+        Case(
+            "a later run over some",
+            (3_000, date(2026, 2, 2), 0, 1, False),
+            [profile(3_000), record(3_000), record(3_000, run="some", raised_on=date(2026, 2, 2), runs_below=0)],
+        ),
+        Case("runs that do not count", (3_000, MADE_ON, 0, 1, False), [profile(3_000), record(3_000, run="discarded")]),
+        Case("another tenant's runs", (3_000, MADE_ON, 0, 1, False), [profile(3_000), record(3_000, run="other")]),
+        Case(
+            "before the last run over everybody",
+            (3_000, MADE_ON, 0, 1, False),
+            [profile(3_000), record(3_000, run="old")],
+        ),
+        Case("the product is paused", (2_000, None, 0, 1, True), [profile(2_000, paused=("float",))]),
+        Case("another product is paused", (2_000, None, 0, 1, False), [profile(2_000, paused=("loan",))]),
+        Case(
+            "an active temporary profile pauses",
+            (2_000, None, 0, 2, True),
+            [profile(2_000), profile(2_000, 2, ("float",), NOW + timedelta(seconds=1))],
+        ),
+        Case(
+            "an active temporary profile ends a pause",
+            (2_000, None, 0, 3, False),
+            [
+                profile(2_000, 1, ("float",)),
+                profile(2_000, 2, ("float",), NOW + timedelta(days=2)),
+                profile(5_000, 3, (), NOW + timedelta(days=1)),
+            ],
+        ),
+        Case(
+            "a temporary profile has expired",
+            (2_000, None, 0, 2, False),
+            [profile(2_000), profile(5_000, 2, ("float",), NOW)],
+        ),
+        Case(
+            "this very run was here before",
+            (2_000, BEFORE_THAT, 1, 3, True),
+            [profile(3_000, 4, ("float",)), record(3_000), record(3_000, run="this", before=2_000)],
+        ),
+        Case(
+            "so it was, and knew no limit", (2_000, BEFORE_THAT, 1, 3, False), [record(2_000, run="this", before=None)]
+        ),
+    ]
+
+
+def run(name: str, day: int, state: LimitRunState = LimitRunState.APPLIED, **values: Any) -> LimitRunRow:
+    texts = dict.fromkeys(("history", "policy", "policy_digest", "policy_text"), "")
+    given = {"tenant": "acme", "scope": "", "applied_at": NOW, **texts, **values}
+    return LimitRunRow(
+        id=name,
+        product=Product.FLOAT,
+        business_date=date(2026, 2, day),
+        judged_at=NOW,
+        currency="USD",
+        policy_version=1,
+        state=state,
+        created_at=NOW,
+        **given,
+    )
+
+
+async def test_what_a_run_starts_from(store: Store) -> None:
+    this = run("this", 28, LimitRunState.CALCULATING, applied_at=None)
+    runs = [
+        this,
+        run("old", 1),
+        run("full", 20),
+        run("some", 21, scope="segment:vip"),
+        run("discarded", 22, LimitRunState.DISCARDED),
+        run("other", 23, tenant="zeta"),
+    ]
+    asked = cases()
+    # An id has whatever its lender puts into it.
+    ids = {case.why: f'u{number} "x", o\'b\\n:é%' for number, case in enumerate(asked)}
+    async with store.begin() as work:
+        work.add_all(runs)
+        await work.flush()
+        work.add_all(LimitShardRow(run_id=one.id, number=0, state=LimitShardState.APPLIED) for one in runs)
+        await work.flush()
+        for case in asked:
+            for row in case.rows:
+                row.user_id = ids[case.why]
+                work.add(row)
+    async with store.read() as work:
+        found = await bases(work, this, IdRange(None, None), NOW, FIRST_LIMIT)
+        nobody = await bases(work, this, IdRange("v", None), NOW, FIRST_LIMIT)
+    order = found["subject_id"].to_pylist()
+    assert order == sorted(order, key=str.encode)
+    got = {row.pop("subject_id"): tuple(row.values()) for row in found.to_pylist()}
+    assert {case.why: got.get(ids[case.why]) for case in asked} == {case.why: case.base for case in asked}
+    assert (len(nobody), nobody.schema) == (0, found.schema)

@@ -14,14 +14,14 @@ import pyarrow.parquet as pq
 
 from rules.limits.policy import LimitPolicy, shipped_policies
 from underwriting.domain.application import Product
-from underwriting.domain.limits import IdRange, LimitBase, Scope
+from underwriting.domain.limits import IdRange, Scope
 from underwriting.generator.calendar import Window
 from underwriting.generator.world import shipped_world
 from underwriting.generator.write import Plan, write
-from underwriting.limits.bases import write_bases
 from underwriting.limits.order import Request
 from underwriting.limits.plan import open_history
 from underwriting.limits.shard import ShardResult, ShardSpec, recalculate_shard
+from underwriting.store.limit_bases import SCHEMA
 
 END = date(2025, 8, 31)
 USERS = 240
@@ -56,23 +56,23 @@ def request(history: Path | str, business_date: date = END, **changes: Any) -> R
     return replace(asked, **changes)
 
 
-def limits_before(history: Path) -> list[LimitBase]:
+def limits_before(history: Path) -> pa.Table:
     """The limits in force as the generator made them up."""
     rows = pq.read_table(history / "current_limits.parquet").to_pylist()
-    return [LimitBase(row["subject_id"], row["amount"], row["raised_on"], row["runs_below"], 1, False) for row in rows]
+    return pa.Table.from_pylist([{**row, "version": 1, "paused": False} for row in rows], SCHEMA)
 
 
 def shard(
     history: Path | str,
     folder: Path,
-    bases: list[LimitBase] | None = None,
+    bases: pa.Table | None = None,
     ids: IdRange = EVERYBODY,
     business_date: date = END,
     **changes: Any,
 ) -> ShardSpec:
     """One shard of a history, of everybody."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_bases(bases or [], folder / "bases.parquet")
+    pq.write_table(SCHEMA.empty_table() if bases is None else bases, folder / "bases.parquet")
     opened = open_history(str(history))
     spec = ShardSpec(
         number=0,

@@ -1,9 +1,8 @@
 """Limit runs: whom they are about, in which parts they are done, and where they stand."""
 
 from dataclasses import dataclass
-from datetime import date
 from enum import StrEnum
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from pydantic import Field
 
@@ -72,16 +71,3 @@ class Scope:
         """What `str` made of it."""
         kind, _, name = text.partition(":")
         return cls(segment=name if kind == "segment" else None, user_id=name if kind == "user" else None)
-
-
-class LimitBase(NamedTuple):
-    """One user's limit before a run, minor units, and what the run has to know of how it came about."""
-
-    subject_id: str
-    amount: int
-    raised_on: date | None
-    runs_below: int
-    # The profile's newest version, which the next one follows; 0 where the user has no profile yet.
-    version: int
-    # Whether the product is paused for the user, who is then not judged.
-    paused: bool

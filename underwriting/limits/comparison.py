@@ -1,19 +1,19 @@
 """Two policies on the same history, date and limits: who would end where, by how much, with a picture."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from rules.limits.compare import Comparison, movers, side_by_side, tally
 from rules.limits.compare import summary as summed_up
 from rules.limits.decide import decide_limits
 from rules.limits.policy import LimitPolicy
-from underwriting.domain.limits import IdRange, LimitBase
-from underwriting.limits.bases import FIRST_LIMIT
+from rules.tiers import FIRST_LIMIT
+from underwriting.domain.limits import IdRange
 from underwriting.limits.desk import Desk
 from underwriting.limits.dry import unsaved
 from underwriting.limits.history import History
@@ -61,7 +61,7 @@ def _frame(
     history: History,
     ids: IdRange,
     memory_mb: int,
-    bases: Sequence[LimitBase],
+    bases: pa.Table,
     request: Request,
     other: LimitPolicy,
 ) -> pd.DataFrame:

@@ -3,11 +3,12 @@
 import asyncio
 from datetime import UTC, datetime
 
+import pyarrow.parquet as pq
 from ulid import ULID
 
 from rules.limits.guard import judge_run
+from rules.tiers import FIRST_LIMIT
 from underwriting.domain.limits import LimitRunState
-from underwriting.limits.bases import FIRST_LIMIT, write_bases
 from underwriting.limits.desk import Desk
 from underwriting.limits.history import History
 from underwriting.limits.order import Report, Request
@@ -56,7 +57,7 @@ async def _calculated(desk: Desk, request: Request, history: History, run_id: st
             async with desk.store.read() as work:
                 run, now = unsaved(request, run_id), datetime.now(UTC)
                 found = await limit_bases.bases(work, run, ranges[number], now, FIRST_LIMIT)
-            await asyncio.to_thread(write_bases, found, bases)
+            await asyncio.to_thread(pq.write_table, found, bases)
             spec = spec_of(desk, request, history, number, ranges[number], str(bases), str(folder))
             results.append(await desk.calculate(spec))
         await desk.progress("calculating", len(results), len(ranges))

@@ -7,7 +7,7 @@ import pandas as pd
 
 from rules.facts import CATALOGUE, HISTORIES_QUERIES, USER_FACTS, facts_sql, input_schema, shared_sql
 from rules.facts.tables import SUBJECTS, TABLES
-from underwriting.limits.bases import FIRST_LIMIT
+from rules.tiers import FIRST_LIMIT
 from underwriting.limits.history import MODELS, USERS
 from underwriting.limits.quality import sql_type
 

@@ -12,11 +12,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from rules.limits.guard import GuardVerdict, judge_run
-from rules.tiers import TIERS
+from rules.tiers import FIRST_LIMIT, TIERS
 from underwriting.domain.limits import IdRange, LimitRunState, LimitShardState
 from underwriting.failpoints import failpoint
-from underwriting.limits.bases import FIRST_LIMIT, write_bases
 from underwriting.limits.desk import Desk
 from underwriting.limits.history import History
 from underwriting.limits.lease import owned
@@ -145,7 +146,7 @@ class _Run:
         run = await self._row()
         async with self._desk.store.read() as work:
             found = await limit_bases.bases(work, run, ids, datetime.now(UTC), FIRST_LIMIT)
-        await asyncio.to_thread(write_bases, found, bases)
+        await asyncio.to_thread(pq.write_table, found, bases)
         return spec_of(self._desk, self._request, self._history, number, ids, str(bases), str(self._folder), seen)
 
     async def _store(self, spec: ShardSpec, result: ShardResult, version: str) -> None:

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,7 +36,7 @@ class ShardSpec:
     ids: IdRange
     location: str
     files: Mapping[str, tuple[DataFile, ...]]
-    # The limits in force before the run, as `underwriting.limits.bases` wrote them.
+    # The limits in force before the run, as Parquet (`store.limit_bases.SCHEMA`).
     bases: str
     # Where records and quarantined rows go.
     folder: str
@@ -72,7 +71,7 @@ def recalculate_shard(spec: ShardSpec) -> ShardResult:
     A shard with more malformed rows than `rules/policies/history_quality.yaml` allows fails, and says so: its users
     keep their limits.
     """
-    quality, policy = shipped_quality(), _policy(spec.policy)
+    quality, policy = shipped_quality(), parse_policy(spec.policy)
     folder = Path(spec.folder)
     with TemporaryDirectory(prefix=f"shard-{spec.number:04}-", dir=folder) as scratch, _database(spec, scratch) as db:
         tables = take_in(
@@ -102,12 +101,6 @@ def records_file(spec: ShardSpec, folder: str) -> Path:
 def quarantine_file(spec: ShardSpec, folder: str) -> Path:
     """Where the places of its malformed rows are, if it has any."""
     return Path(folder) / f"quarantine-{spec.number:04}.parquet"
-
-
-@cache
-def _policy(text: str) -> LimitPolicy:
-    """Read once for all shards of a process."""
-    return parse_policy(text)
 
 
 def _database(spec: ShardSpec, scratch: str) -> duckdb.DuckDBPyConnection:

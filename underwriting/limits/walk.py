@@ -13,8 +13,7 @@ import pyarrow as pa
 
 from rules.facts import input_schema
 from rules.tiers import CURRENCY
-from underwriting.domain.limits import IdRange, LimitBase, Scope
-from underwriting.limits.bases import write_bases
+from underwriting.domain.limits import IdRange, Scope
 from underwriting.limits.fetch import sources
 from underwriting.limits.history import History
 from underwriting.limits.intake import take_in
@@ -22,6 +21,7 @@ from underwriting.limits.judged import CURRENT_LIMITS, facts_frame, offer_subjec
 from underwriting.limits.order import end_of
 from underwriting.limits.plan import open_history, plan_ranges
 from underwriting.limits.quality import shipped_quality
+from underwriting.store.limit_bases import SCHEMA
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,19 @@ class Walker:
 
 
 @contextmanager
-def walking(history: History, ids: IdRange, memory_mb: int, bases: Sequence[LimitBase] = ()) -> Iterator[Walker]:
-    """A range of a history, its malformed rows left out with their users as in a run."""
+def walking(history: History, ids: IdRange, memory_mb: int, bases: pa.Table | None = None) -> Iterator[Walker]:
+    """A range of a history, its malformed rows left out with their users as in a run.
+
+    `bases` are the limits in force (`store.limit_bases`); without any, everybody is at the first limit.
+    """
     with TemporaryDirectory(prefix="walk-") as scratch:
         place = Path(scratch)
-        write_bases(bases, place / "bases.parquet")
         limit = f"{memory_mb}MB"
         with duckdb.connect(config={"threads": 1, "memory_limit": limit, "temp_directory": scratch}) as connection:
             rows = sources(history.location, history.within(ids), ids, place)
             take_in(connection, rows, shipped_quality(), place / "quarantine.parquet")
-            connection.execute("CREATE TABLE bases AS FROM read_parquet(?)", [str(place / "bases.parquet")])
+            connection.register("in_force", SCHEMA.empty_table() if bases is None else bases)
+            connection.execute("CREATE TABLE bases AS FROM in_force")
             connection.execute("ALTER VIEW feeds RENAME TO feeds_as_last_seen")
             connection.execute("CREATE VIEW feeds AS FROM feeds_as_last_seen")
             # The macros look for every table.

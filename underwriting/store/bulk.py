@@ -1,4 +1,4 @@
-"""Many rows into a table at once, within the caller's transaction."""
+"""Many rows as columns, into a table and out of the store, within the caller's transaction."""
 
 from collections.abc import AsyncIterator
 from io import BytesIO
@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv
+from sqlalchemy import CompoundSelect, Select
 
 from underwriting.store.models import Base
 from underwriting.store.session import Work
@@ -25,6 +26,40 @@ async def copy_rows(work: Work, table: type[Base], rows: pa.Table) -> None:
         await _copy(work, table.__tablename__, rows)
     else:
         await _insert(work, table.__tablename__, rows)
+
+
+async def read_rows(work: Work, query: Select[Any] | CompoundSelect[Any], schema: pa.Schema) -> pa.Table:
+    """What the query selects, as the columns of `schema`, in their order.
+
+    By COPY on PostgreSQL, where a row costs a tenth of what it costs the driver to hand it over by itself.
+    """
+    if work.get_bind().dialect.name == "postgresql":
+        return await _copied(work, query, schema)
+    rows = (await work.execute(query)).all()
+    columns = zip(*rows, strict=True) if rows else [[] for _ in schema]
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+async def _copied(work: Work, query: Select[Any] | CompoundSelect[Any], schema: pa.Schema) -> pa.Table:
+    connection = await (await work.connection()).get_raw_connection()
+    driver: Any = connection.driver_connection
+    statement = query.compile(dialect=work.get_bind().dialect, compile_kwargs={"literal_binds": True})
+    text = BytesIO()
+
+    async def take(page: bytes) -> None:
+        text.write(page)
+
+    await driver.copy_from_query(str(statement), output=take, format="csv")
+    if not text.tell():
+        # Nothing is no CSV to Arrow.
+        return schema.empty_table()
+    text.seek(0)
+    # Nothing at all is NULL, and quotes with nothing between them are an empty text.
+    options = csv.ConvertOptions(
+        column_types=schema, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
+    )
+    return csv.read_csv(text, csv.ReadOptions(column_names=schema.names), None, options)
 
 
 async def _copy(work: Work, name: str, rows: pa.Table) -> None:

@@ -1,56 +1,143 @@
 """The limits in force before a run: from the profiles, and from what the last runs wrote down of each user."""
 
+import asyncio
 import json
-from datetime import UTC, date, datetime
-from functools import lru_cache
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, cast, collate, func, select, text
+import duckdb
+import pyarrow as pa
+from sqlalchemy import ColumnElement, Text, and_, cast, collate, func, literal, select, text, union_all
 from sqlalchemy.orm import QueryableAttribute
 
-from underwriting.domain.limits import IdRange, LimitBase
+from underwriting.domain.limits import IdRange
+from underwriting.store.bulk import read_rows
 from underwriting.store.limit_runs import took_effect
 from underwriting.store.models import LimitRecordRow, LimitRunRow, ProfileRow
 from underwriting.store.session import Work
 
-# Few profiles differ in their tiers and pauses: read as text, each text is understood once.
-_as_text = (cast(ProfileRow.tiers, Text), cast(ProfileRow.paused, Text))
+# One user's limit before a run, minor units, and what the run has to know of how it came about.
+SCHEMA = pa.schema(
+    [
+        ("subject_id", pa.string()),
+        ("amount", pa.int64()),
+        ("raised_on", pa.date32()),
+        ("runs_below", pa.int64()),
+        # The profile's newest version, which the next one follows; 0 where the user has no profile yet.
+        ("version", pa.int64()),
+        # Whether the product is paused for the user, who is then not judged.
+        ("paused", pa.bool_()),
+    ]
+)
+_PROFILES = pa.schema(
+    [
+        ("user_id", pa.string()),
+        # JSON, as text: few profiles differ in their tiers and pauses.
+        ("tiers", pa.string()),
+        ("paused", pa.string()),
+        ("created_on", pa.timestamp("us", "UTC")),
+        ("newest", pa.int64()),
+    ]
+)
+_PAUSES = pa.schema([("user_id", pa.string()), ("paused", pa.string()), ("version", pa.int64())])
+_RECORDS = pa.schema(
+    [
+        ("user_id", pa.string()),
+        # Which of the runs it is from, the latest the highest.
+        ("run", pa.int64()),
+        ("before", pa.int64()),
+        ("after", pa.int64()),
+        ("in_force", pa.int64()),
+        ("raised_on", pa.date32()),
+        ("runs_below", pa.int64()),
+        ("base_raised_on", pa.date32()),
+        ("base_runs_below", pa.int64()),
+        ("base_version", pa.int64()),
+    ]
+)
+_BASES = """
+    WITH last AS (
+        -- What was decided and could not be applied did not happen.
+        SELECT
+            user_id, in_force, runs_below,
+            CASE WHEN in_force = after THEN raised_on ELSE base_raised_on END AS raised_on
+        FROM earlier
+        QUALIFY row_number() OVER (PARTITION BY user_id ORDER BY run DESC) = 1
+    ),
+    temporary AS (SELECT user_id, arg_max(pauses, version) AS pauses FROM active GROUP BY user_id),
+    known AS (
+        SELECT
+            user_id,
+            coalesce(profiles.amount, $first_limit) AS amount,
+            CASE
+                WHEN last.in_force >= profiles.amount THEN last.raised_on
+                WHEN profiles.amount > coalesce(last.in_force, $first_limit) THEN profiles.since
+            END AS raised_on,
+            CASE WHEN coalesce(last.in_force = profiles.amount, profiles.amount IS NULL) THEN last.runs_below END
+                AS runs_below,
+            profiles.newest AS version,
+            coalesce(temporary.pauses, profiles.pauses) AS paused
+        FROM profiles
+        FULL JOIN last USING (user_id)
+        LEFT JOIN temporary USING (user_id)
+    )
+    SELECT
+        user_id AS subject_id,
+        CASE WHEN own.run IS NULL THEN known.amount ELSE coalesce(own.before, own.in_force) END AS amount,
+        CASE WHEN own.run IS NULL THEN known.raised_on ELSE own.base_raised_on END AS raised_on,
+        coalesce(own.base_runs_below, known.runs_below, 0) AS runs_below,
+        coalesce(own.base_version, known.version, 0) AS version,
+        coalesce(known.paused, false) AS paused
+    FROM known
+    FULL JOIN own USING (user_id)
+    ORDER BY user_id
+"""
 
 
-class _Profile(NamedTuple):
-    limit: int
-    since: date
-    version: int
-    paused: bool
-
-
-class _Last(NamedTuple):
-    """What the last run that counts says: the limit that it left in force, and the counts that go on from it."""
-
-    in_force: int
-    raised_on: date | None
-    runs_below: int
-
-
-async def bases(work: Work, run: LimitRunRow, ids: IdRange, now: datetime, first_limit: int) -> list[LimitBase]:
-    """Every user of the range of whom the store knows, in no order. Users of whom it does not are at `first_limit`.
+async def bases(work: Work, run: LimitRunRow, ids: IdRange, now: datetime, first_limit: int) -> pa.Table:
+    """Every user of the range of whom the store knows (`SCHEMA`), by id. Others are at `first_limit`.
 
     Users of whom this very run has a record are as the record found them: a run that is repeated decides from the
     same. A limit that was changed by somebody else since the last run counts as raised on the day of that change, if
     it went up, and the runs below it are counted afresh.
     """
     bytewise = await orders_bytewise(work)
-    profiles = await _profiles(work, run, within(ProfileRow.user_id, ids, bytewise), now)
-    inside = within(LimitRecordRow.user_id, ids, bytewise)
-    last = await _last(work, run, inside)
-    mine = await _mine(work, run.id, inside)
+    mine = and_(ProfileRow.tenant == run.tenant, within(ProfileRow.user_id, ids, bytewise))
+    recorded = within(LimitRecordRow.user_id, ids, bytewise)
     found = {
-        user_id: _base(user_id, profiles.get(user_id), last.get(user_id), first_limit)
-        for user_id in profiles.keys() | last.keys()
+        "profiles": await _profiles(work, mine),
+        "active": await _pauses(work, mine, now),
+        "earlier": await _records(work, await _runs_that_count(work, run), recorded),
+        "own": await _records(work, [run.id], recorded),
     }
-    for user_id, base in mine.items():
-        found[user_id] = base._replace(paused=found[user_id].paused if user_id in found else False)
-    return list(found.values())
+    return await asyncio.to_thread(_bases, found, run.product.value, first_limit)
+
+
+def _bases(found: Mapping[str, pa.Table], product: str, first_limit: int) -> pa.Table:
+    profiles, active = found["profiles"], found["active"]
+
+    def pauses(text: str) -> bool:
+        return product in json.loads(text)
+
+    profiles = profiles.append_column("amount", _understood(profiles["tiers"], _limit, pa.int64()))
+    profiles = profiles.append_column("pauses", _understood(profiles["paused"], pauses, pa.bool_()))
+    profiles = profiles.append_column("since", profiles["created_on"].cast(pa.date32()))
+    active = active.append_column("pauses", _understood(active["paused"], pauses, pa.bool_()))
+    with duckdb.connect(config={"threads": 1}) as connection:
+        for name, rows in {**found, "profiles": profiles, "active": active}.items():
+            connection.register(name, rows)
+        return connection.execute(_BASES, {"first_limit": first_limit}).to_arrow_table().cast(SCHEMA)
+
+
+def _understood(texts: pa.ChunkedArray, meaning: Callable[[str], object], kind: pa.DataType) -> pa.Array:
+    """What each text means; the same texts stand there again and again, and each is read once."""
+    coded = texts.combine_chunks().dictionary_encode()
+    return pa.array(map(meaning, coded.dictionary.to_pylist()), kind).take(coded.indices)
+
+
+def _limit(tiers: str) -> int:
+    return max((tier["amount"] for tier in json.loads(tiers) if tier["enabled"]), default=0)
 
 
 async def orders_bytewise(work: Work) -> bool:
@@ -68,22 +155,7 @@ def within(column: QueryableAttribute[str], ids: IdRange, bytewise: bool) -> Col
     return and_(True, *bounds)
 
 
-def _base(user_id: str, profile: _Profile | None, last: _Last | None, first_limit: int) -> LimitBase:
-    if profile is None:
-        return LimitBase(user_id, first_limit, None, 0 if last is None else last.runs_below, 0, paused=False)
-    if last is not None and last.in_force == profile.limit:
-        raised_on, runs_below = last.raised_on, last.runs_below
-    elif last is not None and last.in_force > profile.limit:
-        raised_on, runs_below = last.raised_on, 0
-    else:
-        risen = profile.limit > (first_limit if last is None else last.in_force)
-        raised_on, runs_below = profile.since if risen else None, 0
-    return LimitBase(user_id, profile.limit, raised_on, runs_below, profile.version, profile.paused)
-
-
-async def _profiles(work: Work, run: LimitRunRow, inside: ColumnElement[bool], now: datetime) -> dict[str, _Profile]:
-    """The newest permanent profile of each user, with the pauses of whatever is in force."""
-    mine = and_(ProfileRow.tenant == run.tenant, inside)
+async def _profiles(work: Work, mine: ColumnElement[bool]) -> pa.Table:
     permanent = func.max(ProfileRow.version).filter(ProfileRow.expires_on.is_(None))
     latest = (
         select(ProfileRow.user_id, permanent.label("permanent"), func.max(ProfileRow.version).label("newest"))
@@ -91,60 +163,30 @@ async def _profiles(work: Work, run: LimitRunRow, inside: ColumnElement[bool], n
         .group_by(ProfileRow.user_id)
         .subquery()
     )
-    rows = await work.execute(
-        select(ProfileRow.user_id, *_as_text, ProfileRow.created_on, latest.c.newest)
+    columns = (ProfileRow.user_id, cast(ProfileRow.tiers, Text), cast(ProfileRow.paused, Text), ProfileRow.created_on)
+    query = (
+        select(*columns, latest.c.newest)
         .join(latest, and_(latest.c.user_id == ProfileRow.user_id, latest.c.permanent == ProfileRow.version))
         .where(mine)
     )
-    in_force = await _temporary_pauses(work, mine, now)
-    return {
-        user_id: _Profile(
-            _limit(tiers),
-            created_on.astimezone(UTC).date(),
-            newest,
-            run.product.value in _products(in_force.get(user_id, paused)),
-        )
-        for user_id, tiers, paused, created_on, newest in rows
-    }
+    return await read_rows(work, query, _PROFILES)
 
 
-async def _temporary_pauses(work: Work, mine: ColumnElement[bool], now: datetime) -> dict[str, str]:
-    """What is paused for those whose temporary profile is active; the newest one counts."""
-    query = select(ProfileRow.user_id, _as_text[1]).where(mine, ProfileRow.expires_on > now)
-    rows = (await work.execute(query.order_by(ProfileRow.version))).tuples()
-    return dict(rows.all())
+async def _pauses(work: Work, mine: ColumnElement[bool], now: datetime) -> pa.Table:
+    columns = (ProfileRow.user_id, cast(ProfileRow.paused, Text), ProfileRow.version)
+    return await read_rows(work, select(*columns).where(mine, ProfileRow.expires_on > now), _PAUSES)
 
 
-@lru_cache(maxsize=1_000)
-def _limit(tiers: str) -> int:
-    return max((tier["amount"] for tier in json.loads(tiers) if tier["enabled"]), default=0)
-
-
-@lru_cache(maxsize=1_000)
-def _products(paused: str) -> frozenset[str]:
-    return frozenset(json.loads(paused))
-
-
-async def _last(work: Work, run: LimitRunRow, inside: ColumnElement[bool]) -> dict[str, _Last]:
-    """The newest record of each user from the last run over everybody and the runs over some since then."""
-    runs = await _runs_that_count(work, run)
-    found: dict[str, _Last] = {}
-    for run_id in runs:
-        rows = await work.execute(
-            select(
-                LimitRecordRow.user_id,
-                LimitRecordRow.in_force,
-                LimitRecordRow.after,
-                LimitRecordRow.raised_on,
-                LimitRecordRow.base_raised_on,
-                LimitRecordRow.runs_below,
-            ).where(LimitRecordRow.run_id == run_id, inside)
-        )
-        for user_id, in_force, after, raised_on, base_raised_on, runs_below in rows:
-            # What was decided and could not be applied did not happen.
-            happened = in_force == after
-            found[user_id] = _Last(in_force, raised_on if happened else base_raised_on, runs_below)
-    return found
+async def _records(work: Work, run_ids: list[str], inside: ColumnElement[bool]) -> pa.Table:
+    if not run_ids:
+        return _RECORDS.empty_table()
+    names = [name for name in _RECORDS.names if name not in ("user_id", "run")]
+    columns = [getattr(LimitRecordRow, name) for name in names]
+    of_each = [
+        select(LimitRecordRow.user_id, literal(number), *columns).where(LimitRecordRow.run_id == run_id, inside)
+        for number, run_id in enumerate(run_ids)
+    ]
+    return await read_rows(work, union_all(*of_each), _RECORDS)
 
 
 async def _runs_that_count(work: Work, run: LimitRunRow) -> list[str]:
@@ -160,20 +202,3 @@ async def _runs_that_count(work: Work, run: LimitRunRow) -> list[str]:
     since = await work.scalar(newest_full)
     query = select(LimitRunRow.id).where(*mine).order_by(LimitRunRow.business_date, LimitRunRow.id)
     return list(await work.scalars(query if since is None else query.where(LimitRunRow.business_date >= since)))
-
-
-async def _mine(work: Work, run_id: str, inside: ColumnElement[bool]) -> dict[str, LimitBase]:
-    """What an earlier calculation of this run rested on."""
-    rows = await work.execute(
-        select(
-            LimitRecordRow.user_id,
-            func.coalesce(LimitRecordRow.before, LimitRecordRow.in_force),
-            LimitRecordRow.base_raised_on,
-            LimitRecordRow.base_runs_below,
-            LimitRecordRow.base_version,
-        ).where(LimitRecordRow.run_id == run_id, inside)
-    )
-    return {
-        user_id: LimitBase(user_id, amount, raised_on, runs_below, version, paused=False)
-        for user_id, amount, raised_on, runs_below, version in rows
-    }
