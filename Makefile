@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo up test lint format browser lock clean soak soak-facts
+.PHONY: demo up test lint format browser lock clean soak soak-events soak-facts
 .PHONY: bench-latency bench-rules bench-burst bench-eligibility bench-facts bench-limits bench-limits-scale
 .DEFAULT_GOAL := demo
 
@@ -57,6 +57,10 @@ bench-limits-scale: $(VENV)/.installed
 # The long version of tests/kills.
 soak: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.soak
+
+# The long version of tests/edges/test_edges_intake.py: two thousand events.
+soak-events: $(VENV)/.installed
+	EVENTS=2000 $(BIN)/pytest tests/edges/test_edges_intake.py -k all_but_the_poison
 
 # The long version of tests/rules/facts/test_user_facts_by_hand.py: facts and limits of 10,000 users.
 soak-facts: $(VENV)/.installed

@@ -17,9 +17,13 @@ from support.reviews import let_time_pass
 
 from flows.recalculate_limits import recalculate_limits
 from flows.sweep import sweep
+from underwriting.domain.application import Product
 from underwriting.embedded import Services
 from underwriting.limits.desk import Desk
+from underwriting.limits.order import Request
+from underwriting.limits.policies import policy_for
 from underwriting.limits.rollback import roll_back
+from underwriting.limits.run import recalculate
 from underwriting.store import limit_runs, limit_shards
 from underwriting.store.models import LimitRunRow, LimitShardRow
 from underwriting.workplace import Workplace
@@ -81,8 +85,9 @@ async def whole(place: Workplace, history: str) -> list[str | None]:
     """The digests of the records of the same run, never cut; after taking the first one back."""
     (first,) = await runs(place)
     await roll_back(Desk(place.store, place.config), first.id, "test")
-    state: Any = await recalculate_limits(END, history=history, shards=SHARDS, return_state=True)
-    assert state.name == "Applied"
+    policy = policy_for(Product.FLOAT, "cfi")
+    asked = Request(place.config.limits_tenant, Product.FLOAT, END, history, policy, shards=SHARDS)
+    assert (await recalculate(Desk(place.store, place.config), asked)).state == "applied"
     async with place.store.read() as work:
         return [shard.records_digest for shard in await limit_shards.shards(work, (await runs(place))[0].id)]
 

@@ -36,7 +36,7 @@ async def arena() -> AsyncIterator[Arena]:
 
 
 async def test_nothing_is_lost_and_nothing_done_twice(arena: Arena) -> None:
-    plan = Plan(applications=50, kills=10, stalls=2, restarts=1, seed=20260302, patience=400)
+    plan = Plan(applications=24, kills=6, stalls=1, restarts=1, seed=20260302, patience=400)
     reckoning = await endure(arena, plan)
     assert reckoning.broken() == []
     assert len(reckoning.states) >= plan.applications

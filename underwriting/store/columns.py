@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Float, Integer, literal
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Float, Integer, Text, literal
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -32,6 +32,8 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 # JSONB can be indexed and queried; SQLite has its JSON functions over text.
 Json = JSON().with_variant(JSONB(), "postgresql")
+# Ordered by its bytes, as ids in files are, whatever language the database orders by; SQLite does so anyway.
+Bytewise = Text().with_variant(Text(collation="C"), "postgresql")
 # SQLite numbers rows by itself in a column of exactly this type only.
 RowNumber = BigInteger().with_variant(Integer(), "sqlite")
 

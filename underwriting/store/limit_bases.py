@@ -4,11 +4,10 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
 
 import duckdb
 import pyarrow as pa
-from sqlalchemy import ColumnElement, Text, and_, cast, collate, func, literal, select, text, union_all
+from sqlalchemy import ColumnElement, Text, and_, cast, func, literal, select, union_all
 from sqlalchemy.orm import QueryableAttribute
 
 from underwriting.domain.limits import IdRange
@@ -102,9 +101,8 @@ async def bases(work: Work, run: LimitRunRow, ids: IdRange, now: datetime, first
     same. A limit that was changed by somebody else since the last run counts as raised on the day of that change, if
     it went up, and the runs below it are counted afresh.
     """
-    bytewise = await orders_bytewise(work)
-    mine = and_(ProfileRow.tenant == run.tenant, within(ProfileRow.user_id, ids, bytewise))
-    recorded = within(LimitRecordRow.user_id, ids, bytewise)
+    mine = and_(ProfileRow.tenant == run.tenant, within(ProfileRow.user_id, ids))
+    recorded = within(LimitRecordRow.user_id, ids)
     found = {
         "profiles": await _profiles(work, mine),
         "active": await _pauses(work, mine, now),
@@ -140,19 +138,11 @@ def _limit(tiers: str) -> int:
     return max((tier["amount"] for tier in json.loads(tiers) if tier["enabled"]), default=0)
 
 
-async def orders_bytewise(work: Work) -> bool:
-    """Whether the database orders text byte by byte of its own accord, so that its indexes know the order."""
-    if work.get_bind().dialect.name != "postgresql":
-        return True
-    # No language has a small letter behind the capital of the next one; bytes have, whoever provides the order.
-    return bool(await work.scalar(text("SELECT 'a' > 'B'")))
-
-
-def within(column: QueryableAttribute[str], ids: IdRange, bytewise: bool) -> ColumnElement[bool]:
-    """The column's ids in the range, byte by byte as in the files, whatever the database's own order of texts."""
-    who: Any = column if bytewise else collate(column, "C")
-    bounds = [*([who >= ids.first] if ids.first is not None else []), *([who < ids.end] if ids.end is not None else [])]
-    return and_(True, *bounds)
+def within(column: QueryableAttribute[str], ids: IdRange) -> ColumnElement[bool]:
+    """The column's ids in the range, as in the files: the column is `Bytewise`."""
+    above = [column >= ids.first] if ids.first is not None else []
+    below = [column < ids.end] if ids.end is not None else []
+    return and_(True, *above, *below)
 
 
 async def _profiles(work: Work, mine: ColumnElement[bool]) -> pa.Table:

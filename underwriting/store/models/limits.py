@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from underwriting.domain.application import Product
 from underwriting.domain.limits import LimitRunState, LimitShardState
+from underwriting.store.columns import Bytewise
 from underwriting.store.models.base import Base
 
 
@@ -90,7 +91,7 @@ class LimitRecordRow(Base):
     )
 
     run_id: Mapped[str] = mapped_column(String(30), primary_key=True)
-    user_id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(Bytewise, primary_key=True)
     shard: Mapped[int]
     move: Mapped[str] = mapped_column(String(16))
     before: Mapped[int | None]

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from underwriting.store.columns import Bytewise
 from underwriting.store.models.base import Base
 
 
@@ -15,7 +16,7 @@ class ProfileRow(Base):
     __tablename__ = "float_profiles"
 
     tenant: Mapped[str] = mapped_column(primary_key=True)
-    user_id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(Bytewise, primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True)
     currency: Mapped[str] = mapped_column(String(3))
     tiers: Mapped[list[dict[str, Any]]]
