@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo up test lint format browser lock clean soak soak-events soak-facts
+.PHONY: demo up test lint format browser lock clean soak soak-events soak-facts soak-texts
 .PHONY: bench-latency bench-rules bench-burst bench-eligibility bench-facts bench-limits bench-limits-scale
 .DEFAULT_GOAL := demo
 
@@ -65,6 +65,11 @@ soak-events: $(VENV)/.installed
 # The long version of tests/rules/facts/test_user_facts_by_hand.py: facts and limits of 10,000 users.
 soak-facts: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.soak_facts
+
+# The properties of rulebooks' and policies' texts with forty times as many examples, and others each time.
+soak-texts: $(VENV)/.installed
+	EXAMPLES=40 $(BIN)/pytest -n 2 --timeout 3600 tests/rules/test_rulebook.py \
+		tests/rules/eligibility/test_eligibility_books.py tests/rules/limits/test_limits_policy.py
 
 # The lock files carry hashes and no addresses: any index that serves the same files will do.
 lock: $(VENV)/.installed

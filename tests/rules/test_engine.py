@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.applicants import PERSON, book_of, frame, one_applicant
-from support.examples import STEADY
+from support.examples import steady
 
 from rules.aggregate import decide
 from rules.engine import evaluate
@@ -81,7 +81,7 @@ def test_a_good_applicant_is_approved():
         assert evaluation.first_failed.tolist() == [-1]
 
 
-@settings(STEADY, max_examples=40)
+@steady(40)
 @given(st.sampled_from(sorted(BOOKS)), st.lists(ROWS, min_size=1, max_size=12))
 def test_verdicts_and_reasons_of_many_are_those_of_decide(name, rows):
     book, facts = BOOKS[name], of_rows(rows)
@@ -92,7 +92,7 @@ def test_verdicts_and_reasons_of_many_are_those_of_decide(name, rows):
         assert evaluation.reasons(row) == decision.reasons
 
 
-@settings(STEADY, max_examples=15)
+@steady(15)
 @given(st.lists(ROWS, min_size=2, max_size=12))
 def test_a_row_says_the_same_alone_and_among_others(rows):
     book = BOOKS["prescreening"]
@@ -101,7 +101,7 @@ def test_a_row_says_the_same_alone_and_among_others(rows):
         assert evaluate(book, of_rows([row])).outcomes(0) == together.outcomes(place)
 
 
-@settings(STEADY, max_examples=50)
+@steady(50)
 @given(st.sampled_from(sorted(BOOKS)), ROWS, st.sets(st.sampled_from(list(CATALOGUE)), min_size=1))
 def test_taking_facts_away_never_approves_and_never_contradicts(name, row, gone):
     less = {**row, **dict.fromkeys(gone)}

@@ -7,11 +7,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
-from support.examples import STEADY
+from support.examples import steady
 
 from rules.catalogue import RULES
 from rules.facts import CHECKS
@@ -329,7 +329,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(STEADY, max_examples=150)
+@steady(150)
 @given(st.integers(0, len(SMALL)), st.integers(0, 30), PIECES | st.text(max_size=8))
 def test_a_damaged_book_is_refused_or_read_and_nothing_else(place, length, piece):
     text = SMALL[:place] + piece + SMALL[place + length :]
@@ -344,7 +344,7 @@ JSON = st.recursive(
 )
 
 
-@settings(STEADY, max_examples=80)
+@steady(80)
 @given(
     st.sampled_from(
         ["name", "version", "product", "currency", "valid_from", "on_unknown", "terms", "stages", "priority"]
@@ -356,7 +356,7 @@ def test_a_strange_value_is_refused_or_read_and_nothing_else(key, value):
     read_or_refused(json.dumps(document))
 
 
-@settings(STEADY, max_examples=80)
+@steady(80)
 @given(st.sampled_from(sorted(RULES)), JSON)
 def test_strange_properties_are_refused_or_read_and_nothing_else(rule, value):
     document = json.loads(parse_rulebook(SMALL).text)

@@ -6,10 +6,10 @@ from typing import get_args
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.applicants import frame
-from support.examples import STEADY
+from support.examples import steady
 from support.sql_answers import facts_in, in_duckdb, in_postgres, in_sqlite
 
 from rules.asking import ask
@@ -148,7 +148,7 @@ def databases():
 
 
 @pytest.mark.parametrize(("rule", "predicate"), FAMILIES, ids=lambda value: getattr(value, "__name__", ""))
-@settings(STEADY, max_examples=15)
+@steady(15)
 @given(data=st.data())
 def test_a_rule_agrees_with_sql(rule, predicate, databases, data):
     properties = properties_of(rule, lambda values: data.draw(st.sampled_from(values)))

@@ -4,9 +4,10 @@ import math
 from typing import Annotated, ClassVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
+from support.examples import steady
 
 from rules.asking import FAIL, PASS, UNKNOWN
 from rules.catalogue import RULES
@@ -137,7 +138,7 @@ def values_of(name: str) -> st.SearchStrategy[FactValue]:
     return st.none() | st.floats(0, 1) | st.floats(0, float(end) if bounded else 100)
 
 
-@settings(max_examples=80, deadline=None)
+@steady(80)
 @given(st.data())
 def test_whoever_follows_the_way_passes_and_not_a_step_earlier(data):
     """Every rule that is shipped, on random facts: the ends of each condition pass, the values before them do not."""
@@ -155,7 +156,7 @@ def test_whoever_follows_the_way_passes_and_not_a_step_earlier(data):
                 assert answer(rule, facts | inside | {name: step}) != PASS
 
 
-@settings(max_examples=60, deadline=None)
+@steady(60)
 @given(st.data())
 def test_facts_that_always_settle_do(data):
     rule = data.draw(st.sampled_from(SHIPPED))

@@ -6,10 +6,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from support.examples import STEADY
+from support.examples import steady
 
 from rules.eligibility import USER_RULES
 from rules.eligibility.book import (
@@ -279,13 +279,13 @@ def read_or_refused(document):
     return None
 
 
-@settings(STEADY, max_examples=80)
+@steady(80)
 @given(st.sampled_from([*EligibilityBook.model_fields, "stages"]), JSON)
 def test_a_strange_value_is_refused_or_read_and_nothing_else(key, value):
     read_or_refused({**json.loads(parse_eligibility_book(SMALL).text), key: value})
 
 
-@settings(STEADY, max_examples=80)
+@steady(80)
 @given(st.sampled_from(["segments", "flag", "experiment"]), st.sampled_from([None, "name", "arm", "shares"]), JSON)
 def test_a_strange_applicability_is_refused_or_read_and_nothing_else(key, part, value):
     document = json.loads(parse_eligibility_book(SMALL).text)
@@ -297,7 +297,7 @@ def test_a_strange_applicability_is_refused_or_read_and_nothing_else(key, part, 
         assert parse_eligibility_book(book.text) == book
 
 
-@settings(STEADY, max_examples=100)
+@steady(100)
 @given(st.sampled_from(sorted(USER_RULES)), JSON)
 def test_strange_properties_are_refused_or_read_and_nothing_else(rule, value):
     read_or_refused({**json.loads(parse_eligibility_book(SMALL).text), "rules": [{rule: value}]})

@@ -5,11 +5,11 @@ from random import Random
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.applicants import frame
 from support.eligibility import GOOD, NOW, book_of, profile_of, row_of
-from support.examples import STEADY
+from support.examples import steady
 
 from rules.eligibility.aggregate import judge
 from rules.eligibility.book import shipped_eligibility_books
@@ -117,7 +117,7 @@ def test_a_user_who_should_pass_a_shipped_book_does(book):
     assert [outcome.rule for outcome in result.outcomes if outcome.result is not Result.PASS] == []
 
 
-@settings(STEADY, max_examples=300)
+@steady(300)
 @given(LESS)
 def test_taking_facts_away_never_approves_and_never_raises_an_amount(less):
     which, row, gone = less
@@ -132,7 +132,7 @@ def test_taking_facts_away_never_approves_and_never_raises_an_amount(less):
                 assert left.result in {known.result, Result.UNKNOWN}
 
 
-@settings(STEADY, max_examples=60)
+@steady(60)
 @given(st.sampled_from(sorted(SETS)), ROWS, st.randoms(use_true_random=False))
 def test_the_order_of_the_books_does_not_matter(which, row, random):
     product, books = SETS[which]
@@ -145,7 +145,7 @@ def test_the_order_of_the_books_does_not_matter(which, row, random):
     assert one == other
 
 
-@settings(STEADY, max_examples=25)
+@steady(25)
 @given(st.lists(ROWS, min_size=2, max_size=10))
 def test_a_user_is_the_same_alone_and_among_others(rows):
     together = evaluate_books(BOOKS.values(), of_rows(rows))
@@ -153,7 +153,7 @@ def test_a_user_is_the_same_alone_and_among_others(rows):
         assert evaluate_books(BOOKS.values(), of_rows([row])).book_results(0) == together.book_results(place)
 
 
-@settings(STEADY, max_examples=25)
+@steady(25)
 @given(st.lists(ROWS, min_size=1, max_size=10))
 def test_results_first_failed_and_caps_of_many_are_those_of_the_outcomes(rows):
     for book in evaluate_books(BOOKS.values(), of_rows(rows)).books:

@@ -5,10 +5,10 @@ from datetime import date, timedelta
 from statistics import fmean, stdev
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.applicants import AS_OF, facts, monthly, one_applicant, statements
-from support.examples import STEADY
+from support.examples import steady
 
 from rules.facts import compute_facts
 
@@ -225,7 +225,7 @@ def variation(values):
 START = date(2024, 10, 1)
 
 
-@settings(STEADY, max_examples=100)
+@steady(100)
 @given(
     opening=st.integers(-1_000, 1_000),
     starts=st.integers(0, 120),

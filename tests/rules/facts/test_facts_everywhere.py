@@ -7,10 +7,10 @@ from datetime import date
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.applicants import AS_OF, PERSON, facts, monthly, one_applicant, statements
-from support.examples import STEADY
+from support.examples import steady
 from support.random_applicants import APPLICANTS, AS_OFS
 
 from rules.facts import (
@@ -76,13 +76,13 @@ def as_known_on(day: date, documents: tuple[Document, ...]) -> Iterator[Document
                 yield document
 
 
-@settings(STEADY, max_examples=20)
+@steady(20)
 @given(APPLICANTS, AS_OFS)
 def test_nothing_after_as_of_influences_a_fact(documents, as_of):
     assert all_facts(*documents, as_of=as_of) == all_facts(*as_known_on(as_of, documents), as_of=as_of)
 
 
-@settings(STEADY, max_examples=12)
+@steady(12)
 @given(st.lists(st.tuples(APPLICANTS, AS_OFS, st.integers(1, 10**9)), min_size=2, max_size=4), st.randoms())
 def test_many_subjects_come_to_the_same_as_each_alone(applicants, random):
     each = []
@@ -101,7 +101,7 @@ def test_many_subjects_come_to_the_same_as_each_alone(applicants, random):
         pd.testing.assert_frame_equal(compute_facts(check, together), alone, rtol=1e-12)
 
 
-@settings(STEADY, max_examples=12)
+@steady(12)
 @given(APPLICANTS, AS_OFS)
 def test_every_fact_has_the_type_of_the_catalogue_and_is_finite(documents, as_of):
     for check in CHECKS:
@@ -111,7 +111,7 @@ def test_every_fact_has_the_type_of_the_catalogue_and_is_finite(documents, as_of
         assert not numbers.isin([float("inf"), float("-inf")]).any(axis=None)
 
 
-@settings(STEADY, max_examples=20)
+@steady(20)
 @given(APPLICANTS, AS_OFS, st.data())
 def test_a_source_that_gives_nothing_only_takes_facts_away(documents, as_of, data):
     kept = data.draw(st.sets(st.sampled_from(documents)).map(tuple)) if documents else ()

@@ -3,10 +3,10 @@
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.applicants import AS_OF, DIRECTOR, INSTALMENT, PERSON, facts, monthly, statements
-from support.examples import STEADY
+from support.examples import steady
 
 from underwriting.domain.documents import FinancialStatements, FinancialYear
 
@@ -175,7 +175,7 @@ def test_income_that_stopped_has_fallen():
     assert found["revenue_growth"] == -1
 
 
-@settings(STEADY, max_examples=25)
+@steady(25)
 @given(
     st.lists(
         st.builds(

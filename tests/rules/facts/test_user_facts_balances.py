@@ -1,9 +1,9 @@
 """Balances at the ends of days, out of an opening balance and amounts."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from support.examples import STEADY
+from support.examples import steady
 from support.feed_reckoning import balance_facts
 from support.users import AS_OF, ago, feed, user_facts_of
 
@@ -79,7 +79,7 @@ def test_the_largest_amounts_are_added_without_loss():
     assert found["current_balance"] == 3 * 10**12 - 1
 
 
-@settings(STEADY, max_examples=150)
+@steady(150)
 @given(
     amounts=st.lists(st.tuples(st.integers(-3, 120), st.integers(-9_999, 9_999)), max_size=25),
     opening=st.integers(-9_999, 9_999),

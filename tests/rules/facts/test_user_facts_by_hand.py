@@ -6,10 +6,10 @@ from random import Random
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.compared import disagreements, limits_that_differ
-from support.examples import STEADY
+from support.examples import steady
 from support.nasty_users import AS_OF, JUDGED_AT, nasty_user
 from support.random_users import AS_OFS, USERS
 
@@ -63,14 +63,14 @@ def several(users: list[tuple[Document, ...]]) -> dict[str, pa.Table]:
     return {name: pa.concat_tables([part[name] for part in parts if name in part]) for name in set().union(*parts)}
 
 
-@settings(STEADY, max_examples=20)
+@steady(20)
 @given(st.lists(USERS, min_size=4, max_size=4), AS_OFS, st.booleans())
 def test_users_as_no_source_would_send_them(users, as_of, judged) -> None:
     ids = [str(number) for number in range(len(users))]
     assert list(disagreements(several(users), ids, as_of, noon(as_of) if judged else None)) == []
 
 
-@settings(STEADY, max_examples=8)
+@steady(8)
 @given(st.integers(0, 2**32), st.sampled_from(["USD", "USD", "USD", "JPY"]))
 def test_users_at_the_edges_of_everything(seed, currency) -> None:
     random = Random(seed)

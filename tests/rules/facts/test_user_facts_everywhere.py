@@ -7,9 +7,9 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from support.examples import STEADY
+from support.examples import steady
 from support.random_users import AS_OFS, USERS
 from support.users import AS_OF, JUDGED_AT, feed, user_tables
 
@@ -66,7 +66,7 @@ def as_known_on(day: date, documents: tuple[Document, ...]) -> Iterator[Document
                 yield document
 
 
-@settings(STEADY, max_examples=60)
+@steady(60)
 @given(USERS, AS_OFS)
 def test_nothing_after_as_of_influences_a_fact(documents, as_of):
     found, then = known(documents, as_of), known(tuple(as_known_on(as_of, documents)), as_of)
@@ -76,7 +76,7 @@ def test_nothing_after_as_of_influences_a_fact(documents, as_of):
     assert found == then
 
 
-@settings(STEADY, max_examples=20)
+@steady(20)
 @given(st.lists(st.tuples(USERS, AS_OFS), min_size=2, max_size=5), st.randoms())
 def test_many_users_come_to_the_same_as_each_alone_in_any_order_of_rows(users, random):
     each = [tables_on(as_of, documents, f"u{number}") for number, (documents, as_of) in enumerate(users)]
@@ -90,7 +90,7 @@ def test_many_users_come_to_the_same_as_each_alone_in_any_order_of_rows(users, r
     pd.testing.assert_frame_equal(user_facts(together), alone, rtol=1e-12)
 
 
-@settings(STEADY, max_examples=40)
+@steady(40)
 @given(USERS, AS_OFS, st.data())
 def test_a_source_that_gives_nothing_only_takes_facts_away(documents, as_of, data):
     kept = data.draw(st.sets(st.sampled_from(documents)).map(tuple)) if documents else ()
@@ -98,7 +98,7 @@ def test_a_source_that_gives_nothing_only_takes_facts_away(documents, as_of, dat
     assert less.items() <= everything.items()
 
 
-@settings(STEADY, max_examples=20)
+@steady(20)
 @given(USERS, AS_OFS)
 def test_every_fact_has_the_type_of_the_catalogue_and_is_finite(documents, as_of):
     found = user_facts(tables_on(as_of, documents))
@@ -106,7 +106,7 @@ def test_every_fact_has_the_type_of_the_catalogue_and_is_finite(documents, as_of
     assert not found.select_dtypes("number").isin([float("inf"), float("-inf")]).any(axis=None)
 
 
-@settings(STEADY, max_examples=20)
+@steady(20)
 @given(USERS, AS_OFS)
 def test_the_sql_in_a_database_of_ones_own_says_the_same(documents, as_of):
     tables = tables_on(as_of, documents)

@@ -3,9 +3,9 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from support.examples import STEADY
+from support.examples import steady
 from support.feed_reckoning import stream_facts
 from support.users import AS_OF, ago, feed, pay, user_facts_of
 
@@ -255,7 +255,7 @@ def payrolls(draw):
     return draw(st.permutations(bookings))
 
 
-@settings(STEADY, max_examples=150)
+@steady(150)
 @given(payrolls(), st.integers(90, 400), st.integers(0, 3))
 def test_every_fact_of_income_agrees_with_a_slow_reckoning(bookings, covered, late):
     account = feed(*bookings, start=ago(covered), refreshed=ago(late))

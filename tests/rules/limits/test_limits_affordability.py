@@ -5,11 +5,11 @@ from math import floor
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from support import slow_limits
-from support.examples import STEADY
+from support.examples import steady
 from support.limit_facts import GOOD, user, users
 from support.limit_policies import policy_with
 
@@ -190,14 +190,14 @@ USERS = st.fixed_dictionaries(
 )
 
 
-@settings(STEADY, max_examples=60)
+@steady(60)
 @given(st.lists(USERS, min_size=1, max_size=30))
 def test_the_cap_is_exact_to_the_minor_unit(rows):
     found = affordable(TERMS, Columns(users(rows)))
     assert found.cap.tolist() == [slow_limits.cap(WRITTEN, {**GOOD, **row}) for row in rows]
 
 
-@settings(STEADY, max_examples=60)
+@steady(60)
 @given(st.lists(USERS, min_size=1, max_size=20), st.data())
 def test_more_income_more_health_and_less_due_never_lower_the_cap(rows, data):
     better = []

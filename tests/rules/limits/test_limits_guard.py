@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from support.examples import STEADY
+from support.examples import steady
 from support.limit_policies import policy_with
 
 from rules.limits.guard import GuardVerdict, judge_run
@@ -112,7 +112,7 @@ COUNTS = st.integers(0, 1_000)
 RUNS = st.builds(Run, users=st.integers(1_000, 2_000), raised=COUNTS, lowered=COUNTS, unknown=COUNTS, money_up=COUNTS)
 
 
-@settings(STEADY, max_examples=100)
+@steady(100)
 @given(RUNS, st.lists(RUNS, max_size=9))
 def test_the_run_that_is_like_the_last_ones_is_held_for_a_ceiling_alone(run, earlier):
     """Whatever came before, a run equal to all of the last ones lies within its band."""

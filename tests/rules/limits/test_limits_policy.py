@@ -6,11 +6,11 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
-from support.examples import STEADY
+from support.examples import steady
 from support.limit_policies import SHIPPED, TEXT, changed
 
 from rules.limits.policy import load_policy, parse_policy, policy_schema, shipped_policies
@@ -98,7 +98,7 @@ PLACES = [(key,) for key in DOCUMENT] + [
 ]
 
 
-@settings(STEADY, max_examples=100)
+@steady(100)
 @given(st.sampled_from(PLACES), JSON)
 def test_a_strange_value_is_refused_or_read_and_nothing_else(place, value):
     document = json.loads(json.dumps(DOCUMENT))
@@ -111,7 +111,7 @@ def test_a_strange_value_is_refused_or_read_and_nothing_else(place, value):
         assert parse_policy(policy.text) == policy
 
 
-@settings(STEADY, max_examples=60)
+@steady(60)
 @given(
     st.integers(0, len(TEXT)), st.integers(0, 30), st.text(max_size=6) | st.sampled_from(["{", "]", "&a", "!!x", "-"])
 )

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from support.examples import STEADY
+from support.examples import steady
 from support.limit_facts import GOOD, random_users, user
 
 from rules.limits.decide import decide_limits
@@ -43,7 +43,7 @@ def after(policy, facts):
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@settings(STEADY, max_examples=6)
+@steady(6)
 @given(seed=SEEDS, dice=st.randoms(use_true_random=False))
 def test_what_is_not_known_never_raises(policy, seed, dice):
     facts = random_users(300, seed, unknown=0.0)
@@ -77,7 +77,7 @@ def test_nothing_known_moves_nobody(policy):
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@settings(STEADY, max_examples=6)
+@steady(6)
 @given(seed=SEEDS, dice=st.randoms(use_true_random=False))
 def test_more_income_and_fewer_overdrafts_never_lower_the_limit(policy, seed, dice):
     facts = random_users(300, seed)
@@ -89,7 +89,7 @@ def test_more_income_and_fewer_overdrafts_never_lower_the_limit(policy, seed, di
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@settings(STEADY, max_examples=6)
+@steady(6)
 @given(seed=SEEDS)
 def test_a_limit_moves_one_tier_up_within_the_cap_and_never_below_the_lowest(policy, seed):
     facts = random_users(500, seed)
@@ -106,7 +106,7 @@ def test_a_limit_moves_one_tier_up_within_the_cap_and_never_below_the_lowest(pol
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@settings(STEADY, max_examples=6)
+@steady(6)
 @given(seed=SEEDS)
 def test_what_was_decided_is_not_decided_again(policy, seed):
     """On the day of a move the same facts move nobody further; only a limit that is below waits for its next run."""
@@ -122,7 +122,7 @@ def test_what_was_decided_is_not_decided_again(policy, seed):
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@settings(STEADY, max_examples=8)
+@steady(8)
 @given(seed=SEEDS, row=st.integers(0, 99))
 def test_a_user_alone_is_decided_as_among_many(policy, seed, row):
     facts = random_users(100, seed)
