@@ -390,3 +390,10 @@ def test_the_schema_has_every_rule_with_its_properties():
     for name, rule in RULES.items():
         assert f'"{name}"' in written
         assert all(f'"{field}"' in written for field in rule.model_fields)
+
+
+def test_a_text_is_read_once():
+    assert parse_rulebook(SMALL) is parse_rulebook(SMALL)
+    assert shipped_rulebooks() is shipped_rulebooks()
+    with pytest.raises(TypeError):
+        shipped_rulebooks()["mine"] = parse_rulebook(SMALL)

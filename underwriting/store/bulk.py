@@ -59,7 +59,8 @@ async def _copied(work: Work, query: Select[Any] | CompoundSelect[Any], schema: 
     options = csv.ConvertOptions(
         column_types=schema, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
     )
-    return csv.read_csv(text, csv.ReadOptions(column_names=schema.names), None, options)
+    reading, lines = csv.ReadOptions(column_names=schema.names), csv.ParseOptions(newlines_in_values=True)
+    return csv.read_csv(text, reading, lines, options)
 
 
 async def _copy(work: Work, name: str, rows: pa.Table) -> None:
