@@ -1,11 +1,17 @@
 """Rows as columns, into a table and out again: what was written is what is read, on both databases."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
-from sqlalchemy import select
+import pytest
+from sqlalchemy import func, select
+from support.databases import postgres_database
 
 from underwriting.store.bulk import PAGE, copy_rows, read_rows
+from underwriting.store.crypto import Keyring
+from underwriting.store.errors import StatementRefused, StoreUnreachable
 from underwriting.store.models import MessageRow, ProfileRow
 from underwriting.store.session import Store
 
@@ -14,6 +20,8 @@ MADE = datetime(2026, 3, 29, 0, 59, 59, 123_456, tzinfo=UTC)
 # Whatever CSV, SQL or a percent format might take for something else.
 TEXTS = ["", " ", "NULL", "\\N", '"', "'; --", "a,b", "two\nlines", "100%s :x $1", "é\u2028漢", "\\", "t"]
 SCHEMA = pa.schema([("user_id", pa.string()), ("created_by", pa.string()), ("created_on", MOMENT), ("until", MOMENT)])
+
+VERSION = pa.schema([("version", pa.int64())])
 
 
 def profiles(texts: list[str]) -> pa.Table:
@@ -58,6 +66,59 @@ async def test_more_rows_than_one_page_and_more_lines_than_rows(store: Store) ->
         found = await read_rows(work, query, pa.schema([("version", pa.int64()), ("created_by", pa.string())]))
     assert found["version"].to_pylist() == list(range(count))
     assert set(found["created_by"].to_pylist()) == {text}
+
+
+async def test_rows_are_part_of_the_unit_also_where_they_are_its_first_statement(store: Store) -> None:
+    with suppress(LookupError):
+        async with store.begin() as work:
+            await copy_rows(work, ProfileRow, profiles(["x"]))
+            raise LookupError
+    version = select(ProfileRow.version)
+    async with store.read() as work:
+        assert len(await read_rows(work, version, VERSION)) == 0
+        async with store.begin() as other:
+            await copy_rows(other, ProfileRow, profiles(["x"]))
+        assert len(await read_rows(work, version, VERSION)) == 0, "the unit sees one snapshot"
+    async with store.read() as work:
+        assert len(await read_rows(work, version, VERSION)) == 1
+
+
+async def test_rows_that_are_refused_are_not_shown(store: Store) -> None:
+    with pytest.raises(StatementRefused) as refused:
+        await write(store, "Ada", "Ada")
+    found: BaseException | None = refused.value
+    while found is not None:
+        assert "Ada" not in str(found)
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+
+
+@pytest.fixture
+def postgresql(postgres_url: str) -> Iterator[str]:
+    """A database over a connection, which can be lost."""
+    with postgres_database(postgres_url) as url:
+        yield url
+
+
+@pytest.mark.parametrize("direction", ["in", "out"])
+async def test_a_connection_that_is_lost_is_an_outage(postgresql: str, keyring: Keyring, direction: str) -> None:
+    async def use() -> None:
+        async with store.begin() as work, store.read() as other:
+            mine = await work.scalar(select(func.pg_backend_pid()))
+            await other.scalar(select(func.pg_terminate_backend(mine, 5_000)))
+            if direction == "in":
+                await copy_rows(work, ProfileRow, profiles(["x"]))
+            else:
+                await read_rows(work, select(ProfileRow.version), VERSION)
+
+    async with Store.open(postgresql, keyring) as store:
+        with pytest.raises(StoreUnreachable, match="try again"):
+            await use()
+
+
+async def write(store: Store, *texts: str) -> None:
+    async with store.begin() as work:
+        for text in texts:
+            await copy_rows(work, ProfileRow, profiles([text]))
 
 
 async def test_bytes_and_days_are_written_as_they_are(store: Store) -> None:

@@ -41,9 +41,18 @@ async def read_rows(work: Work, query: Select[Any] | CompoundSelect[Any], schema
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
+async def _driver(work: Work) -> Any:
+    """asyncpg's own connection, inside the unit's transaction."""
+    connection = await work.connection()
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    if not driver.is_in_transaction():
+        # SQLAlchemy begins it with the first statement that it sees, and what the driver does it does not see.
+        await connection.exec_driver_sql("SELECT 1")
+    return driver
+
+
 async def _copied(work: Work, query: Select[Any] | CompoundSelect[Any], schema: pa.Schema) -> pa.Table:
-    connection = await (await work.connection()).get_raw_connection()
-    driver: Any = connection.driver_connection
+    driver = await _driver(work)
     statement = query.compile(dialect=work.get_bind().dialect, compile_kwargs={"literal_binds": True})
     text = BytesIO()
 
@@ -64,8 +73,7 @@ async def _copied(work: Work, query: Select[Any] | CompoundSelect[Any], schema: 
 
 
 async def _copy(work: Work, name: str, rows: pa.Table) -> None:
-    connection = await (await work.connection()).get_raw_connection()
-    driver: Any = connection.driver_connection
+    driver = await _driver(work)
     await driver.copy_to_table(name, source=_pages(rows), columns=rows.column_names, format="csv")
 
 

@@ -34,6 +34,8 @@ STATEMENTS = {"synchronize_session": False, "populate_existing": True}
 
 # SQLAlchemy does not wrap what asyncpg raises while it connects: no such database, a wrong password.
 NO_CONNECTION = (OSError, DBAPIError, asyncpg.PostgresError)
+# What a statement may end in; the last two where the driver was asked directly (`bulk`).
+FROM_DATABASE = (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 T = TypeVar("T", bound=Base)
 R = TypeVar("R")
@@ -137,7 +139,7 @@ async def _unit(engine: AsyncEngine, keys: Keyring) -> AsyncIterator[Work]:
         async with Work(engine, keys) as work:
             await _connect(work)
             yield work
-    except DBAPIError as error:
+    except FROM_DATABASE as error:
         # Without the cause: its text shows the rows that were refused, and error texts end up in logs and in Prefect.
         raise _explained(error).with_traceback(error.__traceback__) from None
 
@@ -169,8 +171,10 @@ async def _told_apart() -> AsyncIterator[None]:
         raise StoreUnreachable(f"cannot reach the database: {_first_line(error)}; check database_url") from error
 
 
-def _explained(error: DBAPIError) -> StoreError:
-    if error.connection_invalidated or str(getattr(error.orig, "sqlstate", "")).startswith(OUTAGES):
+def _explained(error: DBAPIError | asyncpg.PostgresError | asyncpg.InterfaceError) -> StoreError:
+    said = error.orig if isinstance(error, DBAPIError) else error
+    lost = isinstance(said, asyncpg.InterfaceError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+    if lost or str(getattr(said, "sqlstate", "")).startswith(OUTAGES):
         return StoreUnreachable(f"the database did not answer: {_first_line(error)}; try again")
     return StatementRefused(f"the database refused a statement: {_first_line(error)}")
 
