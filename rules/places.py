@@ -4,6 +4,7 @@ A plain subset: one document of mappings with text keys, lists and scalars. Anch
 stands twice is an error.
 """
 
+import re
 from dataclasses import dataclass, field
 
 from ruamel.yaml import YAML
@@ -14,6 +15,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 Path = tuple[str | int, ...]
 
 MAX_CHARACTERS = 1_000_000
+# What JSON writes as it is and YAML takes for something else or not at all: a book with it could not be read back.
+_STRANGE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 _PLAIN_TAGS = {"str", "int", "float", "bool", "null", "timestamp", "seq", "map"}
 
 
@@ -90,8 +93,11 @@ def _mapping(reader: YAML, node: MappingNode, path: Path, lines: dict[Path, int]
 
 
 def _scalar(reader: YAML, node: Node) -> object:
+    line = node.start_mark.line + 1
+    if strange := _STRANGE.search(node.value):
+        raise YamlProblem(line, f"the character U+{ord(strange[0]):04X} cannot stand in a text here; leave it out")
     try:
         return reader.constructor.construct_object(node)
-    except ValueError:
-        # A date such as 2026-13-45, a number of ten thousand digits.
-        raise YamlProblem(node.start_mark.line + 1, f"{node.value[:40]} is no date or number that there is") from None
+    except (ValueError, LookupError):
+        # A date such as 2026-13-45, a number of ten thousand digits; `!!int ""` and `!!bool maybe`.
+        raise YamlProblem(line, f"{node.value[:40]} is no date or number that there is") from None

@@ -392,6 +392,13 @@ def test_the_schema_has_every_rule_with_its_properties():
         assert all(f'"{field}"' in written for field in rule.model_fields)
 
 
+@pytest.mark.parametrize("value", ['!!int ""', "!!int _", '!!float ""', "!!bool maybe", "2026-13-45", "-_"])
+def test_a_value_that_is_not_what_it_says_is_refused(value):
+    (problem,) = problems(SMALL.replace("version: 1", f"version: {value}"))
+    assert problem.startswith("book.yaml:2: ")
+    assert problem.endswith("is no date or number that there is")
+
+
 def test_a_text_is_read_once():
     assert parse_rulebook(SMALL) is parse_rulebook(SMALL)
     assert shipped_rulebooks() is shipped_rulebooks()

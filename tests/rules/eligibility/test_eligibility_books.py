@@ -329,3 +329,20 @@ def test_the_schema_has_every_rule_with_its_properties():
     for name, rule in USER_RULES.items():
         assert f'"{name}"' in rules
         assert all(f'"{field}"' in rules for field in rule.model_fields)
+
+
+@pytest.mark.parametrize("code", [0x7F, 0x80, 0x85, 0x9F, 0x2028, 0x2029, 0xFEFF, 0xD800, 0xFFFE])
+def test_a_text_that_could_not_be_read_back_is_refused(code):
+    document = json.loads(parse_eligibility_book(SMALL).text)
+    document["applies_to"] = {"segments": [f"new{chr(code)}users"]}
+    assert problems(json.dumps(document)) == [
+        f"book.yaml:1: the character U+{code:04X} cannot stand in a text here; leave it out"
+    ]
+
+
+@pytest.mark.parametrize("text", ["\x00", "\t", "\n", "~", "\xa0", "é", "\u2027", "\ufffd", "\U0001f600"])
+def test_every_other_text_is_read_back_as_it_was(text):
+    document = json.loads(parse_eligibility_book(SMALL).text)
+    document["applies_to"] = {"segments": [f"new{text}users"]}
+    book = read_or_refused(document)
+    assert book is None or parse_eligibility_book(book.text) == book
