@@ -15,7 +15,10 @@ TABLES = ("float_profiles", "limit_records")
 
 
 def upgrade() -> None:
-    """Say it of the columns; PostgreSQL makes their indexes anew. SQLite orders so of its own accord."""
+    """Say it of the columns; PostgreSQL makes their indexes anew and holds the tables' locks meanwhile.
+
+    SQLite orders so of its own accord.
+    """
     _collate("C")
 
 
