@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 # ruff: noqa: PLC0415 - the reason stands above
 
 
-MEMORY, ROOM = Path("/dev/shm"), 6 * 2**30
+# A run of all tests has 0.6 GB there at the most.
+MEMORY, ROOM = Path("/dev/shm"), 2 * 2**30
 END_OF_CERTIFICATE = "-----END CERTIFICATE-----"
 
 
