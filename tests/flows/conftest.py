@@ -34,9 +34,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"))
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def no_socket_outlives_these_tests() -> Iterator[None]:
-    """Those clients are collected here, or the complaint about them would reach a test of another folder."""
+    """Those clients are collected here, or the complaint about them would reach a test of another folder.
+
+    At the end of each file, since without an `__init__.py` a folder is no package to pytest, whose fixtures would then
+    last for the session.
+    """
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
