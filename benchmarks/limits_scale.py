@@ -14,11 +14,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from distributed import Client, LocalCluster
+from distributed import Client
 
 from benchmarks.limits import whole
 from benchmarks.limits_rig import history_of, in_a_child, postgres, request, run_async, scratch
 from rules.tiers import FIRST_LIMIT
+from tasks.limit_shards import local_cluster
 from underwriting.domain.limits import IdRange
 from underwriting.limits.desk import Desk
 from underwriting.limits.plan import open_history, plan_ranges
@@ -62,10 +63,7 @@ def specs(history: Path, folder: Path, shards: int) -> list[ShardSpec]:
 
 def on_dask(workers: int, shards: list[ShardSpec]) -> float:
     """Seconds for all shards on so many worker processes, each of one thread, warmed up."""
-    cluster = LocalCluster(  # type: ignore[no-untyped-call]
-        n_workers=workers, threads_per_worker=1, dashboard_address=None
-    )
-    with cluster, Client(cluster) as client:  # type: ignore[no-untyped-call]
+    with local_cluster(workers) as cluster, Client(cluster) as client:  # type: ignore[no-untyped-call]
         client.gather(client.map(recalculate_shard, shards[:workers], pure=False))
         began = time.perf_counter()
         client.gather(client.map(recalculate_shard, shards, pure=False))
@@ -107,7 +105,7 @@ def main(sizes: Sequence[int], folder: Path) -> None:
     costs = run_async(cost(sizes, folder))
     largest, smallest = max(sizes), min(sizes)
     with scratch() as place:
-        shards = specs(history_of(largest, folder), place, max(8, largest // 10_000))
+        shards = specs(history_of(largest, folder), place, max(8, largest // 30_000))
         workers = {count: on_dask(count, shards) for count in (1, 2)}
     rates = run_async(writing(history_of(min(sizes, key=lambda users: abs(users - WRITTEN)), folder)))
     per_user = {users: 1e6 * found["records_s"] / users for users, found in costs.items()}

@@ -149,7 +149,7 @@ class Settings(BaseSettings):
     # `state_dir`.
     limits_folder: str = ""
     # Users of one shard, and what DuckDB may take for one, megabytes: memory grows with the shards that run at once.
-    limits_shard_users: Annotated[int, Field(ge=1)] = 15_000
+    limits_shard_users: Annotated[int, Field(ge=1)] = 30_000
     limits_memory_mb: Annotated[int, Field(ge=64)] = 1024
     # Shards at once in one process; 0 means as many as there are cores, and one that waits for the store.
     limits_at_once: Annotated[int, Field(ge=0)] = 0

@@ -36,7 +36,8 @@ WITH accounts AS MATERIALIZED (
         linked_accounts
     FROM subjects
     JOIN feeds USING (subject_id, currency)
-    WHERE covered_from <= as_of AND covered_from <= utc_day(refreshed_at)
+    -- No honest feed lacks its opening balance; one that did would spoil the balances of others, which are one sum.
+    WHERE covered_from <= as_of AND covered_from <= utc_day(refreshed_at) AND opening_balance IS NOT NULL
 ),
 -- A window of n days has the ages below n.
 booked AS MATERIALIZED (
@@ -76,6 +77,12 @@ daily_life AS (
     WHERE age < 90
     GROUP BY account
 ),
+-- Apart from the others, so that what is counted of them is counted of full vectors.
+trouble AS MATERIALIZED (
+    SELECT account, age, amount, kind
+    FROM booked
+    WHERE age < 90 AND (kind IS NULL OR kind IN (kind_of('advance'), kind_of('overdraft_fee'), kind_of('returned')))
+),
 telling AS (
     SELECT
         account,
@@ -95,13 +102,17 @@ telling AS (
         -- How long ago something was booked last that nobody could classify.
         min(age) FILTER (amount < 0 AND kind IS NULL) AS unclassified_out,
         min(age) FILTER (amount > 0 AND kind IS NULL) AS unclassified_in
-    FROM booked
-    WHERE age < 90 AND (kind IS NULL OR kind IN (kind_of('advance'), kind_of('overdraft_fee'), kind_of('returned')))
+    FROM trouble
     GROUP BY account
 ),
--- Before the last 60 days an entry for what the account had by then.
+-- Before the last 60 days an entry for what the account had by then, less what the account before it ended with: the
+-- running sum of all entries is then the balance of each. A sum by account would be four times as slow.
 entries AS (
-    SELECT account, 60 AS age, opening_balance + coalesce(booked_before, 0) AS amount
+    SELECT
+        account,
+        60 AS age,
+        opening_balance + coalesce(booked_before, 0)
+        - lag(opening_balance + coalesce(booked, 0), 1, 0) OVER (ORDER BY account) AS amount
     FROM accounts
     LEFT JOIN totals USING (account)
     UNION ALL
@@ -111,9 +122,12 @@ entries AS (
 ),
 -- A balance stands until the day of the next entry: for no day at all where that is of the same day.
 standing AS (
-    SELECT account, age, lead(age) OVER by_day AS next_age, sum(amount) OVER (by_day ROWS UNBOUNDED PRECEDING) AS balance
-    FROM entries
-    WINDOW by_day AS (PARTITION BY account ORDER BY age DESC)
+    SELECT
+        account,
+        age,
+        CASE WHEN lead(account) OVER () = account THEN lead(age) OVER () END AS next_age,
+        sum(amount) OVER (ROWS UNBOUNDED PRECEDING) AS balance
+    FROM (FROM entries ORDER BY account, age DESC)
 ),
 balances AS (
     SELECT

@@ -54,10 +54,6 @@ async def apply_shard(
     return await _apply(work, claimed, run, number, changes, LimitRecordRow.after, tiers, now, state)
 
 
-def _reason(row: Any) -> str:
-    return "limit_raised" if row.limit > row.in_force else "limit_lowered"
-
-
 async def roll_back_shard(
     work: Work, claimed: Claimed, run: LimitRunRow, number: int, tiers: Sequence[Tier], now: datetime
 ) -> Applied:

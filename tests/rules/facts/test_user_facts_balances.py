@@ -1,11 +1,20 @@
 """Balances at the ends of days, out of an opening balance and amounts."""
 
+from collections.abc import Iterable
+from random import Random
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.examples import steady
 from support.feed_reckoning import balance_facts
-from support.users import AS_OF, ago, feed, user_facts_of
+from support.users import AS_OF, JUDGED_AT, ago, feed, user_facts_of
+
+from rules.facts import compute_facts, tables_of, users_as_of
+from underwriting.domain.histories import TransactionFeed
 
 
 def balances(*amounts, **account):
@@ -92,3 +101,46 @@ def test_every_balance_agrees_with_counting_days(amounts, opening, covered, late
     expected = balance_facts(account, AS_OF)
     found = user_facts_of("transactions", account)
     assert {name: found[name] for name in expected} == expected
+
+
+def facts_of_all(feeds: dict[str, TransactionFeed], unknown: Iterable[str] = ()) -> pd.DataFrame:
+    """The facts of many users at once, their rows in no order; of some nobody knows the opening balance."""
+    each = [tables_of(user, [account]) for user, account in feeds.items()]
+    rows = {name: pa.concat_tables([tables[name] for tables in each if name in tables]) for name in each[0]}
+    opening = pc.if_else(
+        pc.is_in(rows["feeds"]["subject_id"], pa.array(unknown, pa.string())), None, rows["feeds"]["opening_balance"]
+    )
+    rows["feeds"] = rows["feeds"].set_column(
+        rows["feeds"].column_names.index("opening_balance"), "opening_balance", opening
+    )
+    shuffled = {name: table.take(Random(7).sample(range(len(table)), len(table))) for name, table in rows.items()}
+    return compute_facts("transactions", {**users_as_of(list(feeds), AS_OF, JUDGED_AT, "USD"), **shuffled})
+
+
+def test_among_two_thousand_users_each_has_the_own_balances():
+    random = Random(11)
+    feeds = {
+        f"u{number:04}": feed(
+            *(
+                (ago(random.randint(-1, 150)), random.randint(-9_999, 9_999), None)
+                for _ in range(random.randint(0, 50))
+            ),
+            opening=random.randint(-9_999, 9_999),
+            start=ago(random.randint(20, 150)),
+            refreshed=ago(random.choice([0, 0, 0, 2, 5])),
+        )
+        for number in range(2_000)
+    }
+    expected = pd.DataFrame({user: balance_facts(account, AS_OF) for user, account in feeds.items()}).T
+    found = facts_of_all(feeds)[list(expected)]
+    pd.testing.assert_frame_equal(
+        found.astype("Int64"), expected.astype("Int64"), check_names=False, check_index_type=False
+    )
+
+
+def test_an_opening_balance_that_is_not_known_is_nobody_elses_concern():
+    feeds = {f"u{number}": feed((ago(40), 100 * number, "spending"), opening=number) for number in range(9)}
+    unknown = ["u0", "u4", "u8"]
+    found, whole = facts_of_all(feeds, unknown), facts_of_all(feeds)
+    pd.testing.assert_frame_equal(found.drop(unknown), whole.drop(unknown))
+    assert found.loc[unknown, ["current_balance", "average_balance", "healthy_days_60d"]].isna().all(axis=None)
