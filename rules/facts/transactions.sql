@@ -106,7 +106,7 @@ telling AS (
     GROUP BY account
 ),
 -- Before the last 60 days an entry for what the account had by then, less what the account before it ended with: the
--- running sum of all entries is then the balance of each. A sum by account would be four times as slow.
+-- running sum of all entries is then the balance of each. A sum by account takes twice as long and more.
 entries AS (
     SELECT
         account,
