@@ -105,7 +105,7 @@ def main(sizes: Sequence[int], folder: Path) -> None:
     costs = run_async(cost(sizes, folder))
     largest, smallest = max(sizes), min(sizes)
     with scratch() as place:
-        shards = specs(history_of(largest, folder), place, max(8, largest // 30_000))
+        shards = specs(history_of(largest, folder), place, max(8, largest // Settings().limits_shard_users))
         workers = {count: on_dask(count, shards) for count in (1, 2)}
     rates = run_async(writing(history_of(min(sizes, key=lambda users: abs(users - WRITTEN)), folder)))
     per_user = {users: 1e6 * found["records_s"] / users for users, found in costs.items()}
