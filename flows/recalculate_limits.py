@@ -28,7 +28,7 @@ BusinessDate = Annotated[
 History = Annotated[
     str, Field(description="A folder, s3://bucket/folder or `database`; left out, as the settings say", max_length=500)
 ]
-Shards = Annotated[int | None, Field(ge=1, le=5_000, description="Left out, some 15,000 users in each")]
+Shards = Annotated[int | None, Field(ge=1, le=5_000, description="Left out, as many as the settings say")]
 Segment = Annotated[str | None, Field(min_length=1, max_length=64, description="Only this segment")]
 Full = Annotated[bool, Field(description="Read every row again, also of files that look as they were")]
 DryRun = Annotated[bool, Field(description="Calculate and show, and store nothing")]

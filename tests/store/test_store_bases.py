@@ -68,6 +68,7 @@ def profile(limit: int, version: int = 1, paused: tuple[str, ...] = (), until: d
         version=version,
         currency="USD",
         tiers=tiers,
+        amount=limit,
         paused=list(paused),
         created_on=MADE,
         created_by="staff",

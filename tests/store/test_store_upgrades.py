@@ -7,10 +7,12 @@ from sqlalchemy import Connection, MetaData, insert, select
 from support.evaluated import evaluated, meet
 from support.reviews import BOOK, NOW, accept, claimed, finish
 
+from rules.tiers import CURRENCY, TIERS
 from underwriting.domain.application import Product, State
 from underwriting.store import applications, audit, decisions, outbox, rulebooks
 from underwriting.store.crypto import Keyring
 from underwriting.store.engines import create_engine
+from underwriting.store.limit_profiles import adopt
 from underwriting.store.migrate import migrate, scripts
 from underwriting.store.models import Channel, DecisionRow, MessageState, RulebookKind, place
 from underwriting.store.session import Store
@@ -28,8 +30,8 @@ async def on(url: str, work: Any) -> Any:
         await engine.dispose()
 
 
-async def down(url: str) -> None:
-    await on(url, lambda connection: command.downgrade(scripts(connection), "0001"))
+async def down(url: str, to: str = "0001") -> None:
+    await on(url, lambda connection: command.downgrade(scripts(connection), to))
 
 
 def old_rows(keys: Keyring) -> dict[str, list[dict[str, Any]]]:
@@ -180,3 +182,16 @@ async def test_going_down_leaves_only_what_the_first_schema_has_a_place_for(
     await migrate(database_url)
     async with Store.open(database_url, keyring) as store, store.read() as work:
         assert await audit.verify(work) == [], "the log keeps what was done with the tables that went"
+
+
+async def test_profiles_get_the_limit_that_their_tiers_say(database_url: str, keyring: Keyring) -> None:
+    limits = {"none": 0, "first": 1_000, "some": 3_000, "all": 20_000}
+    async with Store.open(database_url, keyring) as store, store.begin() as work:
+        await adopt(work, "acme", [(user, limit, NOW) for user, limit in limits.items()], CURRENCY, TIERS, "test")
+    before = await content(database_url, "float_profiles")
+    await down(database_url, "0005")
+    assert "amount" not in (await content(database_url, "float_profiles"))["float_profiles"][0]
+    await migrate(database_url)
+    after = await content(database_url, "float_profiles")
+    assert after == before
+    assert {row["user_id"]: row["amount"] for row in after["float_profiles"]} == limits

@@ -1,6 +1,5 @@
 """`underwriting histories`: made-up users of floats by the thousand or the million, as Parquet."""
 
-import getpass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,16 +10,12 @@ from rich.progress import track
 from rich.table import Table
 
 from underwriting.cli.errors import refuse, refusing
-from underwriting.cli.store import with_store
 from underwriting.generator.calendar import Window
 from underwriting.generator.describe import describe as describe_folder
-from underwriting.generator.seed import seed_profiles
 from underwriting.generator.world import shipped_world
 from underwriting.generator.write import PERSONAS, GeneratorError, Plan, write
-from underwriting.settings import settings
-from underwriting.store.session import Store
 
-app = typer.Typer(no_args_is_help=True, help="Histories of made-up users of floats: generate, seed-profiles, describe.")
+app = typer.Typer(no_args_is_help=True, help="Histories of made-up users of floats: generate, describe.")
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder with a subfolder for each table.")]
 End = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Last day of the histories.")]
 
@@ -49,22 +44,6 @@ def generate(
         for _ in track(written, "Generating", total=plan.chunks, console=Console(stderr=True), transient=True):
             pass
     typer.echo(f"{users} users with {months} months of history up to {end.date()} are in {folder}.")
-
-
-@app.command(name="seed-profiles")
-def seed(
-    folder: Folder,
-    tenant: Annotated[str, typer.Option(help="Whose users they are; else as the settings say.")] = "",
-) -> None:
-    """Give the users of a folder their current limits in a store that has none, so that a limit run starts there."""
-
-    async def work(store: Store) -> int:
-        return await seed_profiles(store, folder, whose, getpass.getuser())
-
-    whose = tenant or settings().limits_tenant
-    with refusing(GeneratorError, OSError):
-        count = with_store(work)
-    typer.echo(f"{count} profiles are in force for the users of {whose}.")
 
 
 @app.command()

@@ -2,12 +2,10 @@
 
 import getpass
 import json
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -21,6 +19,7 @@ from underwriting.cli.limit_policies import backtest, compare
 from underwriting.cli.store import with_store
 from underwriting.domain.application import Product
 from underwriting.domain.limits import LimitRunState, Scope
+from underwriting.limits.adoption import AdoptionError, limits_in
 from underwriting.limits.desk import Desk
 from underwriting.limits.dry import rehearse
 from underwriting.limits.export import export_moves, write_files
@@ -36,7 +35,7 @@ from underwriting.store.models import LimitRunRow
 from underwriting.store.session import Store
 
 T = TypeVar("T")
-app = typer.Typer(no_args_is_help=True, help="Limits of floats: run, status, release, rollback, export.")
+app = typer.Typer(no_args_is_help=True, help="Limits of floats: run, release, roll back, adopt, compare.")
 Day = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Business date; else yesterday.")]
 History = Annotated[str, typer.Option(help="Folder, s3://bucket/folder or `database`; else as the settings say.")]
 Policy = Annotated[str, typer.Option(help="A shipped policy, or a YAML file.")]
@@ -55,7 +54,7 @@ def run(
     policy: Policy = "cfi",
     segment: Annotated[str | None, typer.Option(help="Only users of this segment.")] = None,
     user: Annotated[str | None, typer.Option(help="Only this user.")] = None,
-    shards: Annotated[int | None, typer.Option(min=1, help="Else some 15,000 users in each.")] = None,
+    shards: Annotated[int | None, typer.Option(min=1, help="Else as many as the settings say.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Calculate and show, and store nothing.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Read every row again, also of files as they were.")] = False,
     tenant: Tenant = "",
@@ -135,10 +134,8 @@ def adopt(
     tenant: Tenant = "",
 ) -> None:
     """Take over the limits of users who have no profile here yet, from another system or a generated history."""
-    with refusing(OSError, pa.ArrowInvalid):
-        rows = pq.read_table(file, columns=["subject_id", "amount", "raised_on"]).to_pylist()
-    # Whoever was never raised, or nobody knows when, is met today.
-    limits = [(row["subject_id"], row["amount"], _since(row["raised_on"])) for row in rows]
+    with refusing(AdoptionError):
+        limits = limits_in(file, CURRENCY, TIERS, datetime.now(UTC))
 
     async def work(store: Store) -> int:
         async with store.begin() as unit:
@@ -181,10 +178,6 @@ def _show(report: Report, as_json: bool) -> None:
     if report.state is LimitRunState.HELD:
         typer.echo(f"`underwriting limits release {report.run_id}` applies it, with --discard it is discarded")
     typer.echo(f"files: {report.folder}")
-
-
-def _since(raised_on: date | None) -> datetime:
-    return datetime.now(UTC) if raised_on is None else datetime.combine(raised_on, time(), UTC)
 
 
 def _yesterday() -> date:

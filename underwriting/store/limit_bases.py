@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 import duckdb
@@ -32,8 +32,8 @@ SCHEMA = pa.schema(
 _PROFILES = pa.schema(
     [
         ("user_id", pa.string()),
-        # JSON, as text: few profiles differ in their tiers and pauses.
-        ("tiers", pa.string()),
+        ("amount", pa.int64()),
+        # JSON, as text.
         ("paused", pa.string()),
         ("created_on", pa.timestamp("us", "UTC")),
         ("newest", pa.int64()),
@@ -113,29 +113,19 @@ async def bases(work: Work, run: LimitRunRow, ids: IdRange, now: datetime, first
 
 
 def _bases(found: Mapping[str, pa.Table], product: str, first_limit: int) -> pa.Table:
-    profiles, active = found["profiles"], found["active"]
-
-    def pauses(text: str) -> bool:
-        return product in json.loads(text)
-
-    profiles = profiles.append_column("amount", _understood(profiles["tiers"], _limit, pa.int64()))
-    profiles = profiles.append_column("pauses", _understood(profiles["paused"], pauses, pa.bool_()))
-    profiles = profiles.append_column("since", profiles["created_on"].cast(pa.date32()))
-    active = active.append_column("pauses", _understood(active["paused"], pauses, pa.bool_()))
+    profiles = found["profiles"].append_column("since", found["profiles"]["created_on"].cast(pa.date32()))
+    profiles, active = (_with_pauses(rows, product) for rows in (profiles, found["active"]))
     with duckdb.connect(config={"threads": 1}) as connection:
         for name, rows in {**found, "profiles": profiles, "active": active}.items():
             connection.register(name, rows)
         return connection.execute(_BASES, {"first_limit": first_limit}).to_arrow_table().cast(SCHEMA)
 
 
-def _understood(texts: pa.ChunkedArray, meaning: Callable[[str], object], kind: pa.DataType) -> pa.Array:
-    """What each text means; the same texts stand there again and again, and each is read once."""
-    coded = texts.combine_chunks().dictionary_encode()
-    return pa.array(map(meaning, coded.dictionary.to_pylist()), kind).take(coded.indices)
-
-
-def _limit(tiers: str) -> int:
-    return max((tier["amount"] for tier in json.loads(tiers) if tier["enabled"]), default=0)
+def _with_pauses(rows: pa.Table, product: str) -> pa.Table:
+    """With whether the product is among those paused. The same texts stand there again and again: each is read once."""
+    coded = rows["paused"].combine_chunks().dictionary_encode()
+    means = pa.array((product in json.loads(text) for text in coded.dictionary.to_pylist()), pa.bool_())
+    return rows.append_column("pauses", means.take(coded.indices))
 
 
 def within(column: QueryableAttribute[str], ids: IdRange) -> ColumnElement[bool]:
@@ -153,7 +143,7 @@ async def _profiles(work: Work, mine: ColumnElement[bool]) -> pa.Table:
         .group_by(ProfileRow.user_id)
         .subquery()
     )
-    columns = (ProfileRow.user_id, cast(ProfileRow.tiers, Text), cast(ProfileRow.paused, Text), ProfileRow.created_on)
+    columns = (ProfileRow.user_id, ProfileRow.amount, cast(ProfileRow.paused, Text), ProfileRow.created_on)
     query = (
         select(*columns, latest.c.newest)
         .join(latest, and_(latest.c.user_id == ProfileRow.user_id, latest.c.permanent == ProfileRow.version))

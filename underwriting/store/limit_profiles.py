@@ -114,6 +114,7 @@ def profile_rows(tenant: str, profiles: Sequence[FloatProfile]) -> pa.Table:
             "version": pa.array([profile.version for profile in profiles], pa.int64()),
             "currency": pa.array([profile.currency for profile in profiles], pa.string()),
             "tiers": pa.array([tiers[profile.tiers] for profile in profiles], pa.string()),
+            "amount": pa.array([profile.limit for profile in profiles], pa.int64()),
             "paused": pa.array([to_json(sorted(profile.paused)).decode() for profile in profiles], pa.string()),
             "created_on": pa.array([profile.created_on for profile in profiles], _MOMENT),
             "created_by": pa.array([profile.created_by for profile in profiles], pa.string()),

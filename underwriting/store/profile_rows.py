@@ -111,6 +111,7 @@ def values_of(work: Work, tenant: str, profile: FloatProfile) -> dict[str, Any]:
         "version": profile.version,
         "currency": profile.currency,
         "tiers": [tier.model_dump() for tier in profile.tiers],
+        "amount": profile.limit,
         "paused": sorted(profile.paused),
         "created_on": profile.created_on,
         "created_by": profile.created_by,
