@@ -8,7 +8,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -24,23 +24,16 @@ from underwriting.domain.money import CurrencyCode
 PARSED = 256
 
 
-class Book(BaseModel):
-    """The head of a book, and the text that it is published as."""
+class Edition(BaseModel):
+    """One version of something that decides, a book or a limit policy, and the text that it is known by."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-    # What a book of this kind judges: reviews of applications, or the eligibility of users.
-    kind: ClassVar[Literal["review", "eligibility"]]
 
     name: Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,63}$", description="Lower-case letters, digits and hyphens")]
     version: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
     product: Product
     currency: Annotated[CurrencyCode, Field(description="The currency of every amount in the book")]
     valid_from: date
-    on_unknown: OnUnknown = OnUnknown.REFER
-    # Among the books of a product: lower first, and whether this one has to pass whatever the others say.
-    priority: Annotated[int, Field(strict=True, ge=0, le=10_000)] = 100
-    superseding: Annotated[bool, Field(strict=True)] = False
 
     @cached_property
     def text(self) -> str:
@@ -51,6 +44,25 @@ class Book(BaseModel):
     def ref(self) -> RulebookRef:
         """Name, version and digest: the very text that decides."""
         return RulebookRef(name=self.name, version=self.version, digest=sha256(self.text.encode()).hexdigest())
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy that is validated and has a digest of its own, always a deep one.
+
+        Pydantic's would go by the text of this one. ValidationError where the changes make no such document.
+        """
+        return self.model_validate({**self.model_dump(mode="json"), **(update or {})})
+
+
+class Book(Edition):
+    """The head of a book."""
+
+    # What a book of this kind judges: reviews of applications, or the eligibility of users.
+    kind: ClassVar[Literal["review", "eligibility"]]
+
+    on_unknown: OnUnknown = OnUnknown.REFER
+    # Among the books of a product: lower first, and whether this one has to pass whatever the others say.
+    priority: Annotated[int, Field(strict=True, ge=0, le=10_000)] = 100
+    superseding: Annotated[bool, Field(strict=True)] = False
 
 
 Kind = TypeVar("Kind", bound=Book)

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import certifi
+import psutil
 import pytest
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 # A run of all tests has 0.6 GB there at the most.
 MEMORY, ROOM = Path("/dev/shm"), 2 * 2**30
+PREFIX = "underwriting-tests-of-"
 END_OF_CERTIFICATE = "-----END CERTIFICATE-----"
 
 
@@ -42,7 +44,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         return
     if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
-        os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix="underwriting-", dir=MEMORY)
+        _clear_away_what_killed_runs_left()
+        os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=MEMORY)
         config.add_cleanup(partial(shutil.rmtree, tempfile.tempdir, ignore_errors=True))
         # PostgreSQL's server is another user where root runs the tests.
         Path(tempfile.tempdir).chmod(0o755)
@@ -50,6 +53,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(partial(shutil.rmtree, certificate.parent, ignore_errors=True))
     certificate.write_text("".join(certifi.contents().partition(END_OF_CERTIFICATE)[:2]))
     os.environ["SSL_CERT_FILE"] = str(certificate)
+
+
+def _clear_away_what_killed_runs_left() -> None:
+    """Memory is not given back by itself."""
+    for left in MEMORY.glob(f"{PREFIX}*"):
+        process = left.name.removeprefix(PREFIX).partition("-")[0]
+        if not psutil.pid_exists(int(process)):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,25 +1,21 @@
 """A limit policy: the decision table, the gates, what is affordable, how fast a limit moves. Data, with versions."""
 
 from collections.abc import Mapping
-from datetime import date
-from functools import cache, cached_property, lru_cache
-from hashlib import sha256
+from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Self
 
-import rfc8785
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, ValidationError, model_validator
 
-from rules.book import PARSED, read_document, read_file
+from rules.book import PARSED, Edition, read_document, read_file
 from rules.limits.gates import Gates
 from rules.limits.table import AMOUNTS, Table
 from rules.limits.terms import AffordabilityTerms, GuardTerms, StepTerms
 from rules.problems import reworded, rulebook_error, wrong, wrong_at
 from rules.tiers import CURRENCY
 from underwriting.domain.application import Product
-from underwriting.domain.decision import RulebookRef
 from underwriting.domain.money import CurrencyCode
 
 __all__ = ["LimitPolicy", "load_policy", "parse_policy", "policy_schema", "shipped_policies"]
@@ -37,16 +33,11 @@ def _of_the_tiers(currency: str) -> str:
     return currency
 
 
-class LimitPolicy(BaseModel):
+class LimitPolicy(Edition):
     """How a limit follows from history. Every amount is in minor units of `currency`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,63}$", description="Lower-case letters, digits and hyphens")]
-    version: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
     product: Annotated[Product, AfterValidator(_has_tiers)]
     currency: Annotated[CurrencyCode, AfterValidator(_of_the_tiers)]
-    valid_from: date
     table: Table
     affordability: AffordabilityTerms
     gates: Gates
@@ -71,16 +62,6 @@ class LimitPolicy(BaseModel):
                 ]
             )
         return self
-
-    @cached_property
-    def text(self) -> str:
-        """The canonical form (RFC 8785 JSON, which is YAML too): what is stored beside decisions and read back."""
-        return rfc8785.dumps(self.model_dump(mode="json")).decode()
-
-    @cached_property
-    def ref(self) -> RulebookRef:
-        """Name, version and digest: the very text that decides."""
-        return RulebookRef(name=self.name, version=self.version, digest=sha256(self.text.encode()).hexdigest())
 
 
 @lru_cache(maxsize=PARSED)
