@@ -20,11 +20,10 @@ demo: $(VENV)/.installed
 up: $(VENV)/.installed
 	$(BIN)/underwriting up
 
-# Tests that fork themselves have a process without threads to themselves; the others share three: some wait for a
-# lease or a queue while two keep two cores busy.
+# Tests that fork themselves have a process without threads to themselves; the others share two.
 test: lint browser
 	$(BIN)/pytest -m forks
-	$(BIN)/pytest -m "not forks" -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m "not forks" -n 2 --dist loadfile --no-loadscope-reorder
 
 # Some tests look at the Prefect UI and at the API's page in a browser; without one they are skipped, and say so.
 browser:

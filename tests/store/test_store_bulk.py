@@ -33,6 +33,7 @@ def profiles(texts: list[str]) -> pa.Table:
             "version": pa.array(range(count), pa.int64()),
             "currency": pa.repeat("USD", count),
             "tiers": pa.repeat("[]", count),
+            "amount": pa.repeat(0, count),
             "paused": pa.repeat("[]", count),
             "created_on": pa.repeat(pa.scalar(MADE, MOMENT), count),
             "created_by": pa.array(texts, pa.string()),
