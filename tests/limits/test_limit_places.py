@@ -1,21 +1,25 @@
 """Histories elsewhere give the same answers: in S3, and in a database of either kind."""
 
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Lock, Thread
 from typing import Any
 
 import boto3
 import pyarrow.parquet as pq
 import pytest
-from moto.server import ThreadedMotoServer
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from pydantic import SecretStr
 from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Double, MetaData, Table, Text, insert
 from support.databases import run, sqlite_database
 from support.limit_histories import EVERYBODY, calculated, quarantined, shard
+from werkzeug.serving import make_server
 
 from rules.facts import input_schema
 from underwriting.domain.limits import IdRange, Scope
+from underwriting.limits.fetch import sources
 from underwriting.limits.history import DATABASE, MODELS, HistoryError
 from underwriting.limits.plan import open_history, plan_ranges
 from underwriting.limits.shard import recalculate_shard
@@ -26,23 +30,51 @@ BUCKET = "histories"
 HALF = IdRange("u000000020", "u000000041")
 
 
+class Tally:
+    """Answers after a moment, as S3 does, and knows how many questions waited side by side at the most."""
+
+    def __init__(self) -> None:
+        self.most = 0
+        self._answers = DomainDispatcherApplication(create_backend_app)
+        self._waiting, self._lock = 0, Lock()
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        with self._lock:
+            self._waiting += 1
+            self.most = max(self.most, self._waiting)
+        time.sleep(0.01)
+        try:
+            return self._answers(environ, start_response)
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+
 @pytest.fixture
-def bucket(few_users: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def tally() -> Tally:
+    return Tally()
+
+
+@pytest.fixture
+def bucket(few_users: Path, tally: Tally, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The history in S3, as the location of its folder."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
+    server = make_server("127.0.0.1", 0, tally, threaded=True)
+    serving = Thread(target=server.serve_forever)
+    serving.start()
+    host, port = server.server_address[:2]
     client = boto3.client("s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1")
     client.create_bucket(Bucket=BUCKET)
     for file in few_users.rglob("*.parquet"):
         client.upload_file(str(file), BUCKET, f"all/{file.relative_to(few_users)}")
     client.close()
     yield f"s3://{BUCKET}/all?region=us-east-1&scheme=http&endpoint_override={host}:{port}"
-    server.stop()
+    server.shutdown()
+    serving.join()
+    server.server_close()
 
 
 def test_a_history_in_s3_gives_the_same_bytes(bucket: str, few_users: Path, tmp_path: Path) -> None:
@@ -53,6 +85,16 @@ def test_a_history_in_s3_gives_the_same_bytes(bucket: str, few_users: Path, tmp_
         there = recalculate_shard(shard(bucket, tmp_path / f"there{place}", ids=ids))
         here = recalculate_shard(shard(few_users, tmp_path / f"here{place}", ids=ids))
         assert (there.records, there.digest) == (here.records, here.digest)
+
+
+def test_files_in_s3_are_asked_for_side_by_side(bucket: str, tally: Tally, tmp_path: Path) -> None:
+    tally.most = 0
+    opened = open_history(bucket)
+    assert tally.most > 1
+    tally.most = 0
+    found = sources(bucket, opened.within(HALF), HALF, tmp_path)
+    assert tally.most > 1
+    assert {name: len(source.files) for name, source in found.items()} == dict.fromkeys(MODELS, 1)
 
 
 @pytest.mark.parametrize("location", ["s3://key:secret@bucket/folder", "gs://bucket/folder", "https://example.org/x"])

@@ -6,6 +6,7 @@ without internet does not have.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from underwriting.limits import database
 from underwriting.limits.history import DATABASE, MODELS, DataFile, filesystem
 from underwriting.limits.source import PLACE, Source
 
+# Files that come side by side, each with a row group in memory.
+AT_ONCE = 4
+
 
 def sources(location: str, files: Mapping[str, Sequence[DataFile]], ids: IdRange, scratch: Path) -> dict[str, Source]:
     """Every input table of the range, readable by DuckDB; what has to be fetched is put into the folder `scratch`."""
@@ -27,26 +31,25 @@ def sources(location: str, files: Mapping[str, Sequence[DataFile]], ids: IdRange
     if "://" not in location:
         return {table: Source(table, files.get(table, ()), ids) for table in MODELS}
     system, _ = filesystem(location)
-    return {
-        table: Source(table, _fetched(system, table, files.get(table, ()), ids, scratch), ids, fetched=True)
-        for table in MODELS
-    }
 
-
-def _fetched(
-    system: fs.FileSystem, table: str, files: Sequence[DataFile], ids: IdRange, scratch: Path
-) -> list[DataFile]:
-    found = []
-    for number, file in enumerate(files):
+    def fetched(table: str, number: int, file: DataFile) -> DataFile:
         here = scratch / f"{table}-{number}.parquet"
         _fetch(system, file.path, input_schema(table).names, ids, here)
-        found.append(replace(file, path=str(here)))
-    return found
+        return replace(file, path=str(here))
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        coming = {
+            table: [pool.submit(fetched, table, number, file) for number, file in enumerate(files.get(table, ()))]
+            for table in MODELS
+        }
+        return {
+            table: Source(table, [one.result() for one in each], ids, fetched=True) for table, each in coming.items()
+        }
 
 
 def _fetch(system: fs.FileSystem, path: str, wanted: Sequence[str], ids: IdRange, here: Path) -> None:
     """Copy the row groups that may hold rows of the range, with each row's place beside it."""
-    with system.open_input_file(path) as stream, pq.ParquetFile(stream) as remote:
+    with system.open_input_file(path) as stream, pq.ParquetFile(stream, pre_buffer=True) as remote:
         names = [name for name in wanted if name in remote.schema_arrow.names]
         fields = [remote.schema_arrow.field(name) for name in names]
         schema = pa.schema([*fields, ("file", pa.string()), ("row", pa.int64())])

@@ -5,7 +5,9 @@ of ids needs the files that overlap it and no others.
 """
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Self
@@ -21,6 +23,8 @@ from underwriting.domain.histories import HISTORIES, CurrentLimit
 from underwriting.domain.limits import IdRange
 
 USERS = "users"
+# Files that are looked at side by side: S3 takes its time over each answer, and gives many at once.
+AT_ONCE = 16
 # The location of a history that the setting `history_database_url` leads to.
 DATABASE = "database"
 
@@ -81,7 +85,10 @@ class History:
     def open(cls, location: str) -> Self:
         """Look at every footer; HistoryError where there is no users table or a file is no Parquet."""
         system, root = filesystem(location)
-        files = {table: tuple(_files(system, root, table)) for table in TABLES}
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            found = zip(TABLES, pool.map(partial(_found, system, root), TABLES), strict=True)
+            coming = {table: pool.map(partial(_data_file, system, root, table), each) for table, each in found}
+            files = {table: tuple(each) for table, each in coming.items()}
         if not files[USERS]:
             raise HistoryError(
                 f"{location} has no {USERS}/*.parquet, which says who is judged; `underwriting histories generate` "
@@ -131,14 +138,14 @@ def _user_ids(system: fs.FileSystem, file: DataFile) -> pa.Array:
     return column.cast(pa.string()).combine_chunks()
 
 
-def _files(system: fs.FileSystem, root: str, table: str) -> list[DataFile]:
+def _found(system: fs.FileSystem, root: str, table: str) -> list[fs.FileInfo]:
     selector = fs.FileSelector(f"{root}/{table}", recursive=True, allow_not_found=True)
     try:
         found = system.get_file_info(selector)
     except OSError as error:
         raise HistoryError(f"{root}/{table} cannot be listed: {error}") from None
     inside = [info for info in found if info.is_file and info.extension == "parquet"]
-    return [_data_file(system, root, table, info) for info in sorted(inside, key=lambda info: info.path)]
+    return sorted(inside, key=lambda info: info.path)
 
 
 def _data_file(system: fs.FileSystem, root: str, table: str, info: fs.FileInfo) -> DataFile:
