@@ -68,7 +68,7 @@ soak-facts: $(VENV)/.installed
 
 # The properties of rulebooks' and policies' texts with forty times as many examples, and others each time.
 soak-texts: $(VENV)/.installed
-	EXAMPLES=40 $(BIN)/pytest -n 2 --timeout 3600 tests/rules/test_rulebook.py \
+	EXAMPLES=40 $(BIN)/pytest -n 2 --timeout 3600 tests/rules/test_rulebook_problems.py \
 		tests/rules/eligibility/test_eligibility_books.py tests/rules/limits/test_limits_policy.py
 
 # The lock files carry hashes and no addresses: any index that serves the same files will do.
