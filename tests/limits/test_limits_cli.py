@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.databases import sqlite_database
@@ -44,6 +45,21 @@ def test_a_run_from_the_shell_and_what_can_be_done_with_it(
     assert len((tmp_path / "out" / "moves.csv").read_text().splitlines()) == len(moves) + 1
     back = limits(command_line, "rollback", run["run_id"])
     assert f"is rolled back: {len(moves)} profiles written" in back.output
+
+
+def test_a_file_with_one_bad_limit_is_refused_in_a_sentence_and_nothing_of_it_is_kept(
+    command_line: CliRunner, tmp_path: Path
+) -> None:
+    def adopt(second: int | None) -> Result:
+        columns = {"subject_id": ["ada", "bob"], "amount": [3_000, second], "raised_on": pa.nulls(2, pa.date32())}
+        pq.write_table(pa.table(columns), tmp_path / "limits.parquet")
+        return limits(command_line, "adopt", str(tmp_path / "limits.parquet"))
+
+    for bad, why in ((None, "amount: Input should be a valid integer"), (2_999, "2999 is no tier's amount")):
+        refused = adopt(bad)
+        assert refused.exit_code == 2
+        assert f"limits.parquet, row 1 (from 0): {why}" in refused.stderr
+    assert "2 profiles are new of 2" in adopt(2_000).output
 
 
 def test_two_policies_are_compared_and_walked_through_the_past(
