@@ -1,5 +1,6 @@
 """The embedded PostgreSQL survives what happens to processes and folders."""
 
+import asyncio
 import os
 import signal
 import tempfile
@@ -51,6 +52,24 @@ async def test_what_was_committed_survives_kills_and_restarts(server: Postgres) 
     await server.start()
     await server.restart(immediately=True)
     assert await value(server, "SELECT n FROM kept") == 1
+
+
+async def test_who_watches_a_server_does_not_take_its_restart_for_an_end(
+    server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The server has ended for most of this time before the restart looks at it again.
+    monkeypatch.setattr("underwriting.embedded.child.LOOK", 0.5)
+    before = server.pid
+    restart = asyncio.create_task(server.restart(immediately=True))
+    seen = {server.running}
+    while not restart.done():
+        await asyncio.sleep(0.01)
+        seen.add(server.running)
+    await restart
+    assert seen == {True}
+    assert server.pid != before
+    server.kill()
+    assert not server.running
 
 
 async def test_lock_files_that_name_another_process_are_no_obstacle(server: Postgres) -> None:

@@ -71,11 +71,12 @@ class Postgres:
             # A fast shutdown: sessions are rolled back, and the next start needs no recovery.
             parting_signal=signal.SIGINT,
         )
+        self._restarting = False
 
     @property
     def running(self) -> bool:
-        """Whether the server process lives."""
-        return self._server.running
+        """Whether the server process lives, or comes back from a restart that somebody asked for."""
+        return self._restarting or self._server.running
 
     @property
     def pid(self) -> int:
@@ -109,11 +110,15 @@ class Postgres:
 
     async def restart(self, *, immediately: bool = False) -> None:
         """Stop and start; `immediately` aborts all work as `pg_ctl -m immediate` does, and recovers from the log."""
-        if immediately:
-            self._server.send(signal.SIGQUIT)
-        await self.stop()
-        await self._end_orphan()
-        await self._start_server()
+        self._restarting = True
+        try:
+            if immediately:
+                self._server.send(signal.SIGQUIT)
+            await self.stop()
+            await self._end_orphan()
+            await self._start_server()
+        finally:
+            self._restarting = False
 
     async def _initialise(self) -> None:
         """Make the cluster aside and move it in place whole, so that a kill in between leaves nothing half made."""
