@@ -1,18 +1,19 @@
 """Units of work: all or nothing, one snapshot, and a clear error where the database is not there."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
-from support.databases import execute, postgres_database, sibling, sqlite_url
+from sqlalchemy import Pool, event, text
+from support.databases import execute, postgres_database, sibling, sqlite_database, sqlite_url
 from support.reviews import accept, rows
 
 from underwriting.store.crypto import Keyring
 from underwriting.store.errors import NotMigrated, StatementRefused, StoreUnreachable
-from underwriting.store.session import Store
+from underwriting.store.session import Reader, Store
 
 
 async def open_and_close(url: str, keys: Keyring) -> None:
@@ -59,7 +60,53 @@ async def test_a_glance_reads_what_is_committed_and_keeps_nothing(store: Store) 
     counted = await store.glance(lambda connection: connection.scalar(text("SELECT count(*) FROM applications")))
     assert counted == 1
     with pytest.raises(StatementRefused):
-        await store.glance(lambda connection: connection.execute(text("UPDATE audit_head SET seq = 9")))
+        await store.glance(lambda connection: connection.scalar(text("UPDATE audit_head SET seq = 9 RETURNING seq")))
+
+
+async def test_a_glance_waits_for_no_writer(store: Store) -> None:
+    async with asyncio.timeout(5), store.begin() as work:
+        await work.execute(text("UPDATE audit_head SET seq = 9"))
+        assert await store.glance(lambda connection: connection.scalar(text("SELECT seq FROM audit_head"))) == 0
+
+
+@pytest.fixture
+def opened() -> Iterator[list[object]]:
+    """The connections that pools open during a test."""
+    found: list[object] = []
+
+    def note(connection: object, _record: object) -> None:
+        found.append(connection)
+
+    event.listen(Pool, "connect", note)
+    yield found
+    event.remove(Pool, "connect", note)
+
+
+async def test_every_wave_of_work_has_the_connections_of_the_first(store: Store, opened: list[object]) -> None:
+    async def unit() -> None:
+        async with store.read() as work:
+            await work.scalar(text("SELECT 1"))
+            await asyncio.sleep(0.01)
+
+    async def slow(connection: Reader) -> None:
+        await connection.scalar(text("SELECT 1"))
+        await asyncio.sleep(0.01)
+
+    counts = []
+    for _ in range(3):
+        await asyncio.gather(*(unit() for _ in range(18)), *(store.glance(slow) for _ in range(9)))
+        counts.append(len(opened))
+    assert counts[0] > 20
+    assert counts[1:] == counts[:1] * 2
+
+
+async def test_a_glance_at_sqlite_is_answered_in_the_thread_that_asks(
+    tmp_path: Path, migrated_sqlite: Path, keyring: Keyring
+) -> None:
+    async with Store.open(sqlite_database(tmp_path, migrated_sqlite), keyring) as store:
+        threads = set(threading.enumerate())
+        assert await store.glance(lambda connection: connection.scalar(text("SELECT 1"))) == 1
+        assert set(threading.enumerate()) == threads
 
 
 @pytest.fixture

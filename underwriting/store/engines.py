@@ -2,8 +2,9 @@
 
 from typing import Any
 
+import sqlalchemy
 from pydantic_core import to_json
-from sqlalchemy import Connection, event, make_url
+from sqlalchemy import Connection, Engine, event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 # A worker that is stopped inside a transaction must not hold the audit head for ever: the server ends waits for a
@@ -22,11 +23,16 @@ SQLITE_SETTINGS = {
     "busy_timeout": "30000",
 }
 
+# Connections of a pool. None is opened beyond them and closed after a single use: connecting takes longer than most
+# units, so that a burst would feed itself. Who finds all in use waits for one.
+CONNECTIONS = {"pool_size": 20, "max_overflow": 0}
+GLANCE_CONNECTIONS = {"pool_size": 10, "max_overflow": 0}
+
 
 def create_engine(url: str) -> AsyncEngine:
     """An engine whose transactions begin as this module says; nothing is connected yet."""
     if make_url(url).get_backend_name() == "sqlite":
-        engine = create_async_engine(url, json_serializer=_json)
+        engine = create_async_engine(url, json_serializer=_json, **CONNECTIONS)
         event.listen(engine.sync_engine, "connect", _configure_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return engine
@@ -34,26 +40,29 @@ def create_engine(url: str) -> AsyncEngine:
         url,
         json_serializer=_json,
         isolation_level="READ COMMITTED",
-        pool_size=10,
-        max_overflow=10,
+        **CONNECTIONS,
         # A restart of the server costs no request: a stale connection is replaced when it is taken from the pool.
         pool_pre_ping=True,
         connect_args={"server_settings": POSTGRES_SETTINGS, "timeout": 10},
     )
 
 
-def create_glance_engine(url: str) -> AsyncEngine:
-    """An engine for single statements that only read; nothing is connected yet."""
+def create_glance_engine(url: str) -> AsyncEngine | Engine:
+    """An engine for single statements that only read; nothing is connected yet.
+
+    SQLite's is one of the thread that asks: it looks a row up in a fraction of the time that handing the question to
+    another thread takes, and in WAL mode who reads waits for no writer.
+    """
     if make_url(url).get_backend_name() == "sqlite":
-        engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
-        event.listen(engine.sync_engine, "connect", _configure_sqlite_to_read)
+        here = make_url(url).set(drivername="sqlite+pysqlite")
+        engine = sqlalchemy.create_engine(here, isolation_level="AUTOCOMMIT", **GLANCE_CONNECTIONS)
+        event.listen(engine, "connect", _configure_sqlite_to_read)
         return engine
     settings = {**POSTGRES_SETTINGS, "default_transaction_read_only": "on"}
     return create_async_engine(
         url,
         isolation_level="AUTOCOMMIT",
-        pool_size=5,
-        max_overflow=5,
+        **GLANCE_CONNECTIONS,
         # Nothing to roll back.
         pool_reset_on_return=None,
         connect_args={"server_settings": settings, "timeout": 10},

@@ -11,10 +11,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import asyncpg
-from sqlalchemy import event, inspect, text
+from sqlalchemy import Connection, Engine, Executable, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -70,10 +70,27 @@ class Work(AsyncSession):
         return row
 
 
+class Reader(Protocol):
+    """What a reading statement can be put to: a unit of work, or the connection of a glance."""
+
+    async def scalar(self, statement: Executable, parameters: dict[str, Any] | None = None, /) -> Any:
+        """The first column of the first row, or None."""
+
+
+class _Here:
+    """A connection that answers in the thread that asks."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def scalar(self, statement: Executable, parameters: dict[str, Any] | None = None, /) -> Any:
+        return self._connection.scalar(statement, parameters)
+
+
 class Store:
     """The outcome store behind one connection pool; one for each event loop, cheap to pass round."""
 
-    def __init__(self, engine: AsyncEngine, glances: AsyncEngine, keys: Keyring) -> None:
+    def __init__(self, engine: AsyncEngine, glances: AsyncEngine | Engine, keys: Keyring) -> None:
         self._glances = glances
         sqlite = engine.dialect.name == "sqlite"
         self._keys = keys
@@ -97,7 +114,10 @@ class Store:
             yield store
         finally:
             await engine.dispose()
-            await glances.dispose()
+            if isinstance(glances, Engine):
+                glances.dispose()
+            else:
+                await glances.dispose()
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Work]:
@@ -115,7 +135,7 @@ class Store:
         async with _unit(self._reader, self._keys) as work:
             yield work
 
-    async def glance(self, question: Callable[[AsyncConnection], Awaitable[R]]) -> R:
+    async def glance(self, question: Callable[[Reader], Awaitable[R]]) -> R:
         """What one reading statement says, in one round trip: no transaction, no session, and no look whether the
         connection still stands. Where it does not, the question is asked once more on a new one.
         """
@@ -124,8 +144,11 @@ class Store:
         except StoreUnreachable:
             return await self._glanced(question)
 
-    async def _glanced(self, question: Callable[[AsyncConnection], Awaitable[R]]) -> R:
+    async def _glanced(self, question: Callable[[Reader], Awaitable[R]]) -> R:
         try:
+            if isinstance(self._glances, Engine):
+                with self._glances.connect() as here:
+                    return await question(_Here(here))
             async with _connected(self._glances.connect()) as connection:
                 return await question(connection)
         except DBAPIError as error:

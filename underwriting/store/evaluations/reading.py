@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Date, Select, bindparam, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from underwriting.domain.application import Product, State
 from underwriting.domain.eligibility import Eligibility, EvaluationRequest
@@ -16,7 +15,7 @@ from underwriting.store.evaluations.record import EvaluationRecord
 from underwriting.store.kinds import request_of
 from underwriting.store.models import EligibilityRow, EvaluationRow, SettlementRow
 from underwriting.store.profile_rows import TENANT, USER, VERSION_IN_FORCE
-from underwriting.store.session import Work
+from underwriting.store.session import Reader, Work
 
 PAGE = 100
 
@@ -112,7 +111,7 @@ async def newest(work: Work, tenant: str, user_id: str, product: Product) -> Sto
 
 
 async def fresh(
-    work: Work | AsyncConnection,
+    reader: Reader,
     tenant: str,
     user_id: str,
     product: Product,
@@ -126,7 +125,7 @@ async def fresh(
     the set of rulebooks with this digest and the version of the profile that is in force now.
     """
     today, since = now.astimezone(UTC), now.astimezone(UTC) - window
-    body: bytes | None = await work.scalar(
+    body: bytes | None = await reader.scalar(
         _FRESH,
         {
             "tenant": tenant,
