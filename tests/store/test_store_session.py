@@ -109,6 +109,16 @@ async def test_a_glance_at_sqlite_is_answered_in_the_thread_that_asks(
         assert set(threading.enumerate()) == threads
 
 
+async def test_a_glance_at_a_file_that_is_out_of_reach_says_so(
+    tmp_path: Path, migrated_sqlite: Path, keyring: Keyring
+) -> None:
+    (tmp_path / "mounted").mkdir()
+    async with Store.open(sqlite_database(tmp_path / "mounted", migrated_sqlite), keyring) as store:
+        (tmp_path / "mounted").rename(tmp_path / "unmounted")
+        with pytest.raises(StoreUnreachable, match="check database_url"):
+            await store.glance(lambda connection: connection.scalar(text("SELECT 1")))
+
+
 @pytest.fixture
 def on_postgres(postgres_url: str) -> Iterator[str]:
     with postgres_database(postgres_url) as url:

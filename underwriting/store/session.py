@@ -8,8 +8,8 @@ transactions may read the same row, and the second overwrites the first without 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -147,7 +147,9 @@ class Store:
     async def _glanced(self, question: Callable[[Reader], Awaitable[R]]) -> R:
         try:
             if isinstance(self._glances, Engine):
-                with self._glances.connect() as here:
+                with _told_apart():
+                    here = self._glances.connect()
+                with here:
                     return await question(_Here(here))
             async with _connected(self._glances.connect()) as connection:
                 return await question(connection)
@@ -169,13 +171,13 @@ async def _unit(engine: AsyncEngine, keys: Keyring) -> AsyncIterator[Work]:
 
 async def _connect(work: Work) -> None:
     """Begin now: then an error of some other network inside the unit is never taken for the database's."""
-    async with _told_apart():
+    with _told_apart():
         await work.connection()
 
 
 @asynccontextmanager
 async def _connected(connecting: AsyncConnection) -> AsyncIterator[AsyncConnection]:
-    async with _told_apart():
+    with _told_apart():
         connection = await connecting
     try:
         yield connection
@@ -183,8 +185,8 @@ async def _connected(connecting: AsyncConnection) -> AsyncIterator[AsyncConnecti
         await connection.close()
 
 
-@asynccontextmanager
-async def _told_apart() -> AsyncIterator[None]:
+@contextmanager
+def _told_apart() -> Iterator[None]:
     """What goes wrong while connecting, in the store's words."""
     try:
         yield
