@@ -22,8 +22,9 @@ log = logging.getLogger(__name__)
 SOURCE = "event queue"
 # As many messages as SQS gives at once.
 BATCH = 10
-# Seconds that SQS holds a question open for the next message, at most 20. A consumer that ends waits for as long.
-POLL_SECONDS = 10
+# Seconds that SQS holds a question open for the next message, at most 20: a consumer that ends waits for as long, and
+# one that has nothing to do asks twelve times a minute.
+POLL_SECONDS = 5
 # Below this many deliveries an outage of a minute sends sound messages to the dead-letter queue.
 MIN_RECEIVES = 5
 # The share of the visibility timeout within which a batch is stored; later, SQS gives it to somebody else.
