@@ -18,6 +18,7 @@ import httpx
 import prefect.settings
 import pytest
 import yaml
+from sqlalchemy import make_url
 
 from underwriting.cli.tokens import SCOPES
 from underwriting.clients.sources import Service
@@ -56,6 +57,14 @@ def test_every_variable_of_production_is_a_setting_and_its_example_is_valid(monk
     known |= set(prefect.settings.Settings().to_environment_variables(exclude_unset=True, include_secrets=True))
     assert set(production) - known == {"DO_NOT_TRACK"}
     assert Settings().limits_tenant in Settings().partners
+
+
+def test_the_databases_passwords_are_the_same_in_both_files() -> None:
+    passwords, production = variables("postgres.env.example"), variables("production.env.example")
+    urls = {"UNDERWRITING": "UNDERWRITING_DATABASE_URL", "PREFECT": "PREFECT_SERVER_DATABASE_CONNECTION_URL"}
+    for owner, url in urls.items():
+        found = make_url(production[url])
+        assert (found.username, found.password) == (owner.lower(), passwords[f"{owner}_PASSWORD"])
 
 
 def test_the_prefect_server_of_production_is_set_as_the_embedded_one() -> None:
@@ -215,7 +224,11 @@ async def decided(machine: Machine, client: httpx.AsyncClient) -> dict[str, Any]
 
 
 async def posted(machine: Machine, client: httpx.AsyncClient, application_id: str) -> None:
-    """Until the partner has the signed result."""
+    """Until the partner has the result, whose signature its endpoint verified."""
     async with asyncio.timeout(PATIENCE):
-        while application_id not in (await client.get(f"{machine.sandbox}/_control/ledger")).text:
+        while True:
+            account = (await client.get(f"{machine.sandbox}/_control/ledger")).json()
+            results = account["ledger"]["results"].values()
+            if any(result["tenant"] == TENANT and application_id in str(result["body"]) for result in results):
+                return
             await asyncio.sleep(0.2)
