@@ -25,7 +25,7 @@ FEEDS = [
     "refreshed_at",
 ]  # fmt: skip
 LINES = ["subject_id", "booked_on", "amount", "category", "counterparty"]
-SPENDING = ESSENTIAL | {Category.SPENDING, Category.CASH, Category.FEE, Category.OVERDRAFT_FEE}
+SPENDING = ESSENTIAL | {Category.SPENDING, Category.CASH, Category.FEE, Category.OVERDRAFT_FEE, Category.GAMBLING}
 # Counts within a window of days: the sign of the amount, the category, and whether one that nobody could classify
 # makes the count unknown.
 COUNTS = {

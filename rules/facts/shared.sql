@@ -38,11 +38,11 @@ CREATE MACRO kind_of(category) AS list_position(
     [
         'wages', 'benefits', 'gig', 'other_income',
         'housing', 'utilities', 'groceries', 'transport', 'health', 'insurance', 'family',
-        'spending', 'cash', 'fee', 'overdraft_fee',
-        'advance', 'transfer', 'refund', 'returned', 'own_float', 'loan', 'interest'
+        'spending', 'cash', 'fee', 'overdraft_fee', 'gambling',
+        'advance', 'transfer', 'refund', 'returned', 'own_float', 'loan', 'interest', 'proceeds'
     ],
     category
 );
 CREATE MACRO is_income(kind) AS kind <= 4;
 CREATE MACRO is_essential(kind) AS kind BETWEEN 5 AND 11;
-CREATE MACRO is_spending(kind) AS kind BETWEEN 5 AND 15;
+CREATE MACRO is_spending(kind) AS kind BETWEEN 5 AND 16;

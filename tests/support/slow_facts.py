@@ -21,7 +21,7 @@ Facts = dict[str, Any]
 
 INCOME = {"wages", "benefits", "gig", "other_income"}
 ESSENTIAL = {"housing", "utilities", "groceries", "transport", "health", "insurance", "family"}
-SPENDING = ESSENTIAL | {"spending", "cash", "fee", "overdraft_fee"}
+SPENDING = ESSENTIAL | {"spending", "cash", "fee", "overdraft_fee", "gambling"}
 # A feed stands for so many days after its refresh.
 STANDS = 3
 

@@ -17,7 +17,11 @@ Points = Annotated[int, Field(strict=True, ge=0, le=1000)]
 
 
 class Category(StrEnum):
-    """What a transaction is for. Money in and money out share the list: the sign of the amount tells them apart."""
+    """What a transaction is for. Money in and money out share the list: the sign of the amount tells them apart.
+
+    A reversal has the category of the transaction that it reverses, and the opposite sign: a refunded overdraft fee is
+    an overdraft fee with a positive amount, a reversed pay is wages with a negative amount.
+    """
 
     # Income. Public assistance and pensions count like wages (US Regulation B, 12 CFR 1002.6(b)(2), (5)).
     WAGES = "wages"
@@ -49,6 +53,10 @@ class Category(StrEnum):
     # A merchant's refund, and interest of the account.
     REFUND = "refund"
     INTEREST = "interest"
+    # Stakes (out) and winnings (in).
+    GAMBLING = "gambling"
+    # Money in that is no recurring income: assets sold, insurance claims, withdrawals of retirement savings.
+    PROCEEDS = "proceeds"
 
 
 INCOME = frozenset({Category.WAGES, Category.BENEFITS, Category.GIG, Category.OTHER_INCOME})

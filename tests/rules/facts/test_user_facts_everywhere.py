@@ -164,4 +164,4 @@ def test_the_kinds_of_the_sql_are_those_of_the_domain():
 
     assert kind("is_income") == INCOME
     assert kind("is_essential") == ESSENTIAL
-    assert kind("is_spending") == ESSENTIAL | {"spending", "cash", "fee", "overdraft_fee"}
+    assert kind("is_spending") == ESSENTIAL | {"spending", "cash", "fee", "overdraft_fee", "gambling"}
