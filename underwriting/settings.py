@@ -22,6 +22,8 @@ class Partner(BaseModel):
     results_url: HttpUrl
     # Base64, with or without the `whsec_` prefix of the standard.
     signing_secret: SecretStr
+    # The secret before this one, while the partner changes over: messages carry a signature by each.
+    former_signing_secret: SecretStr | None = None
     # Hosts, by their full names, that a request may name in its callback URL; https only.
     callback_hosts: frozenset[str] = frozenset()
 

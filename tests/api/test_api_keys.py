@@ -1,11 +1,13 @@
 """Whose tokens count: those of an issuer's published keys, also after it changed them."""
 
 import json
+from base64 import urlsafe_b64decode
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from joserfc.jwk import ECKey, KeySet
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 from pytest_httpserver import HTTPServer
 
 from underwriting.api import keys
@@ -56,9 +58,67 @@ async def test_without_keys_nobody_is_let_in_and_nobody_called_a_forger(behind, 
     assert await status(behind, token()) == 200
 
 
+UNUSABLE = [
+    {"kty": "EC", "crv": "brainpoolP256r1", "x": "AA", "y": "AA", "kid": "odd"},
+    {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"},
+    {"kty": "RSA", "n": 7, "e": "AQAB"},
+    {"kty": "OKP", "crv": "Ed25519", "x": "AAAA"},
+    {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AA"},
+    {"kty": ["EC"]},
+    {"kty": "oct", "k": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE"},
+    {},
+    7,
+]
+
+
+@pytest.mark.parametrize("odd", UNUSABLE, ids=str)
+async def test_a_key_that_we_cannot_use_is_ignored_and_the_others_count(behind, httpserver, token, odd):
+    good = RSAKey.generate_key(2048, auto_kid=True)
+    httpserver.expect_request("/jwks").respond_with_json({"keys": [odd, good.as_dict(private=False)]})
+    signed = jwt.encode({"alg": "RS256", "kid": good.kid}, claims_of(token()), good)
+    assert await status(behind, signed) == 200
+
+
+async def test_a_set_without_a_usable_key_withdraws_the_keys_before_it(behind, httpserver, issuer, token, monkeypatch):
+    httpserver.expect_oneshot_request("/jwks").respond_with_json(published(issuer))
+    httpserver.expect_request("/jwks").respond_with_json({"keys": UNUSABLE})
+    assert await status(behind, token()) == 200
+    monkeypatch.setattr(keys, "ASK_AGAIN", 0.0)
+    assert await status(behind, token(key=ECKey.generate_key("P-256", auto_kid=True))) == 401
+    monkeypatch.setattr(keys, "ASK_AGAIN", 30.0)
+    assert await status(behind, token(sub="another")) == 401
+
+
+@pytest.mark.parametrize("algorithm", ["EdDSA", "Ed25519"])
+async def test_an_ed25519_key_signs_under_either_name(behind, httpserver, token, algorithm):
+    key = OKPKey.generate_key("Ed25519", auto_kid=True)
+    httpserver.expect_request("/jwks").respond_with_json(published(key))
+    signed = jwt.encode({"alg": algorithm, "kid": key.kid}, claims_of(token()), key, algorithms=[algorithm])
+    assert await status(behind, signed) == 200
+
+
+def claims_of(signed):
+    body = signed.split(".")[1]
+    return json.loads(urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+
+
+@pytest.mark.parametrize(
+    ("claim", "seconds", "answer"),
+    [
+        ("iat", 2, 200), ("iat", 30, 200), ("iat", 32, 401),
+        ("nbf", 30, 200), ("nbf", 32, 401),
+        ("exp", 1, 200), ("exp", -28, 200), ("exp", -30, 401), ("exp", -32, 401),
+    ],
+)  # fmt: skip
+async def test_clocks_may_differ_by_thirty_seconds(api, token, claim, seconds, answer):
+    now = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+    with time_machine.travel(now, tick=False):
+        assert await status(api, token(**{claim: int(now.timestamp()) + seconds})) == answer
+
+
 async def test_a_token_that_was_verified_ends_when_it_expires(api, token):
     now = datetime.now(UTC)
-    api.headers["Authorization"] = f"Bearer {token(exp=int(now.timestamp()) + 10)}"
+    api.headers["Authorization"] = f"Bearer {token(exp=int(now.timestamp()) - 20)}"
     assert (await api.get("/v1/applications")).status_code == 200
     with time_machine.travel(now + timedelta(seconds=11)):
         assert (await api.get("/v1/applications")).status_code == 401
@@ -75,6 +135,13 @@ def test_a_file_that_is_no_key_set_is_named(config, tmp_path):
     file = tmp_path / "keys.json"
     file.write_text(json.dumps([1]))
     with pytest.raises(ValueError, match=r"keys\.json: not a JSON Web Key Set"):
+        keys.PublicKeys(config.model_copy(update={"jwks_file": file}))
+
+
+def test_a_file_without_a_usable_key_is_named(config, tmp_path):
+    file = tmp_path / "keys.json"
+    file.write_text(json.dumps({"keys": UNUSABLE}))
+    with pytest.raises(ValueError, match=r"keys\.json has no key that we can use"):
         keys.PublicKeys(config.model_copy(update={"jwks_file": file}))
 
 

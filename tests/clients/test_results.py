@@ -38,6 +38,17 @@ def test_a_signature_covers_id_and_moment(header):
         Webhook(SECRET).verify(BODY, headers | {header: other[header]})
 
 
+def test_two_signatures_during_a_change_of_the_secret():
+    """Standard Webhooks: parted by a space, so that whoever has either secret can verify."""
+    changing = partner("https://partner.example").model_copy(update={"former_signing_secret": SecretStr(OTHER_SECRET)})
+    headers = signature(changing, "msg_1", BODY, now())
+    assert [part.partition(",")[0] for part in headers["webhook-signature"].split(" ")] == ["v1", "v1"]
+    for secret in (SECRET, OTHER_SECRET):
+        assert Webhook(secret).verify(BODY, headers) == json.loads(BODY)
+    with pytest.raises(WebhookVerificationError):
+        Webhook("whsec_c29tZWJvZHk=").verify(BODY, headers)
+
+
 def test_a_signature_is_reproducible():
     """The example of the Standard Webhooks reference libraries."""
     headers = signature(

@@ -1,12 +1,13 @@
 """A document refuses what no honest source says, and lays itself out as tables."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from underwriting.domain.documents import BankStatements, FinancialYear, FraudReport
+from underwriting.domain.documents import BankStatements, FinancialYear, FraudReport, Instalment
 
 YEAR: dict[str, Any] = {
     "period_end": "2025-12-31", "revenue": 100, "profit": -5, "operating_cash_flow": 3, "debt_service": 0,
@@ -39,3 +40,15 @@ def test_rows_are_the_header_and_the_lines_each_in_its_table() -> None:
         "currency": "USD", "period_start": date(2026, 1, 1), "period_end": date(2026, 1, 31), "opening_balance": 100,
     }  # fmt: skip
     assert row["amount"] == -50
+
+
+@pytest.mark.parametrize(("given", "read"), [(4711, "4711"), (0, "0"), (2**53 - 1, "9007199254740991"), ("a-1", "a-1")])
+def test_a_whole_number_is_an_id(given: object, read: str) -> None:
+    instalment = Instalment.model_validate_json(json.dumps({"loan_id": given, "due_on": "2026-01-05"}), strict=True)
+    assert instalment.loan_id == read
+
+
+@pytest.mark.parametrize("given", [True, False, 4711.0, -1, 2**53, None])
+def test_nothing_else_is_an_id(given: object) -> None:
+    with pytest.raises(ValidationError):
+        Instalment.model_validate_json(json.dumps({"loan_id": given, "due_on": "2026-01-05"}), strict=True)

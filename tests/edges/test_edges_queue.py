@@ -80,9 +80,42 @@ def test_an_event_without_envelope_is_read() -> None:
     assert read_event(json.dumps(plain())).type == "user_created"
 
 
+def notification(message: object, **changes: Any) -> str:
+    """A message as an SNS topic without raw message delivery hands it to a queue."""
+    told = {"Type": "Notification", "MessageId": "sns-1", "TopicArn": "arn:aws:sns:us-east-1:1:events"}
+    return json.dumps({**told, "Message": message, "Timestamp": "2026-03-02T09:30:01.000Z", **changes})
+
+
+@pytest.mark.parametrize(("told", "id_"), [(envelope(), "evt-1"), (plain(), "evt-1"), (plain(id=4711), "4711")])
+def test_an_event_from_a_topic_is_read_with_and_without_its_envelope(told: dict[str, Any], id_: str) -> None:
+    raw = json.dumps(told)
+    assert read_event(notification(raw)) == read_event(raw)
+    assert read_event(raw).id == id_
+
+
+def test_whole_numbers_are_ids() -> None:
+    event = read_event(json.dumps(envelope(event_id=17, user_id=4711, float_id=9007199254740991)))
+    assert (event.id, event.user_id) == ("17", "4711")
+    assert event.details == FloatCreated(evaluation_id=EVALUATION, float_id="9007199254740991")
+
+
+@pytest.mark.parametrize("odd", [True, False, 4711.0, -1, 2**53, None, [4711]])
+@pytest.mark.parametrize("place", ["event_id", "user_id", "float_id"])
+def test_nothing_else_is_an_id(place: str, odd: object) -> None:
+    with pytest.raises(NotAnEvent):
+        read_event(json.dumps(envelope(**{place: odd})))
+
+
 @pytest.mark.parametrize(
     ("body", "why"),
     [
+        (notification("{"), "not JSON"),
+        (notification("[" * 100_000), "not JSON"),
+        (notification("7"), "not a JSON object"),
+        (notification({"source": "float.service"}), "no notification with a Message"),
+        (notification(json.dumps(plain()), Type="SubscriptionConfirmation"), "no notification with a Message"),
+        (notification(notification(json.dumps(plain()))), "source: "),
+        (json.dumps(plain(payload={"note": "x" * 1_048_576})), "longer than 1,048,576 characters"),
         ("{", "not JSON"),
         ("[" * 100_000, "not JSON"),
         ("[]", "not a JSON object"),

@@ -17,8 +17,11 @@ from underwriting.api.errors import ApiError
 from underwriting.api.keys import KeysUnavailable, PublicKeys
 from underwriting.api.quota import Quota
 
-# Only asymmetric signatures: the API holds public keys and cannot be talked into anything else.
-ALGORITHMS = ["ES256", "RS256", "Ed25519"]
+# Only asymmetric signatures: the API holds public keys and cannot be talked into anything else. EdDSA is the older name
+# (RFC 8037) of what RFC 9864 calls Ed25519, and what most issuers still write.
+ALGORITHMS = ["ES256", "RS256", "Ed25519", "EdDSA"]
+# Seconds that our clock and the issuer's may differ: for `iat`, `nbf` and `exp` alike (RFC 7519, 4.1).
+LEEWAY = 30
 APPLY = "applications:write"
 READ = "applications:read"
 DECIDE = "referrals:decide"
@@ -30,7 +33,7 @@ WRITE_PROFILES = "profiles:write"
 
 
 # A token that was verified is good for so many seconds without another look at its signature, and never beyond its
-# `exp`: the most that a key outlives its withdrawal by the issuer, on top of `jwks_ttl`.
+# `exp` and the leeway: the most that a key outlives its withdrawal by the issuer, on top of `jwks_ttl`.
 VERIFIED_SECONDS = 30.0
 VERIFIED_TOKENS = 10_000
 
@@ -50,6 +53,7 @@ class Verifier:
     def __init__(self, keys: PublicKeys, issuer: str, audience: str) -> None:
         self._keys = keys
         self._claims = jwt.JWTClaimsRegistry(
+            leeway=LEEWAY,
             iss={"essential": True, "value": issuer},
             aud={"essential": True, "value": audience},
             exp={"essential": True},
@@ -72,7 +76,7 @@ class Verifier:
             decoded = await self._decoded(token)
             self._claims.validate(decoded.claims)
             caller = _caller(decoded.claims)
-            self._verified[digest] = caller, float(decoded.claims["exp"])
+            self._verified[digest] = caller, float(decoded.claims["exp"]) + LEEWAY
             return caller
         except (JoseError, ValueError, TypeError) as error:
             raise unauthorized("The bearer token is not valid, or no longer.") from error

@@ -2,20 +2,26 @@
 
 import asyncio
 import json
+import logging
 import time
+from collections.abc import Iterator
 
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import ECKey, JWKRegistry, KeySet, OKPKey, RSAKey
 
 from underwriting.clients.errors import SourceError
 from underwriting.clients.wire import Wire
 from underwriting.settings import Settings
+
+log = logging.getLogger(__name__)
 
 # An issuer publishes a new key before it signs with it; a token of a key that is not here asks for the set anew, at
 # most this often (seconds), so that forged tokens cannot make us hammer the issuer.
 ASK_AGAIN = 30.0
 MAX_BYTES = 1_000_000
 ISSUER = "token issuer"
+# The kinds of keys that verify the signatures we accept.
+KINDS = (ECKey, OKPKey, RSAKey)
 
 
 class KeysUnavailable(Exception):
@@ -34,6 +40,8 @@ class PublicKeys:
         self._url, self._timeout, self._ttl = config.jwks_url, config.source_timeout, config.jwks_ttl
         file = config.jwks_file
         self._keys: KeySet | None = _parsed(file.read_bytes(), str(file)) if file else None
+        if file and not self._keys:
+            raise ValueError(f"{file} has no key that we can use; ask your token issuer for an EC, OKP or RSA key")
         self._asked = -float("inf")
         self._turn = asyncio.Lock()
 
@@ -74,7 +82,26 @@ async def _fetched(url: str, wait: float, known: KeySet | None) -> KeySet:
 
 
 def _parsed(text: bytes, origin: str) -> KeySet:
+    """The keys of a set that we can use; the others are ignored, as RFC 7517 (section 5) asks. There may be none."""
     try:
-        return KeySet.import_key_set(json.loads(text))
-    except (ValueError, TypeError, KeyError, JoseError) as error:
+        published = json.loads(text)["keys"]
+    except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{origin}: not a JSON Web Key Set: {error}") from None
+    if not isinstance(published, list):
+        raise ValueError(f"{origin}: not a JSON Web Key Set: keys is not a list")
+    return KeySet(list(_usable(published, origin)))
+
+
+def _usable(published: list[object], origin: str) -> Iterator[ECKey | OKPKey | RSAKey]:
+    for place, data in enumerate(published):
+        try:
+            key = JWKRegistry.import_key(data)  # type: ignore[arg-type]  # It may be anything, hence the errors.
+        except (ValueError, TypeError, KeyError, JoseError) as error:
+            log.warning(
+                "%s: keys.%d is ignored, it is no key that we can use (%s)", origin, place, type(error).__name__
+            )
+            continue
+        if isinstance(key, KINDS):
+            yield key
+        else:
+            log.warning("%s: keys.%d is ignored, a key of the type %s signs no token", origin, place, key.key_type)

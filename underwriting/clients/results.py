@@ -38,14 +38,18 @@ class Results:
 
 
 def signature(partner: Partner, message_id: str, body: bytes, at: datetime) -> dict[str, str]:
-    """The three Standard Webhooks headers of a message. ValueError where `at` is naive."""
+    """The three Standard Webhooks headers of a message. ValueError where `at` is naive.
+
+    While the partner changes its secret, the message is signed with both, so that either verifies it.
+    """
     if at.tzinfo is None:
         raise ValueError("a signature needs an aware moment")
     # The library takes the wall clock for UTC whatever its zone, hence the conversion.
     moment = at.astimezone(UTC)
-    signer = Webhook(partner.signing_secret.get_secret_value())
+    secrets = filter(None, (partner.signing_secret, partner.former_signing_secret))
+    signers = [Webhook(secret.get_secret_value()) for secret in secrets]
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(int(moment.timestamp())),
-        "webhook-signature": signer.sign(message_id, moment, body.decode()),
+        "webhook-signature": " ".join(signer.sign(message_id, moment, body.decode()) for signer in signers),
     }

@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat
 
+from underwriting.domain.ids import SourceId
 from underwriting.domain.money import MAX_MINOR, CurrencyCode
 
 
@@ -226,7 +227,7 @@ class Loan(Row):
 
     table: ClassVar[str] = "loans"
 
-    loan_id: str = Field(max_length=64)
+    loan_id: SourceId
     opened_on: PastDate
     status: LoanStatus
     outstanding: NonNegativeAmount
@@ -247,7 +248,7 @@ class Instalment(Row):
 
     table: ClassVar[str] = "instalments"
 
-    loan_id: str = Field(max_length=64)
+    loan_id: SourceId
     due_on: PastDate
     paid_on: PastDate | None = None
 

@@ -7,12 +7,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from underwriting.domain.application import CustomerId, Product
 from underwriting.domain.eligibility import EvaluationId
+from underwriting.domain.ids import or_whole
 
 Origin = Annotated[
     str,
     Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$", description="Who tells of it", examples=["float.service"]),
 ]
-EventId = Annotated[
+_EventText = Annotated[
     str,
     Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$",
@@ -20,7 +21,11 @@ EventId = Annotated[
         examples=["evt-4711"],
     ),
 ]
-FloatId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", examples=["flt-1"])]
+_FloatText = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", examples=["flt-1"])]
+# Ids of other services may be whole numbers; our own, such as an evaluation's, are text.
+EventId = Annotated[_EventText, or_whole(_EventText)]
+FloatId = Annotated[_FloatText, or_whole(_FloatText)]
+UserId = Annotated[CustomerId, or_whole(CustomerId)]
 
 
 class EventType(StrEnum):
@@ -72,7 +77,7 @@ class EventReport(BaseModel):
     source: Origin
     id: EventId
     type: EventType
-    user_id: CustomerId | None = Field(
+    user_id: UserId | None = Field(
         default=None, description="Whom it is about; every event but rulebook_published is about a user"
     )
     at: AwareDatetime = Field(description="When it happened", examples=["2026-03-02T09:30:00Z"])

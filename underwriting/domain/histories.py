@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import AwareDatetime, Field, model_validator
 
 from underwriting.domain.documents import Amount, Document, NonNegativeAmount, PastDate, Row, Share
+from underwriting.domain.ids import SourceId
 from underwriting.domain.money import CurrencyCode
 
 Points = Annotated[int, Field(strict=True, ge=0, le=1000)]
@@ -124,7 +125,7 @@ class TransactionFeed(Document):
     table: ClassVar[str] = "feeds"
 
     currency: CurrencyCode
-    institution_id: str | None = Field(default=None, max_length=64)
+    institution_id: SourceId | None = None
     linked_accounts: int | None = Field(default=None, strict=True, ge=0)
     covered_from: PastDate
     opening_balance: Amount
@@ -139,7 +140,7 @@ class Float(Row):
 
     table: ClassVar[str] = "floats"
 
-    float_id: str = Field(max_length=64)
+    float_id: SourceId
     amount: NonNegativeAmount
     fee: NonNegativeAmount = 0
     taken_on: PastDate

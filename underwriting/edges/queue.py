@@ -1,4 +1,4 @@
-"""The SQS queue that events arrive through, fed by EventBridge rules or by other services directly.
+"""The SQS queue that events arrive through, fed by EventBridge rules, by SNS topics or by other services directly.
 
 A message is deleted only after what it says is stored. One that cannot be read is left alone: SQS delivers it again
 and, after the redrive policy's number of times, puts it into the dead-letter queue, where an operator finds it.
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 SOURCE = "event queue"
 # As many messages as SQS gives at once.
 BATCH = 10
+# The largest message that SQS takes, in characters at most; a longer one is not parsed.
+MAX_CHARACTERS = 1_048_576
 # Seconds that SQS holds a question open for the next message, at most 20: a consumer that ends waits for as long, and
 # one that has nothing to do asks twelve times a minute.
 POLL_SECONDS = 5
@@ -158,13 +160,13 @@ class Consumer:
 
 
 def read_event(body: str) -> Event:
-    """The event of a message: EventBridge's envelope, or the event itself; NotAnEvent for anything else."""
-    try:
-        message = json.loads(body)
-    except (ValueError, RecursionError):
-        raise NotAnEvent("not JSON") from None
-    if not isinstance(message, dict):
-        raise NotAnEvent("not a JSON object")
+    """The event of a message: by itself or in EventBridge's envelope, and either of them from an SNS topic as well.
+
+    NotAnEvent for anything else.
+    """
+    message = _object(body)
+    if "TopicArn" in message:
+        message = _object(_published(message))
     try:
         return Event.model_validate(_unwrapped(message) if "detail-type" in message else message)
     except ValidationError as error:
@@ -172,6 +174,26 @@ def read_event(body: str) -> Event:
         raise NotAnEvent(
             "; ".join(f"{'.'.join(map(str, found['loc'])) or 'event'}: {found['msg']}" for found in problems[:3])
         ) from None
+
+
+def _object(text: str) -> dict[str, Any]:
+    if len(text) > MAX_CHARACTERS:
+        raise NotAnEvent(f"longer than {MAX_CHARACTERS:,} characters")
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        raise NotAnEvent("not JSON") from None
+    if not isinstance(message, dict):
+        raise NotAnEvent("not a JSON object")
+    return message
+
+
+def _published(envelope: dict[str, Any]) -> str:
+    """What was published to the SNS topic; a topic with raw message delivery sends it without this envelope."""
+    message = envelope.get("Message")
+    if envelope.get("Type") != "Notification" or not isinstance(message, str):
+        raise NotAnEvent("an SNS envelope, but no notification with a Message")
+    return message
 
 
 def _unwrapped(envelope: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, Field
 
 from underwriting.domain.documents import Amount
 from underwriting.domain.histories import Category
+from underwriting.domain.ids import SourceId
 from underwriting.domain.money import CurrencyCode
 from underwriting.feeds.parts import Id, Part, Words
 from underwriting.feeds.raw import AccountKind, RawAccount, RawFeed, RawTransaction
@@ -19,7 +20,7 @@ class NativeAccount(Part):
     kind: AccountKind
     currency: CurrencyCode
     balance: Amount
-    institution_id: Annotated[str, Field(max_length=64)] | None = None
+    institution_id: SourceId | None = None
     covered_from: date | None = None
 
 

@@ -4,7 +4,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Id = Annotated[str, Field(min_length=1, max_length=128)]
+from underwriting.domain.ids import or_whole
+
+_IdText = Annotated[str, Field(min_length=1, max_length=128)]
+Id = Annotated[_IdText, or_whole(_IdText)]
 Words = Annotated[str, Field(max_length=2_000)]
 
 
