@@ -39,6 +39,8 @@ DEPOSIT, HEALTHY = 150_00, 50_00
 # Days between two deposits of one cadence, from and to; two deposits less than five days apart are one pay.
 CADENCES = ((5, 9), (11, 19), (25, 36))
 ONE_PAY = 5
+# Days of a pay cycle where there is no recurring income.
+CYCLE = 30
 
 Frame = pd.DataFrame | pl.DataFrame
 Peer = Callable[[str, int], Frame]

@@ -11,6 +11,7 @@ from benchmarks.peer_facts import (
     AS_OF,
     CADENCES,
     COUNTS,
+    CYCLE,
     DEPOSIT,
     FEEDS,
     HEALTHY,
@@ -34,17 +35,18 @@ def facts(history: str, users: int) -> pd.DataFrame:
     accounts = _accounts(history, users)
     lines = _lines(history, users, accounts)
     incoming = _incoming(accounts, lines)
-    main = _main_streams(accounts, _streams(*_payers(incoming)))
+    main, totals = _main_streams(accounts, _streams(*_payers(incoming))), _totals(accounts, lines)
     return pd.DataFrame(
         {
             **{name: accounts[name].array for name in ("subject_id", "institution_id", "linked_accounts")},
             "feed_age_hours": accounts["age_hours"].to_numpy(),
-            **_totals(accounts, lines),
+            **totals,
             **_daily_life(accounts, lines),
             **_telling(accounts, lines),
             **_balances(accounts, lines),
             **_recurring(accounts, incoming, main),
             "essential_spend_per_pay": _essential_spend(accounts, lines, main),
+            "cycle_available_balance": _cycle_balance(accounts, lines, totals, main),
         }
     )
 
@@ -291,3 +293,13 @@ def _essential_spend(accounts: pd.DataFrame, lines: pd.DataFrame, main: pd.DataF
     days = np.minimum(accounts["first"].to_numpy(), 89) - accounts["last"].to_numpy() + 1
     spend: Array = -(_sum(accounts, lines[essential]) * main["period"].to_numpy() // days)
     return spend
+
+
+def _cycle_balance(accounts: pd.DataFrame, lines: pd.DataFrame, totals: Columns, main: pd.DataFrame) -> Array:
+    """The mean balance of the last pay cycle: the last balance for all of its days, less what was booked since each."""
+    period = main["period"].fillna(CYCLE).to_numpy()
+    since = np.maximum(period[lines["account"]] - 1 - lines["age"].to_numpy(), 0) * lines["amount"].to_numpy()
+    booked_since = np.bincount(lines["account"], since, len(accounts))
+    balance, holds = totals["current_balance"], accounts["holds"].to_numpy()
+    mean = np.floor_divide(balance * period - booked_since - holds, period)
+    return _where(accounts["first"].to_numpy() >= period - 1, mean)

@@ -6,6 +6,7 @@ from benchmarks.peer_facts import (
     AS_OF,
     CADENCES,
     COUNTS,
+    CYCLE,
     DEPOSIT,
     FACTS,
     FEEDS,
@@ -38,6 +39,7 @@ def facts(history: str, users: int) -> pl.DataFrame:
         _balances(accounts, lines, totals),
         _doubts(lines),
         main,
+        _cycles(lines, main),
     ):
         together = together.join(part, on="account", how="left")
     return (
@@ -244,6 +246,16 @@ def _main_streams(lines: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
+def _cycles(lines: pl.LazyFrame, main: pl.LazyFrame) -> pl.LazyFrame:
+    """What was booked since each day of the last pay cycle."""
+    days_since = (pl.col("pay_period_days").fill_null(CYCLE) - 1 - AGE).clip(lower_bound=0)
+    return (
+        lines.join(main.select("account", "pay_period_days"), on="account", how="left")
+        .group_by("account")
+        .agg(booked_since=(AMOUNT * days_since).sum())
+    )
+
+
 def _knows(days: int) -> pl.Expr:
     return FRESH & FIRST.ge(days - 1)
 
@@ -281,6 +293,8 @@ def _recurring() -> dict[str, pl.Expr]:
     days = pl.min_horizontal(FIRST, 89) - LAST + 1
     essential = pl.col("essential_90d").fill_null(0) * pl.col("pay_period_days")
     none = pl.when(_knows(90), pl.col("doubtful").is_null()).then(0)
+    cycle = pl.col("pay_period_days").fill_null(CYCLE)
+    balance = pl.col("current_balance") * cycle - pl.col("booked_since").fill_null(0) - pl.col("holds")
     told = (pl.col("days_since") <= pl.col("pay_period_days")) | _none_within(pl.col("days_since"), "doubtful")
     return {
         "recurring_deposits": pl.coalesce("recurring_deposits", none),
@@ -288,4 +302,5 @@ def _recurring() -> dict[str, pl.Expr]:
         "days_since_pay": pl.when(told).then("days_since"),
         # Debits are below zero, and so this rounds what is spent up.
         "essential_spend_per_pay": -(essential // days),
+        "cycle_available_balance": pl.when(cycle - 1 <= FIRST).then(balance // cycle),
     }

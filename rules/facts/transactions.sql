@@ -217,6 +217,13 @@ main_streams AS (
     FROM streams
     WHERE is_running
     QUALIFY row_number() OVER (PARTITION BY account ORDER BY amount / period DESC, days_since, payer) = 1
+),
+-- Each day's balance is the last one less what was booked since: of the days of a pay cycle, these are the deductions.
+cycles AS (
+    SELECT account, sum(amount * (coalesce(period, 30) - 1 - age)) AS booked_since
+    FROM (SELECT account, age, booked.amount, period FROM booked LEFT JOIN main_streams USING (account) WHERE age < 60)
+    WHERE age < coalesce(period, 30)
+    GROUP BY account
 )
 SELECT
     subject_id,
@@ -267,6 +274,13 @@ SELECT
     days AS balance_days_60d,
     CASE WHEN is_fresh THEN opening_balance + coalesce(booked, 0) END AS current_balance,
     current_balance - holds AS available_balance,
+    CASE
+        WHEN covered_from <= as_of - (coalesce(main_streams.period, 30) - 1)
+        THEN floored(
+            current_balance * coalesce(main_streams.period, 30) - coalesce(booked_since, 0) - holds,
+            coalesce(main_streams.period, 30)
+        )
+    END AS cycle_available_balance,
     CASE WHEN days > 0 THEN floored(balance_days, days) END AS average_balance,
     institution_id,
     linked_accounts
@@ -277,3 +291,4 @@ LEFT JOIN telling USING (account)
 LEFT JOIN balances USING (account)
 LEFT JOIN doubts USING (account)
 LEFT JOIN main_streams USING (account)
+LEFT JOIN cycles USING (account)

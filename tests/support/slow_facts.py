@@ -91,14 +91,16 @@ def transaction_facts(rows: Rows, as_of: date, judged_at: datetime | None, curre
     if account is None:
         return {}
     major = 10 ** minor_digits(currency)
+    streams, balances = _of_streams(account, major), _of_balances(account, judged_at, major)
     return {
         **_of_the_feed(account, judged_at),
         **_of_activity(account),
         **_of_advances(account),
         **_of_income(account),
-        **_of_streams(account, major),
+        **streams,
         **_of_trouble(account),
-        **_of_balances(account, judged_at, major),
+        **balances,
+        **_of_the_cycle(account, streams.get("pay_period_days") or 30, balances.get("available_balance")),
     }
 
 
@@ -237,6 +239,15 @@ def _of_balances(account: Account, judged_at: datetime | None, major: int) -> Fa
         if refreshed_at.date() <= account.as_of or (judged_at is not None and refreshed_at <= judged_at):
             found["available_balance"] = known[account.as_of] - account.feed["holds"]
     return found
+
+
+def _of_the_cycle(account: Account, days: int, available: int | None) -> Facts:
+    """The mean of the last pay cycle; `available` is what the last of its days counts with."""
+    if available is None or not account.knows(days):
+        return {}
+    known = account.balances
+    before = [known[account.as_of - timedelta(days=n)] for n in range(1, days)]
+    return {"cycle_available_balance": floor(Fraction(sum(before) + available, days))}
 
 
 @dataclass(frozen=True)

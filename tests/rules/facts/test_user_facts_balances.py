@@ -1,6 +1,7 @@
 """Balances at the ends of days, out of an opening balance and amounts."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime, time, timedelta
 from random import Random
 
 import pandas as pd
@@ -56,6 +57,43 @@ def test_the_average_is_over_the_days_and_rounded_down():
     assert balances((29, 1))["average_balance"] == 0
     assert balances((0, -1))["average_balance"] == -1
     assert balances((29, 100), opening=1)["average_balance"] == 51
+
+
+def test_the_mean_of_the_last_pay_cycle_is_the_same_before_and_after_a_payday():
+    """A pay of 1,400 every 14 days, of which 100 are spent each day."""
+
+    def mean(days_since_pay: int) -> object:
+        paydays = range(days_since_pay, 84, 14)
+        spent = [(ago(day), -100_00, "spending") for day in range(84)]
+        wages = [(ago(day), 1_400_00, "wages", "Acme") for day in paydays]
+        # What of the first pay has been spent before the first day.
+        found = user_facts_of(
+            "transactions", feed(*spent, *wages, opening=(84 - paydays[-1]) * 100_00, start=ago(84), holds=14)
+        )
+        assert found["pay_period_days"] == 14
+        return found["cycle_available_balance"]
+
+    assert {mean(since) for since in range(1, 14)} == {750_00 - 1}
+
+
+@pytest.mark.parametrize(("start", "known"), [(28, None), (29, 500), (30, 500)])
+def test_without_a_stream_the_cycle_has_30_days_and_all_have_to_be_known(start, known):
+    assert balances(opening=500, start=ago(start))["cycle_available_balance"] == known
+
+
+@pytest.mark.parametrize(("amount", "holds", "mean"), [(-30, 0, -1), (-31, 0, -2), (0, 1, -1), (60, 30, 1)])
+def test_the_mean_of_a_cycle_is_rounded_down_and_holds_count_on_the_last_day(amount, holds, mean):
+    assert balances((0, amount), holds=holds)["cycle_available_balance"] == mean
+
+
+@pytest.mark.parametrize(("refreshed", "known"), [(3, 500), (4, None)])
+def test_the_mean_of_a_cycle_needs_a_fresh_feed(refreshed, known):
+    assert balances(opening=500, refreshed=ago(refreshed))["cycle_available_balance"] == known
+
+
+def test_the_mean_of_a_cycle_needs_the_holds_of_then():
+    later = datetime.combine(AS_OF, time(23), UTC) + timedelta(days=1)
+    assert balances(opening=500, refreshed=later)["cycle_available_balance"] is None
 
 
 @pytest.mark.parametrize(

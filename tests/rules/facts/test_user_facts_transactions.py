@@ -46,7 +46,9 @@ def test_a_feed_without_transactions_is_knowledge():
         "transfer_ratio",
         "spend_to_income",
     }
-    balances = {"current_balance": 7_000, "available_balance": 7_000, "average_balance": 7_000}
+    balances = dict.fromkeys(
+        ["current_balance", "available_balance", "cycle_available_balance", "average_balance"], 7_000
+    )
     days = {"balance_days_60d": 60, "healthy_days_60d": 60}
     account = {"institution_id": "first", "linked_accounts": 2}
     zero = dict.fromkeys(set(NAMES) - unknown, 0)
