@@ -13,6 +13,13 @@ from underwriting.domain.decision import MAX_PRINCIPAL_REASONS
 
 Ground = tuple[str, Mask]
 
+# What the tier of the limit itself asks and the user does not meet: a decrease is not explained by a higher limit.
+_OF_OWN_TIER = {
+    "limit_float_rank_low": "limit_float_rank_below",
+    "limit_subscription_rank_low": "limit_subscription_rank_below",
+    "limit_pay_low": "limit_pay_below",
+}
+
 
 def grounds(
     moves: Moves, gates: GateResults, table: TableConditions, pace: Pace, at_once: Sequence[str]
@@ -20,8 +27,8 @@ def grounds(
     """Codes, each with the rows whose decision rests on it; for a row, the weightier comes first.
 
     A raise was earned. A limit is lowered at once for the gates that failed, and else, now or at the next run, for
-    what its own tier asks and the user does not meet. A limit that holds has the gates that are closed, what the next
-    tier asks, and the pace; what is not known comes after what is known to fail.
+    what its own tier asks and the user does not meet. A limit that holds has the gates that are closed and, unless it
+    is to be lowered, what the next tier asks, and the pace; what is not known comes after what is known to fail.
     """
     held = moves.enabled & ~moves.raised & ~moves.lowered
     below = moves.below & ~moves.at_once
@@ -33,9 +40,10 @@ def grounds(
         *_among(_failed(gates, at_once), moves.at_once),
         ("limit_under_review", held & below),
         ("limit_above_all", below & (moves.own_place >= len(table.amounts))),
-        *_among([(each.fails_as, each.fails) for each in own_row], below),
+        *_among([(_OF_OWN_TIER.get(each.fails_as, each.fails_as), each.fails) for each in own_row], below),
         ("limit_highest", held & ~below & (moves.next_place >= len(table.amounts))),
-        *_among([*_failed(gates), *_short(next_row, pace)], held),
+        *_among(_failed(gates), held),
+        *_among(_short(next_row, pace), held & ~below),
         *_among([*_unknown(gates), *_not_known([*next_row, pace.too_few])], held),
     ]
 

@@ -176,7 +176,7 @@ def test_at_most_four_reasons_failures_before_what_is_unknown_and_each_once():
     bad = {"history_days": 1, "late_floats": 1, "outstanding_floats": 1, "feed_age_hours": 99.0, "float_rank": 0}
     assert reasons(**bad, fraud_hit=None) == [
         "limit_under_review",
-        "limit_float_rank_low",
+        "limit_float_rank_below",
         "limit_history_short",
         "limit_float_open",
     ]

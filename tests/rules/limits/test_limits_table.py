@@ -45,6 +45,10 @@ def test_a_row_at_its_threshold(row, name, asked):
 @pytest.mark.parametrize(("row", "name", "asked"), [case for case in CASES if case.values[0].tier > 2_000])
 def test_a_limit_below_its_own_row_is_lowered_on_the_second_run_and_never_for_the_unknown(row, name, asked):
     fact, fails_as, _ = FACTS[name]
+    kept_as = {
+        "limit_float_rank_low": "limit_float_rank_below",
+        "limit_subscription_rank_low": "limit_subscription_rank_below",
+    }.get(fails_as, fails_as)
     exact = {FACTS[each][0]: value for each, value in row.asked.items()}
     rows = [
         {**exact, "current_limit": row.tier, "runs_below": runs, fact: value}
@@ -55,8 +59,8 @@ def test_a_limit_below_its_own_row_is_lowered_on_the_second_run_and_never_for_th
     assert frame["move"].tolist() == ["held", "lowered", "held", "held", "held", "held"]
     assert frame["after"].tolist() == [row.tier, below(row), *[row.tier] * 4]
     assert frame["runs_below"].tolist() == [1, 0, 0, 0, 0, 0]
-    assert frame["reasons"].iloc[0].startswith(f"limit_under_review {fails_as}")
-    assert frame["reasons"].iloc[1] == fails_as
+    assert frame["reasons"].iloc[0].startswith(f"limit_under_review {kept_as}")
+    assert frame["reasons"].iloc[1] == kept_as
 
 
 @pytest.mark.parametrize(
@@ -103,7 +107,7 @@ def test_the_cap_says_what_bounds_it():
         "limit_free_income_low",
         "limit_under_review limit_income_irregular",
         "limit_affordability_unknown",
-        "limit_under_review limit_pay_low limit_free_income_low",
+        "limit_under_review limit_pay_below limit_free_income_low",
     ]
 
 
@@ -118,3 +122,13 @@ def test_a_policy_without_the_highest_tiers_lowers_what_lies_above_it():
         "limit_above_all",
         "limit_highest",
     ]
+
+
+def test_no_decrease_is_explained_by_a_higher_limit():
+    """Every way in which the limit's own tier is no longer met, one after the other."""
+    pay = {"recurring_deposit_amount": 40_000, "essential_spend_per_pay": 0}
+    short = [{"float_rank": 0}, {"subscription_rank": 0}, {"available_balance": 0}, {"largest_repaid": 0}, pay]
+    decisions = decide_limits(POLICY, users([{"current_limit": 20_000, "runs_below": 1, **each} for each in short]))
+    assert decisions.frame["move"].tolist() == ["lowered"] * len(short)
+    for row in range(len(short)):
+        assert all("higher limit" not in reason.sentence for reason in decisions.reasons(row))
