@@ -22,8 +22,9 @@ Results = np.ndarray[Any, np.dtype[np.int8]]
 class Said:
     """FAIL 0, PASS 1 or UNKNOWN 2 for each row.
 
-    `held` has the rows that the rule's grey band holds back for a person, `read` the facts that it read, and `allowed`
-    the amount that it allows where it passes; None where the rule has no grey band, or no amounts.
+    `held` has the rows that a person has to look at: those in the rule's grey band, and those that failed where the
+    book refers failures of the rule; the latter alone are `failed_held`. `read` has the facts that the rule read, and
+    `allowed` the amount that it allows where it passes. A part that the rule does not have is None.
     """
 
     rule: Rule
@@ -31,11 +32,12 @@ class Said:
     held: Mask | None
     read: tuple[str, ...]
     allowed: Column | None
+    failed_held: Mask | None = None
 
     def outcome(self, row: int, facts: Columns) -> Outcome:
         """What the rule said of one row, with the facts it looked at."""
         result, held = int(self.results[row]), self.held is not None and bool(self.held[row])
-        code = {FAIL: self.rule.fails_as, UNKNOWN: self.rule.grey_as if held else self.rule.unknown_as}.get(result)
+        code = {FAIL: self.rule.fails_as, UNKNOWN: self._unknown_as(row, held=held)}.get(result)
         return Outcome(
             rule=self.rule.name,
             result=RESULTS[result],
@@ -44,6 +46,11 @@ class Said:
             amount=self._amount(row),
             observed={name: facts.value(name, row) for name in self.read},
         )
+
+    def _unknown_as(self, row: int, *, held: bool) -> str | None:
+        if self.failed_held is not None and self.failed_held[row]:
+            return self.rule.fails_as
+        return self.rule.grey_as if held else self.rule.unknown_as
 
     def _amount(self, row: int) -> int | None:
         if self.allowed is None or self.results[row] == UNKNOWN:
@@ -54,7 +61,8 @@ class Said:
 def ask(rule: Rule, facts: Columns) -> Said:
     """What the rule says of every row.
 
-    A rule that allows nothing fails, and one whose amount is not known is unknown, whatever it claims.
+    A rule that allows nothing fails, and one whose amount is not known is unknown, whatever it claims. Where the book
+    refers failures of the rule, they count as unknown.
     """
     seen = Facts(facts)
     results = _truth(rule, rule.claim(seen))
@@ -64,7 +72,12 @@ def ask(rule: Rule, facts: Columns) -> Said:
     held = None
     if (grey := rule.grey(seen)) is not None:
         held = _hold(results, _truth(rule, grey))
-    return Said(rule, results, held, tuple(seen.read), allowed)
+    failed_held = None
+    if rule.on_fail == "refer":
+        failed_held = results == FAIL
+        results[failed_held] = UNKNOWN
+        held = failed_held if held is None else held | failed_held
+    return Said(rule, results, held, tuple(seen.read), allowed, failed_held)
 
 
 def _truth(rule: Rule, claim: object) -> Results:

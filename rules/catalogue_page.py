@@ -22,7 +22,7 @@ _HEAD = """\
 Written by `underwriting rulebooks catalogue` from the code; do not edit. A rule passes where its claim is true, fails
 where it is false, and is unknown where it hangs on a fact that is not known: then it never approves. Amounts are in
 minor units of the rulebook's currency. A reason is a code, which never changes its meaning, and the sentence that the
-customer reads.
+customer reads. Every rule also takes `on_fail: refer`: a failure then goes to a person instead of rejecting.
 """
 _FAMILIES = {
     "Rules about applications": "They stand in stages, by check; see [rulebooks](rulebooks.md).",
@@ -47,7 +47,7 @@ def _section(rule: type[Rule]) -> Iterator[str]:
     yield ""
     yield f"{getdoc(rule)} **Passes where:** {_sentence(rule.claim)}"
     yield ""
-    for name, schema in rule.model_json_schema()["properties"].items():
+    for name, schema in _own_properties(rule).items():
         yield f"- `{name}`: {wanted(schema)}"
     if rule.cap is not Rule.cap:
         yield f"- Allows, where it passes: {_sentence(rule.cap)}"
@@ -69,9 +69,14 @@ def facts_read_by(rule: type[Rule]) -> tuple[str, ...]:
 
 def _examples(rule: type[Rule]) -> Iterator[Rule]:
     """The rule with the lowest properties, and with each of those that it offers to choose from."""
-    schemas = rule.model_json_schema()["properties"]
+    schemas = _own_properties(rule)
     for values in product(*(_values(schema) for schema in schemas.values())):
         yield rule.model_validate(dict(zip(schemas, values, strict=True)))
+
+
+def _own_properties(rule: type[Rule]) -> dict[str, Any]:
+    """The JSON schemas of the properties that not every rule has."""
+    return {name: schema for name, schema in rule.model_json_schema()["properties"].items() if name != "on_fail"}
 
 
 def _values(schema: Mapping[str, Any]) -> list[object]:

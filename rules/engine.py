@@ -1,11 +1,12 @@
 """Runs a rulebook's rules over a frame of facts: one applicant or a million, the same call."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from rules.asking import Results, Said, ask
+from rules.asking import Results, ask
 from rules.columns import Columns
 from rules.evaluation import Evaluation
 from rules.rulebook import Rulebook
@@ -28,5 +29,5 @@ def evaluate(book: Rulebook, facts: pd.DataFrame, checks: Collection[str] | None
         answer = ask(rule, columns)
         results[:, place] = answer.results
         # From here on the column is what the rule said: a million rows are not kept twice.
-        said.append(Said(rule, results[:, place], answer.held, answer.read, answer.allowed))
+        said.append(replace(answer, results=results[:, place]))
     return Evaluation(book, tuple(said), columns, results)

@@ -114,8 +114,11 @@ class Evaluation:
             if held is None:
                 yield rule.unknown_as, unknown
             else:
+                referred = unknown & held & ~rejected
+                failed_held = held & False if said.failed_held is None else said.failed_held
                 yield rule.unknown_as, unknown & ~held
-                yield rule.grey_as or rule.unknown_as, unknown & held & ~rejected
+                yield rule.fails_as, referred & failed_held
+                yield rule.grey_as or rule.unknown_as, referred & ~failed_held
 
     @cached_property
     def _failed(self) -> Mask:

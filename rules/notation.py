@@ -44,9 +44,8 @@ def written(rule: Rule) -> object:
 def rule_schema(rule: type[Rule]) -> dict[str, Any]:
     """The JSON Schema of the rule as it is written."""
     name, schema = rule.__name__, rule.model_json_schema()
-    if not schema["properties"]:
-        return {"const": name, "description": rule.__doc__}
-    return {"type": "object", "properties": {name: schema}, "required": [name], "additionalProperties": False}
+    full = {"type": "object", "properties": {name: schema}, "required": [name], "additionalProperties": False}
+    return full if schema.get("required") else {"anyOf": [{"const": name}, full], "description": rule.__doc__}
 
 
 def rules_schema(rules: Mapping[str, type[Rule]]) -> dict[str, Any]:

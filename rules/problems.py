@@ -95,7 +95,7 @@ def _wording(error: ErrorDetails, model: type[BaseModel], kind: str) -> str:
         case "extra_forbidden":
             *around, name = error["loc"]
             known = _properties(model, around)
-            names = f"there are {', '.join(known)}" if known else "there are none"
+            names = f"there are {', '.join(known)}" if len(known) > 1 else f"there is only {next(iter(known))}"
             return f"no such {kind}; {did_you_mean(name, known, names)}"
         case _:
             return f"{error['msg'].removeprefix('Input ').removeprefix('String ')}, not {repr(error['input'])[:60]}"

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo
 
@@ -56,6 +56,9 @@ class Rule(BaseModel, ABC):
 
     A rule belongs to the check that its module is named for. A claim passes where it is true, fails where it is
     false, and is unknown where it is NA; `fails_as` and `unknown_as` are the reason codes of the latter two.
+
+    `on_fail` is the book's choice. With `refer`, a failure counts as unknown and goes to a person, with the reason of
+    the failure.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
@@ -65,6 +68,12 @@ class Rule(BaseModel, ABC):
     unknown_as: ClassVar[str]
     # The reason code of rows that `grey` holds back.
     grey_as: ClassVar[str | None] = None
+
+    # Left out of the canonical form where it is `reject`, so that books without it keep their digest.
+    on_fail: Annotated[
+        Literal["reject", "refer"],
+        Field(exclude_if=lambda choice: choice == "reject", description="What a failure does: reject, or refer"),
+    ] = "reject"
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: object) -> None:

@@ -91,7 +91,7 @@ def _is_number(value: object) -> TypeGuard[Number]:
 
 def _properties(rule: Rule) -> Iterable[object]:
     """Every number and text among a rule's properties, however deep."""
-    return _leaves(rule.model_dump())
+    return _leaves(rule.model_dump(exclude={"on_fail"}))
 
 
 def _leaves(value: object) -> Iterable[object]:

@@ -4,15 +4,16 @@ A gate is a rule (`rules.rule`): three-valued, with the policy's numbers as prop
 """
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, cast
+from typing import Annotated, ClassVar, Self, cast
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from rules.asking import FAIL, PASS, UNKNOWN, Results, ask
 from rules.columns import Columns, Mask, Truth
 from rules.fraud import NotListed
+from rules.problems import wrong_at
 from rules.rule import Count, Facts, Rule
 
 _HOURS = 24
@@ -159,6 +160,13 @@ class Gates(BaseModel):
     few_returned_debits: FewReturnedDebits
     few_negative_days: FewNegativeDays
     fresh_feed: FeedFresh
+
+    @model_validator(mode="after")
+    def _none_refers(self) -> Self:
+        if referring := [name for name, gate in self.by_name.items() if gate.on_fail == "refer"]:
+            message = "a closed gate keeps the limit where it is and asks nobody; leave on_fail out"
+            raise wrong_at([((name, "on_fail"), message) for name in referring])
+        return self
 
     @property
     def by_name(self) -> dict[str, Rule]:

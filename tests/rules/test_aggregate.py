@@ -138,3 +138,53 @@ def test_outcomes_of_another_book_are_an_error():
     strange = results(book_of("NoWriteOff"), write_offs=0)
     with pytest.raises(ValueError, match="test v1 has no rule NoWriteOff"):
         decide(REFER, strange, REQUESTED, NOW)
+
+
+@pytest.mark.parametrize("on_unknown", ["refer", "reject"])
+@pytest.mark.parametrize(
+    ("score", "verdict", "reasons"),
+    [
+        (619, Verdict.REFERRED, ["credit_score_low"]),
+        (620, Verdict.APPROVED, []),
+    ],
+)
+def test_a_failure_that_the_book_refers_goes_to_a_person_with_its_reason(on_unknown, score, verdict, reasons):
+    book = book_of("CreditScore: {min_score: 620, on_fail: refer}", "NoInsolvency", on_unknown=on_unknown)
+    made = decision(book, credit_score=score)
+    assert (made.verdict, codes(made)) == (verdict, reasons)
+    (result,) = results(book, credit_score=score)
+    assert not settles(book, [result])
+    outcome = result.outcomes[0]
+    assert (outcome.result, outcome.refers) == ((Result.UNKNOWN, True) if reasons else (Result.PASS, False))
+
+
+def test_a_failure_that_rejects_wins_over_one_that_refers():
+    book = book_of("CreditScore: {min_score: 620, on_fail: refer}", "NoInsolvency")
+    made = decision(book, credit_score=600, insolvencies=1)
+    assert (made.verdict, codes(made)) == (Verdict.REJECTED, ["insolvency"])
+
+
+def test_a_missing_fact_is_unknown_for_its_own_reason_where_failures_refer():
+    refer, reject = (
+        book_of("CreditScore: {min_score: 620, on_fail: refer}", on_unknown=choice) for choice in ("refer", "reject")
+    )
+    assert (decision(refer, credit_score=None).verdict, codes(decision(refer, credit_score=None))) == (
+        Verdict.REFERRED,
+        ["credit_score_missing"],
+    )
+    assert decision(reject, credit_score=None).verdict is Verdict.REJECTED
+
+
+def test_a_listed_person_is_referred_where_the_book_refers_matches():
+    book = book_of("NotListed: {min_match_score: 0.9, grey_match_score: 0.7, on_fail: refer}")
+    assert [codes(decision(book, list_match_score=score)) for score in (0.9, 0.89, 0.69)] == [
+        ["list_match"],
+        ["list_match_possible"],
+        [],
+    ]
+
+
+def test_on_fail_stands_in_the_text_only_where_it_is_said():
+    plain, said = book_of("NoInsolvency"), book_of("NoInsolvency: {on_fail: reject}")
+    assert plain.ref == said.ref
+    assert plain.ref != book_of("NoInsolvency: {on_fail: refer}").ref

@@ -1,5 +1,6 @@
 """One row or a million, the same call; and what is not known stays so."""
 
+import json
 from datetime import UTC, datetime
 
 import numpy as np
@@ -20,7 +21,22 @@ from underwriting.domain.money import Money
 
 NOW = datetime(2025, 6, 15, 12, tzinfo=UTC)
 REQUESTED = Money(minor=250_000, currency="USD")
+
+
+def referring(book):
+    """The book with every second rule of it referring its failures to a person."""
+    stages = json.loads(book.text)["stages"]
+    for stage in stages:
+        for rules in stage.values():
+            for place, written in enumerate(rules[::2]):
+                name, properties = (written, {}) if isinstance(written, str) else next(iter(written.items()))
+                rules[2 * place] = {name: {**properties, "on_fail": "refer"}}
+    return book.model_copy(update={"stages": stages})
+
+
 BOOKS = {name: shipped_rulebooks()[name] for name in ("prescreening", "prescreening-strict")}
+# The same books with every second rule referring its failures.
+BOOKS |= {f"{name}-referring": referring(book) for name, book in BOOKS.items()}
 
 VALUES = {
     "boolean": st.booleans(),

@@ -70,7 +70,7 @@ def read_or_refused(text):
         (
             "NoInsolvency",
             "NoInsolvency: {a: 1}",
-            ["12: rule NoInsolvency: property a: no such property; there are none"],
+            ["12: rule NoInsolvency: property a: no such property; there is only on_fail"],
         ),
         (
             "NoInsolvency",

@@ -113,7 +113,9 @@ VALUES = {"boolean": [True, False], "integer": [-2, -1, *SMALL], "number": TENTH
 
 def properties_of(rule, choose):
     """Properties for the rule, each from a few values, as `choose` chooses."""
-    drawn = {name: drawn_for(field.annotation, choose) for name, field in rule.model_fields.items()}
+    drawn = {
+        name: drawn_for(field.annotation, choose) for name, field in rule.model_fields.items() if name != "on_fail"
+    }
     if pair := ORDERED.get(rule.__name__):
         drawn |= dict(zip(pair, sorted(drawn[name] for name in pair), strict=True))
     return drawn

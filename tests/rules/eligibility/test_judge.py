@@ -254,6 +254,23 @@ def test_a_possible_match_is_for_a_person_even_where_the_book_rejects_what_is_un
     assert (made.verdict, codes(made)) == (REJECTED, ["feed_freshness_unknown"])
 
 
+@pytest.mark.parametrize("on_unknown", ["refer", "reject"])
+@pytest.mark.parametrize("superseding", [True, False])
+@pytest.mark.parametrize(("age", "verdict", "reasons"), [(60, APPROVED, []), (59, REFERRED, ["account_young"])])
+def test_a_failure_that_the_book_refers_goes_to_a_person(on_unknown, superseding, age, verdict, reasons):
+    lenient = book_of("AgeOfAccount: {min_age: 60, on_fail: refer}", superseding=superseding, on_unknown=on_unknown)
+    books = [lenient, book_of("GoodStanding", name="regular")] if superseding else [lenient]
+    made = judged(*books, history_days=age)
+    assert (made.verdict, codes(made)) == (verdict, reasons)
+
+
+def test_a_failure_that_rejects_wins_over_one_that_the_book_refers():
+    made = judged(
+        book_of("AgeOfAccount: {min_age: 60, on_fail: refer}", "GoodStanding"), history_days=1, good_standing=False
+    )
+    assert (made.verdict, codes(made)) == (REJECTED, ["standing_bad"])
+
+
 def test_reasons_of_superseding_books_come_first_then_those_that_most_books_give():
     safety = book_of("GoodStanding", name="safety", superseding=True)
     one = book_of("AgeOfAccount: {min_age: 500}", "MinimumIncome: {min_monthly: 999999}", name="one", priority=1)

@@ -199,7 +199,18 @@ FOURTH = "  - {tier: 4000, min_float_rank: 3, min_subscription_rank: 2, min_avai
         ),
         # Gates.
         ("  no_fraud: {}\n", "", "gates:", ["gates: no_fraud: missing; give a value"]),
-        ("no_fraud: {}", "no_fraud: {a: 1}", "no_fraud: {}", ["gates: no_fraud: a: no such key; there are none"]),
+        (
+            "no_fraud: {}",
+            "no_fraud: {a: 1}",
+            "no_fraud: {}",
+            ["gates: no_fraud: a: no such key; there is only on_fail"],
+        ),
+        (
+            "no_fraud: {}",
+            "no_fraud: {on_fail: refer}",
+            "no_fraud: {}",
+            ["gates: no_fraud: on_fail: a closed gate keeps the limit where it is and asks nobody; leave on_fail out"],
+        ),
         (
             "max_pay_periods: 1.5",
             "max_pay_periods: 1.505",
