@@ -59,11 +59,24 @@ def one_user_ms() -> float:
         currency="USD",
         covered_from=AS_OF - timedelta(days=700),
         opening_balance=100_000,
+        holds=0,
         refreshed_at=JUDGED_AT,
         transactions=tuple(lines),
     )
     taken = [AS_OF - timedelta(days=20 * number) for number in range(1, 11)]
-    floats = [Float(float_id=str(day), amount=5_000, taken_on=day, due_on=day, repaid_on=day) for day in taken]
+    floats = [
+        Float(
+            float_id=str(day),
+            amount=5_000,
+            fee=500,
+            taken_on=day,
+            due_on=day,
+            repaid_on=day,
+            collection_attempts=1,
+            collection_failures=0,
+        )
+        for day in taken
+    ]
     documents = [feed, FloatHistory(currency="USD", floats=tuple(floats)), User(good_standing=True)]
     tables = {**users_as_of(["user"], AS_OF, JUDGED_AT, "USD"), **tables_of("user", documents)}
     return 1_000 * median_seconds(lambda: user_facts(tables), TIMES)

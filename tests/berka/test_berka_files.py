@@ -4,11 +4,11 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from support.applicants import person
 from support.berka import Bank
 
 from underwriting.berka.bank import read_bank
 from underwriting.berka.files import BerkaError
-from underwriting.domain.documents import Person
 from underwriting.domain.money import Money
 
 
@@ -21,7 +21,7 @@ def test_a_loan_is_an_application_of_the_account_s_owner(bank: Bank) -> None:
     first, second = read_bank(bank.folder)
     assert (first.customer_id, first.as_of, first.months) == ("berka-11", date(1997, 1, 10), 24)
     assert first.requested == Money(minor=2_400_000, currency="CZK")
-    assert first.person == Person(birth_date=date(1950, 7, 4), residence_country="CZ")
+    assert first.person == person(birth_date=date(1950, 7, 4), residence_country="CZ")
     assert (second.customer_id, second.person.birth_date) == ("berka-12", date(1962, 12, 31))
     assert (first.loan.bad, second.loan.bad) == (False, True)
 

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.applicants import PERSON
 
 from underwriting.clients.answers import LARGE_BYTES, parse_document, read_document
 from underwriting.clients.errors import MalformedAnswer
@@ -18,8 +19,11 @@ from underwriting.domain.documents import (
     Exposure,
     FinancialStatements,
     FraudReport,
+    OngoingLoans,
+    PaymentHistory,
     Person,
 )
+from underwriting.domain.histories import FloatHistory, Scores, Subscription
 
 CANARY = "Quetzalcoatl"
 TOMORROW = (datetime.now(UTC).date() + timedelta(days=1)).isoformat()
@@ -31,6 +35,10 @@ LINE = {"line_no": 0, "booked_on": "2024-02-29", "amount": -100, "balance": 0, "
 def statements(**changes: object) -> bytes:
     good = {"currency": "USD", "period_start": "2024-02-01", "period_end": "2024-02-29", "opening_balance": 100}
     return json.dumps(good | {"lines": [LINE]} | changes).encode()
+
+
+def person(**changes: object) -> bytes:
+    return json.dumps(json.loads(PERSON.model_dump_json()) | changes).encode()
 
 
 def refusal(model: type, body: bytes, currency: str | None = "USD") -> str:
@@ -85,9 +93,9 @@ def test_members_that_we_do_not_know_are_left_out():
         (Exposure, b'{"currency": "USD", "outstanding": 1000000000001}', "outstanding: less_than_equal"),
         (Exposure, b'{"currency": "EUR", "outstanding": 1}', "currency is not the one asked for"),
         (Exposure, b'{"currency": "QQQ", "outstanding": 1}', "currency: value_error"),
-        (Person, b'{"given_name": ["Quetzalcoatl"]}', "given_name: string_type"),
-        (Person, b'{"birth_date": 0}', "birth_date: date_type"),
-        (Person, b'{"birth_date": "Quetzalcoatl"}', "birth_date: date_parsing"),
+        (Person, person(given_name=["Quetzalcoatl"]), "given_name: string_type"),
+        (Person, person(birth_date=0), "birth_date: date_type"),
+        (Person, person(birth_date="Quetzalcoatl"), "birth_date: date_parsing"),
         (Person, b'{"given_name": "\\ud800 Quetzalcoatl"}', "the answer: json_invalid"),
         (BankStatements, statements(period_end="2023-02-29"), "period_end: date_parsing"),
         (BankStatements, statements(lines=[LINE, LINE | {"amount": CANARY}]), "lines.1.amount: int_type"),
@@ -95,12 +103,48 @@ def test_members_that_we_do_not_know_are_left_out():
         (BankStatements, statements(lines={}), "lines: tuple_type"),
         (FinancialStatements, json.dumps({"currency": "USD", "years": [YEAR | {"revenue": -1}]}).encode(),
          "years.0.revenue: greater_than_equal"),
-        (CreditReport, b'{"currency": "USD", "score": 1001}', "score: less_than_equal"),
-        (CreditReport, b'{"currency": "USD", "score": true}', "score: int_type"),
+        (CreditReport, b'{"currency": "USD", "score": 1001, "events": []}', "score: less_than_equal"),
+        (CreditReport, b'{"currency": "USD", "score": true, "events": []}', "score: int_type"),
     ],
 )  # fmt: skip
 def test_a_malformed_answer_is_refused_by_place_and_rule(model, body, why):
     assert refusal(model, body, None if model in {FraudReport, Person} else "USD") == why
+
+
+@pytest.mark.parametrize(
+    ("model", "list_member", "rest"),
+    [
+        (BankStatements, "lines", {"period_start": "2024-02-01", "period_end": "2024-02-29", "opening_balance": 0}),
+        (FinancialStatements, "years", {}),
+        (OngoingLoans, "loans", {}),
+        (PaymentHistory, "instalments", {"write_offs": 0}),
+        (Subscription, "renewals", {}),
+        (FloatHistory, "floats", {}),
+        (Scores, "cash_advance", {}),
+    ],
+)
+def test_a_missing_list_is_malformed_and_an_empty_one_means_none(model, list_member, rest):
+    given = {"currency": "USD", **rest}
+    assert refusal(model, json.dumps(given).encode()) == f"{list_member}: missing"
+    empty = parse_document("source", model, json.dumps(given | {list_member: []}).encode(), "USD")
+    assert getattr(empty, list_member) == ()
+
+
+@pytest.mark.parametrize("member", ["error", "errors", "error_code"])
+@pytest.mark.parametrize("model", [FloatHistory, OngoingLoans, FraudReport])
+def test_an_answer_that_reports_an_error_is_refused_whatever_else_it_says(model, member):
+    body = {"currency": "USD", "floats": [], "loans": []}
+    why = f"the answer reports a failure in its member {member}"
+    assert refusal(model, json.dumps(body | {member: CANARY}).encode()) == why
+    assert parse_document("source", model, json.dumps(body | {member: None}).encode(), "USD")
+
+
+def test_a_person_s_missing_member_is_malformed_and_null_says_that_it_is_not_on_file():
+    for name in ("given_name", "family_name", "birth_date", "identity_document", "street", "company_number"):
+        body = json.loads(PERSON.model_dump_json())
+        assert parse_document("source", Person, json.dumps(body | {name: None}).encode())
+        del body[name]
+        assert refusal(Person, json.dumps(body).encode(), None) == f"{name}: missing"
 
 
 @pytest.mark.parametrize("place", ["period_start", "period_end"])

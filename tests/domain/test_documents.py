@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from underwriting.domain.documents import BankStatements, FinancialYear, FraudReport, Instalment
+from underwriting.domain.documents import (
+    DOCUMENTS,
+    BankStatements,
+    FinancialYear,
+    FraudReport,
+    Instalment,
+    Row,
+    row_model,
+)
+from underwriting.domain.histories import HISTORIES
 
 YEAR: dict[str, Any] = {
     "period_end": "2025-12-31", "revenue": 100, "profit": -5, "operating_cash_flow": 3, "debt_service": 0,
@@ -44,11 +53,27 @@ def test_rows_are_the_header_and_the_lines_each_in_its_table() -> None:
 
 @pytest.mark.parametrize(("given", "read"), [(4711, "4711"), (0, "0"), (2**53 - 1, "9007199254740991"), ("a-1", "a-1")])
 def test_a_whole_number_is_an_id(given: object, read: str) -> None:
-    instalment = Instalment.model_validate_json(json.dumps({"loan_id": given, "due_on": "2026-01-05"}), strict=True)
+    instalment = Instalment.model_validate_json(
+        json.dumps({"loan_id": given, "due_on": "2026-01-05", "paid_on": None}), strict=True
+    )
     assert instalment.loan_id == read
 
 
 @pytest.mark.parametrize("given", [True, False, 4711.0, -1, 2**53, None])
 def test_nothing_else_is_an_id(given: object) -> None:
     with pytest.raises(ValidationError):
-        Instalment.model_validate_json(json.dumps({"loan_id": given, "due_on": "2026-01-05"}), strict=True)
+        Instalment.model_validate_json(
+            json.dumps({"loan_id": given, "due_on": "2026-01-05", "paid_on": None}), strict=True
+        )
+
+
+def models() -> list[type[Row]]:
+    documents = [*DOCUMENTS, *HISTORIES]
+    nested = [row_model(field.annotation) for each in documents for field in each.model_fields.values()]
+    return [*documents, *filter(None, nested)]
+
+
+@pytest.mark.parametrize("model", models())
+def test_what_is_left_out_is_malformed_or_not_known(model: type[Row]) -> None:
+    for name, field in model.model_fields.items():
+        assert field.is_required() or field.get_default(call_default_factory=True) is None, name

@@ -4,17 +4,18 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from support.applicants import person
 
 from underwriting.clients.errors import SourceRefusal
-from underwriting.domain.documents import Company, CompanyStatus, Person
+from underwriting.domain.documents import Company, CompanyStatus
 from underwriting.screening import Screener, load_block_list, load_ofac
 from underwriting.screening.entries import Entry, ScreeningList
 from underwriting.screening.screener import store_list
 from underwriting.store.session import Store
 
 DATA = Path(__file__).parent / "data"
-NOBODY = Person(given_name="Orla", family_name="Fennimore", birth_date=date(1988, 5, 5), residence_country="IE")
-LISTED = Person(given_name="Viggo", family_name="Hermansson", birth_date=date(1948, 10, 8), residence_country="SE")
+NOBODY = person(given_name="Orla", family_name="Fennimore", birth_date=date(1988, 5, 5), residence_country="IE")
+LISTED = person(given_name="Viggo", family_name="Hermansson", birth_date=date(1948, 10, 8), residence_country="SE")
 
 
 def company(name: str) -> Company:
@@ -34,7 +35,7 @@ async def test_without_any_list_nobody_is_cleared(store: Store) -> None:
 
 async def test_a_person_without_a_name_is_not_cleared(screener: Screener) -> None:
     with pytest.raises(SourceRefusal, match="no name to look up"):
-        await screener.screen(Person(birth_date=date(1988, 5, 5)), None)
+        await screener.screen(person(birth_date=date(1988, 5, 5)), None)
 
 
 async def test_a_listed_person_is_found(screener: Screener) -> None:
@@ -56,7 +57,7 @@ async def test_a_listed_person_is_found_behind_an_ordinary_company(screener: Scr
 
 
 async def test_a_new_list_counts_at_once(store: Store, screener: Screener) -> None:
-    krambeck = Person(given_name="Ottilie", family_name="Krambeck")
+    krambeck = person(given_name="Ottilie", family_name="Krambeck")
     assert (await screener.screen(krambeck, None)).match_score < 0.75
     await store_list(store, load_block_list(DATA / "block_list.csv"), "ann")
     assert (await screener.screen(krambeck, None)).list_entry == "internal:B-1"

@@ -26,7 +26,16 @@ PERSON = Person(
     residence_country="US",
     email_verified=True,
     phone_verified=False,
+    company_number=None,
 )
+
+
+def person(**on_file: Any) -> Person:
+    """A person of whom nothing else is on file."""
+    optional = {name: None for name, field in Person.model_fields.items() if field.is_required()}
+    return Person(**optional | on_file)
+
+
 DIRECTOR = PERSON.model_copy(update={"company_number": "C-1"})
 
 

@@ -90,6 +90,7 @@ def _float(random: Random, number: int) -> Float:
     return Float(
         float_id=str(number),
         amount=random.choice([0, 1_000, 10_000]),
+        fee=0,
         taken_on=ago(taken),
         due_on=ago(due),
         repaid_on=None if repaid is None else ago(repaid),

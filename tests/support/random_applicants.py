@@ -44,6 +44,9 @@ def _maybe(strategy):
 PEOPLE = st.builds(
     Person,
     given_name=_maybe(st.just("Ada")),
+    family_name=_maybe(st.just("Byron")),
+    identity_document=_maybe(st.just("X-1")),
+    street=_maybe(st.just("1 Main St")),
     birth_date=_maybe(st.dates(date(1950, 1, 1), date(2023, 12, 31))),
     residence_country=_maybe(st.sampled_from(["US", "DE"])),
     email_verified=_maybe(st.booleans()),

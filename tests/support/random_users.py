@@ -79,6 +79,7 @@ def _float(draw: Random) -> Float:
     return Float(
         float_id="f",
         amount=draw.randrange(60_000),
+        fee=0,
         taken_on=taken,
         due_on=taken + timedelta(days=draw.randint(0, 30)),
         repaid_on=_maybe(draw, taken + timedelta(days=draw.randint(0, 60))),

@@ -78,7 +78,8 @@ def pay(days_ago: Iterable[int], amount: int = 50_000, payer: str = "Acme", cate
 
 def a_float(taken: date, due: date, repaid: date | None = None, amount: int = 5_000, **rest: Any) -> Float:
     """A float of ours."""
-    return Float(float_id=f"{taken}", amount=amount, taken_on=taken, due_on=due, repaid_on=repaid, **rest)
+    given = {"fee": 0, "collection_attempts": 0, "collection_failures": 0, **rest}
+    return Float(float_id=f"{taken}", amount=amount, taken_on=taken, due_on=due, repaid_on=repaid, **given)
 
 
 def floats(*taken: Float, currency: str = "USD") -> FloatHistory:

@@ -66,13 +66,26 @@ def read_bank(folder: Path) -> list[Applicant]:
             as_of=loan.granted_on,
             requested=Money(minor=loan.amount, currency=CURRENCY),
             months=loan.months,
-            person=Person(birth_date=owner.birth_date, residence_country=COUNTRY),
+            person=person_of(owner),
             statements=bank_statements(account, bookings[loan.account_id], loan.granted_on),
             feed=transaction_feed(account, bookings[loan.account_id], loan.granted_on),
             loan=loan,
         )
 
     return sorted(map(applicant, loans.values()), key=lambda one: (one.as_of, one.customer_id))
+
+
+def person_of(owner: Client) -> Person:
+    """The owner as the files know one: by the birth date. Names and addresses are not published."""
+    return Person(
+        given_name=None,
+        family_name=None,
+        birth_date=owner.birth_date,
+        identity_document=None,
+        street=None,
+        residence_country=COUNTRY,
+        company_number=None,
+    )
 
 
 def _named(what: str, rows: Mapping[str, R], row: Row, column: str) -> R:

@@ -34,6 +34,8 @@ def transaction_feed(account: Account, bookings: Sequence[Transaction], as_of: d
         currency=CURRENCY,
         covered_from=account.opened_on,
         opening_balance=0,
+        # The bank publishes bookings only: none is pending.
+        holds=0,
         refreshed_at=datetime.combine(as_of, time(), UTC),
         transactions=tuple(
             FeedTransaction(

@@ -14,10 +14,12 @@ M = TypeVar("M", bound=BaseModel)
 
 # Above this an answer is parsed in a thread: it would hold up the event loop for more than some milliseconds.
 LARGE_BYTES = 100_000
+# Members by which services say that they failed although the status is 200.
+ERROR_MEMBERS = ("error", "errors", "error_code")
 
 
 class _NotOurJson(ValueError):
-    """JSON that Python would take and that has no one meaning; the message quotes nothing."""
+    """JSON that Python would take and that has no one meaning, or that reports an error; the message quotes nothing."""
 
 
 async def read_document(source: str, model: type[D], body: bytes, currency: str | None = None) -> D:
@@ -39,7 +41,7 @@ def parse_model(source: str, model: type[M], body: bytes) -> M:
     """What `body` says, in any strict model; MalformedAnswer where it does not."""
     # The errors below quote the answer, so they are left behind before ours is raised.
     try:
-        json.loads(body.decode(), object_pairs_hook=_without_repeats, parse_constant=_no_constant)
+        _refuse_error(json.loads(body.decode(), object_pairs_hook=_without_repeats, parse_constant=_no_constant))
         return model.model_validate_json(body, strict=True)
     except ValidationError as error:
         why = _broken_rules(error)
@@ -67,6 +69,14 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(members) != len(pairs):
         raise _NotOurJson("an object names a member twice")
     return members
+
+
+def _refuse_error(answer: object) -> None:
+    """An answer that reports an error is no document, even where the rest of it would be one."""
+    if isinstance(answer, dict):
+        for name in ERROR_MEMBERS:
+            if answer.get(name):
+                raise _NotOurJson(f"the answer reports a failure in its member {name}")
 
 
 def _no_constant(_: str) -> Never:

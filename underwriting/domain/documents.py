@@ -2,6 +2,9 @@
 
 Amounts are minor units of the document's currency, signed from the holder's side (positive is money in). A value
 that no honest source sends (negative revenue, a date in the future, NaN) is refused here, with its place.
+
+A field is required where leaving it out would say something: an empty list means none, a missing one means that
+nobody looked. Where a field has a default, leaving it out makes the facts that rest on it unknown.
 """
 
 from collections.abc import Iterator
@@ -67,16 +70,17 @@ class Person(Document):
 
     table: ClassVar[str] = "people"
 
-    given_name: Name | None = None
-    family_name: Name | None = None
-    birth_date: PastDate | None = None
-    identity_document: str | None = Field(default=None, max_length=64)
-    street: str | None = Field(default=None, max_length=200)
+    # Null says that it is not on file, which rejects. A member that is left out says nothing, so it is malformed.
+    given_name: Name | None
+    family_name: Name | None
+    birth_date: PastDate | None
+    identity_document: str | None = Field(max_length=64)
+    street: str | None = Field(max_length=200)
     residence_country: CountryCode | None = None
     email_verified: bool | None = None
     phone_verified: bool | None = None
-    # Set where a company applies, and then everything financial is the company's.
-    company_number: str | None = Field(default=None, max_length=64, pattern="^[A-Za-z0-9-]+$")
+    # Set where a company applies, and then everything financial is the company's. Null says that a person applies.
+    company_number: str | None = Field(max_length=64, pattern="^[A-Za-z0-9-]+$")
 
 
 class CompanyStatus(StrEnum):
@@ -132,7 +136,7 @@ class BankStatements(Document):
     period_start: PastDate
     period_end: PastDate
     opening_balance: Amount
-    lines: tuple[StatementLine, ...] = Field(default=(), max_length=50_000)
+    lines: tuple[StatementLine, ...] = Field(max_length=50_000)
 
 
 class FinancialYear(Row):
@@ -154,7 +158,7 @@ class FinancialStatements(Document):
     table: ClassVar[str] = "financial_statements"
 
     currency: CurrencyCode
-    years: tuple[FinancialYear, ...] = Field(default=(), max_length=50)
+    years: tuple[FinancialYear, ...] = Field(max_length=50)
 
 
 class CreditEventKind(StrEnum):
@@ -183,7 +187,7 @@ class CreditReport(Document):
     score: int | None = Field(default=None, strict=True, ge=0, le=1000)
     revolving_balance: NonNegativeAmount | None = None
     revolving_limit: NonNegativeAmount | None = None
-    events: tuple[CreditEvent, ...] = Field(default=(), max_length=5_000)
+    events: tuple[CreditEvent, ...] = Field(max_length=5_000)
 
 
 class Exposure(Document):
@@ -240,17 +244,17 @@ class OngoingLoans(Document):
     table: ClassVar[str] = "ongoing_loans"
 
     currency: CurrencyCode
-    loans: tuple[Loan, ...] = Field(default=(), max_length=1_000)
+    loans: tuple[Loan, ...] = Field(max_length=1_000)
 
 
 class Instalment(Row):
-    """One instalment that fell due; `paid_on` is empty while it is open."""
+    """One instalment that fell due; `paid_on` is null while it is open."""
 
     table: ClassVar[str] = "instalments"
 
     loan_id: SourceId
     due_on: PastDate
-    paid_on: PastDate | None = None
+    paid_on: PastDate | None
 
 
 class PaymentHistory(Document):
@@ -259,7 +263,7 @@ class PaymentHistory(Document):
     table: ClassVar[str] = "payment_histories"
 
     write_offs: int = Field(strict=True, ge=0)
-    instalments: tuple[Instalment, ...] = Field(default=(), max_length=10_000)
+    instalments: tuple[Instalment, ...] = Field(max_length=10_000)
 
 
 DOCUMENTS: tuple[type[Document], ...] = (

@@ -86,12 +86,12 @@ class User(Document):
 
 
 class Renewal(Row):
-    """One renewal of the subscription that fell due; `paid_on` is empty while it is open."""
+    """One renewal of the subscription that fell due; `paid_on` is null while it is open."""
 
     table: ClassVar[str] = "renewals"
 
     due_on: PastDate
-    paid_on: PastDate | None = None
+    paid_on: PastDate | None
 
 
 class Subscription(Document):
@@ -99,7 +99,7 @@ class Subscription(Document):
 
     table: ClassVar[str] = "subscriptions"
 
-    renewals: tuple[Renewal, ...] = Field(default=(), max_length=1_000)
+    renewals: tuple[Renewal, ...] = Field(max_length=1_000)
 
 
 class Transaction(Row):
@@ -130,26 +130,26 @@ class TransactionFeed(Document):
     covered_from: PastDate
     opening_balance: Amount
     # Debits that are authorised and not yet booked: the available balance is the current one less these.
-    holds: NonNegativeAmount = 0
+    holds: NonNegativeAmount
     refreshed_at: AwareDatetime
-    transactions: tuple[Transaction, ...] = Field(default=(), max_length=100_000)
+    transactions: tuple[Transaction, ...] = Field(max_length=100_000)
 
 
 class Float(Row):
-    """One float that the user took; `repaid_on` is empty while it is open."""
+    """One float that the user took; `repaid_on` is null while it is open."""
 
     table: ClassVar[str] = "floats"
 
     float_id: SourceId
     amount: NonNegativeAmount
-    fee: NonNegativeAmount = 0
+    fee: NonNegativeAmount
     taken_on: PastDate
     # May lie ahead.
     due_on: date
-    repaid_on: PastDate | None = None
+    repaid_on: PastDate | None
     # Tries to collect it, and those of them that the bank refused.
-    collection_attempts: int = Field(default=0, strict=True, ge=0)
-    collection_failures: int = Field(default=0, strict=True, ge=0)
+    collection_attempts: int = Field(strict=True, ge=0)
+    collection_failures: int = Field(strict=True, ge=0)
 
     @model_validator(mode="after")
     def _fails_no_more_often_than_tried(self) -> Self:
@@ -164,7 +164,7 @@ class FloatHistory(Document):
     table: ClassVar[str] = "float_histories"
 
     currency: CurrencyCode
-    floats: tuple[Float, ...] = Field(default=(), max_length=10_000)
+    floats: tuple[Float, ...] = Field(max_length=10_000)
 
 
 class Bracket(StrEnum):
@@ -191,7 +191,7 @@ class Scores(Document):
     table: ClassVar[str] = "scores"
 
     payback_prediction: Share | None = None
-    cash_advance: tuple[BracketScore, ...] = Field(default=(), max_length=10)
+    cash_advance: tuple[BracketScore, ...] = Field(max_length=10)
 
 
 class CurrentLimit(Document):
@@ -202,9 +202,9 @@ class CurrentLimit(Document):
     currency: CurrencyCode
     amount: NonNegativeAmount
     # None where it was never raised.
-    raised_on: date | None = None
+    raised_on: date | None
     # Runs in a row, up to the last one, whose target lay below the limit.
-    runs_below: int = Field(default=0, strict=True, ge=0)
+    runs_below: int = Field(strict=True, ge=0)
 
 
 HISTORIES: tuple[type[Document], ...] = (User, Subscription, TransactionFeed, FloatHistory, Scores, CurrentLimit)

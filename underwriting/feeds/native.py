@@ -43,7 +43,7 @@ class NativeFeed(Part):
 
     refreshed_at: AwareDatetime
     accounts: Annotated[tuple[NativeAccount, ...], Field(max_length=100)]
-    transactions: Annotated[tuple[NativeTransaction, ...], Field(max_length=200_000)] = ()
+    transactions: Annotated[tuple[NativeTransaction, ...], Field(max_length=200_000)]
 
 
 def raw_feed(answer: NativeFeed) -> RawFeed:

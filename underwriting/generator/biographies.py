@@ -107,6 +107,7 @@ def _float(number: int, amount: int, due_on: date, repaid_on: date | None) -> Fl
         due_on=due_on,
         repaid_on=repaid_on,
         collection_attempts=0 if repaid_on is None else 1,
+        collection_failures=0,
     )
 
 

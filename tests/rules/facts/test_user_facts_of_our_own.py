@@ -181,7 +181,7 @@ def test_floats_repaid_on_time_since_the_raise():
         ("floats", floats(repaid(3))),
         ("users", User()),
         ("subscriptions", subscription((AS_OF, AS_OF))),
-        ("scores", Scores()),
+        ("scores", Scores(cash_advance=())),
         ("current_limits", limit()),
     ],
 )
