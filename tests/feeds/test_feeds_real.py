@@ -19,7 +19,7 @@ def latest_pay(name: str, account: int) -> date:
     """The day of the account's latest deposit of an income category: incomes of these users end at various times."""
     rows = of_account(real_feed(name), account).transactions
     judged = zip(rows, categorised(rows, "USD"), strict=True)
-    return max(row.booked_on for row, (category, _) in judged if category in INCOME)
+    return max(row.booked_on for row, one in judged if one.category in INCOME)
 
 
 def account_feed(name: str, account: int, as_of: date) -> TransactionFeed:
@@ -89,7 +89,7 @@ def test_a_user_of_several_accounts_is_judged_on_the_checking_account():
 )
 def test_the_share_that_is_told(name, least):
     rows = real_feed(name).transactions
-    told = sum(category is not None for category, _ in categorised(rows, "USD"))
+    told = sum(one.category is not None for one in categorised(rows, "USD"))
     assert told / len(rows) >= least
 
 
@@ -121,7 +121,7 @@ def test_balances_reconcile_in_every_file():
         (("PAYROLL", "DIRECT DEP"), True, {"wages"}),
         (("Earnin", "Brigit", "KLOVER", "Instacash", "Dave Inc"), True, {"advance"}),
         (("PAYMENTRET",), False, {"advance"}),
-        (("MORTGAGE", "MTG"), False, {"housing"}),
+        (("MORTGAGE", "MTG"), False, {"loan"}),
         (("NAVIENT", "MONEYKEY", "AFTERPAY", "STUDENT LN"), False, {"loan"}),
         (("ZELLE", "ONLINE TRANSFER", "WIRE", "FEDWIRE"), True, {"transfer"}),
         (("[A-Z]+TAXRFD",), True, {"transfer"}),
@@ -133,8 +133,8 @@ def test_the_groups_of_the_credit_categories(words, money_in, categories):
     rows = real_feed("assets/assets_credit_categories.json").transactions
     named = re.compile(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE)
     found = {
-        category
-        for row, (category, _) in zip(rows, categorised(rows, "USD"), strict=True)
+        one.category
+        for row, one in zip(rows, categorised(rows, "USD"), strict=True)
         if (row.amount > 0) == money_in and named.search(row.description) and abs(row.amount) > 1_00
     }
     assert found == categories

@@ -42,7 +42,8 @@ def feed(
 
 def judged(amount: float, says: str, **more: object) -> tuple[Category | None, str | None]:
     """Category and name of one transaction of so many dollars."""
-    return next(categorised([row(round(amount * 100), says, **more)], "USD"))
+    judgement = next(categorised([row(round(amount * 100), says, **more)], "USD"))
+    return judgement.category, judgement.counterparty
 
 
 def real_feed(name: str) -> RawFeed:

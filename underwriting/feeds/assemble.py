@@ -2,31 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from pydantic import ValidationError
 
-from underwriting.domain.histories import INCOME, Category, Transaction, TransactionFeed
+from underwriting.domain.histories import INCOME, Transaction, TransactionFeed
 from underwriting.feeds.categoriser import categorised
-from underwriting.feeds.raw import AccountKind, FeedError, RawAccount, RawFeed, RawTransaction, utc_day, without_repeats
+from underwriting.feeds.pairs import Judged, judged_together
+from underwriting.feeds.raw import AccountKind, FeedError, RawAccount, RawFeed, utc_day, without_repeats
 
-# A transfer between two banks takes up to three banking days (NACHA), and a weekend may lie between.
-TRANSFER_DAYS = 5
 # A bank's clock may go before ours, and its day may have begun where ours has not.
 CLOCK_SKEW = timedelta(minutes=5)
 A_DAY = timedelta(days=1)
-# What nobody can tell, and what a transfer already is: only these can turn out to be one between own accounts.
-_OPEN = (None, Category.TRANSFER)
-
-
-@dataclass(frozen=True)
-class _Judged:
-    """A transaction, what it is for, and who is on the other side."""
-
-    raw: RawTransaction
-    category: Category | None
-    counterparty: str | None
 
 
 def transaction_feed(raw: RawFeed, currency: str, days: int, as_of: date) -> TransactionFeed:
@@ -39,12 +26,11 @@ def transaction_feed(raw: RawFeed, currency: str, days: int, as_of: date) -> Tra
     """
     _plausible(raw)
     rows = _judged(raw, currency)
-    _mark_own_transfers(rows)
     main = _main_account([one for one in raw.accounts if one.currency == currency], rows)
     return _feed_of(main, rows[main.account_id], raw, days, as_of)
 
 
-def _judged(raw: RawFeed, currency: str) -> dict[str, list[_Judged]]:
+def _judged(raw: RawFeed, currency: str) -> dict[str, list[Judged]]:
     """Every transaction that counts, by account. A card's or a broker's side says nothing about a living."""
     known = {account.account_id: account for account in raw.accounts}
     counted = []
@@ -53,9 +39,10 @@ def _judged(raw: RawFeed, currency: str) -> dict[str, list[_Judged]]:
             raise FeedError(row.place, "is of an account that the feed does not list")
         if account.currency == currency and account.kind is not AccountKind.OTHER:
             counted.append(row)
-    rows: dict[str, list[_Judged]] = defaultdict(list)
-    for row, (category, counterparty) in zip(counted, categorised(counted, currency), strict=True):
-        rows[row.account_id].append(_Judged(row, category, counterparty))
+    alone = [Judged(*each) for each in zip(counted, categorised(counted, currency), strict=True)]
+    rows: dict[str, list[Judged]] = defaultdict(list)
+    for one in judged_together(alone):
+        rows[one.raw.account_id].append(one)
     return rows
 
 
@@ -69,33 +56,7 @@ def _plausible(raw: RawFeed) -> None:
             raise FeedError(row.place, "is booked after the feed was refreshed")
 
 
-def _mark_own_transfers(rows: dict[str, list[_Judged]]) -> None:
-    """Money that leaves one account and comes to another of the same user's, unless somebody else is known to pay."""
-    arrivals: dict[int, list[tuple[str, int]]] = defaultdict(list)
-    for account_id, found in rows.items():
-        for at, one in enumerate(found):
-            if one.raw.amount > 0 and one.category in _OPEN and not one.raw.pending:
-                arrivals[one.raw.amount].append((account_id, at))
-    for account_id, found in rows.items():
-        for at, one in enumerate(found):
-            if one.raw.amount < 0 and one.category in _OPEN and (pair := _arrival(one, account_id, arrivals, rows)):
-                arrivals[-one.raw.amount].remove(pair)
-                found[at] = replace(one, category=Category.TRANSFER)
-                rows[pair[0]][pair[1]] = replace(rows[pair[0]][pair[1]], category=Category.TRANSFER)
-
-
-def _arrival(
-    one: _Judged, account_id: str, arrivals: dict[int, list[tuple[str, int]]], rows: dict[str, list[_Judged]]
-) -> tuple[str, int] | None:
-    """Where the money arrived in another account within the days that a transfer takes, if it did."""
-    for elsewhere, at in arrivals.get(-one.raw.amount, ()):
-        apart = abs((rows[elsewhere][at].raw.booked_on - one.raw.booked_on).days)
-        if elsewhere != account_id and apart <= TRANSFER_DAYS:
-            return elsewhere, at
-    return None
-
-
-def _main_account(accounts: Sequence[RawAccount], rows: dict[str, list[_Judged]]) -> RawAccount:
+def _main_account(accounts: Sequence[RawAccount], rows: dict[str, list[Judged]]) -> RawAccount:
     """The account that the user lives from: checking before savings, then by income, then by use."""
     if not accounts:
         raise FeedError("accounts", "none is in the currency asked for")
@@ -111,7 +72,7 @@ def _main_account(accounts: Sequence[RawAccount], rows: dict[str, list[_Judged]]
     return max((one for one in accounts if one.kind is kind), key=use)
 
 
-def _feed_of(account: RawAccount, rows: list[_Judged], raw: RawFeed, days: int, as_of: date) -> TransactionFeed:
+def _feed_of(account: RawAccount, rows: list[Judged], raw: RawFeed, days: int, as_of: date) -> TransactionFeed:
     """The account's document; the balance at its start is the current one less everything booked since."""
     if account.balance is None:
         raise FeedError(account.place, "says no current balance")
@@ -138,13 +99,13 @@ def _feed_of(account: RawAccount, rows: list[_Judged], raw: RawFeed, days: int, 
         raise FeedError(f"{account.place} as a feed, {place}", first["type"]) from None
 
 
-def _holds(rows: list[_Judged], as_of: date) -> int:
+def _holds(rows: list[Judged], as_of: date) -> int:
     """What is authorised and not booked yet. A deposit that is on its way holds nothing."""
     pending = (one.raw for one in rows if one.raw.pending)
     return -sum(row.amount for row in pending if row.amount < 0 and row.booked_on <= as_of)
 
 
-def _lines(booked: list[_Judged]) -> tuple[Transaction, ...]:
+def _lines(booked: list[Judged]) -> tuple[Transaction, ...]:
     return tuple(
         Transaction(
             line_no=number,

@@ -2,24 +2,16 @@
 
 import re
 
-from underwriting.feeds.words import words
+from underwriting.feeds.words import telling, words
 
 # What banks put around a payer's name in an ACH line; each ends the name (NACHA file layout: company entry
 # description, individual name and id, company id, entry class, trace).
 _AFTER = re.compile(r"\b(?:des:|id:|indn:|co id:|conf#|ref ?#|(?:ppd|web|ccd|tel|trace|trn)\b)", re.IGNORECASE)
 _MERCHANT = re.compile(r"merchant name:\s*(?P<name>.+)$", re.IGNORECASE)
-# Words of banks and of payroll that tell no payer from another.
-_BANK_WORDS = frozenset(
-    words(
-        "ach deposit direct dep dd dir dirdep payroll payrll pay paycheck salary wages des credit debit electronic "
-        "pmnt rcvd from to recurring purchase authorized on pos card checkcard check visa dda pur payment pymt pmt "
-        "transaction transfer online banking mobile misc type withdrawal co inc llc ltd corp company the of via ext "
-        "external jan january feb february mar march apr april may jun june jul july aug august sep sept september oct "
-        "october nov november dec december"
-    )
-)
 # A name's first words tell it; after them come places and numbers that change.
 NAME_WORDS = 4
+# A word of so many letters tells a lender; a shorter one, as in "One Main", does so with the next word.
+_TELLING_LETTERS = 4
 
 
 def payer(description: str, counterparty: str | None) -> str | None:
@@ -36,10 +28,20 @@ def names_somebody(description: str, counterparty: str | None) -> bool:
     return _name(counterparty or "") is not None or _name(_AFTER.split(description, maxsplit=1)[0]) is not None
 
 
+def lender(description: str, counterparty: str | None, debt_words: frozenset[str]) -> str | None:
+    """The name of a lender, the same for its payout and its collection, whatever else either line says.
+
+    It is the first word that is neither the bank's nor one of debts; the first two where that one is short.
+    """
+    for text in (counterparty or "", _AFTER.split(description, maxsplit=1)[0], description):
+        if named := [word for word in telling(words(text)) if word not in debt_words]:
+            return " ".join(named[: 1 if len(named[0]) >= _TELLING_LETTERS else 2])[:100]
+    return payer(description, counterparty)
+
+
 def _name(text: str) -> str | None:
-    """The first words that are no bank's, and have no digits."""
-    telling = [word for word in words(text) if word not in _BANK_WORDS and not any(map(str.isdigit, word))]
-    return " ".join(telling[:NAME_WORDS])[:100] or None
+    """The first words that tell something."""
+    return " ".join(telling(words(text))[:NAME_WORDS])[:100] or None
 
 
 def _plain(text: str) -> str | None:

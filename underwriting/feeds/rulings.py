@@ -3,17 +3,27 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from functools import cache
 from importlib.resources import files
+from itertools import chain
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from ruamel.yaml import YAML
 
 from underwriting.domain.histories import Category
-from underwriting.feeds.words import words
+from underwriting.feeds.words import telling, words
 
 WILD = "*"
+
+
+class Certainty(StrEnum):
+    """How well founded a category is: by decisive words, by a code or other words, or by a code that says little."""
+
+    SURE = "sure"
+    TOLD = "told"
+    WEAK = "weak"
 
 
 class Ruling(BaseModel):
@@ -21,13 +31,19 @@ class Ruling(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    category: Category
+    # None where the words show that nobody can tell, whatever weaker signs say.
+    category: Category | None
     sign: Literal["in", "out"] | None = None
     # Major units, without sign.
     at_least: Decimal = Decimal(0)
     words: tuple[str, ...] = ()
     # Of payers whose name is known whatever they are called by: name to words.
     names: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    # One of these words has to be said as well, anywhere.
+    beside: frozenset[str] = frozenset()
+    # The words tell that another transaction is reversed: its category counts, with the opposite sign. `category` is
+    # for where nothing else tells what is reversed.
+    reversal: bool = False
 
     def fits(self, amount: Decimal) -> bool:
         """Whether an amount of this sign and size, in major units, can be meant."""
@@ -35,15 +51,33 @@ class Ruling(BaseModel):
         return right_sign and amount != 0 and abs(amount) >= self.at_least
 
 
+class Layer(BaseModel):
+    """Rules on words, or what the provider's codes mean. A layer decides where those before it say nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rules: tuple[Ruling, ...] = ()
+    # None where a code does not tell.
+    codes: dict[str, Category | None] = Field(default_factory=dict)
+    # Whether better evidence, as a pair of transfers between own accounts, may overrule what this layer says.
+    certainty: Certainty = Certainty.TOLD
+
+
 class Rulings(BaseModel):
     """The whole file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    decisive: tuple[Ruling, ...]
-    codes: dict[str, Category | None]
-    otherwise: tuple[Ruling, ...]
+    layers: tuple[Layer, ...]
     small_purchase: Decimal
+    # Days after a transaction within which it is reversed.
+    reversal_days: int
+    # Days within which a payer takes a whole payment back.
+    recall_days: int
+    # A payer that takes this share of what it pays is no employer.
+    collects_share: Decimal
+    # Words that do not tell one lender from another.
+    debt_words: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -53,7 +87,7 @@ class _Phrase:
     words: tuple[str, ...]
     rank: int
     name: str | None
-    # True where it has to be all that is said.
+    # True where it has to be all that is said, but for the bank's words.
     whole: bool = False
 
 
@@ -78,20 +112,23 @@ class Phrasebook:
 
     def called_for(self, said: Iterable[tuple[str, ...]]) -> tuple[Calling, ...]:
         """The rules that what was said calls for, the first one first, whatever the amount; with the payers' names."""
-        found = {(phrase.rank, phrase.name) for text in said for phrase in self._phrases_in(text)}
-        return tuple((self._rulings[rank], name) for rank, name in sorted(found, key=lambda one: one[0]))
+        texts = tuple(said)
+        found = {(phrase.rank, phrase.name) for text in texts for phrase in self._phrases_in(text)}
+        every = frozenset(chain.from_iterable(texts))
+        callings = ((self._rulings[rank], name) for rank, name in sorted(found, key=lambda one: one[0]))
+        return tuple(one for one in callings if not one[0].beside or one[0].beside & every)
 
     def _phrases_in(self, said: tuple[str, ...]) -> Iterator[_Phrase]:
         for at, word in enumerate(said):
             for phrase in self._by_first.get(word, ()):
-                if phrase.words == (said if phrase.whole else said[at : at + len(phrase.words)]):
+                if phrase.words == (telling(said) if phrase.whole else said[at : at + len(phrase.words)]):
                     yield phrase
             if word.startswith(self._beginnings) or word.endswith(self._ends):
                 yield from self._wild_phrases_of(word)
 
     def _wild_phrases_of(self, word: str) -> Iterator[_Phrase]:
         for part, phrase in self._wild:
-            if word.endswith(part) if phrase.words[0] == WILD else word.startswith(part):
+            if word != part and (word.endswith(part) if phrase.words[0] == WILD else word.startswith(part)):
                 yield phrase
 
 
@@ -106,7 +143,7 @@ def _phrases(rulings: Iterable[Ruling]) -> Iterator[_Phrase]:
 
 
 def _split(text: str) -> tuple[str, ...]:
-    """The words of a phrase; a beginning is ("word", "*"), an end ("*", "word")."""
+    """The words of a phrase; a beginning is ("word", "*"), an end ("*", "word"), each with more letters."""
     before, after = (WILD,) * text.startswith(WILD), (WILD,) * text.endswith(WILD)
     return before + words(text) + after
 
@@ -119,12 +156,6 @@ def rulings() -> Rulings:
 
 
 @cache
-def decisive() -> Phrasebook:
-    """The rules that go before the provider's code."""
-    return Phrasebook(rulings().decisive)
-
-
-@cache
-def otherwise() -> Phrasebook:
-    """The rules for where the provider's code says nothing."""
-    return Phrasebook(rulings().otherwise)
+def phrasebooks() -> tuple[Phrasebook, ...]:
+    """The words of each layer."""
+    return tuple(Phrasebook(layer.rules) for layer in rulings().layers)

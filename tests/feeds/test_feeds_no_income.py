@@ -1,0 +1,228 @@
+"""What looks like pay and is none, what looks like nothing and is pay, and what a reversal takes back."""
+
+from datetime import timedelta
+
+import pytest
+from support.feeds import AS_OF, CHECKING, SAVINGS, feed, judged, row
+from support.users import user_facts_of
+
+from underwriting.domain.histories import INCOME
+
+OTHER_INCOME = ("INCOME_OTHER_INCOME", "INCOME")
+WAGES = ("INCOME_WAGES", "INCOME")
+RENT = ("RENT_AND_UTILITIES_RENT", "RENT_AND_UTILITIES")
+
+
+def days_ago(days):
+    return AS_OF - timedelta(days=days)
+
+
+@pytest.mark.parametrize(
+    ("says", "category"),
+    [
+        # Lenders and advances, also of names that no list has.
+        ("LENDUMO DIRECT DEP", "loan"),
+        ("QZ LOANS DES:PAYROLL ID:0042 PPD", "loan"),
+        ("PAYROLL ADVANCE XYZ", "advance"),
+        ("XYZ SALARY ADVANCE DIRECT DEP", "advance"),
+        ("BRIGHTADVANCE DIRECT DEP", "advance"),
+        ("EARNIN DIRECT DEP", "advance"),
+        ("DAVE DIRECT DEP", "advance"),
+        ("ADVANCE AUTO PARTS PAYROLL", None),
+        ("QUIKCASH DIRECT DEP", None),
+        ("NORTH FUNDING DIRECT DEP", None),
+        # Winnings, assets sold, claims, retirement savings.
+        ("CASINO PAYOUT", "gambling"),
+        ("STATE LOTTERY PRIZE", "gambling"),
+        ("COINBASE PAYOUT", "proceeds"),
+        ("SCHWAB BROKERAGE MONEYLINK", "proceeds"),
+        ("GEICO CLAIM PAYMENT", "proceeds"),
+        ("401K WITHDRAWAL", "proceeds"),
+        ("VANGUARD ROTH IRA DISTRIBUTION", "proceeds"),
+        ("EBAY PAYOUT", "proceeds"),
+        ("QZX PAYOUT", None),
+        # What comes from the state once, from persons, and over a counter.
+        ("STATE TAX REFUND", "transfer"),
+        ("CITY DEPT OF REVENUE", "transfer"),
+        ("ZELLE FROM JANE ROE UNEMPLOYMENT PAYROLL", "transfer"),
+        ("VENMO CASHOUT UBER", "transfer"),
+        ("CHECK FROM EDD SMITH", None),
+        ("CHECK FROM IRA SNAP", None),
+        ("CASH DEPOSIT", None),
+        ("STUDENT LOAN DISBURSEMENT", "loan"),
+        ("UNIVERSITY FINANCIAL AID", "proceeds"),
+        ("KLARNA PAYOUT", "loan"),
+        ("CASH BACK REWARD", "refund"),
+    ],
+)
+@pytest.mark.parametrize("codes", [(), OTHER_INCOME])
+def test_no_income(says, category, codes):
+    assert judged(5000, says, codes=codes)[0] == category
+
+
+@pytest.mark.parametrize(
+    ("says", "codes", "category"),
+    [
+        ("ACME STAFFING PAYROLL", (), "wages"),
+        ("ACME CASINO PAYROLL", (), "wages"),
+        ("GUSTO ACME 0042", (), "wages"),
+        ("NÓMINA ACME SA", (), "wages"),
+        ("ACME GMBH LOHN", (), "wages"),
+        ("QUICKFETCH COURIER PAYOUT", (), "gig"),
+        ("QUICKFETCH DRIVER EARNINGS", ("TRANSFER_IN_ACCOUNT_TRANSFER", "TRANSFER_IN"), "gig"),
+        ("QZX PAYOUT", ("INCOME_GIG_ECONOMY", "INCOME"), "gig"),
+        ("QZX 0042", ("INCOME_CONTRACTOR", "INCOME"), "gig"),
+        ("QZX 0042", WAGES, "wages"),
+        ("STATE OF CALIFORNIA EDD", (), "benefits"),
+        ("SSA TREAS 310", (), "benefits"),
+        ("ADVANCED HEALTH PAYROLL", (), "wages"),
+        ("SLOAN HOSPITAL PAYROLL", (), "wages"),
+    ],
+)
+def test_pay_that_does_not_look_like_it(says, codes, category):
+    assert judged(160, says, codes=codes)[0] == category
+
+
+@pytest.mark.parametrize(
+    ("code", "category"),
+    [
+        ("TRANSFER_IN_CASH_ADVANCES_AND_LOANS", "loan"),
+        ("LOAN_DISBURSEMENTS_EWA", "advance"),
+        ("LOAN_DISBURSEMENTS_PERSONAL", "loan"),
+        ("ENTERTAINMENT_CASINOS_AND_GAMBLING", "gambling"),
+        ("TRANSFER_IN_ACCOUNT_TRANSFER", "wages"),
+    ],
+)
+def test_a_provider_that_says_debt_or_bet_is_believed_before_the_words_of_pay(code, category):
+    primary = "LOAN_DISBURSEMENTS" if code.startswith("LOAN") else "TRANSFER_IN"
+    assert judged(500, "KZQ PAYROLL DIRECT DEP", codes=(code, primary))[0] == category
+
+
+@pytest.mark.parametrize(
+    ("amount", "says", "codes", "category"),
+    [
+        (34, "NSF FEE REFUND", (), "overdraft_fee"),
+        (34, "NSF FEE", (), "overdraft_fee"),
+        (34, "REVERSAL 0042", ("BANK_FEES_INSUFFICIENT_FUNDS", "BANK_FEES"), "overdraft_fee"),
+        (34, "OVERDRAFT FEE REVERSAL", ("INCOME_OTHER_INCOME", "INCOME"), "overdraft_fee"),
+        (12, "MONTHLY FEE WAIVED", (), "fee"),
+        (-1200, "REVERSAL ACME PAYROLL", (), "wages"),
+        (-1200, "ACME PAYROLL REVERSED", ("TRANSFER_OUT_ACCOUNT_TRANSFER", "TRANSFER_OUT"), "wages"),
+        (-1200, "RETURN ACME 0042", WAGES, "wages"),
+        (-300, "UNEMPLOYMENT BENEFIT CORRECTION", (), "benefits"),
+        (-100, "REVERSAL EARNIN", (), "advance"),
+        (-100, "REVERSAL CASINO PAYOUT", (), "gambling"),
+        (80, "KROGER REFUND", (), "refund"),
+        (96, "RETURNED ITEM PROGRESSIVE", (), "returned"),
+        (96, "DEBIT REVERSAL PROGRESSIVE", (), "returned"),
+        # Money out that only sounds like it.
+        (-20, "RETURN TO NATURE SHOP", (), "spending"),
+        (-900, "REVERSE OSMOSIS WATER", (), "utilities"),
+    ],
+)
+def test_a_reversal_has_the_category_of_what_it_reverses(amount, says, codes, category):
+    assert judged(amount, says, codes=codes)[0] == category
+
+
+@pytest.mark.parametrize(
+    ("says", "codes", "category"),
+    [
+        ("ZELLE TO JOHN DOE", RENT, "housing"),
+        ("VENMO PAYMENT RENT MARCH", (), "housing"),
+        ("CHECK 1052 RENT", (), "housing"),
+        ("ONLINE TRANSFER TO LANDLORD", ("TRANSFER_OUT_ACCOUNT_TRANSFER", "TRANSFER_OUT"), "housing"),
+        ("ZELLE TO JOHN DOE", (), "transfer"),
+        ("BILL PAY LENDUMO", ("TRANSFER_OUT_ACCOUNT_TRANSFER", "TRANSFER_OUT"), "loan"),
+        ("ZELLE TO LENDUMO", (), "loan"),
+        ("QZX 0042", ("LOAN_PAYMENTS_MORTGAGE_PAYMENT", "LOAN_PAYMENTS"), "loan"),
+        ("QZX 0042", ("LOAN_PAYMENTS_CREDIT_CARD_PAYMENT", "LOAN_PAYMENTS"), "loan"),
+        ("AFTERPAY INSTALLMENT", (), "loan"),
+        ("LUCKY CASINO", (), "gambling"),
+    ],
+)
+def test_rent_and_debts_are_what_they_are_whoever_passes_them_on(says, codes, category):
+    assert judged(-900, says, codes=codes)[0] == category
+
+
+@pytest.mark.parametrize(
+    ("paid", "collected"),
+    [
+        ("BRIGHTADVANCE DIRECT DEP", "BRIGHTADVANCE REPAYMENT WEB ID 0042"),
+        ("PAYROLL ADVANCE KASHKO INC", "KASHKO WAGE ADVANCE PMT AUSTIN TX"),
+        ("LENDUMO LLC FUNDING", "ACH DEBIT LENDUMO LOAN PMT"),
+        ("EARNIN 100", "Earnin PAYMENTRET 0042 WEB ID"),
+        ("ONE MAIN LOAN PROCEEDS", "ONE MAIN LOAN PAYMENT OH"),
+    ],
+)
+def test_a_lender_has_one_name_in_and_out(paid, collected):
+    (kind, name), (kind_out, name_out) = judged(200, paid), judged(-209, collected)
+    assert (kind, name) == (kind_out, name_out)
+    assert kind in {"advance", "loan"}
+
+
+class TestOfSeveralTransactions:
+    def test_a_payer_that_collects_as_much_as_it_pays_is_no_employer(self):
+        rows = [row(500_00, "KASHABLY DES:PAYROLL", on=days_ago(14 * n)) for n in range(6)]
+        rows += [row(-545_00, "KASHABLY WEB PMT", on=days_ago(14 * n + 1)) for n in range(5)]
+        assert {one.category for one in feed(*rows).transactions if one.amount > 0} == {None}
+
+    def test_and_is_a_lender_where_its_collections_are_a_lender_s(self):
+        rows = [row(500_00, "KASHABLY DIRECT DEP", on=days_ago(14 * n)) for n in range(6)]
+        debt = ("LOAN_PAYMENTS_PERSONAL_LOAN_PAYMENT", "LOAN_PAYMENTS")
+        rows += [row(-545_00, "KASHABLY", codes=debt, on=days_ago(14 * n + 1)) for n in range(5)]
+        assert {one.category for one in feed(*rows).transactions} == {"loan"}
+
+    @pytest.mark.parametrize(("taken", "category"), [(499_99, "wages"), (500_00, None), (500_01, None)])
+    def test_half_of_what_it_pays_is_the_threshold(self, taken, category):
+        rows = [row(1000_00, "KASHABLY DES:PAYROLL", on=days_ago(9)), row(-taken, "KASHABLY WEB PMT")]
+        assert feed(*rows).transactions[0].category == category
+
+    def test_groceries_bought_from_one_s_employer_do_not_count(self):
+        rows = [row(1000_00, "KROGER PAYROLL", on=days_ago(9)), row(-600_00, "KROGER")]
+        assert feed(*rows).transactions[0].category == "wages"
+
+    @pytest.mark.parametrize("codes", [(), OTHER_INCOME, ("TRANSFER_IN_SAVINGS", "TRANSFER_IN")])
+    def test_savings_moved_over_are_a_transfer_even_if_the_code_calls_them_income(self, codes):
+        rows = [row(500_00, "MISC CREDIT", codes=codes, on=days_ago(14 * n)) for n in range(6)]
+        rows += [row(-500_00, "WITHDRAWAL", account="savings", on=days_ago(14 * n + 1)) for n in range(6)]
+        found = feed(*rows, accounts=[CHECKING, SAVINGS])
+        assert {one.category for one in found.transactions} == {"transfer"}
+        assert user_facts_of("transactions", found, as_of=AS_OF)["recurring_deposits"] in {0, None}
+
+    def test_savings_said_to_be_transferred_are_no_direct_deposit(self):
+        rows = [row(500_00, "ALLIANCE BANK DIRECT DEP"), row(-500_00, "ONLINE TRANSFER TO CHK", account="savings")]
+        assert [one.category for one in feed(*rows, accounts=[CHECKING, SAVINGS]).transactions] == ["transfer"]
+
+    def test_wages_by_code_stay_where_as_much_leaves_for_somebody_else(self):
+        rows = [row(900_00, "ACME CORP", codes=WAGES), row(-900_00, "CHECK 7", account="savings")]
+        assert [one.category for one in feed(*rows, accounts=[CHECKING, SAVINGS]).transactions] == ["wages"]
+
+    def test_four_fees_given_back_the_next_day(self):
+        rows = [row(-34_00, "NSF FEE", on=days_ago(8 - n)) for n in range(4)]
+        rows += [row(34_00, "FEE REVERSAL", on=days_ago(7 - n)) for n in range(4)]
+        lines = feed(*rows).transactions
+        assert {one.category for one in lines} == {"overdraft_fee"}
+        assert sum(one.amount for one in lines) == 0
+
+    @pytest.mark.parametrize(
+        ("after", "says", "category"),
+        [
+            (1, "ACME CORP DES:REVERSAL", "wages"),
+            (30, "ACME CORP DES:REVERSAL", "wages"),
+            (31, "ACME CORP DES:REVERSAL", None),
+            # To the cent what was paid, taken back within days, without a word.
+            (0, "ACME CORP 0042", "wages"),
+            (7, "ACME CORP 0042", "wages"),
+            (8, "ACME CORP 0042", None),
+            (1, "ZETA CORP DES:REVERSAL", None),
+        ],
+    )
+    def test_a_pay_taken_back(self, after, says, category):
+        pay = row(1200_00, "ACME CORP DES:PAYROLL", on=days_ago(40))
+        back = feed(pay, row(-1200_00, says, on=days_ago(40 - after))).transactions[1]
+        assert back.category == category
+
+    def test_a_pay_booked_twice_and_reversed_once_is_one_pay(self):
+        pays = [row(1200_00, "ACME PAYROLL", on=days_ago(14)) for _ in range(2)]
+        lines = feed(*pays, row(-1200_00, "REVERSAL ACME PAYROLL", on=days_ago(13))).transactions
+        assert sum(one.amount for one in lines if one.category in INCOME and one.counterparty == "acme") == 1200_00
