@@ -1,10 +1,11 @@
 """Birth date and country raise a score or lower it; what is missing does neither."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 
-from underwriting.screening.entries import BirthDate, Entry, Subject
+from underwriting.screening.entries import BirthDate, Entry, Subject, document_number
 from underwriting.screening.evidence import Finding, weigh
 from underwriting.screening.names import Kind
 
@@ -17,7 +18,8 @@ def weighed(
     score: float, *listed: BirthDate, born: date | None = None, country: str | None = None, countries: str = ""
 ) -> tuple[float, tuple[Finding, ...]]:
     entry = Entry(id="1", name="any", birth_dates=listed, countries=frozenset(countries.split()))
-    return weigh(score, Subject("any", Kind.INDIVIDUAL, born, country), entry)
+    found = weigh(score, Subject("any", Kind.INDIVIDUAL, born, country), entry)
+    return found.score, found.findings
 
 
 @pytest.mark.parametrize(
@@ -86,3 +88,35 @@ def test_what_is_missing_on_either_side_changes_nothing(known: dict[str, object]
 @pytest.mark.parametrize("born", [BORN, date(1961, 3, 15), date(1999, 9, 9)])
 def test_a_score_stays_between_nought_and_one(score: float, born: date) -> None:
     assert 0 <= weighed(score, DAY, born=born, country="AL", countries="AL")[0] <= 1
+
+
+@pytest.mark.parametrize(
+    ("known", "confirmed"),
+    [
+        ({}, False),
+        ({"country": "AL"}, False),
+        ({"birth_date": date(1974, 8, 1)}, False),
+        ({"birth_date": date(1974, 8, 1), "country": "AL"}, False),
+        ({"birth_date": date(1961, 3, 15)}, False),
+        ({"birth_date": BORN}, True),
+        ({"document": "ab-123 456"}, True),
+        ({"document": "AB123457"}, False),
+    ],
+)
+def test_only_a_detail_that_next_to_nobody_shares_confirms(known: dict[str, Any], confirmed: bool) -> None:
+    entry = Entry(
+        id="1", name="any", birth_dates=(DAY, YEAR), countries=frozenset({"AL"}), documents=frozenset({"AB123456"})
+    )
+    assert weigh(1.0, Subject("any", Kind.INDIVIDUAL, **known), entry).confirmed is confirmed
+
+
+def test_the_first_of_january_stands_for_a_year() -> None:
+    new_year = date(1970, 1, 1)
+    entry = Entry(id="1", name="any", birth_dates=(BirthDate(earliest=new_year, latest=new_year),))
+    found = weigh(0.8, Subject("any", Kind.INDIVIDUAL, new_year), entry)
+    assert (found.findings, found.confirmed) == ((Finding.WITHIN_SPAN,), False)
+
+
+@pytest.mark.parametrize(("text", "number"), [("ab-123 4", "AB1234"), ("A 123", ""), ("1234", ""), ("12345", "12345")])
+def test_a_document_has_one_spelling_and_is_long_enough_to_tell_apart(text: str, number: str) -> None:
+    assert document_number(text) == number

@@ -10,7 +10,7 @@ from underwriting.screening.blocklist import load_block_list
 from underwriting.screening.entries import Entry, ScreeningList
 from underwriting.screening.files import ListFileError
 from underwriting.screening.names import Kind
-from underwriting.screening.ofac import load_ofac, parse_birth_date
+from underwriting.screening.ofac import CONSOLIDATED, load_ofac, parse_birth_date
 
 DATA = Path(__file__).parent / "data"
 HEADER = "entry_id,name,aliases,birth_date,country,reason\n"
@@ -59,6 +59,8 @@ def test_weak_aliases_are_left_out() -> None:
         ("circa 1951", date(1949, 1, 1), date(1953, 12, 31)),
         ("circa 09 Mar 1951", date(1949, 1, 1), date(1953, 12, 31)),
         ("circa 1951-1955", date(1949, 1, 1), date(1957, 12, 31)),
+        ("circa 1955 to circa 1957", date(1953, 1, 1), date(1959, 12, 31)),
+        ("1955 to circa 1957", date(1955, 1, 1), date(1959, 12, 31)),
         ("1951 to 1953", date(1951, 1, 1), date(1953, 12, 31)),
         ("01 Jan 1951 to 31 Mar 1952", date(1951, 1, 1), date(1952, 3, 31)),
         ("Nov 1951 to Dec 1951", date(1951, 11, 1), date(1951, 12, 31)),
@@ -157,6 +159,60 @@ def test_an_address_of_nobody_is_remarked_on(ofac_folder: Path) -> None:
     assert load_ofac(ofac_folder).remarks == (
         f"{ofac_folder}/add.csv:9: an address of entry 9999, which is not in sdn.csv",
     )
+
+
+def test_documents_are_read_from_the_remarks() -> None:
+    assert entries()["9003"].documents == {"000000001"}
+
+
+def test_files_of_either_case_are_the_same_list(ofac_folder: Path) -> None:
+    before = load_ofac(ofac_folder)
+    for file in list(ofac_folder.iterdir()):
+        file.rename(ofac_folder / file.name.upper())
+    assert load_ofac(ofac_folder) == before
+
+
+def test_two_files_of_one_name_are_refused(ofac_folder: Path) -> None:
+    (ofac_folder / "SDN.CSV").write_bytes((ofac_folder / "sdn.csv").read_bytes())
+    with pytest.raises(ListFileError, match=r"SDN.CSV and sdn.csv are both there; take the old one away"):
+        load_ofac(ofac_folder)
+
+
+def test_remarks_go_on_in_the_file_of_comments(ofac_folder: Path) -> None:
+    """In the middle of a word, and before a blank: OFAC cuts them after 1,000 characters."""
+    rest = "citizen Jordan; Gender Male; Secondary sanctions risk: section 1(b)."
+    whole = f"DOB 1974; POB Basra, Iraq; nationality Iraq; {rest}"
+    change("sdn.csv", whole, "nationality Iraq; DOB 19")(ofac_folder)
+    comments = ofac_folder / "sdn_comments.csv"
+    comments.write_text(
+        '9002,"74; POB Basra, Iraq; alt. DOB 03"\n9002," May 1975; Passport X99887766 (Iraq)."\n\x1a', "utf-8"
+    )
+    before, entry = entries()["9002"], {entry.id: entry for entry in load_ofac(ofac_folder).entries}["9002"]
+    assert [(born.earliest, born.latest) for born in entry.birth_dates] == [
+        *((born.earliest, born.latest) for born in before.birth_dates),
+        (date(1975, 5, 3), date(1975, 5, 3)),
+    ]
+    assert entry.documents == {"X99887766"}
+
+
+@pytest.mark.parametrize("nothing", ["", "\x1a", "\r\n\x1a"])
+def test_no_comments_are_none(ofac_folder: Path, nothing: str) -> None:
+    (ofac_folder / "sdn_comments.csv").write_text(nothing, "utf-8")
+    assert load_ofac(ofac_folder).entries == load_ofac(DATA / "ofac").entries
+
+
+def test_comments_of_nobody_are_refused(ofac_folder: Path) -> None:
+    (ofac_folder / "sdn_comments.csv").write_text('9999,"DOB 1974"\n', "utf-8")
+    with pytest.raises(ListFileError, match=r"sdn_comments.csv:1: remarks of entry 9999, which is not in sdn.csv"):
+        load_ofac(ofac_folder)
+
+
+def test_the_consolidated_list_is_one_of_its_own(ofac_folder: Path) -> None:
+    sdn = load_ofac(ofac_folder)
+    for old, new in (("sdn", "CONS_PRIM"), ("alt", "CONS_ALT"), ("add", "CONS_ADD")):
+        (ofac_folder / f"{old}.csv").rename(ofac_folder / f"{new}.CSV")
+    loaded = load_ofac(ofac_folder, CONSOLIDATED)
+    assert (loaded.name, loaded.entries) == ("ofac-consolidated", sdn.entries)
 
 
 def test_a_birth_date_not_understood_loses_no_name(ofac_folder: Path) -> None:

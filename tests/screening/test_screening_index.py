@@ -42,6 +42,17 @@ def test_a_country_raises_or_lowers(invented: ListIndex) -> None:
     assert elsewhere < unknown < same
 
 
+@pytest.mark.parametrize(
+    ("name", "on_list"),
+    [("Bill Gryaznov", "GRYAZNOV, William"), ("William Gryaznov", "GRYAZNOV, Bill"), ("Santoso Wijaya", "SANTOSO")],
+)
+def test_short_forms_and_single_names_are_found_among_many(name: str, on_list: str, invented: ListIndex) -> None:
+    others = [Entry(id=str(number), name=f"Gryaznov Pyotr{number} Quintanilla{number}") for number in range(200)]
+    index = ListIndex({"internal": [*others, Entry(id="it", name=on_list)]})
+    found, score = best(index, name)
+    assert (found, score >= GREY) == ("it", True)
+
+
 def test_a_person_is_never_found_as_a_company_nor_a_company_as_a_vessel(invented: ListIndex) -> None:
     assert not [found for found in invented.search(Subject("Ilinca Dragomir", Kind.ENTITY)) if found.score >= GREY]
     assert not [found for found in invented.search(Subject("Glass Petrel", Kind.ENTITY)) if found.score >= GREY]

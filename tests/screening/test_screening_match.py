@@ -158,6 +158,54 @@ def test_another_company_is_kept_apart(a: str, b: str) -> None:
     assert score(a, b, COMPANY) < GREY
 
 
+@pytest.mark.parametrize(
+    ("short", "full"),
+    [
+        ("Bill", "William"), ("Liz", "Elizabeth"), ("Bob", "Robert"), ("Sasha", "Aleksandr"), ("Sasha", "Alexandra"),
+        ("Vova", "Volodymyr"), ("Paco", "Francisco"), ("Will", "Bill"),
+    ],
+)  # fmt: skip
+def test_a_short_form_stands_for_its_name(short: str, full: str) -> None:
+    assert 0.92 <= score(f"{short} Gryaznov", f"{full} Gryaznov") < 1
+
+
+@pytest.mark.parametrize(("a", "b"), [("Bill", "Robert"), ("Bill", "Bob"), ("Dick", "William"), ("Vova", "Vladislav")])
+def test_a_short_form_stands_for_no_other_name(a: str, b: str) -> None:
+    assert score(f"{a} Gryaznov", f"{b} Gryaznov") < GREY
+
+
+def listed(name: str, on_list: str, kind: Kind = PERSON) -> float:
+    return compare(parse_name(name, kind), parse_name(on_list, kind), listed=True).score
+
+
+@pytest.mark.parametrize(("name", "possible"), [
+    ("Santoso", True), ("Santoso Wijaya", True), ("Wijaya Santoso", True), ("Dr. Santoso Wijaya", True),
+    # Another vowel makes another name; three more words say that another is meant.
+    ("Santosa Wijaya", False), ("Santoso Adi Wijaya Kusumawardhana", False), ("Adi Wijaya", False),
+])  # fmt: skip
+def test_a_person_listed_by_a_single_name_may_have_another(name: str, possible: bool) -> None:
+    assert (listed(name, "SANTOSO") >= GREY) is possible
+
+
+def test_a_single_name_of_an_applicant_is_not_all_of_a_listed_one() -> None:
+    assert listed("Shamsuddin", "Shamsuddin Mohammed Haqqani") < GREY
+    assert listed("Muhammad Nadir", "Muhammad") < GREY
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "same"),
+    [
+        ("Emma Daniels LLC", "EMMA LLC", False),
+        ("Emma Daniels", "Emma", False),
+        ("Emma Trading LLC", "EMMA LLC", True),
+        ("Hawthorn Vale Maritime Holdings", "Hawthorn Vale", True),
+    ],
+)
+def test_a_company_is_not_named_by_the_smaller_part_of_its_name(a: str, b: str, same: bool) -> None:
+    assert (score(a, b, COMPANY) >= GREY) is same
+    assert (listed(a, b, COMPANY) >= GREY) is same
+
+
 def test_another_legal_form_costs_something() -> None:
     assert score("Vardan Handels GmbH", "Vardan Handels mbH", COMPANY) == pytest.approx(1)
     assert GREY <= score("Vardan Handels GmbH", "Vardan Handels AG", COMPANY) < 0.9

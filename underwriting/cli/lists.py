@@ -18,7 +18,7 @@ from underwriting.screening.evaluation import figures, read_cases
 from underwriting.screening.files import ListFileError
 from underwriting.screening.index import Match
 from underwriting.screening.names import Kind
-from underwriting.screening.ofac import OFAC
+from underwriting.screening.ofac import CONSOLIDATED, OFAC
 from underwriting.screening.screener import store_list
 from underwriting.store import lists
 from underwriting.store.lists import ListVersion
@@ -35,11 +35,24 @@ FIXED = 0.75
 
 @load.command()
 def ofac(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with sdn.csv, alt.csv and add.csv.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="sdn.csv, alt.csv, add.csv, perhaps sdn_comments.csv.")],
 ) -> None:
     """Load OFAC's SDN list from its CSV files."""
     with refusing(ListFileError):
         loaded = load_ofac(folder)
+    _store(loaded)
+
+
+@load.command()
+def consolidated(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="cons_prim.csv, cons_alt.csv, cons_add.csv, perhaps cons_comments.csv."),
+    ],
+) -> None:
+    """Load OFAC's consolidated list, of all its lists but the SDN list, from its CSV files."""
+    with refusing(ListFileError):
+        loaded = load_ofac(folder, CONSOLIDATED)
     _store(loaded)
 
 
@@ -49,8 +62,8 @@ def internal(
     name: Annotated[str, typer.Option(help="What the list is called; one of each name is kept.")] = "internal",
 ) -> None:
     """Load a block list of our own."""
-    if name == OFAC:
-        refuse(f"{OFAC} is the name of OFAC's list; choose another")
+    if name in {OFAC.name, CONSOLIDATED.name}:
+        refuse(f"{name} is the name of OFAC's list; choose another")
     with refusing(ListFileError):
         loaded = load_block_list(file, name)
     _store(loaded)

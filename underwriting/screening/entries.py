@@ -1,5 +1,6 @@
 """What a screening list says, and whom it is asked about."""
 
+import json
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
@@ -8,6 +9,11 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from underwriting.screening.names import Kind
+
+# How entries are read from files: raised where more is read, so that the same files are loaded again.
+_READING = b"2"
+# Shorter numbers are borne by too many.
+_LEAST_DIGITS = 5
 
 
 class BirthDate(BaseModel):
@@ -43,8 +49,17 @@ class Entry(BaseModel):
     birth_dates: tuple[BirthDate, ...] = ()
     # ISO 3166-1 alpha-2: nationality, citizenship, place of birth and addresses.
     countries: frozenset[str] = frozenset()
+    # Numbers of passports, identity cards, registrations: capital letters and digits alone.
+    documents: frozenset[str] = frozenset()
     # The sanctions programme, or why we blocked it.
     reason: str = ""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that the entry says; a later version's fields that it lacks do not change it."""
+        said = self.model_dump(mode="json", exclude_defaults=True)
+        unordered = {name: sorted(said[name]) for name in ("countries", "documents") if name in said}
+        return sha256(json.dumps(said | unordered, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -65,8 +80,22 @@ class Subject:
     kind: Kind
     birth_date: date | None = None
     country: str | None = None
+    # The number of an identity document, or of a company in its register.
+    document: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all details that are compared."""
+        details = (self.name, self.kind, str(self.birth_date), self.country, document_number(self.document or ""))
+        return sha256(json.dumps(details).encode()).hexdigest()
+
+
+def document_number(text: str) -> str:
+    """A document's number in one spelling; empty where it is too short to tell anybody apart."""
+    number = "".join(filter(str.isalnum, text.upper()))
+    return number if len(number) >= _LEAST_DIGITS else ""
 
 
 def digest_of(*contents: bytes) -> str:
-    """SHA-256 over files in their order; it changes with any byte of any of them."""
-    return sha256(b"".join(sha256(content).digest() for content in contents)).hexdigest()
+    """SHA-256 over files in their order; it changes with any byte of any of them, and with how we read them."""
+    return sha256(b"".join(sha256(content).digest() for content in (_READING, *contents))).hexdigest()

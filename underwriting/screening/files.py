@@ -18,10 +18,11 @@ class ListFileError(Exception):
 
 
 class Line(NamedTuple):
-    """One record and where it starts."""
+    """One record and where it starts: its fields without the blanks around them, and as they are written."""
 
     number: int
     fields: list[str]
+    written: list[str]
 
 
 def read_text(path: Path) -> tuple[bytes, str]:
@@ -61,7 +62,7 @@ def read_lines(path: Path, text: str, columns: int) -> Iterator[Line]:
         if len(fields) != columns and fields:
             raise ListFileError(path, number, f"{len(fields)} fields instead of {columns}")
         if fields:
-            yield Line(number, [field.strip() for field in fields])
+            yield Line(number, [field.strip() for field in fields], fields)
 
 
 def refuse(path: Path, line: Line, why: str) -> NoReturn:

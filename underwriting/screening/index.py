@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from underwriting.screening.entries import Entry, Subject
 from underwriting.screening.evidence import Finding, weigh
-from underwriting.screening.keys import Keys, Shares, initial, runs, weight_of
-from underwriting.screening.match import MOST_JOINED, OMITTED, Likeness, compare
-from underwriting.screening.names import Kind, Name, Script, parse_name
+from underwriting.screening.keys import Keys, Shares, Weights, initial, runs, weight_of, weights_of
+from underwriting.screening.match import MOST_JOINED, OMITTED, SHORT_FORM, Likeness, compare
+from underwriting.screening.names import Kind, Name, Role, Script, parse_name
 from underwriting.screening.spelling import consonants, loose_sound
 
 # Names compared in full, and all that share as much as the last of them.
@@ -32,12 +32,13 @@ class Match(NamedTuple):
     """An entry that may be the subject: by which of its names, and what the score is made of."""
 
     score: float
+    findings: tuple[Finding, ...]
+    confirmed: bool
     list_name: str
     entry: Entry
     subject: Name
     matched: Name
     likeness: Likeness
-    findings: tuple[Finding, ...]
 
     @property
     def reference(self) -> str:
@@ -90,6 +91,7 @@ class _KindIndex:
         self._joined = self._keys(loose_sound, least=2)
         self._initials = self._keys(initial, least=MOST_JOINED)
         self._abjad = self._keys(consonants, script=Script.ABJAD)
+        self._full = self._full_names()
 
     @cached_property
     def _consonants(self) -> Keys:
@@ -106,15 +108,24 @@ class _KindIndex:
                     occurrences[run.key][index] = run.weight
         return Keys(occurrences, len(self._names))
 
+    def _full_names(self) -> dict[str, Weights]:
+        """For each full name, the listed names that have it or a short form of it, with the word's weight there."""
+        found = defaultdict[str, dict[int, float]](dict)
+        for index, name in enumerate(self._names):
+            for word in name.words:
+                for full in word.full:
+                    found[full][index] = max(word.weight, found[full].get(index, 0))
+        return {full: weights_of(weights) for full, weights in found.items()}
+
     def matches(self, subject: Subject) -> Iterator[Match]:
         """The best name of every entry that may be the subject."""
         name = parse_name(subject.name, subject.kind)
         best: dict[tuple[str, str], Match] = {}
         for index in self._candidates(name):
             list_name, entry = self._owners[index]
-            if (likeness := compare(name, self._names[index])).pairs:
-                score, findings = weigh(likeness.score, subject, entry)
-                match = Match(score, list_name, entry, name, self._names[index], likeness, findings)
+            if (likeness := compare(name, self._names[index], listed=True)).pairs:
+                weighed = weigh(likeness.score, subject, entry)
+                match = Match(*weighed, weighed.confirmed, list_name, entry, name, self._names[index], likeness)
                 best[list_name, entry.id] = max(match, best.get((list_name, entry.id), match), key=lambda m: m.score)
         yield from best.values()
 
@@ -143,6 +154,10 @@ class _KindIndex:
             )
             for text, sound, bare in zip(*readings, strict=True)
         ]
+        words = [word for word in name.words if word.role is not Role.LEGAL]
+        for word, shares in zip(words, alone, strict=True):
+            for where, weights in filter(None, map(self._full.get, word.full)):
+                shares[where] = np.maximum(shares[where], SHORT_FORM * np.minimum(weights, word.weight))
         shared: Shares = np.sum(alone, axis=0)
         for table, key_of in ((self._words, loose_sound), (self._spelled, initial), (unvoweled, consonants)):
             for run in runs(name, key_of, least=2):

@@ -12,6 +12,8 @@ from underwriting.screening.match import MOST_JOINED
 from underwriting.screening.names import Name, Role
 
 Shares = NDArray[np.float32]
+# Names, by number, and a word's weight in each.
+Weights = tuple[NDArray[np.intp], Shares]
 
 # One edit in four letters, as comparing words forgives; one in a word of three.
 _LEAST_LIKENESS = 0.74
@@ -46,6 +48,11 @@ def initial(word: str) -> str:
     return word[:1]
 
 
+def weights_of(weights: Mapping[int, float]) -> Weights:
+    """The weights as arrays."""
+    return np.fromiter(weights, dtype=np.intp), np.fromiter(weights.values(), dtype=np.float32)
+
+
 class Keys:
     """Keys in order of length, and for each the names (by number) that it occurs in, with its weight there."""
 
@@ -53,8 +60,7 @@ class Keys:
         self._names = names
         self._keys = sorted(filter(None, occurrences), key=len)
         self._lengths = np.array([len(key) for key in self._keys])
-        self._where = [np.fromiter(occurrences[key], dtype=np.intp) for key in self._keys]
-        self._weights = [np.fromiter(occurrences[key].values(), dtype=np.float32) for key in self._keys]
+        self._found = [weights_of(occurrences[key]) for key in self._keys]
 
     def shares(self, run: Run) -> Shares:
         """For each name, what it has in common with `run`: the lesser weight, by how alike the best key is."""
@@ -66,6 +72,6 @@ class Keys:
         near = self._keys[first:last]
         alike = process.cdist([key], near, scorer=OSA.normalized_similarity, score_cutoff=least, dtype=np.float32)[0]
         for hit in np.flatnonzero(alike):
-            where = self._where[first + hit]
-            shares[where] = np.maximum(shares[where], alike[hit] * np.minimum(self._weights[first + hit], run.weight))
+            where, weights = self._found[first + hit]
+            shares[where] = np.maximum(shares[where], alike[hit] * np.minimum(weights, run.weight))
         return shares

@@ -30,6 +30,10 @@ _UNNAMED = 0.6
 _SOME_LEGAL_FORM = 0.1
 # Words that are left out so often that only their like can stand for them.
 _MINOR = {Role.PARTICLE, Role.TITLE}
+# A person known to a list by one word may have others that the list does not know; it has to be that very word.
+_SAME_WORD = 0.97
+# Bill is William, mostly.
+SHORT_FORM = 0.95
 # An initial that fits its word, or a row of initials its words.
 _INITIAL = 0.9
 # Two letters of a company's name are too often the initials of something.
@@ -57,15 +61,23 @@ class Likeness(NamedTuple):
     pairs: tuple[Pair, ...]
 
 
-def compare(a: Name, b: Name) -> Likeness:
-    """Compare two names of one kind. The same words in the same order score 1, no common word 0."""
+def compare(a: Name, b: Name, *, listed: bool = False) -> Likeness:
+    """Compare two names of one kind. The same words in the same order score 1, no common word 0.
+
+    `listed` says that `b` stands on a list: if it is a single word, it may be all that the list knows of a person.
+    """
     pairs = tuple(_align(a, b))
     if [word.text for word in a.words] == [word.text for word in b.words]:
         return Likeness(1.0 if pairs else 0.0, pairs)
-    return Likeness(_score(a, b, pairs), pairs)
+    return Likeness(_score(a, b, pairs, whole=listed and _is_one_word(b)), pairs)
 
 
-def _score(a: Name, b: Name, pairs: Sequence[Pair]) -> float:
+def _is_one_word(name: Name) -> bool:
+    own = [word for word in name.words if word.role not in _MINOR]
+    return len(own) == 1 and own[0].role is Role.OWN and own[0].script is not Script.SYLLABLES
+
+
+def _score(a: Name, b: Name, pairs: Sequence[Pair], *, whole: bool) -> float:
     if not pairs:
         return 0.0
     weights = [(_weight(a.words, pair.left) + _weight(b.words, pair.right)) / 2 for pair in pairs]
@@ -77,8 +89,25 @@ def _score(a: Name, b: Name, pairs: Sequence[Pair]) -> float:
     for ours, theirs in zip(left, right, strict=False):
         score *= 1 - _CONTRADICTION * min(1.0, min(ours, theirs) / _FULL_CONTRADICTION)
     if a.kind is Kind.INDIVIDUAL:
-        return score if _names_a_person(a, b, pairs) else score * (1 - _UNNAMED * omitted / (omitted + agreed))
+        named = _names_a_person(a, b, pairs) or (whole and min(pair.likeness for pair in pairs) >= _SAME_WORD)
+        return score if named else score * (1 - _UNNAMED * omitted / (omitted + agreed))
+    score *= 1 - _UNNAMED * _unnamed_company(a, b, pairs)
     return score * _OTHER_LEGAL_FORM if _legal_forms_differ(a, pairs) else score
+
+
+def _unnamed_company(a: Name, b: Name, pairs: Sequence[Pair]) -> float:
+    """The share of its own words that a company leaves out, where these say more than those that agree; else 0."""
+    left, right = sum(_own(a.words)), sum(_own(b.words))
+    agreed = sum(
+        (sum(_own([a.words[at] for at in pair.left])) + sum(_own([b.words[at] for at in pair.right]))) / 2
+        for pair in pairs
+    )
+    omitted = abs(left - right)
+    return omitted / (omitted + agreed) if omitted > agreed else 0.0
+
+
+def _own(words: Sequence[Word]) -> Iterator[float]:
+    return (word.weight for word in words if word.role is Role.OWN)
 
 
 def _names_a_person(a: Name, b: Name, pairs: Sequence[Pair]) -> bool:
@@ -141,6 +170,8 @@ def _word_likeness(a: Word, b: Word) -> float:
         return 0.0
     if Role.INITIAL in {a.role, b.role}:
         return _INITIAL if a.text[0] == b.text[0] else 0.0
+    if not a.full.isdisjoint(b.full):
+        return max(SHORT_FORM, _spelling_likeness(a, b))
     return _spelling_likeness(a, b)
 
 

@@ -6,6 +6,7 @@ words are marked, to be compared by consonants; Chinese and Korean syllables bec
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -54,6 +55,7 @@ _ROLE_WEIGHT = {
 }
 # A legal form written out counts no more than its abbreviation.
 _LEGAL_LETTERS = 4
+_NO_FORMS: frozenset[str] = frozenset()
 # An initial stands for a word, if a short one.
 _INITIAL_LETTERS = 3
 # A legal form this long is recognised although it is misspelt.
@@ -70,13 +72,17 @@ class Script(StrEnum):
 
 
 class Word(NamedTuple):
-    """One word in Latin letters, its role, weight and script, and the kind of a legal form."""
+    """One word in Latin letters, its role, weight and script, the kind of a legal form, and the names it is short for.
+
+    `full` has the word itself where it is a name that has short forms.
+    """
 
     text: str
     role: Role
     weight: float
     script: Script = Script.ALPHABET
     legal: str = ""
+    full: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,7 @@ class Vocabulary:
     longest_legal: int
     numbers: dict[str, str]
     tens: dict[str, int]
+    full: dict[str, frozenset[str]]
 
 
 # "BOUT, Viktor" is spoken "Viktor BOUT".
@@ -175,7 +182,8 @@ def _person(marked: Sequence[tuple[str, Script]]) -> Iterator[Word]:
         letters = len(text)
         if letters == 1:
             role, letters = Role.INITIAL, _INITIAL_LETTERS
-        yield Word(text, role, sqrt(letters) * _ROLE_WEIGHT[role], script)
+        full = known.full.get(text, _NO_FORMS)
+        yield Word(text, role, sqrt(letters) * _ROLE_WEIGHT[role], script, full=full)
 
 
 def _organisation(marked: Sequence[tuple[str, Script]]) -> Iterator[Word]:
@@ -241,4 +249,16 @@ def vocabulary() -> Vocabulary:
     generic = frozenset(words["generic"].split())
     abbreviations = {short: long.split() for short, long in words["abbreviations"].items()}
     common = frozenset(map(sound, words["common"].split()))
-    return Vocabulary(roles, common, generic, abbreviations, legal, max(map(len, legal)), numbers, tens)
+    longest = max(map(len, legal))
+    return Vocabulary(roles, common, generic, abbreviations, legal, longest, numbers, tens, _full_names())
+
+
+def _full_names() -> dict[str, frozenset[str]]:
+    """Every name that has short forms, and every short form, with the names that it may stand for."""
+    forms = YAML(typ="safe").load(files(__package__).joinpath("short_forms.yaml").read_text("utf-8"))
+    full = defaultdict[str, set[str]](set)
+    for names, short in forms.items():
+        first, *_ = spelled = names.split()
+        for word in (*spelled, *short.split()):
+            full[word].add(first)
+    return {word: frozenset(of) for word, of in full.items()}

@@ -1,6 +1,9 @@
-"""OFAC's list of Specially Designated Nationals in its CSV layout: sdn.csv, alt.csv (other names), add.csv (addresses).
+"""OFAC's lists in their CSV layout: the Specially Designated Nationals and the consolidated list of all others.
 
-The layout has no header, writes `-0-` for nothing, and keeps birth dates, places and nationalities inside the remarks.
+Each is a file of entries, one of other names, one of addresses, and one, which may be missing, that goes on where the
+remarks of an entry were cut off after 1,000 characters. Names of files are read in any case: OFAC writes capitals.
+The layout has no header, writes `-0-` for nothing, and keeps birth dates, places, nationalities and the numbers of
+documents inside the remarks.
 Aliases that stand in quotes in the remarks alone are OFAC's weak ones, too common to screen by (its FAQ 122): they
 are left out.
 
@@ -14,14 +17,26 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 from underwriting.screening.countries import country_code
-from underwriting.screening.entries import BirthDate, Entry, ScreeningList, digest_of
-from underwriting.screening.files import Line, read_lines, read_text, refuse
+from underwriting.screening.entries import BirthDate, Entry, ScreeningList, digest_of, document_number
+from underwriting.screening.files import Line, ListFileError, read_lines, read_text, refuse
 from underwriting.screening.names import Kind
 
-# The list's name in the store.
-OFAC = "ofac"
+
+class Layout(NamedTuple):
+    """A list's name in the store, and its files: entries, other names, addresses, and what the remarks left over."""
+
+    name: str
+    entries: str
+    aliases: str
+    addresses: str
+    comments: str
+
+
+OFAC = Layout("ofac", "sdn.csv", "alt.csv", "add.csv", "sdn_comments.csv")
+CONSOLIDATED = Layout("ofac-consolidated", "cons_prim.csv", "cons_alt.csv", "cons_add.csv", "cons_comments.csv")
 # Years either way that "circa" leaves open.
 _CIRCA = 2
 _NOTHING = "-0-"
@@ -30,30 +45,53 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _BORN = re.compile("(?:alt. )?DOB (.+)")
 _FROM = re.compile("(?:alt. )?(?:POB|nationality|citizen) (.+)")
 _DAY = f"(?:(?:[0-9]{{1,2}} )?(?:{'|'.join(_MONTHS)}) )?[0-9]{{4}}"
-_SPAN = re.compile(f"(circa )?({_DAY})(?: to |-)?({_DAY})?")
+_SPAN = re.compile(f"(circa )?({_DAY})(?:(?: to |-)(circa )?({_DAY}))?")
+# Documents that one person or company has. What they are issued for varies by country, and so do their names.
+_DOCUMENT = re.compile(
+    r"(?:alt\. )?(?:(?:Diplomatic )?Passport|National ID|Cedula|C\.U\.R\.P\.|R\.F\.C\.|RFC|Tax ID|D\.N\.I\.|C\.R\.|SSN|"
+    r"V\.A\.T\. Number|Driver's License|Electoral Registry|Italian Fiscal Code|Trade License|D-U-N-S Number|"
+    r"Registration ID|Identification Number|Company Number|(?:Business |Commercial )?(?:Registration|Registry) Number)"
+    r"(?: No\.?)? ([^()]+?)(?: \(.*| issued .*| expires .*)?"
+)
 
 
-def load_ofac(folder: Path) -> ScreeningList:
-    """Read the three files of `folder`; ListFileError names the file and line that is broken."""
-    sdn, alt, add = (folder / name for name in ("sdn.csv", "alt.csv", "add.csv"))
-    contents, texts = zip(*map(read_text, (sdn, alt, add)), strict=True)
-    remarks: list[str] = []
-    listed = dict(_listed(sdn, texts[0], remarks))
-    aliases = _aliases(alt, texts[1], listed)
-    countries = _countries(add, texts[2], listed, remarks)
+def load_ofac(folder: Path, layout: Layout = OFAC) -> ScreeningList:
+    """Read the files of `folder`; ListFileError names the file and line that is broken."""
+    main, alt, add = (_file(folder, name) for name in (layout.entries, layout.aliases, layout.addresses))
+    contents, texts = zip(*map(read_text, (main, alt, add)), strict=True)
+    odd: list[str] = []
+    listed = dict(_listed(main, texts[0], odd))
+    aliases = _aliases(alt, texts[1], listed, main.name)
+    countries = _countries(add, texts[2], listed, main.name, odd)
+    comments = _file(folder, layout.comments)
+    more, rest = read_text(comments) if _says_anything(comments) else (b"", "")
+    remarks = _remarks(listed, main.name, comments, rest)
     entries = [
         Entry(
             id=id_,
-            kind=_KINDS[line.fields[2]],
+            kind=_KINDS[line.fields[2].casefold()],
             name=line.fields[1],
             aliases=tuple(aliases[id_]),
-            birth_dates=tuple(_birth_dates(sdn, line, remarks)),
-            countries=frozenset(countries[id_].union(_origins(line.fields[11]))),
+            birth_dates=tuple(_birth_dates(main, line, remarks[id_], odd)),
+            countries=frozenset(countries[id_].union(_origins(remarks[id_]))),
+            documents=frozenset(_documents(remarks[id_])),
             reason=line.fields[3],
         )
         for id_, line in listed.items()
     ]
-    return ScreeningList(OFAC, digest_of(*contents), tuple(entries), tuple(remarks))
+    return ScreeningList(layout.name, digest_of(*contents, more), tuple(entries), tuple(odd))
+
+
+def _file(folder: Path, name: str) -> Path:
+    """The file of this name in whatever case; ListFileError where there are two."""
+    found = [path for path in sorted(folder.glob("*")) if path.name.casefold() == name]
+    if len(found) > 1:
+        raise ListFileError(folder, None, f"{found[0].name} and {found[1].name} are both there; take the old one away")
+    return found[0] if found else folder / name
+
+
+def _says_anything(path: Path) -> bool:
+    return path.exists() and path.read_bytes().strip(b"\x1a \r\n") != b""
 
 
 def _cells(path: Path, text: str, columns: int) -> Iterator[Line]:
@@ -61,52 +99,66 @@ def _cells(path: Path, text: str, columns: int) -> Iterator[Line]:
         fields = ["" if field == _NOTHING else field for field in line.fields]
         if not fields[0].isdigit():
             refuse(path, line, f"{fields[0]!r} is not an entry's number")
-        yield Line(line.number, fields)
+        yield line._replace(fields=fields)
 
 
-def _listed(path: Path, text: str, remarks: list[str]) -> Iterator[tuple[str, Line]]:
+def _listed(path: Path, text: str, odd: list[str]) -> Iterator[tuple[str, Line]]:
     """The lines of sdn.csv, each with an id of its own."""
     seen: dict[str, list[Line]] = defaultdict(list)
     for line in _cells(path, text, 12):
         number, name, kind = line.fields[:3]
         if not name:
             refuse(path, line, f"entry {number} has no name")
-        if kind not in _KINDS:
+        if kind.casefold() not in _KINDS:
             refuse(path, line, f"entry {number} is a {kind!r}, not an individual, vessel, aircraft or {_NOTHING}")
         for earlier in seen[number]:
             if earlier.fields[1] == name:
                 refuse(path, line, f"entry {number} stands on line {earlier.number} already")
-            remarks.append(
-                f"{path}:{line.number}: entry {number} is another one on line {earlier.number}; both are kept"
-            )
+            odd.append(f"{path}:{line.number}: entry {number} is another one on line {earlier.number}; both are kept")
         yield f"{number}.{len(seen[number]) + 1}" if seen[number] else number, line
         seen[number].append(line)
 
 
-def _aliases(path: Path, text: str, listed: dict[str, Line]) -> dict[str, list[str]]:
+def _aliases(path: Path, text: str, listed: dict[str, Line], file: str) -> dict[str, list[str]]:
     aliases = defaultdict(list)
     for line in _cells(path, text, 5):
         number, name = line.fields[0], line.fields[3]
         if number not in listed:
-            refuse(path, line, f"a name of entry {number}, which is not in sdn.csv; is that file cut off?")
+            refuse(path, line, f"a name of entry {number}, which is not in {file}; is that file cut off?")
         if not name:
             refuse(path, line, f"a name of entry {number} is empty")
         aliases[number].append(name)
     return aliases
 
 
-def _countries(path: Path, text: str, listed: dict[str, Line], remarks: list[str]) -> dict[str, set[str]]:
+def _countries(path: Path, text: str, listed: dict[str, Line], file: str, odd: list[str]) -> dict[str, set[str]]:
     countries = defaultdict(set)
     for line in _cells(path, text, 6):
         if line.fields[0] not in listed:
-            remarks.append(f"{path}:{line.number}: an address of entry {line.fields[0]}, which is not in sdn.csv")
+            odd.append(f"{path}:{line.number}: an address of entry {line.fields[0]}, which is not in {file}")
         if code := country_code(line.fields[4]):
             countries[line.fields[0]].add(code)
     return countries
 
 
+def _remarks(listed: dict[str, Line], file: str, path: Path, comments: str) -> dict[str, str]:
+    """The remarks of each entry, with what the file of comments adds: it goes on in the middle of a word."""
+    remarks = {id_: line.fields[11] and line.written[11] for id_, line in listed.items()}
+    for line in _cells(path, comments, 2):
+        if line.fields[0] not in remarks:
+            refuse(path, line, f"remarks of entry {line.fields[0]}, which is not in {file}")
+        remarks[line.fields[0]] += line.written[1]
+    return remarks
+
+
 def _statements(remarks: str) -> list[str]:
     return [statement.strip(" .") for statement in remarks.split(";")]
+
+
+def _documents(remarks: str) -> Iterator[str]:
+    for statement in _statements(remarks):
+        if (found := _DOCUMENT.fullmatch(statement)) and (number := document_number(found[1])):
+            yield number
 
 
 def _origins(remarks: str) -> Iterator[str]:
@@ -118,24 +170,29 @@ def _origins(remarks: str) -> Iterator[str]:
                 yield code
 
 
-def _birth_dates(path: Path, line: Line, remarks: list[str]) -> Iterator[BirthDate]:
-    for statement in _statements(line.fields[11]):
+def _birth_dates(path: Path, line: Line, remarks: str, odd: list[str]) -> Iterator[BirthDate]:
+    for statement in _statements(remarks):
         if born := _BORN.fullmatch(statement):
             try:
                 yield parse_birth_date(born[1])
             except ValueError as error:
-                remarks.append(f"{path}:{line.number}: birth date not understood: {error}")
+                odd.append(f"{path}:{line.number}: birth date not understood: {error}")
 
 
 def parse_birth_date(text: str) -> BirthDate:
-    """Read "19 Jun 1951", "Jun 1951", "1951", "circa 1951", "1951 to 1953"; ValueError where it is none of these."""
+    """Read "19 Jun 1951", "Jun 1951", "1951", "circa 1951", "1951 to 1953", "circa 1951 to circa 1953".
+
+    ValueError where it is none of these.
+    """
     span = _SPAN.fullmatch(text)
     if span is None:
         raise ValueError(f"{text!r} is no date that OFAC's layout knows")
-    circa, first, last = span.groups()
+    circa, first, circa_last, last = span.groups()
     earliest, latest = _days(first)[0], _days(last or first)[1]
     if circa:
-        earliest, latest = date(earliest.year - _CIRCA, 1, 1), date(latest.year + _CIRCA, 12, 31)
+        earliest = date(earliest.year - _CIRCA, 1, 1)
+    if circa or circa_last:
+        latest = date(latest.year + _CIRCA, 12, 31)
     return BirthDate(earliest=earliest, latest=latest)
 
 
