@@ -12,7 +12,7 @@ from pydantic import Field
 from rules.tiers import CURRENCY, TIERS
 from tasks.deliver import deliver
 from tasks.gather import gather
-from tasks.lease import claimed
+from tasks.lease import Lease, claimed
 from tasks.publish_evaluation import publish_evaluation
 from tasks.record_evaluation import record_evaluation
 from tasks.run_books import judge_results, run_books
@@ -20,7 +20,8 @@ from tasks.states import state_of
 from tasks.user_check import UserCheck
 from underwriting.domain.application import CustomerId, Product
 from underwriting.domain.documents import PastDate
-from underwriting.domain.eligibility import EvaluationId, EvaluationRequest
+from underwriting.domain.eligibility import Eligibility, EvaluationId, EvaluationRequest
+from underwriting.domain.profile import FloatProfile
 from underwriting.store import evaluations, profiles
 from underwriting.store.claims import Claim
 from underwriting.store.kinds import EVALUATIONS
@@ -50,12 +51,9 @@ async def evaluate_eligibility(
         async with claimed(place, EVALUATIONS, evaluation_id, str(flow_run.id)) as lease:
             if lease is None:
                 return Completed(name="NotOwed", message="Judged already, or another run works on it.")
-            check = await _check(place, lease.claim)
+            check = UserCheck(place, lease.claim, await _profile(place, lease.claim))
             await gather(check)
-            lease.ensure()
-            ran = await run_books(check)
-            eligibility = judge_results(check, ran)
-            await record_evaluation(check, eligibility, ran.digest)
+            eligibility = await _judged(check, lease)
         # Judged is judged: what goes wrong from here on is seen in the run, and the outbox still owes its messages.
         await publish_evaluation(place, check.request, eligibility)
         await state_of(deliver, place, evaluation_id)
@@ -69,9 +67,19 @@ async def _accepted(place: Workplace, tenant: str, user_id: str, product: Produc
     return accepted.stored.request.id
 
 
-async def _check(place: Workplace, claim: Claim[EvaluationRequest]) -> UserCheck:
-    """The check with the user's profile, which is made on first contact."""
+async def _judged(check: UserCheck, lease: Lease[EvaluationRequest]) -> Eligibility:
+    """What the books come to, stored; judged again for as long as books, profile or floats change meanwhile."""
+    while True:
+        lease.ensure()
+        ran = await run_books(check)
+        eligibility = judge_results(check, ran)
+        if await record_evaluation(check, eligibility, ran):
+            return eligibility
+        check.profile = await _profile(check.place, check.claim)
+
+
+async def _profile(place: Workplace, claim: Claim[EvaluationRequest]) -> FloatProfile:
+    """The user's profile, which is made on first contact."""
     request, now = claim.subject, datetime.now(UTC)
     async with place.store.begin() as work:
-        profile = await profiles.on_first_contact(work, request.tenant, request.user_id, now, CURRENCY, TIERS)
-    return UserCheck(place, claim, profile)
+        return await profiles.on_first_contact(work, request.tenant, request.user_id, now, CURRENCY, TIERS)

@@ -20,7 +20,7 @@ from underwriting.domain.eligibility import EvaluationRequest
 from underwriting.domain.events import Event, EventType, FloatCreated, TransactionsArrived
 from underwriting.edges.metrics import metrics
 from underwriting.store import claims, evaluations, inbox, profiles
-from underwriting.store.errors import StoreError, StoreUnreachable, UnknownEvaluation
+from underwriting.store.errors import StoreError, StoreUnreachable
 from underwriting.store.kinds import EVALUATIONS
 from underwriting.store.models import EventState
 from underwriting.store.session import Work
@@ -120,13 +120,20 @@ async def _handle(place: Workplace, event: inbox.Event) -> bool:
 
 
 async def _freeze(work: Work, told: Told, now: datetime) -> list[EvaluationRequest]:
-    """A float was paid out: freeze the evaluation that authorised it, and count the float."""
+    """A float was paid out: freeze the evaluation that authorised it, or report that none did; count the float."""
     details = FloatCreated.model_validate_json(told.kept.payload)
     frozen = await evaluations.freeze(
-        work, told.tenant, details.evaluation_id, details.float_id, told.kept.event_id, now
+        work,
+        told.tenant,
+        told.user_id,
+        details.evaluation_id,
+        details.float_id,
+        told.kept.event_id,
+        now,
+        taken_at=told.kept.occurred_at,
     )
-    if frozen.user_id != told.user_id:
-        raise UnknownEvaluation(details.evaluation_id)
+    if frozen is None:
+        log.warning("float %s is not authorised by evaluation %s", details.float_id, details.evaluation_id)
     return []
 
 

@@ -1,30 +1,50 @@
 """The one final transaction of an evaluation."""
 
+from datetime import UTC, datetime
+
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from tasks.run_books import Ran
 from tasks.user_check import UserCheck
 from underwriting.domain.eligibility import Eligibility
 from underwriting.edges.metrics import metrics
 from underwriting.failpoints import failpoint
-from underwriting.store import evaluations
+from underwriting.store import evaluations, profiles, told_floats
 from underwriting.store.models import Channel
+from underwriting.store.session import Work
 from underwriting.workplace import Workplace
 
 
 @task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
-async def record_evaluation(check: UserCheck, eligibility: Eligibility, books_digest: str) -> None:
+async def record_evaluation(check: UserCheck, eligibility: Eligibility, ran: Ran) -> bool:
     """Store the evaluation with every book's outcomes, its messages and the audit entry, or nothing.
 
-    LeaseLost where another worker owns the evaluation by now: its result counts, and this one is dropped.
+    False where what it rests on changed meanwhile: it is to be judged again. LeaseLost where another worker owns the
+    evaluation by now: its result counts, and this one is dropped.
     """
     failpoint("before-finish")
     async with check.place.store.begin() as work:
-        await evaluations.finish(work, check.claim, eligibility, books_digest, listening(check.place))
+        if not await _still_stands(work, check, ran):
+            return False
+        await evaluations.finish(
+            work, check.claim, eligibility, ran.digest, listening(check.place), floats_told=ran.floats_told
+        )
     request = check.request
     seconds = (eligibility.decided_at - request.requested_at).total_seconds()
     metrics().decided("evaluation", request.product, eligibility.verdict, seconds)
     failpoint("after-finish")
+    return True
+
+
+async def _still_stands(work: Work, check: UserCheck, ran: Ran) -> bool:
+    """Whether profile, books and the floats that are known are those that were judged by."""
+    request = check.request
+    profile = await profiles.current(work, request.tenant, request.user_id, datetime.now(UTC))
+    _, digest = await check.place.bookshelf.eligibility(work, request.product)
+    told = await told_floats.count(work, request.tenant, request.user_id)
+    now = (profile and profile.version, digest, told)
+    return now == (check.profile.version, ran.digest, ran.floats_told)
 
 
 def listening(place: Workplace) -> list[Channel]:

@@ -18,14 +18,19 @@ from rules.limits.policy import shipped_policies
 from tasks.user_check import UserCheck
 from underwriting.domain.decision import FactValue
 from underwriting.domain.eligibility import BookResult, Eligibility
+from underwriting.store import told_floats
 
 
 @dataclass(frozen=True)
 class Ran:
-    """What the books said, what of, and when; `digest` is that of the whole set in force."""
+    """What the books said, what of, and when.
+
+    `digest` is that of the whole set in force; `floats_told` how many floats of the user events had told of.
+    """
 
     books: tuple[EligibilityBook, ...]
     digest: str
+    floats_told: int
     results: tuple[BookResult, ...]
     facts: dict[str, FactValue]
     affordability_cap: int | None
@@ -38,6 +43,8 @@ async def run_books(check: UserCheck) -> Ran:
     place, request, now = check.place, check.request, datetime.now(UTC)
     async with place.store.read() as work:
         books, digest = await place.bookshelf.eligibility(work, request.product)
+        told = await told_floats.of_user(work, request.tenant, request.user_id)
+    check.add_told(told)
     facts = await asyncio.to_thread(user_facts, check.tables(now))
     columns = Columns(facts)
     segment = columns.value("segment", 0)
@@ -46,6 +53,7 @@ async def run_books(check: UserCheck) -> Ran:
     return Ran(
         tuple(books),
         digest,
+        len(told),
         await asyncio.to_thread(results_for, books, request.user_id, facts, flags),
         {name: columns.value(name, 0) for name in USER_FACTS},
         _affordability_cap(check, facts),

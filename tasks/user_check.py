@@ -1,5 +1,6 @@
 """One eligibility check as its tasks see it: who is asked about, the profile, and what was gathered so far."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -7,8 +8,10 @@ import pyarrow as pa
 from rules.facts import tables_of, users_as_of
 from underwriting.domain.documents import Document
 from underwriting.domain.eligibility import EvaluationRequest
+from underwriting.domain.histories import Float, FloatHistory
 from underwriting.domain.profile import FloatProfile
 from underwriting.store.claims import Claim
+from underwriting.store.told_floats import ToldFloat
 from underwriting.workplace import Workplace
 
 
@@ -34,6 +37,19 @@ class UserCheck:
     def add(self, document: Document) -> None:
         """Keep what a source answered; a later answer of the same kind replaces it, as on a retry."""
         self._documents[type(document)] = document
+
+    def add_told(self, floats: Iterable[ToldFloat]) -> None:
+        """Count the floats that events told of and that the Float service, where it answered, does not list yet.
+
+        They are open. When one is due is not told: it counts as late once the service lists it as that.
+        """
+        listed = self._documents.get(FloatHistory)
+        if not isinstance(listed, FloatHistory):
+            return
+        known, as_of = {each.float_id for each in listed.floats}, self.request.as_of
+        unlisted = [each for each in floats if each.float_id not in known and each.taken_on <= as_of]
+        open_ones = (Float(float_id=each.float_id, amount=0, taken_on=each.taken_on, due_on=as_of) for each in unlisted)
+        self.add(listed.model_copy(update={"floats": (*listed.floats, *open_ones)}))
 
     def tables(self, now: datetime) -> dict[str, pa.Table]:
         """The input tables of the facts. A source that gave nothing has none, so that its facts are not known.

@@ -12,10 +12,14 @@ from support.journeys import TENANT, Journey, task_of
 from support.reviews import let_time_pass, rows
 
 from flows.freeze_evaluation import freeze_evaluation
+from rules.tiers import CURRENCY, TIERS
+from tasks.record_evaluation import record_evaluation
+from tasks.run_books import judge_results, run_books
+from tasks.user_check import UserCheck
 from underwriting.domain.application import Product
 from underwriting.domain.events import Event
 from underwriting.sandbox.users import TABLE
-from underwriting.store import claims, evaluations, outbox, profiles
+from underwriting.store import claims, evaluations, outbox, profiles, told_floats
 from underwriting.store.kinds import EVALUATIONS
 from underwriting.store.models import Channel
 from underwriting.workplace import Workplace
@@ -222,22 +226,69 @@ async def test_whoever_waits_is_owed_a_message_and_one_that_cannot_be_posted_sta
     assert told["data"] == json.loads(evaluated.record.body)
 
 
-async def test_a_float_freezes_the_very_evaluation_that_approved_it(place: Workplace, checks: FloatChecks) -> None:
-    request = await checks.accept()
-    created = Event.model_validate(
+def created(evaluation_id: str, float_id: str, event_id: str, user_id: str = "steady-pay") -> Event:
+    return Event.model_validate(
         {
             "source": "float.service",
-            "id": "evt-1",
+            "id": event_id,
             "type": "user_float_created",
             "tenant": TENANT,
-            "user_id": "steady-pay",
+            "user_id": user_id,
             "at": datetime.now(UTC).isoformat(),
-            "payload": {"evaluation_id": request.id, "float_id": "flt-1"},
+            "payload": {"evaluation_id": evaluation_id, "float_id": float_id},
         }
     )
+
+
+async def test_a_float_freezes_the_very_evaluation_that_approved_it(place: Workplace, checks: FloatChecks) -> None:
+    request = await checks.accept()
     await checks.run(request)
-    await freeze_evaluation(created)
+    await freeze_evaluation(created(request.id, "flt-1", "evt-1"))
     async with place.store.read() as work:
         frozen = await evaluations.frozen(work, TENANT, "flt-1")
     assert frozen is not None
     assert frozen.body == (await checks.stored(request.id)).body
+
+
+async def test_a_float_that_its_service_does_not_list_yet_counts_as_open(checks: FloatChecks) -> None:
+    """It was told of once for a float and once for the loan; the second float on the evaluation counts too."""
+    first = (await checks.evaluate()).record
+    assert first.verdict == "approved"
+    for float_id, event_id in (("flt-1", "evt-1"), ("flt-2", "evt-2"), ("flt-1", "evt-3")):
+        await freeze_evaluation(created(first.id, float_id, event_id))
+        again = await checks.evaluate()
+        assert again.said == ("rejected", "floats_outstanding")
+    assert (await checks.evaluate(product=Product.LOAN)).said == ("rejected", "floats_outstanding")
+    (safety,) = [book for book in again.record.books if book.rulebook.name == "float-safety"]
+    (outstanding,) = [outcome for outcome in safety.outcomes if outcome.rule == "OutstandingFloats"]
+    assert outstanding.observed == {"outstanding_floats": 2}
+    assert (await checks.evaluate("weekly-pay")).said == (await checks.evaluate("weekly-pay")).said
+
+
+async def test_a_float_whose_event_nobody_could_handle_yet_counts_as_open(checks: FloatChecks) -> None:
+    await freeze_evaluation(created("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", "flt-1", "evt-1"))
+    assert (await checks.evaluate()).said == ("rejected", "floats_outstanding")
+
+
+async def test_what_changes_while_the_books_are_run_has_the_user_judged_again(
+    place: Workplace, checks: FloatChecks
+) -> None:
+    request = await checks.accept()
+    async with place.store.begin() as work:
+        claim = await claims.claim(work, EVALUATIONS, request.id, "run", HOUR, 5)
+        profile = await profiles.on_first_contact(work, TENANT, "steady-pay", datetime.now(UTC), CURRENCY, TIERS)
+    assert claim is not None
+    check = UserCheck(place, claim, profile)
+    ran = await run_books.fn(check)
+    async with place.store.begin() as work:
+        await told_floats.hear(work, TENANT, "steady-pay", "flt-1", request.id, datetime.now(UTC))
+    assert not await record_evaluation.fn(check, judge_results(check, ran), ran)
+    ran = await run_books.fn(check)
+    async with place.store.begin() as work:
+        await profiles.pause(work, TENANT, "steady-pay", Product.FLOAT, "ann", datetime.now(UTC))
+    assert not await record_evaluation.fn(check, judge_results(check, ran), ran)
+    assert (await checks.stored(request.id)).state == "running"
+    async with place.store.read() as work:
+        check.profile = await profiles.current(work, TENANT, "steady-pay", datetime.now(UTC))
+    assert await record_evaluation.fn(check, judge_results(check, ran), ran)
+    assert (await checks.stored(request.id)).record.verdict == "rejected"

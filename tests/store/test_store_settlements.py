@@ -79,7 +79,7 @@ async def test_a_float_is_frozen_with_what_a_person_said(store: Store) -> None:
     evaluation_id = await referred(store)
     record = await settle(store, evaluation_id)
     async with store.begin() as work:
-        frozen = await evaluations.freeze(work, "acme", evaluation_id, "flt-1", "evt-1", LATER)
+        frozen = await evaluations.freeze(work, "acme", "ada", evaluation_id, "flt-1", "evt-1", LATER)
     assert frozen.body == record.body
 
 

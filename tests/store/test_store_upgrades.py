@@ -1,5 +1,6 @@
 """A store with data goes up and down, and every row that the older schema knew is still read."""
 
+from datetime import timedelta
 from typing import Any
 
 from alembic import command
@@ -9,7 +10,7 @@ from support.reviews import BOOK, NOW, accept, claimed, finish
 
 from rules.tiers import CURRENCY, TIERS
 from underwriting.domain.application import Product, State
-from underwriting.store import applications, audit, decisions, outbox, rulebooks
+from underwriting.store import applications, audit, decisions, evaluations, outbox, rulebooks, told_floats
 from underwriting.store.crypto import Keyring
 from underwriting.store.engines import create_engine
 from underwriting.store.limit_profiles import adopt
@@ -195,3 +196,22 @@ async def test_profiles_get_the_limit_that_their_tiers_say(database_url: str, ke
     after = await content(database_url, "float_profiles")
     assert after == before
     assert {row["user_id"]: row["amount"] for row in after["float_profiles"]} == limits
+
+
+async def test_of_the_floats_frozen_with_one_evaluation_the_first_stays_authorised(
+    database_url: str, keyring: Keyring
+) -> None:
+    async with Store.open(database_url, keyring) as store:
+        record = await evaluated(store)
+    await down(database_url, "0006")
+    frozen = {"tenant": "acme", "evaluation_id": record.id, "user_id": "ada", "product": "float", "event_id": "e"}
+    moments = {"flt-2": NOW, "flt-1": NOW + timedelta(hours=1), "flt-3": NOW + timedelta(days=1)}
+    rows = [{**frozen, "float_id": name, "frozen_at": at, "body": record.body} for name, at in moments.items()]
+    await fill(database_url, {"historical_evaluations": rows})
+    await migrate(database_url)
+    async with Store.open(database_url, keyring) as store, store.read() as work:
+        told = await told_floats.of_user(work, "acme", "ada")
+        kept = [await evaluations.frozen(work, "acme", name) for name in moments]
+    assert [(each.float_id, each.authorised) for each in told] == [("flt-2", True), ("flt-1", False), ("flt-3", False)]
+    assert [each.taken_on for each in told] == [NOW.date(), NOW.date(), NOW.date() + timedelta(days=1)]
+    assert [each is not None for each in kept] == [True, False, False]

@@ -116,8 +116,8 @@ async def eligibility(
 ) -> Response:
     """Answer at once from an evaluation that is still fresh, or evaluate in the background.
 
-    Fresh is an evaluation of the last 24 hours, with no newer profile and no newer rulebook since. Otherwise 202: poll
-    `Location`, or be called back. `product=all` gives one record for each product.
+    Fresh is an evaluation of the last 24 hours, with no newer profile, no newer rulebook and no float since. Otherwise
+    202: poll `Location`, or be called back. `product=all` gives one record for each product.
     """
     asked = Question(user_id, callback_url, idempotency_key)
     if product is not Wanted.ALL:

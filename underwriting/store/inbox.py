@@ -13,7 +13,7 @@ from sqlalchemy import or_, select, update
 from ulid import ULID
 
 from underwriting.domain import events
-from underwriting.store import audit
+from underwriting.store import audit, told_floats
 from underwriting.store.columns import from_now
 from underwriting.store.models import EventRow, EventState, place
 from underwriting.store.session import Work
@@ -69,9 +69,14 @@ async def receive(
 
 
 async def keep(work: Work, told: events.Event) -> bool:
-    """Keep a business event: what its type needs, and nothing else of its payload. False where it was kept before."""
-    payload = told.details.model_dump_json().encode()
-    user_id = told.user_id or ""
+    """Keep a business event: what its type needs, and nothing else of its payload. False where it was kept before.
+
+    A float counts from here on, however long the event waits to be handled.
+    """
+    details, user_id = told.details, told.user_id or ""
+    if isinstance(details, events.FloatCreated):
+        await told_floats.hear(work, told.tenant, user_id, details.float_id, details.evaluation_id, told.at)
+    payload = details.model_dump_json().encode()
     return await receive(work, told.source, told.id, told.type, told.tenant, user_id, payload, told.at)
 
 

@@ -24,11 +24,13 @@ async def finish(
     eligibility: Eligibility,
     books_digest: str,
     channels: Collection[Channel] = (Channel.EVENTS,),
+    floats_told: int = 0,
 ) -> EvaluationRecord:
     """Store a result: state, body, facts, every book and outcome, messages, audit entry.
 
-    `books_digest` is that of the set of rulebooks that was in force (`rulebooks.current_set`). Every address that
-    waits is called back with the record; of `channels`, RESULTS gets the record, EVENTS and ANALYTICS its summary.
+    `books_digest` is that of the set of rulebooks that was in force (`rulebooks.current_set`), `floats_told` how many
+    floats of the user it knew of from events (`told_floats.of_user`). Every address that waits is called back with the
+    record; of `channels`, RESULTS gets the record, EVENTS and ANALYTICS its summary.
     LeaseLost, and nothing is stored, where another worker owns the evaluation or it is finished already.
     """
     request = claim.subject
@@ -36,7 +38,8 @@ async def finish(
         raise LeaseLost(request.id)
     record = EvaluationRecord.decided(request, eligibility)
     body = record.body
-    await work.execute(insert(EligibilityRow), [_result(request, eligibility, books_digest, body)])
+    rests_on = {"books_digest": books_digest, "floats_told": floats_told}
+    await work.execute(insert(EligibilityRow), [_result(request, eligibility, body) | rests_on])
     await _write_books(work, request.id, eligibility)
     failpoint("inside-finish")
     await tell(work, request, eligibility, body, channels)
@@ -55,7 +58,7 @@ async def finish(
     return record
 
 
-def _result(request: EvaluationRequest, eligibility: Eligibility, books_digest: str, body: bytes) -> dict[str, Any]:
+def _result(request: EvaluationRequest, eligibility: Eligibility, body: bytes) -> dict[str, Any]:
     deciding = eligibility.deciding
     return {
         "evaluation_id": request.id,
@@ -70,7 +73,6 @@ def _result(request: EvaluationRequest, eligibility: Eligibility, books_digest: 
         "reasons": [reason.model_dump() for reason in eligibility.reasons],
         "facts": eligibility.facts,
         "troubles": eligibility.troubles,
-        "books_digest": books_digest,
         "profile_version": eligibility.profile_version,
         "notice_due": eligibility.notice_due,
         "decided_at": eligibility.decided_at,

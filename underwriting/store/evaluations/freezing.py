@@ -3,14 +3,19 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic_core import to_json
 from sqlalchemy import case, update
 
 from underwriting.domain.application import Product, State
-from underwriting.store import audit
+from underwriting.domain.decision import Verdict
+from underwriting.store import audit, outbox, told_floats
 from underwriting.store.errors import FrozenOtherwise, NotJudged
-from underwriting.store.evaluations.reading import get
-from underwriting.store.models import FloatRankRow, FrozenRow
+from underwriting.store.evaluations.reading import Stored, get
+from underwriting.store.models import Channel, FloatRankRow, FrozenRow, ToldFloatRow
 from underwriting.store.session import Work
+
+# What our bus calls a float that no evaluation authorised.
+UNAUTHORISED = "float_unauthorised"
 
 
 @dataclass(frozen=True)
@@ -35,32 +40,81 @@ class FloatRank:
     last_evaluation_id: str
 
 
-async def freeze(work: Work, tenant: str, evaluation_id: str, float_id: str, event_id: str, now: datetime) -> Frozen:
-    """Copy the evaluation's body beside its float, and count the float; the same again changes nothing.
+async def freeze(
+    work: Work,
+    tenant: str,
+    user_id: str,
+    evaluation_id: str,
+    float_id: str,
+    event_id: str,
+    now: datetime,
+    taken_at: datetime | None = None,
+) -> Frozen | None:
+    """Copy the evaluation's body beside the one float that it authorised, and count the float.
 
-    UnknownEvaluation where it is not this tenant's, NotJudged where it has no result, FrozenOtherwise where the float
-    is frozen with another evaluation.
+    An evaluation authorises one float, of its own user, if it approved. Any other float exists all the same: it counts
+    as open, `float_unauthorised` is owed to whoever listens, and None is returned. The same float again changes
+    nothing. UnknownEvaluation where it is not this tenant's, NotJudged where it has no result yet, FrozenOtherwise
+    where the float is frozen with another evaluation.
     """
     stored = await get(work, tenant, evaluation_id)
     if stored.state is not State.DONE:
         raise NotJudged(evaluation_id)
+    await told_floats.hear(work, tenant, user_id, float_id, evaluation_id, taken_at or now, now)
+    told = await work.get_one(ToldFloatRow, (tenant, float_id), with_for_update=True, populate_existing=True)
+    if told.authorised is not None:
+        return await _judged_before(work, told, evaluation_id)
+    why = _refusal(stored, user_id)
+    row = None if why else await _freeze(work, stored, float_id, event_id, now)
+    # What another event said of the float first may have named an evaluation that there never was.
+    told.authorised, told.evaluation_id = row is not None, evaluation_id
+    await _count(work, told, stored.request.product, now)
+    if row is None:
+        await _report(work, told, why or "the evaluation authorised another float before", event_id, now)
+        return None
+    await audit.append(work, "evaluation.frozen", evaluation_id, "system", float_id=float_id, event_id=event_id)
+    return _frozen(row, new=True)
+
+
+def _refusal(stored: Stored, user_id: str) -> str | None:
+    """Why the evaluation authorises no float of the user at all."""
+    if stored.request.user_id != user_id:
+        return "the evaluation is of another user"
+    if stored.record.verdict is not Verdict.APPROVED:
+        return "the evaluation is not approved"
+    return None
+
+
+async def _freeze(work: Work, stored: Stored, float_id: str, event_id: str, now: datetime) -> FrozenRow | None:
+    """The float's row; None where the evaluation authorised another float, since the database keeps one of each."""
     evaluation = stored.request
-    row = await work.add_new(
+    return await work.add_new(
         FrozenRow,
-        tenant=tenant,
+        tenant=evaluation.tenant,
         float_id=float_id,
-        evaluation_id=evaluation_id,
+        evaluation_id=evaluation.id,
         user_id=evaluation.user_id,
         product=evaluation.product,
         event_id=event_id,
         frozen_at=now,
         body=stored.body,
     )
-    if row is None:
-        return await _frozen_before(work, tenant, evaluation_id, float_id)
-    await _count(work, row)
-    await audit.append(work, "evaluation.frozen", evaluation_id, "system", float_id=float_id, event_id=event_id)
-    return _frozen(row, new=True)
+
+
+async def _report(work: Work, told: ToldFloatRow, why: str, event_id: str, now: datetime) -> None:
+    """Tell whoever listens, and the audit log, of a float that no evaluation authorised."""
+    ids = {"float_id": told.float_id, "evaluation_id": told.evaluation_id}
+    await outbox.enqueue(
+        work,
+        Channel.EVENTS,
+        tenant=told.tenant,
+        customer_id=told.user_id,
+        subject_id=told.float_id,
+        event=UNAUTHORISED,
+        at=now,
+        record=to_json({**ids, "user_id": told.user_id, "taken_on": told.taken_on, "why": why}),
+    )
+    await audit.append(work, UNAUTHORISED, told.evaluation_id, "system", float_id=told.float_id, event_id=event_id)
 
 
 async def frozen(work: Work, tenant: str, float_id: str) -> Frozen | None:
@@ -75,26 +129,26 @@ async def float_rank(work: Work, tenant: str, user_id: str, product: Product) ->
     return None if row is None else FloatRank(row.floats_taken, row.last_float_id, row.last_evaluation_id)
 
 
-async def _frozen_before(work: Work, tenant: str, evaluation_id: str, float_id: str) -> Frozen:
-    row = await work.get_one(FrozenRow, (tenant, float_id))
-    if row.evaluation_id != evaluation_id:
-        raise FrozenOtherwise(float_id, row.evaluation_id)
-    return _frozen(row, new=False)
+async def _judged_before(work: Work, told: ToldFloatRow, evaluation_id: str) -> Frozen | None:
+    found = await frozen(work, told.tenant, told.float_id)
+    if found is not None and found.evaluation_id != evaluation_id:
+        raise FrozenOtherwise(told.float_id, found.evaluation_id)
+    return found
 
 
-async def _count(work: Work, row: FrozenRow) -> None:
+async def _count(work: Work, told: ToldFloatRow, product: Product, now: datetime) -> None:
     """Add the float to the user's. Events come in any order: the last float is that of the latest evaluation."""
-    mine = {"tenant": row.tenant, "user_id": row.user_id, "product": row.product}
-    last = {"last_float_id": row.float_id, "last_evaluation_id": row.evaluation_id}
-    first = await work.add_new(FloatRankRow, floats_taken=1, updated_at=row.frozen_at, **mine, **last)
+    mine = {"tenant": told.tenant, "user_id": told.user_id, "product": product}
+    last = {"last_float_id": told.float_id, "last_evaluation_id": told.evaluation_id}
+    first = await work.add_new(FloatRankRow, floats_taken=1, updated_at=now, **mine, **last)
     if first is None:
-        later = FloatRankRow.last_evaluation_id < row.evaluation_id
+        later = FloatRankRow.last_evaluation_id < told.evaluation_id
         await work.execute(
             update(FloatRankRow)
             .where(*(getattr(FloatRankRow, name) == value for name, value in mine.items()))
             .values(
                 floats_taken=FloatRankRow.floats_taken + 1,
-                updated_at=row.frozen_at,
+                updated_at=now,
                 **{name: case((later, value), else_=getattr(FloatRankRow, name)) for name, value in last.items()},
             )
         )

@@ -16,6 +16,7 @@ from underwriting.store.kinds import request_of
 from underwriting.store.models import EligibilityRow, EvaluationRow, SettlementRow
 from underwriting.store.profile_rows import TENANT, USER, VERSION_IN_FORCE
 from underwriting.store.session import Reader, Work
+from underwriting.store.told_floats import FLOATS_TOLD
 
 PAGE = 100
 
@@ -45,6 +46,7 @@ _FRESH = (
         EligibilityRow.decided_at > bindparam("decided_after", type_=UtcDateTime()),
         EligibilityRow.books_digest == bindparam("books_digest"),
         EligibilityRow.profile_version == VERSION_IN_FORCE,
+        EligibilityRow.floats_told == FLOATS_TOLD,
     )
 )
 
@@ -122,7 +124,8 @@ async def fresh(
     """The body that answers at once, in one round trip; None where the user has to be evaluated.
 
     It is that of the newest finished evaluation, if it was decided within the window, as of a day within it, under
-    the set of rulebooks with this digest and the version of the profile that is in force now.
+    the set of rulebooks with this digest and the version of the profile that is in force now, and if no float was told
+    of since: a float ends every evaluation that did not know of it.
     """
     today, since = now.astimezone(UTC), now.astimezone(UTC) - window
     body: bytes | None = await reader.scalar(

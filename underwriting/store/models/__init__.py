@@ -12,6 +12,7 @@ from underwriting.store.models.evaluations import (
     FrozenRow,
     RuleOutcomeRow,
     SettlementRow,
+    ToldFloatRow,
 )
 from underwriting.store.models.limits import LimitRecordRow, LimitRunRow, LimitShardRow
 from underwriting.store.models.lists import ListEntryRow, ListRow
@@ -65,5 +66,6 @@ __all__ = [
     "RulebookKind",
     "RulebookRow",
     "SettlementRow",
+    "ToldFloatRow",
     "place",
 ]

@@ -77,6 +77,8 @@ class EligibilityRow(Base):
     # What else it rests on: the set of all books in force, and the profile.
     books_digest: Mapped[str] = mapped_column(String(64))
     profile_version: Mapped[int]
+    # How many floats of the user events had told of.
+    floats_told: Mapped[int]
     notice_due: Mapped[date | None]
     decided_at: Mapped[datetime]
     body: Mapped[bytes]
@@ -137,15 +139,32 @@ class RuleOutcomeRow(Base):
     observed: Mapped[dict[str, FactValue]]
 
 
+class ToldFloatRow(Base):
+    """A float that an event told of, whether or not the evaluation that it names authorised it."""
+
+    __tablename__ = "told_floats"
+    __table_args__ = (Index("ix_told_floats_user", "tenant", "user_id"),)
+
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    float_id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str]
+    # As the event has it: it may name an evaluation that is not there, or not yet.
+    evaluation_id: Mapped[str] = mapped_column(String(30))
+    taken_on: Mapped[date]
+    told_at: Mapped[datetime]
+    # Empty until the evaluation was looked at.
+    authorised: Mapped[bool | None]
+
+
 class FrozenRow(Base):
-    """The evaluation that authorised a float, as it was answered; never changed."""
+    """The evaluation that authorised a float, as it was answered; never changed. It authorises no other float."""
 
     __tablename__ = "historical_evaluations"
     __table_args__ = (Index("ix_historical_evaluations_user", "tenant", "user_id", "product"),)
 
     tenant: Mapped[str] = mapped_column(primary_key=True)
     float_id: Mapped[str] = mapped_column(primary_key=True)
-    evaluation_id: Mapped[str] = mapped_column(ForeignKey(EvaluationRow.id), index=True)
+    evaluation_id: Mapped[str] = mapped_column(ForeignKey(EvaluationRow.id), unique=True)
     user_id: Mapped[str]
     product: Mapped[Product]
     event_id: Mapped[str]

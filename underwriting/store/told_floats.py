@@ -1,0 +1,57 @@
+"""Floats that events told of. The Float service lists them too, but not at once: until then they are known from here.
+
+A float is kept the moment its event is kept, so that it never counts as none while the event waits to be handled.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from sqlalchemy import func, select
+
+from underwriting.store.models import ToldFloatRow
+from underwriting.store.profile_rows import TENANT, USER
+from underwriting.store.session import Work
+
+# How many floats of a user are known, as SQL: an evaluation rests on that number, and another float makes it another.
+FLOATS_TOLD = (
+    select(func.count())
+    .select_from(ToldFloatRow)
+    .where(ToldFloatRow.tenant == TENANT, ToldFloatRow.user_id == USER)
+    .scalar_subquery()
+)
+_COUNT = select(FLOATS_TOLD)
+
+
+@dataclass(frozen=True)
+class ToldFloat:
+    """One float. `authorised` is None until its evaluation was looked at."""
+
+    float_id: str
+    evaluation_id: str
+    taken_on: date
+    authorised: bool | None
+
+
+async def hear(
+    work: Work, tenant: str, user_id: str, float_id: str, evaluation_id: str, at: datetime, now: datetime | None = None
+) -> None:
+    """Keep a float that was taken `at`; one that is known already stays as it is.
+
+    A clock that is ahead makes no float of tomorrow: nobody would count it today.
+    """
+    now = now or datetime.now(UTC)
+    taken_on = min(at, now).astimezone(UTC).date()
+    told = {"user_id": user_id, "evaluation_id": evaluation_id, "taken_on": taken_on, "told_at": now}
+    await work.add_new(ToldFloatRow, tenant=tenant, float_id=float_id, **told)
+
+
+async def of_user(work: Work, tenant: str, user_id: str) -> list[ToldFloat]:
+    """Every float of the user that an event told of, the oldest first."""
+    mine = (ToldFloatRow.tenant == tenant, ToldFloatRow.user_id == user_id)
+    rows = await work.scalars(select(ToldFloatRow).where(*mine).order_by(ToldFloatRow.told_at, ToldFloatRow.float_id))
+    return [ToldFloat(row.float_id, row.evaluation_id, row.taken_on, row.authorised) for row in rows]
+
+
+async def count(work: Work, tenant: str, user_id: str) -> int:
+    """How many there are."""
+    return int(await work.scalar(_COUNT, {"tenant": tenant, "user_id": user_id}) or 0)
