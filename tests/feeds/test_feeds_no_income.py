@@ -164,18 +164,27 @@ class TestOfSeveralTransactions:
     def test_a_payer_that_collects_as_much_as_it_pays_is_no_employer(self):
         rows = [row(500_00, "KASHABLY DES:PAYROLL", on=days_ago(14 * n)) for n in range(6)]
         rows += [row(-545_00, "KASHABLY WEB PMT", on=days_ago(14 * n + 1)) for n in range(5)]
-        assert {one.category for one in feed(*rows).transactions if one.amount > 0} == {None}
+        assert {(one.category, one.counterparty) for one in feed(*rows).transactions} == {("loan", "kashably")}
 
-    def test_and_is_a_lender_where_its_collections_are_a_lender_s(self):
+    @pytest.mark.parametrize(
+        ("code", "category"),
+        [
+            ("LOAN_PAYMENTS_EWA", "advance"),
+            ("LOAN_PAYMENTS_PERSONAL_LOAN_PAYMENT", "loan"),
+            ("ENTERTAINMENT_CASINOS_AND_GAMBLING", "gambling"),
+            ("ENTERTAINMENT_VIDEO_GAMES", None),
+        ],
+    )
+    def test_what_it_collects_tells_what_it_pays(self, code, category):
+        codes = (code, "_".join(code.split("_")[:2]) if code.startswith("LOAN") else "ENTERTAINMENT")
         rows = [row(500_00, "KASHABLY DIRECT DEP", on=days_ago(14 * n)) for n in range(6)]
-        debt = ("LOAN_PAYMENTS_PERSONAL_LOAN_PAYMENT", "LOAN_PAYMENTS")
-        rows += [row(-545_00, "KASHABLY", codes=debt, on=days_ago(14 * n + 1)) for n in range(5)]
-        assert {one.category for one in feed(*rows).transactions} == {"loan"}
+        rows += [row(-545_00, "KASHABLY", codes=codes, on=days_ago(14 * n + 1)) for n in range(5)]
+        assert {one.category for one in feed(*rows).transactions if one.amount > 0} == {category}
 
-    @pytest.mark.parametrize(("taken", "category"), [(499_99, "wages"), (500_00, None), (500_01, None)])
+    @pytest.mark.parametrize(("taken", "category"), [(499_99, "wages"), (500_00, "loan"), (500_01, "loan")])
     def test_half_of_what_it_pays_is_the_threshold(self, taken, category):
-        rows = [row(1000_00, "KASHABLY DES:PAYROLL", on=days_ago(9)), row(-taken, "KASHABLY WEB PMT")]
-        assert feed(*rows).transactions[0].category == category
+        rows = [row(500_00, "KASHABLY DES:PAYROLL", on=days_ago(day)) for day in (23, 9)]
+        assert feed(*rows, row(-taken, "KASHABLY WEB PMT")).transactions[0].category == category
 
     def test_groceries_bought_from_one_s_employer_do_not_count(self):
         rows = [row(1000_00, "KROGER PAYROLL", on=days_ago(9)), row(-600_00, "KROGER")]

@@ -1,7 +1,7 @@
 """What only several transactions tell together: reversals, moves between own accounts, payers that also collect."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from underwriting.domain.histories import INCOME, Category
@@ -17,6 +17,7 @@ _MAY_LEAVE = frozenset({None, Category.TRANSFER, Category.CASH, Category.SPENDIN
 _MAY_ARRIVE = INCOME | {None, Category.TRANSFER}
 # What a lender or a bookmaker collects, which tells what it paid out; and what else it may look like.
 _COLLECTED = (Category.ADVANCE, Category.LOAN, Category.GAMBLING)
+_HABIT = 3
 _MAY_BE_COLLECTED = frozenset({None, Category.TRANSFER, Category.SPENDING, *_COLLECTED})
 
 
@@ -115,36 +116,37 @@ def _is_open(one: Judged) -> bool:
 
 
 def _mark_collectors(rows: list[Judged]) -> None:
-    """Who takes back a good part of what he pays is no employer: it is a lender, or nobody can tell what it is."""
-    by_first: dict[str, list[tuple[tuple[str, ...], Judged]]] = defaultdict(list)
-    for one in rows:
-        if one.counterparty and not one.judgement.reversal:
-            name = tuple(one.counterparty.split())
-            by_first[name[0]].append((name, one))
-    verdicts = {
-        payer: category
-        for named in by_first.values()
-        for payer in {name for name, one in named if one.raw.amount > 0 and one.category in INCOME}
-        for category in _collected_as(payer, named)
-    }
+    """A payer that takes back a good part of what it pays is no employer, whatever the words and codes are."""
+    named: dict[str, list[int]] = defaultdict(list)
     for at, one in enumerate(rows):
-        if one.category in INCOME and one.counterparty and (payer := tuple(one.counterparty.split())) in verdicts:
-            rows[at] = one.as_category(verdicts[payer])
+        if one.counterparty and not one.judgement.reversal:
+            named[one.counterparty.split()[0]].append(at)
+    for places in named.values():
+        payers = {one.counterparty for one in (rows[at] for at in places) if one.category in INCOME}
+        for payer in sorted(filter(None, payers)):
+            _mark_collector(payer, rows, [at for at in places if _same(payer, rows[at].counterparty)])
 
 
-def _collected_as(payer: tuple[str, ...], named: Sequence[tuple[tuple[str, ...], Judged]]) -> Iterator[Category | None]:
-    """What the payments of such a payer are, where it is one. The longer name may add a place or a purpose."""
-    paid, taken, kinds = 0, 0, Counter[Category | None]()
-    for name, one in named:
-        if name == payer and one.category in INCOME:
-            paid += max(0, one.raw.amount)
-        elif one.raw.amount < 0 and one.category in _MAY_BE_COLLECTED and _same(name, payer):
-            taken -= one.raw.amount
-            kinds[one.category] -= one.raw.amount
-    if taken and taken >= rulings().collects_share * paid:
-        yield next((kind for kind, _ in kinds.most_common() if kind in _COLLECTED), None)
+def _mark_collector(payer: str, rows: list[Judged], places: Sequence[int]) -> None:
+    """What the payments of such a payer are: a lender's or a bookmaker's, or nobody can tell."""
+    paid = [at for at in places if rows[at].category in INCOME and rows[at].counterparty == payer]
+    taken = [at for at in places if rows[at].raw.amount < 0 and rows[at].category in _MAY_BE_COLLECTED]
+    kinds = Counter[Category | None]()
+    for at in taken:
+        kinds[rows[at].category] -= rows[at].raw.amount
+    share = rulings().collects_share
+    # One payment taken back once is no habit.
+    if not taken or len(places) < _HABIT or kinds.total() < share * sum(rows[at].raw.amount for at in paid):
+        return
+    # Debits that nobody can tell, by one who pays as much, are a lender's.
+    likeliest = Category.LOAN if kinds.most_common(1)[0][0] is None else None
+    kind = next((kind for kind, _ in kinds.most_common() if kind in _COLLECTED), likeliest)
+    for at in (*paid, *(at for at in taken if kind and rows[at].category is None)):
+        rows[at] = replace(rows[at], judgement=replace(rows[at].judgement, category=kind, counterparty=payer))
 
 
-def _same(name: tuple[str, ...], payer: tuple[str, ...]) -> bool:
-    shorter = min(len(name), len(payer))
-    return name[:shorter] == payer[:shorter]
+def _same(payer: str, name: str | None) -> bool:
+    """Whether two names are one, of which the longer adds a place or a purpose."""
+    either = (payer.split(), (name or "").split())
+    shorter = min(map(len, either))
+    return either[0][:shorter] == either[1][:shorter]
