@@ -25,7 +25,7 @@ from rules.eligibility.book import EligibilityBook
 from rules.eligibility.judging import SEGMENT_UNKNOWN, Heard, principal
 from rules.reasons import reason
 from underwriting.domain.application import Product
-from underwriting.domain.decision import ADVERSE_ACTION_NOTICE, MAX_PRINCIPAL_REASONS, FactValue, OnUnknown, Verdict
+from underwriting.domain.decision import ADVERSE_ACTION_NOTICE, FactValue, OnUnknown, Verdict
 from underwriting.domain.eligibility import BookResult, Eligibility
 from underwriting.domain.profile import FloatProfile
 
@@ -105,19 +105,12 @@ def _by_precedence(heard: Sequence[Heard]) -> _Judgement:
     if regular and all(each.rejects for each in regular):
         against += regular
     if against:
-        return _Judgement(Verdict.REJECTED, _grounds(against))
+        return _Judgement(Verdict.REJECTED, principal(against))
     passing = next((each for each in regular if each.passes), None)
     if passing and all(each.passes for each in superseding):
         return _Judgement(Verdict.APPROVED, deciding=passing)
     doubtful = [each for each in (superseding if passing else heard) if each.unknown]
     return _Judgement(Verdict.REFERRED, principal(doubtful) if regular else [NO_BOOK])
-
-
-def _grounds(against: Sequence[Heard]) -> list[str]:
-    """The principal reasons of a rejection: what failed before what is not known."""
-    unknown = [each for each in against if each.unknown]
-    failed = [each for each in against if not each.unknown]
-    return list(dict.fromkeys((*principal(failed), *principal(unknown))))[:MAX_PRINCIPAL_REASONS]
 
 
 def amounts_of(product: Product, profile: FloatProfile, offers: tuple[int, ...]) -> tuple[int, ...]:

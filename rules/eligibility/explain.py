@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rules.eligibility.book import EligibilityBook
+from rules.eligibility.judging import Heard, nearest
 from rules.explained import RuleExplained, explain_rules
 from underwriting.domain.decision import Result, RulebookRef
 from underwriting.domain.eligibility import BookResult, Eligibility
@@ -13,6 +14,7 @@ from underwriting.domain.eligibility import BookResult, Eligibility
 class BookExplained:
     """What one book said, and every one of its rules explained."""
 
+    book: EligibilityBook
     said: BookResult
     rules: tuple[RuleExplained, ...]
 
@@ -33,22 +35,22 @@ class Explanation:
     def nearest(self) -> tuple[BookExplained, ...]:
         """The books that would have had to pass, too, for an approval, with the fewest rules to change.
 
-        Every superseding book that did not pass, and the regular one with the fewest open rules unless one passed.
+        Every superseding book that did not pass, and the regular one that was nearest to passing unless one passed:
+        the same that the reasons are taken from.
         """
-        superseding = [each for each in self.books if each.said.superseding]
-        regular = [each for each in self.books if not each.said.superseding]
-        closest = min(regular, key=lambda each: len(each.open), default=None)
-        wanted = [*superseding, *([closest] if closest else [])]
-        return tuple(each for each in wanted if each.open)
+        regular = nearest(Heard(each.book, each.said) for each in self.books if not each.said.superseding)
+        closest = regular and regular.said
+        return tuple(each for each in self.books if each.open and (each.said.superseding or each.said == closest))
 
 
 def explain(eligibility: Eligibility, books: Mapping[RulebookRef, EligibilityBook]) -> Explanation:
     """The evaluation explained by the very books that it names; KeyError where one of them is not given."""
+    asked = [(books[said.rulebook], said) for said in eligibility.books]
     return Explanation(
         eligibility,
         tuple(
-            BookExplained(said, explain_rules(books[said.rulebook].rules, said.outcomes, eligibility.facts))
-            for said in eligibility.books
+            BookExplained(book, said, explain_rules(book.rules, said.outcomes, eligibility.facts))
+            for book, said in asked
         ),
     )
 

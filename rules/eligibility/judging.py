@@ -1,6 +1,5 @@
 """A book and what it said of one user, as precedence looks at them."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -42,6 +41,18 @@ class Heard:
             return tuple(self._unknowns())
         return (*self._segment(), *(_codes(self.said.outcomes, Result.UNKNOWN)))
 
+    @property
+    def distance(self) -> int:
+        """How many rules stand against it: those that failed, and those that are unknown where that rejects.
+
+        Where nothing stands against it for certain, it is how many are unknown.
+        """
+        failed = [outcome for outcome in self.said.outcomes if outcome.result is Result.FAIL]
+        unknown = [outcome for outcome in self.said.outcomes if outcome.result is Result.UNKNOWN]
+        if failed and self.book.on_unknown is OnUnknown.REFER:
+            return len(failed)
+        return len(failed) + len(unknown) + (not self.said.certain)
+
     def allowed(self, amounts: Iterable[int]) -> tuple[int, ...]:
         """Those of `amounts` that the book offers and its rules allow."""
         cap = self.said.cap
@@ -62,23 +73,25 @@ class Heard:
             yield SEGMENT_UNKNOWN
 
 
+def nearest(books: Iterable[Heard]) -> Heard | None:
+    """The book that is nearest to passing: the fewest rules stand against it, or else its priority is the first.
+
+    Of two that are as near, what failed says more than what is not known.
+    """
+    return min(books, key=lambda each: (each.distance, each.unknown, each.book.order), default=None)
+
+
 def principal(books: Iterable[Heard]) -> list[str]:
     """At most four reasons of these books, each once, the weightiest first.
 
-    Those of superseding books come first. Of the others those that most books give come first, since they are what
-    keeps the user from every offer; where books agree it is their order, and the order of their rules.
+    Those of superseding books come first, what failed before what is not known. Then come those of the regular book
+    that was nearest to passing: they are what kept the user from an offer, and the others ask for still more.
     """
-    superseding: dict[str, None] = {}
-    regular: Counter[str] = Counter()
-    for heard in books:
-        codes = dict.fromkeys(heard.codes())
-        if heard.book.superseding:
-            superseding |= codes
-        else:
-            regular.update(codes.keys())
-    # Sorting keeps the order of what counts alike.
-    ranked = sorted(regular, key=lambda code: -regular[code])
-    return list(dict.fromkeys((*superseding, *ranked)))[:MAX_PRINCIPAL_REASONS]
+    heard = list(books)
+    superseding = sorted((each for each in heard if each.book.superseding), key=lambda each: each.unknown)
+    regular = nearest(each for each in heard if not each.book.superseding)
+    weighty = [*superseding, *([regular] if regular else [])]
+    return list(dict.fromkeys(code for each in weighty for code in each.codes()))[:MAX_PRINCIPAL_REASONS]
 
 
 def _codes(outcomes: Iterable[Outcome], result: Result) -> Iterator[str]:

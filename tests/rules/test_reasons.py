@@ -36,3 +36,8 @@ def test_sentences_differ_and_are_sentences():
     sentences = [reason.sentence for reason in REASONS.values()]
     assert len(set(sentences)) == len(sentences)
     assert all(sentence[0].isupper() and sentence.endswith(".") for sentence in sentences)
+
+
+def test_no_sentence_tells_a_customer_to_borrow_elsewhere():
+    for reason in REASONS.values():
+        assert not any(word in reason.sentence for word in ("other provider", "another provider", "others and repaid"))

@@ -8,6 +8,7 @@ import pytest
 from support.eligibility import GOOD, NOW, book_of, profile_of, results_of
 
 from rules.eligibility.aggregate import judge
+from rules.eligibility.book import shipped_eligibility_books
 from underwriting.domain.application import Product
 from underwriting.domain.decision import Result, Verdict
 from underwriting.domain.eligibility import Eligibility
@@ -271,24 +272,39 @@ def test_a_failure_that_rejects_wins_over_one_that_the_book_refers():
     assert (made.verdict, codes(made)) == (REJECTED, ["standing_bad"])
 
 
-def test_reasons_of_superseding_books_come_first_then_those_that_most_books_give():
+OLD, RICH = "AgeOfAccount: {min_age: 500}", "MinimumIncome: {min_monthly: 999999}"
+NEW = "FloatRank: {min_float_rank: 0, max_float_rank: 1}"
+
+
+def test_reasons_come_from_superseding_books_and_the_regular_one_nearest_to_passing():
     safety = book_of("GoodStanding", name="safety", superseding=True)
-    one = book_of("AgeOfAccount: {min_age: 500}", "MinimumIncome: {min_monthly: 999999}", name="one", priority=1)
-    two = book_of("FloatRank: {min_float_rank: 0, max_float_rank: 1}", "MinimumIncome: {min_monthly: 999999}",
-                  name="two", priority=2)  # fmt: skip
-    assert codes(judged(safety, one, two)) == ["income_low", "account_young", "float_rank_outside"]
-    assert codes(judged(safety, one, two, good_standing=False)) == [
-        "standing_bad",
-        "income_low",
-        "account_young",
-        "float_rank_outside",
-    ]
+    one = book_of(OLD, RICH, name="one", priority=1)
+    two = book_of(NEW, RICH, "LinkedAccounts: {max_accounts: 0}", name="two", priority=2)
+    assert codes(judged(safety, one, two)) == ["account_young", "income_low"]
+    assert codes(judged(safety, one, two, good_standing=False)) == ["standing_bad", "account_young", "income_low"]
+    # Fewer rules failed of the later book.
+    assert codes(judged(safety, one, two, history_days=1, float_rank=0, linked_accounts=0)) == ["income_low"]
+    # As many of both: the first by priority.
+    assert codes(judged(safety, two, one, linked_accounts=0)) == ["account_young", "income_low"]
     # A superseding book that fails is the whole reason where a regular one passes.
     passing = book_of("GoodStanding", name="passing")
     assert codes(judged(safety, one, book_of("AgeOfAccount: {min_age: 1}", name="x"), good_standing=False)) == [
         "standing_bad"
     ]
     assert judged(one, passing).verdict is APPROVED
+
+
+@pytest.mark.parametrize("transactions", [9.9, 10.0])
+def test_a_newcomer_who_fails_one_rule_of_one_book_is_told_of_that_rule(transactions):
+    """By the shipped books: the others ask for more, and for advances that nobody should have to take."""
+    changes = {"float_rank": 0, "float_count": 0, "renewals_paid": 0, "competitor_advances_90d": 0,
+               "competitor_repayments_90d": 0, "competitor_borrowed_90d": 0, "competitor_repaid_90d": 0,
+               "transactions_per_month": transactions}  # fmt: skip
+    names = ("float-safety", "float-stringent", "float-switchers", "float-standard")
+    books = [shipped_eligibility_books()[name] for name in names]
+    made = judged(*[book.model_copy(update={"applies_to": {}}) for book in books], **changes)
+    assert codes(made) == (["transactions_few"] if transactions < 10 else [])
+    assert made.verdict is (REJECTED if transactions < 10 else APPROVED)
 
 
 def test_at_most_four_reasons_each_once():
@@ -302,6 +318,9 @@ def test_what_failed_is_said_before_what_is_not_known():
     known = book_of("AgeOfAccount: {min_age: 500}", name="known", priority=2)
     unknown = book_of("FeedFreshness: {max_hours: 1}", name="unknown", priority=1, on_unknown="reject")
     made = judged(known, unknown, feed_age_hours=None)
+    assert (made.verdict, codes(made)) == (REJECTED, ["account_young"])
+    safety = [book.model_copy(update={"superseding": True, "offers": []}) for book in (unknown, known)]
+    made = judged(*safety, feed_age_hours=None)
     assert (made.verdict, codes(made)) == (REJECTED, ["account_young", "feed_freshness_unknown"])
 
 
