@@ -48,7 +48,19 @@ class UserCheck:
             return
         known, as_of = {each.float_id for each in listed.floats}, self.request.as_of
         unlisted = [each for each in floats if each.float_id not in known and each.taken_on <= as_of]
-        open_ones = (Float(float_id=each.float_id, amount=0, taken_on=each.taken_on, due_on=as_of) for each in unlisted)
+        open_ones = (
+            Float(
+                float_id=each.float_id,
+                amount=0,
+                fee=0,
+                taken_on=each.taken_on,
+                due_on=as_of,
+                repaid_on=None,
+                collection_attempts=0,
+                collection_failures=0,
+            )
+            for each in unlisted
+        )
         self.add(listed.model_copy(update={"floats": (*listed.floats, *open_ones)}))
 
     def tables(self, now: datetime) -> dict[str, pa.Table]:
