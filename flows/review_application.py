@@ -12,6 +12,7 @@ from prefect.states import Completed
 from rules.aggregate import decide, settles
 from tasks import checks
 from tasks.check import result_of
+from tasks.counteroffer import with_alternatives
 from tasks.deliver import deliver
 from tasks.lease import Lease, claimed
 from tasks.publish_review import publish_review
@@ -28,6 +29,9 @@ from underwriting.workplace import workplace
 async def review_application(application_id: ApplicationId) -> State[None]:
     """Review one accepted application and decide it: approved, rejected with reasons, or referred to a person.
 
+    Where the customer can supply what is missing it is incomplete; where less or a longer term would be approved, that
+    is offered. Both wait for the customer's answer.
+
     Runs at most once at a time for an application, whoever triggers it: without the claim it ends as `NotOwed`.
     """
     async with workplace() as place:
@@ -36,7 +40,7 @@ async def review_application(application_id: ApplicationId) -> State[None]:
                 return Completed(name="NotOwed", message="Decided already, or another run works on it.")
             review = Review(place, lease.claim, await place.bookshelf.book_for(lease.claim.subject))
             results = await run_stages(review, lease)
-            decision = decide(review.book, results, review.application.requested, datetime.now(UTC))
+            decision = decide(review.book, results, review.application, datetime.now(UTC))
             await record_decision(review, results, decision)
         # Decided is decided: what goes wrong from here on is seen in the run, and the outbox still owes the post.
         await asyncio.gather(
@@ -54,6 +58,7 @@ async def run_stages(review: Review, lease: Lease[Application]) -> Sequence[Chec
         states = await asyncio.gather(*(state_of(checks.BY_NAME[name], review) for name in stage))
         for name, state in zip(stage, states, strict=True):
             results.append(await result_of(review, name, state))
+        results = await with_alternatives(review, results)
         if settles(review.book, results):
             break
     return results

@@ -2,14 +2,15 @@
 
 from prefect import flow
 
-from tasks.sweeping import dispatch_owed, end_orphans, resume_limit_runs, tell_depths
+from tasks.sweeping import dispatch_owed, end_orphans, resume_limit_runs, tell_depths, wake_waiting
 from underwriting.workplace import workplace
 
 
 @flow(persist_result=False)
 async def sweep() -> int:
-    """Dispatch what is owed and nobody works on; returns how many were dispatched again."""
+    """Dispatch what is owed and nobody works on, also what waited long enough; returns how many were dispatched."""
     async with workplace() as place:
+        await wake_waiting(place)
         dispatched = await dispatch_owed(place)
         resumed = await resume_limit_runs(place)
         await end_orphans(place)

@@ -13,6 +13,7 @@ class StatementCoverage(Rule):
 
     fails_as: ClassVar[str] = "statements_incomplete"
     unknown_as: ClassVar[str] = "statements_unavailable"
+    missing_in: ClassVar[str | None] = "months_missing"
 
     min_months: Annotated[int, Field(ge=0, le=6, description="Month ends of the last six with a known balance")]
     max_age_days: Annotated[Count, Field(description="Days from the last day covered")]

@@ -14,6 +14,7 @@ class IdentityComplete(Rule):
 
     fails_as: ClassVar[str] = "identity_incomplete"
     unknown_as: ClassVar[str] = "identity_unknown"
+    missing_in: ClassVar[str | None] = "identity_missing"
 
     def claim(self, facts: Facts) -> Truth:
         """Nothing is missing."""

@@ -1,6 +1,7 @@
 """What a rulebook's rules said of every row of a facts frame, and what that comes to.
 
-Verdicts and reasons are those of `rules.aggregate.decide`, for all rows at once.
+Verdicts and reasons are those of `rules.aggregate.decide`, for all rows at once, without counteroffers: these need the
+facts of other requests.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rules.asking import FAIL, PASS, UNKNOWN, Results, Said
+from rules.asking import FAIL, PASS, UNKNOWN, Results, Said, ask
 from rules.columns import Columns, Mask
 from rules.facts import facts_of
 from rules.reasons import reason
@@ -70,8 +71,8 @@ class Evaluation:
     @cached_property
     def verdicts(self) -> "pd.Series[Any]":
         """The verdict on each row, a categorical; ValueError where checks of the book were left out."""
-        verdicts = [Verdict.APPROVED, Verdict.REFERRED, Verdict.REJECTED]
-        codes = np.where(self._rejected, 2, np.where(self._unknown, 1, 0))
+        verdicts = [Verdict.APPROVED, Verdict.REFERRED, Verdict.REJECTED, Verdict.INCOMPLETE]
+        codes = np.where(self._rejected, np.where(self._incomplete, 3, 2), np.where(self._unknown, 1, 0))
         categories = pd.Index([verdict.value for verdict in verdicts])
         return pd.Series(pd.Categorical.from_codes(codes, categories), index=self.facts.index, name="verdict")
 
@@ -134,11 +135,31 @@ class Evaluation:
 
     @cached_property
     def _rejected(self) -> Mask:
+        rejected: Mask = self._failed | self._rejects_unknown
+        return rejected
+
+    @cached_property
+    def _rejects_unknown(self) -> Mask:
+        """Rows that are rejected for an unknown, which is no person's to judge."""
         if self.book.on_unknown is OnUnknown.REFER:
-            return self._failed
+            return np.zeros(len(self.results), bool)
         rejects = self.results == UNKNOWN
         for place, said in enumerate(self.said):
             if said.held is not None:
                 rejects[:, place] &= ~said.held
-        rejected: Mask = self._failed | rejects.any(axis=1)
-        return rejected
+        unknown: Mask = rejects.any(axis=1)
+        return unknown
+
+    @cached_property
+    def _incomplete(self) -> Mask:
+        """Rows that fail only for what the customer can supply."""
+        if self.book.incomplete is None:
+            return np.zeros(len(self.results), bool)
+        incomplete = self._failed & ~self._rejects_unknown
+        for said in self.said:
+            failed, laxer = said.results == FAIL, self.book.incomplete.rule(said.rule.name)
+            if laxer is None:
+                incomplete &= ~failed
+            elif not self.book.incomplete.always(laxer):
+                incomplete &= ~failed | (ask(laxer, self.facts).results == PASS)
+        return incomplete

@@ -13,7 +13,7 @@ def reheard(book: Rulebook, checks: Iterable[CheckResult]) -> list[CheckResult]:
     return [
         evaluate(book, frame_of(check.facts), [check.check])
         .check_results(0)[0]
-        .model_copy(update={"trouble": check.trouble})
+        .model_copy(update={"trouble": check.trouble, "alternatives": check.alternatives})
         for check in checks
     ]
 
@@ -29,5 +29,7 @@ def _told(decision: Decision, checks: Iterable[CheckResult]) -> dict[str, str]:
     return {
         "verdict": decision.verdict,
         "reasons": in_words(decision.reasons),
+        "missing": in_words(decision.missing),
+        "offer": str(decision.offer or "none"),
         **{f"{check.check}: {outcome.rule}": outcome.result for check in checks for outcome in check.outcomes},
     }

@@ -68,6 +68,8 @@ class Rule(BaseModel, ABC):
     unknown_as: ClassVar[str]
     # The reason code of rows that `grey` holds back.
     grey_as: ClassVar[str | None] = None
+    # The fact that says what exactly is missing where the rule fails for it.
+    missing_in: ClassVar[str | None] = None
 
     # Left out of the canonical form where it is `reject`, so that books without it keep their digest.
     on_fail: Annotated[

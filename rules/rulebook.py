@@ -1,18 +1,31 @@
 """A rulebook: which rules a review runs, in which order, with which properties. Data, published as versions."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from rules.book import PARSED, Book, book_from, read_book, read_document, read_file, shipped
 from rules.eligibility.book import EligibilityBook
+from rules.instead import Counteroffer, Incomplete
 from rules.problems import RulebookError
 from rules.rule import Rule
 from rules.stages import Stages
+from underwriting.domain.application import Application
+from underwriting.domain.decision import Decision, Offer, Verdict
+from underwriting.domain.money import Money, instalment
 
 __all__ = [
     "AnyBook",
@@ -24,6 +37,9 @@ __all__ = [
     "rulebook_schema",
     "shipped_rulebooks",
 ]
+
+
+NEWER_KEYS = frozenset({"incomplete", "counteroffer"})
 
 
 class Terms(BaseModel):
@@ -46,7 +62,22 @@ class Rulebook(Book):
     kind: ClassVar[Literal["review", "eligibility"]] = "review"
 
     terms: Terms
+    incomplete: Incomplete | None = None
+    counteroffer: Counteroffer | None = None
     stages: Stages
+
+    @model_validator(mode="after")
+    def _waits_for_its_own_rules(self) -> Self:
+        own = {rule.name for rule in self.rules}
+        if self.incomplete and (strange := [rule.name for rule in self.incomplete.rules if rule.name not in own]):
+            raise ValueError(f"incomplete names {', '.join(strange)}, which is in no stage")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_left_out(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A book that was published before these keys existed keeps its text, and so its digest."""
+        text: dict[str, Any] = handler(self)
+        return {key: value for key, value in text.items() if value is not None or key not in NEWER_KEYS}
 
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
@@ -57,6 +88,35 @@ class Rulebook(Book):
     def checks(self) -> tuple[str, ...]:
         """Every check in book order."""
         return tuple(check for stage in self.stages for check in stage)
+
+    def offer(self, amount: Money, months: int) -> Offer:
+        """An amount over a term, with the instalment by the book's rate."""
+        return Offer(amount=amount, term_months=months, instalment=instalment(amount, self.terms.annual_rate, months))
+
+    def requested(self, application: Application) -> Offer:
+        """What is applied for; the term is the book's where the application names none."""
+        return self.offer(application.requested, application.term_months or self.terms.months)
+
+    def alternatives(self, application: Application) -> tuple[Offer, ...]:
+        """What may be offered instead of the request, best first; nothing where the book makes no counteroffers.
+
+        Neither the amount nor the instalment of an alternative is higher than requested.
+        """
+        if self.counteroffer is None:
+            return ()
+        asked = self.requested(application)
+        choices = self.counteroffer.choices(asked.amount.minor, asked.term_months)
+        offers = (self.offer(Money(minor=minor, currency=self.currency), months) for minor, months in choices)
+        return tuple(offer for offer in offers if offer.instalment.minor <= asked.instalment.minor)
+
+    def wake_at(self, decision: Decision) -> datetime | None:
+        """When an application that waits for its customer is looked at without an answer; None where it does not wait.
+
+        An incomplete one is reviewed again every few days, and a last time at its deadline.
+        """
+        if self.incomplete is None or decision.verdict is not Verdict.INCOMPLETE or decision.respond_by is None:
+            return decision.respond_by
+        return min(decision.decided_at + timedelta(days=self.incomplete.again_days), decision.respond_by)
 
     def rules_of(self, check: str) -> tuple[Rule, ...]:
         """The rules of `check`; KeyError where the book has no such check."""

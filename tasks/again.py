@@ -5,6 +5,7 @@ from rules.columns import Columns
 from rules.facts import USER_FACTS, user_facts
 from tasks import checks
 from tasks.check import judge
+from tasks.counteroffer import with_alternatives
 from tasks.credit_report import PULL, credit_report
 from tasks.gather import SOURCES
 from tasks.review import Review
@@ -30,6 +31,7 @@ async def checks_again(place: Workplace, recalled: RecalledReview) -> list[Check
     results: list[CheckResult] = []
     for stage in recalled.book.stages:
         results += [await _check_again(review, check) for check in stage]
+        results = await with_alternatives(review, results)
         if settles(recalled.book, results):
             break
     return results

@@ -21,5 +21,10 @@ def summary(application_id: str, results: Sequence[CheckResult], decision: Decis
     """The decision in a few lines of Markdown."""
     lines = [f"**{decision.verdict.title()}** by {decision.rulebook}: {application_id}"]
     lines += [f"{reason.code}: {reason.sentence}" for reason in decision.reasons]
+    lines += [f"missing: {each.what}" for each in decision.missing if each.what]
+    if decision.offer:
+        lines.append(f"offered instead: {decision.offer}")
+    if decision.respond_by:
+        lines.append(f"waits for the customer until {decision.respond_by:%Y-%m-%d %H:%M} UTC")
     lines += [f"no answer for {result.check}: {result.trouble}" for result in results if result.trouble]
     return "\n\n".join(lines)

@@ -19,8 +19,9 @@ async def record_decision(review: Review, results: Sequence[CheckResult], decisi
     LeaseLost where another worker owns the application by now: its decision counts, and this one is dropped.
     """
     failpoint("before-finish")
+    wake_at = review.book.wake_at(decision)
     async with review.place.store.begin() as work:
-        await decisions.finish(work, review.claim, results, decision, review.place.config.partners)
+        await decisions.finish(work, review.claim, results, decision, review.place.config.partners, wake_at)
     application = review.application
     seconds = (decision.decided_at - application.received_at).total_seconds()
     metrics().decided("application", application.product, decision.verdict, seconds)

@@ -7,8 +7,8 @@ import pyarrow as pa
 from rules.facts import subjects, tables_of
 from rules.rulebook import Rulebook
 from underwriting.domain.application import Application
+from underwriting.domain.decision import Offer
 from underwriting.domain.documents import Document
-from underwriting.domain.money import instalment
 from underwriting.store.claims import Claim
 from underwriting.workplace import Workplace
 
@@ -43,9 +43,9 @@ class Review:
 
     def tables(self) -> dict[str, pa.Table]:
         """The input tables of the facts: the request, and all documents so far."""
-        application, terms = self.application, self.book.terms
-        due = instalment(application.requested, terms.annual_rate, application.term_months or terms.months)
-        return {
-            **subjects(application.id, application.as_of, application.requested, due),
-            **tables_of(application.id, list(self._documents.values())),
-        }
+        documents = tables_of(self.application.id, list(self._documents.values()))
+        return {**self.asking(self.book.requested(self.application)), **documents}
+
+    def asking(self, offer: Offer) -> dict[str, pa.Table]:
+        """The table of the request, as if this amount and term were applied for."""
+        return subjects(self.application.id, self.application.as_of, offer.amount, offer.instalment)

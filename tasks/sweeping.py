@@ -20,7 +20,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 
 from underwriting.dispatch import dispatch, mark_crashed, resume_limits, was_cancelled, will_come
 from underwriting.edges.metrics import metrics
-from underwriting.store import claims, limit_runs
+from underwriting.store import claims, limit_runs, waiting
 from underwriting.store.claims import Owed
 from underwriting.store.depths import depths
 from underwriting.store.kinds import APPLICATIONS, EVALUATIONS, Kind, T
@@ -35,6 +35,18 @@ UNDER_WAY = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 async def dispatch_owed(place: Workplace) -> int:
     """Dispatch whatever waits too long or whose worker let its lease expire; returns how many."""
     return await _dispatch_all(place, APPLICATIONS) + await _dispatch_all(place, EVALUATIONS)
+
+
+@task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
+async def wake_waiting(place: Workplace) -> int:
+    """Move on what waited long enough for its customer: reviewed again, or rejected; returns how many."""
+    now = datetime.now(UTC)
+    async with place.store.read() as work:
+        found = await waiting.overdue(work, now)
+    for application_id in found:
+        async with place.store.begin() as work:
+            await waiting.wake(work, application_id, now, place.config.partners)
+    return len(found)
 
 
 async def tell_depths(place: Workplace) -> None:

@@ -75,13 +75,11 @@ async def recall_review(work: Work, application_id: str) -> RecalledReview:
     UnknownApplication or NotJudged where there is nothing to recall, RuleDrift where the book is not what it was.
     """
     stored = await applications.get(work, None, application_id)
-    decided = await decisions.history(work, application_id)
-    if not decided:
+    decided = await decisions.by_rulebook(work, application_id)
+    if decided is None or stored.record.verdict is None:
         raise NotJudged(application_id)
-    facts = await decisions.facts(work, application_id)
-    checks = (CheckResult(**dict(check), facts=facts[check.check]) for check in stored.record.checks)
-    book = await _book(work, decided[0].rulebook, parse_rulebook)
-    return RecalledReview(stored.application, book, tuple(checks), decided[0])
+    book = await _book(work, decided.rulebook, parse_rulebook)
+    return RecalledReview(stored.application, book, await decisions.checks(work, stored), decided)
 
 
 def affordability_cap(policy: str, facts: Mapping[str, FactValue]) -> int | None:

@@ -39,6 +39,16 @@ months AS (
     FROM period, (SELECT unnest(range(1, 7))::INTEGER AS months_ago)
     WHERE month_end BETWEEN covered_from AND covered_to
 ),
+-- Those of the six months that are not covered.
+missing_months AS (
+    SELECT subject_id, string_agg(strftime(first_of_month, '%Y-%m'), ', ' ORDER BY first_of_month) AS missing
+    FROM (
+        SELECT subject_id, month_start(as_of, months_ago) AS first_of_month
+        FROM period, (SELECT unnest(range(1, 7))::INTEGER AS months_ago)
+    )
+    ANTI JOIN months USING (subject_id, first_of_month)
+    GROUP BY subject_id
+),
 -- The entries of each month, and the one whose balance stands at its end.
 month_totals AS (
     SELECT
@@ -63,6 +73,7 @@ monthly AS (
 SELECT
     subject_id,
     coalesce(monthly.months, 0) AS months_covered,
+    missing_months.missing AS months_missing,
     as_of - covered_to AS statement_age_days,
     monthly.lowest AS lowest_month_end_balance,
     monthly.balance_cv AS month_end_balance_cv,
@@ -72,3 +83,4 @@ SELECT
 FROM period
 JOIN daily USING (subject_id)
 LEFT JOIN monthly USING (subject_id)
+LEFT JOIN missing_months USING (subject_id)

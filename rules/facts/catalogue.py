@@ -28,6 +28,8 @@ class Fact(BaseModel):
     type: Literal["boolean", "integer", "number", "text"]
     unit: str | None = None
     meaning: str
+    # Whether it hangs on the amount or the term applied for: another request, another value.
+    by_request: bool = False
 
     @property
     def dtype(self) -> ExtensionDtype:

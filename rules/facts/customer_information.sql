@@ -5,18 +5,25 @@ WITH person AS (
         subject_id,
         as_of,
         people.* EXCLUDE (subject_id, currency, birth_date),
-        CASE WHEN birth_date <= as_of THEN birth_date END AS birth_date
+        CASE WHEN birth_date <= as_of THEN birth_date END AS birth_date,
+        list_filter(
+            [
+                CASE WHEN trim(coalesce(given_name, '')) = '' THEN 'given name' END,
+                CASE WHEN trim(coalesce(family_name, '')) = '' THEN 'family name' END,
+                CASE WHEN birth_date IS NULL OR birth_date > as_of THEN 'birth date' END,
+                CASE WHEN trim(coalesce(identity_document, '')) = '' THEN 'identity document' END,
+                CASE WHEN trim(coalesce(street, '')) = '' THEN 'street' END
+            ],
+            lambda field: field IS NOT NULL
+        ) AS missing
     FROM people
     JOIN subjects USING (subject_id)
 )
 SELECT
     person.subject_id,
     company_number IS NOT NULL AS is_company,
-    (trim(coalesce(given_name, '')) = '')::INTEGER
-        + (trim(coalesce(family_name, '')) = '')::INTEGER
-        + (birth_date IS NULL)::INTEGER
-        + (trim(coalesce(identity_document, '')) = '')::INTEGER
-        + (trim(coalesce(street, '')) = '')::INTEGER AS identity_fields_missing,
+    len(missing) AS identity_fields_missing,
+    nullif(array_to_string(missing, ', '), '') AS identity_missing,
     -- Whoever was born on 29 February turns a year older on 1 March of a common year.
     date_diff('year', birth_date, as_of)
         - (strftime(as_of, '%m%d') < strftime(birth_date, '%m%d'))::INTEGER AS age_years,

@@ -60,6 +60,8 @@ CASES = {
     "POST /v1/applications/{application_id}/decision": Case(
         Foreign.HIDDEN, 409, {"verdict": "approved", "note": "seen the papers"}
     ),
+    # Nor is it incomplete.
+    "POST /v1/applications/{application_id}/answer": Case(Foreign.HIDDEN, 409, {"answer": "supplied"}),
     f"GET {UNDERWRITING}/eligibility": Case(Foreign.APART, 202),
     f"GET {UNDERWRITING}/float_check": Case(Foreign.APART, 202),
     f"GET {UNDERWRITING}/loan_check": Case(Foreign.APART, 202),

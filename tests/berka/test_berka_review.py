@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from support.applicants import asking
 from support.berka import Bank, needs_real_bank, real_applicants
 
 from rules.aggregate import decide
@@ -105,7 +106,7 @@ async def decided_alone(applicant: Applicant, book: Rulebook, sources: Sources) 
     }
     evaluations = [evaluate(book, compute_facts(check, tables), [check]) for check in book.checks]
     results = [result for evaluation in evaluations for result in evaluation.check_results(0)]
-    return decide(book, results, applicant.requested, datetime.now(UTC))
+    return decide(book, results, asking(applicant.requested), datetime.now(UTC))
 
 
 async def test_the_batch_decides_as_single_reviews_do(

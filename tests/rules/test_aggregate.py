@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 
 import pytest
-from support.applicants import book_of, frame
+from support.applicants import asking, book_of, frame
 
 from rules.aggregate import decide, settles, unknown_result
 from rules.engine import evaluate
@@ -13,6 +13,8 @@ from underwriting.domain.money import Money
 
 NOW = datetime(2025, 6, 15, 23, 59, tzinfo=UTC)
 REQUESTED = Money(minor=250_000, currency="USD")
+# Received a while before it is decided.
+ASKED = asking(REQUESTED, datetime(2025, 6, 10, 23, 59, tzinfo=UTC))
 RULES = (
     "AdultApplicant: {min_age_years: 18}",
     "CreditScore: {min_score: 620}",
@@ -29,7 +31,7 @@ def results(book, checks=None, **changes):
 
 
 def decision(book, checks=None, **changes):
-    return decide(book, results(book, checks, **changes), REQUESTED, NOW)
+    return decide(book, results(book, checks, **changes), ASKED, NOW)
 
 
 def codes(made):
@@ -44,12 +46,12 @@ def test_all_passing_approves_the_request(book):
 
 
 @pytest.mark.parametrize("book", [REFER, REJECT], ids=["refer", "reject"])
-def test_a_fail_rejects_with_its_reasons_and_a_notice_within_thirty_days(book):
+def test_a_fail_rejects_with_its_reasons_and_a_notice_thirty_days_after_the_receipt(book):
     made = decision(book, credit_score=600, insolvencies=1, age_years=None)
     assert (made.verdict, made.approved) == (Verdict.REJECTED, None)
     assert codes(made) == ["credit_score_low", "insolvency"]
     assert made.reasons[0] == REASONS["credit_score_low"]
-    assert made.notice_due == date(2025, 7, 15)
+    assert made.notice_due == date(2025, 7, 10)
 
 
 def test_an_unknown_does_what_the_book_says():
@@ -59,7 +61,7 @@ def test_an_unknown_does_what_the_book_says():
     )
     rejected = decision(REJECT, age_years=None)
     assert (rejected.verdict, codes(rejected)) == (Verdict.REJECTED, ["age_unknown"])
-    assert rejected.notice_due == date(2025, 7, 15)
+    assert rejected.notice_due == date(2025, 7, 10)
     assert decision(REFER, age_years=None).notice_due is None
 
 
@@ -74,7 +76,7 @@ def test_a_possible_match_refers_even_where_the_book_rejects_unknowns():
 def test_a_rule_without_an_outcome_never_approves(book, verdict):
     made = decision(book, checks=["customer_information", "credit_report"])
     assert (made.verdict, codes(made)) == (verdict, ["list_screening_unavailable"])
-    assert decide(book, [], REQUESTED, NOW).verdict is verdict
+    assert decide(book, [], ASKED, NOW).verdict is verdict
 
 
 def test_a_review_that_was_settled_early_is_reasoned_by_what_settled_it():
@@ -86,7 +88,7 @@ def test_a_review_that_was_settled_early_is_reasoned_by_what_settled_it():
 
 def test_reasons_are_in_book_order_whatever_the_order_of_the_results():
     given = results(REFER, credit_score=600, age_years=17)
-    assert codes(decide(REFER, given[::-1], REQUESTED, NOW)) == ["under_age", "credit_score_low"]
+    assert codes(decide(REFER, given[::-1], ASKED, NOW)) == ["under_age", "credit_score_low"]
 
 
 def test_at_most_four_reasons_each_once():
@@ -99,7 +101,7 @@ def test_at_most_four_reasons_each_once():
         "DeviceRisk: {max_score: 1}",
         "NoWriteOff",
     )
-    made = decide(book, [], REQUESTED, NOW)
+    made = decide(book, [], ASKED, NOW)
     assert codes(made) == ["identity_unknown", "age_unknown", "credit_score_missing", "credit_report_unavailable"]
 
 
@@ -137,7 +139,7 @@ def test_a_source_that_gave_nothing():
 def test_outcomes_of_another_book_are_an_error():
     strange = results(book_of("NoWriteOff"), write_offs=0)
     with pytest.raises(ValueError, match="test v1 has no rule NoWriteOff"):
-        decide(REFER, strange, REQUESTED, NOW)
+        decide(REFER, strange, ASKED, NOW)
 
 
 @pytest.mark.parametrize("on_unknown", ["refer", "reject"])

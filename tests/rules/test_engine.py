@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.applicants import PERSON, book_of, frame, one_applicant
+from support.applicants import PERSON, asking, book_of, frame, one_applicant
 from support.examples import steady
 
 from rules.aggregate import decide
@@ -103,7 +103,7 @@ def test_verdicts_and_reasons_of_many_are_those_of_decide(name, rows):
     book, facts = BOOKS[name], of_rows(rows)
     evaluation = evaluate(book, facts)
     for row in range(len(rows)):
-        decision = decide(book, evaluation.check_results(row), REQUESTED, NOW)
+        decision = decide(book, evaluation.check_results(row), asking(REQUESTED, NOW), NOW)
         assert evaluation.verdicts.iloc[row] == decision.verdict
         assert evaluation.reasons(row) == decision.reasons
 
@@ -205,6 +205,7 @@ def test_check_results_carry_every_fact_of_the_check_as_plain_values():
     assert result.facts == {
         "is_company": False,
         "identity_fields_missing": 0,
+        "identity_missing": None,
         "age_years": 35,
         "residence_country": "US",
         "email_verified": True,

@@ -1,7 +1,7 @@
 """Builders: an applicant's documents in a line or two, and the facts that come of them."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pandas as pd
@@ -9,6 +9,7 @@ import pandas as pd
 from rules.columns import Columns
 from rules.facts import compute_facts, facts_of, subjects, tables_of
 from rules.rulebook import Rulebook, parse_rulebook, shipped_rulebooks
+from underwriting.domain.application import Application, Product
 from underwriting.domain.decision import FactValue
 from underwriting.domain.documents import BankStatements, Document, LineCategory, Person, StatementLine
 from underwriting.domain.money import Money
@@ -46,6 +47,13 @@ def facts(check: str, *documents: Document, as_of: date = AS_OF, currency: str =
     return {fact.name: columns.value(fact.name, 0) for fact in facts_of(check)}
 
 
+def asking(requested: Money, received_at: datetime = datetime(2025, 6, 15, 12, tzinfo=UTC), **more: Any) -> Application:
+    """An application for so much."""
+    fixed = {"id": "app_01JZZZZZZZZZZZZZZZZZZZZZZZ", "tenant": "acme", "request_key": "k", "customer_id": "a"}
+    asked = {"product": Product.LOAN, "requested": requested, "term_months": None, "as_of": received_at.date()}
+    return Application.model_validate({**fixed, **asked, "received_at": received_at, **more})
+
+
 def one_applicant(*documents: Document, as_of: date = AS_OF, currency: str = "USD") -> dict[str, Any]:
     requested, instalment = (Money(minor=minor, currency=currency) for minor in (REQUESTED, INSTALMENT))
     return {**subjects("a", as_of, requested, instalment), **tables_of("a", documents)}
@@ -75,12 +83,12 @@ def monthly(amounts: Iterable[int], category: str, day: int = 10) -> list[tuple[
     return [(month, amount, category) for month, amount in zip(months, amounts, strict=False)]
 
 
-def book_of(*rules: str, on_unknown: str = "refer") -> Rulebook:
+def book_of(*rules: str, on_unknown: str = "refer", more: Iterable[str] = ()) -> Rulebook:
     """A book of a few rules, each as YAML (`CreditScore: {min_score: 620}`), in the order of their checks."""
     shipped = shipped_rulebooks()["prescreening"]
     checks = {rule.name: rule.check for rule in shipped.rules}
     lines = ["name: test", "version: 1", "product: loan", "currency: USD", "valid_from: 2025-01-01"]
-    lines += [f"on_unknown: {on_unknown}", "terms: {annual_rate: 0.24, months: 24}", "stages:"]
+    lines += [f"on_unknown: {on_unknown}", "terms: {annual_rate: 0.24, months: 24}", *more, "stages:"]
     for check in shipped.checks:
         if mine := [rule for rule in rules if checks[rule.partition(":")[0]] == check]:
             lines += [f"  - {check}:", *(f"    - {rule}" for rule in mine)]

@@ -12,7 +12,6 @@ from underwriting.domain.application import State
 from underwriting.sandbox.personas import find
 from underwriting.store import audit
 from underwriting.store.audit import Fault
-from underwriting.store.decisions import RULEBOOKS
 from underwriting.store.record import Record
 from underwriting.store.session import Store
 
@@ -123,7 +122,7 @@ async def reckon(store: Store, sandbox: httpx.AsyncClient, figures: dict[str, ob
         applications = (await work.execute(text("SELECT id, state, customer_id FROM applications"))).all()
         decisions: dict[str, list[str]] = {id_: [] for id_, _, _ in applications}
         for id_, sequence, body in await work.execute(text("SELECT application_id, sequence, body FROM decisions")):
-            if sequence != RULEBOOKS:
+            if sequence != 1:
                 raise AssertionError(f"{id_} has a decision that nobody made")
             decisions[id_].append(bytes(body).decode())
         actions = await work.execute(text("SELECT subject FROM audit WHERE action LIKE 'application.%'"))

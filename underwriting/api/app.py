@@ -21,7 +21,7 @@ from underwriting.bookshelf import Bookshelf, NotLent
 from underwriting.edges.tracing import trace_api, traced
 from underwriting.embedded import resolve_database_url
 from underwriting.settings import Settings, settings
-from underwriting.store.errors import KeyReused, NotFound, NotReferred, StoreUnreachable, VersionConflict
+from underwriting.store.errors import KeyReused, NotFound, NotReferred, NotWaiting, StoreUnreachable, VersionConflict
 from underwriting.store.keyfile import keyring
 from underwriting.store.session import Store
 
@@ -88,6 +88,7 @@ def _install_store_errors(app: FastAPI) -> None:
         NotFound: (HTTPStatus.NOT_FOUND, "NOT_FOUND"),
         KeyReused: (HTTPStatus.UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED"),
         NotReferred: (HTTPStatus.CONFLICT, "NOT_REFERRED"),
+        NotWaiting: (HTTPStatus.CONFLICT, "NOT_WAITING"),
         VersionConflict: (HTTPStatus.PRECONDITION_FAILED, "VERSION_CONFLICT"),
         StoreUnreachable: (HTTPStatus.SERVICE_UNAVAILABLE, "STORE_UNREACHABLE"),
     }

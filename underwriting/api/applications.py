@@ -14,9 +14,10 @@ from underwriting.api.examples import APPLICATION, PENDING_APPLICATION
 from underwriting.api.office import Desk
 from underwriting.domain.application import ApplicationId, ApplicationRequest, State
 from underwriting.domain.decision import Verdict
-from underwriting.store import applications, decisions
+from underwriting.store import applications, decisions, waiting
 from underwriting.store.applications import Stored
 from underwriting.store.record import Record
+from underwriting.store.waiting import Answer
 
 # Seconds after which a client should look again for a decision.
 RETRY_AFTER = "1"
@@ -46,6 +47,17 @@ class StaffDecision(BaseModel):
 
     verdict: Literal[Verdict.APPROVED, Verdict.REJECTED]
     note: str = Field(min_length=3, max_length=2000, description="Why. Kept sealed; never shown to the customer.")
+
+
+class CustomerAnswer(BaseModel):
+    """What the customer says to an incomplete application or to a counteroffer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    answer: Answer = Field(
+        description="`supplied`: what was missing is with its source now, so review again. `accepted` or `declined`: "
+        "yes or no to the counteroffer"
+    )
 
 
 class Page(BaseModel):
@@ -141,6 +153,40 @@ async def decide(application_id: ApplicationId, body: StaffDecision, caller: Rev
         )
         stored = await applications.get(work, caller.tenant, application_id)
     return Response(stored.body, media_type="application/json")
+
+
+@router.post(
+    "/{application_id}/answer",
+    response_model=Record,
+    responses=answer(200, "Decided by the answer", APPLICATION, model=Record)
+    | answer(202, "Reviewed again; poll `Location`", PENDING_APPLICATION, model=Record, headers=POLL)
+    | refusals(400, 404, 409),
+    summary="Hand in the customer's answer",
+)
+async def hand_in(
+    application_id: ApplicationId,
+    body: CustomerAnswer,
+    caller: Applicant,
+    desk: Desk,
+    after_answering: BackgroundTasks,
+) -> Response:
+    """Review an incomplete application again, under the same id, or decide a counteroffer.
+
+    The same answer again changes nothing.
+    """
+    async with desk.store.begin() as work:
+        stored = await waiting.answer(
+            work,
+            application_id,
+            body.answer,
+            tenant=caller.tenant,
+            by=caller.subject,
+            now=datetime.now(UTC),
+            partners=desk.config.partners,
+        )
+    if stored.state is State.PENDING:
+        after_answering.add_task(desk.dispatch, stored.application, stored.dispatch_no + 1)
+    return _answer(stored, replayed=False)
 
 
 def _answer(stored: Stored, *, replayed: bool) -> Response:

@@ -40,15 +40,15 @@ class Office:
         except (httpx.HTTPError, PrefectException) as error:
             log.warning("events are not handled yet: %s", error)
 
-    async def dispatch(self, subject: Application | EvaluationRequest) -> None:
+    async def dispatch(self, subject: Application | EvaluationRequest, dispatch_no: int = 1) -> None:
         """Hand a new application or evaluation to Prefect; where Prefect cannot take it, the sweeper does later."""
         try:
-            run = await dispatch(self.prefect, subject, 1)
+            run = await dispatch(self.prefect, subject, dispatch_no)
         except (httpx.HTTPError, PrefectException) as error:
             log.warning("%s is not dispatched yet: %s", subject.id, error)
             return
         async with self.store.begin() as work:
-            await claims.dispatched(work, kind_of(subject.id), subject.id, 1, str(run.id))
+            await claims.dispatched(work, kind_of(subject.id), subject.id, dispatch_no, str(run.id))
 
     async def fresh(self, tenant: str, user_id: str, product: Product, now: datetime) -> bytes | None:
         """The body of an evaluation that is still the answer, or None where the user has to be evaluated."""

@@ -28,6 +28,10 @@ class Tally(NamedTuple):
         return self.bad / self.loans if self.loans else nan
 
 
+# Of loans that were granted long ago: no application waits for its customer.
+VERDICTS = (Verdict.APPROVED, Verdict.REJECTED, Verdict.REFERRED)
+
+
 def went_bad(applicants: Sequence[Applicant]) -> Went:
     """Whether each loan went bad."""
     return pd.Series([one.loan.bad for one in applicants], index=[one.customer_id for one in applicants], dtype="bool")
@@ -37,7 +41,7 @@ def by_verdict(evaluation: Evaluation, bad: Went) -> dict[Verdict, Tally]:
     """The loans of each verdict."""
     verdicts = evaluation.verdicts
     was_bad = bad.reindex(verdicts.index).to_numpy(bool)
-    return {verdict: _tally((verdicts == verdict.value).to_numpy(bool), was_bad) for verdict in Verdict}
+    return {verdict: _tally((verdicts == verdict.value).to_numpy(bool), was_bad) for verdict in VERDICTS}
 
 
 def by_rule(evaluation: Evaluation, bad: Went) -> dict[str, tuple[Tally, Tally]]:

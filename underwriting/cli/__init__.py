@@ -10,6 +10,7 @@ COMMANDS = {
     "demo": "demo:demo",
     "up": "demo:up",
     "review": "review:review",
+    "answer": "answer:answer",
     "eligibility": "eligibility:eligibility",
     "rulebooks": "rulebooks:app",
     "lists": "lists:app",

@@ -26,7 +26,7 @@ console = Console(highlight=False)
 PREFECT_FILE = Path("prefect.yaml")
 # Seconds for a decision, on a busy machine, with sources that time out and are retried.
 PATIENCE = 90.0
-COLOURS = {Verdict.APPROVED: "green", Verdict.REJECTED: "red", Verdict.REFERRED: "yellow"}
+COLOURS = {Verdict.APPROVED: "green", Verdict.REJECTED: "red"}
 
 # Ten applicants of the sandbox, from a clean approval to a source that is down.
 APPLICANTS = (
@@ -150,7 +150,7 @@ def _eligibilities(records: Sequence[EvaluationRecord]) -> None:
 
 
 def _coloured(verdict: Verdict | None) -> str:
-    return f"[{COLOURS[verdict]}]{verdict}[/]" if verdict else ""
+    return f"[{COLOURS.get(verdict, 'yellow')}]{verdict}[/]" if verdict else ""
 
 
 def _decisions(records: Sequence[Record]) -> None:

@@ -91,6 +91,14 @@ def _print_application(record: Record, rules: Iterable[RuleExplained]) -> None:
     by = f" by {record.rulebook}" if record.rulebook else ""
     console.print(f"[bold]{record.id}[/]: [bold]{record.verdict or record.state}[/]{by}")
     _print_reasons(record.reasons)
+    for missing in record.missing:
+        if missing.what:
+            console.print(f"  missing: {missing.what}", markup=False)
+    if record.offer:
+        offer = record.offer
+        console.print(f"  offered instead: {offer.amount} {record.currency} over {offer.term_months} months")
+    if record.respond_by:
+        console.print(f"  waits for the customer until {record.respond_by:%Y-%m-%d %H:%M} UTC")
     for check in record.checks:
         if check.trouble:
             console.print(f"  no answer for {check.check}: {check.trouble}", markup=False)

@@ -57,4 +57,4 @@ async def refreshed(application_id: str) -> bool:
 
 
 def _decision(recalled: RecalledReview, checks: Sequence[CheckResult]) -> Decision:
-    return decide(recalled.book, checks, recalled.application.requested, recalled.decision.decided_at)
+    return decide(recalled.book, checks, recalled.application, recalled.decision.decided_at)

@@ -27,12 +27,17 @@ class Product(StrEnum):
 
 
 class State(StrEnum):
-    """Where an application stands; `REFERRED` waits for a person, `QUARANTINED` for an operator."""
+    """Where an application stands; `REFERRED` waits for a person, `QUARANTINED` for an operator.
+
+    `INCOMPLETE` and `COUNTEROFFER` wait for the customer, until a stored deadline.
+    """
 
     PENDING = "pending"
     RUNNING = "running"
     DONE = "done"
     REFERRED = "referred"
+    INCOMPLETE = "incomplete"
+    COUNTEROFFER = "counteroffer"
     FAILED = "failed"
     QUARANTINED = "quarantined"
 
@@ -83,3 +88,11 @@ class Application(BaseModel):
     term_months: int | None
     as_of: date
     received_at: datetime
+    # When the customer supplied what an incomplete application lacked, and until when an incomplete one waits.
+    completed_at: datetime | None = None
+    respond_by: datetime | None = None
+
+    @property
+    def complete_since(self) -> datetime:
+        """When it was received complete: from then on the time runs in which the customer has to be told."""
+        return self.completed_at or self.received_at

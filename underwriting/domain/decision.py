@@ -7,8 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from underwriting.domain.money import Money
 
-# US Regulation B, 12 CFR 1002.9(a)(1): notice of adverse action within 30 days.
+# US Regulation B, 12 CFR 1002.9(a)(1)(iii): notice within 30 days of an adverse action on an existing account.
 ADVERSE_ACTION_NOTICE = timedelta(days=30)
+# 12 CFR 1002.9(a)(1)(i) and (c)(1): notice of the action taken, of a counteroffer, or of what is missing, within 30
+# days of receiving the application.
+APPLICATION_NOTICE = timedelta(days=30)
+# 12 CFR 1002.9(a)(1)(iv): notice of adverse action within 90 days of notifying of a counteroffer that is not accepted.
+COUNTEROFFER_NOTICE = timedelta(days=90)
 # Official interpretation of 12 CFR 1002.9(b)(2): more than four reasons are not likely to help the applicant.
 MAX_PRINCIPAL_REASONS = 4
 
@@ -37,6 +42,9 @@ class Verdict(StrEnum):
     APPROVED = "approved"
     REJECTED = "rejected"
     REFERRED = "referred"
+    # Of an application: what is missing can still be supplied; less, or a longer term, would be approved.
+    INCOMPLETE = "incomplete"
+    COUNTEROFFER = "counteroffer"
 
 
 class OnUnknown(StrEnum):
@@ -83,6 +91,25 @@ class Outcome(BaseModel):
     observed: dict[str, FactValue] = Field(default_factory=dict)
 
 
+class Missing(Reason):
+    """A reason for which an application is incomplete, and what exactly is missing, where it is known."""
+
+    what: str | None = None
+
+
+class Offer(BaseModel):
+    """An amount and a term that a rulebook may offer, with the instalment that follows from them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    amount: Money
+    term_months: int
+    instalment: Money
+
+    def __str__(self) -> str:
+        return f"{self.amount} over {self.term_months} months, {self.instalment} a month"
+
+
 class CheckResult(BaseModel):
     """One check of a review: its rules' outcomes, all the facts, and why its source gave nothing, if it did."""
 
@@ -92,10 +119,21 @@ class CheckResult(BaseModel):
     outcomes: tuple[Outcome, ...]
     facts: dict[str, FactValue] = Field(default_factory=dict)
     trouble: str | None = None
+    # The facts that hang on the amount or the term, for each of the rulebook's alternatives to the request, in order.
+    # Empty where they were not computed.
+    alternatives: tuple[dict[str, FactValue], ...] = ()
+
+
+# Who decides besides staff, who are known by their ids.
+BY_RULEBOOK, BY_CUSTOMER, BY_DEADLINE = "rulebook", "customer", "deadline"
 
 
 class Decision(BaseModel):
-    """Approved, rejected or referred: why, by which rulebook, and by whom."""
+    """What was decided: why, by which rulebook, and by whom.
+
+    `missing` says what an incomplete application lacks; `offer` is the counteroffer, also once it was accepted or not.
+    Both wait for the customer's answer until `respond_by`.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -103,7 +141,10 @@ class Decision(BaseModel):
     approved: Money | None = None
     reasons: tuple[Reason, ...] = Field(default=(), max_length=MAX_PRINCIPAL_REASONS)
     rulebook: RulebookRef
-    decided_by: str = "rulebook"
+    missing: tuple[Missing, ...] = ()
+    offer: Offer | None = None
+    respond_by: datetime | None = None
+    decided_by: str = BY_RULEBOOK
     note: str | None = None
     decided_at: datetime
     notice_due: date | None = None

@@ -15,6 +15,7 @@ from underwriting.domain.documents import CompanyStatus, LineCategory
 from underwriting.sandbox.histories import BUSINESS, HOUSEHOLD, Standing
 
 APPROVED, REJECTED, REFERRED = Verdict.APPROVED, Verdict.REJECTED, Verdict.REFERRED
+INCOMPLETE, COUNTEROFFER = Verdict.INCOMPLETE, Verdict.COUNTEROFFER
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ TABLE = (
     Persona("good", "steady salary, clean file, one loan repaid on time", APPROVED),
     _company("good-company", "a company with sound accounts", APPROVED),
     # Customer information.
-    Persona("incomplete", "no identity document on file", REJECTED, "identity_incomplete", identity_document=False),
+    Persona("incomplete", "no identity document on file", INCOMPLETE, "identity_incomplete", identity_document=False),
     Persona("underage", "16 years old", REJECTED, "under_age", age_years=16),
     Persona("abroad", "lives in Brazil", REJECTED, "residence_not_served", residence="BR"),
     _company(
@@ -105,7 +106,7 @@ TABLE = (
         "company_not_established",
         company=CompanyStatus.DISSOLVED,
     ),
-    Persona("unreachable", "nothing verified", REJECTED, "contact_not_verified", contact_verified=False),
+    Persona("unreachable", "nothing verified", INCOMPLETE, "contact_not_verified", contact_verified=False),
     # Bank statements.
     Persona("new-account", "less than two months of statements", REJECTED, "statements_incomplete", months=1),
     Persona(
@@ -134,6 +135,7 @@ TABLE = (
     Persona("shopping-around", "eight inquiries in half a year", REJECTED, "inquiries_many", inquiries=8),
     # Internal exposure.
     Persona("exposed", "owes us 60,000 already", REJECTED, "exposure_limit", exposure=60_000),
+    Persona("near-limit", "owes us 23,500: 1,500 more is possible", COUNTEROFFER, "exposure_limit", exposure=23_500),
     # Fraud.
     Persona(
         "listed",

@@ -17,6 +17,8 @@ from underwriting.store.record import Record
 from underwriting.store.session import Work
 
 OPERATION = "applications"
+# Elsewhere there is no decision, or one that a further review replaces.
+DECIDED = (State.DONE, State.REFERRED, State.INCOMPLETE, State.COUNTEROFFER)
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,10 @@ class Stored:
     state: State
     # Why it failed or is quarantined; for the operator.
     trouble: str | None
-    # The run that was last given it, or holds it.
+    # The run that was last given it, or holds it, and how often it was given to one.
     flow_run_id: str | None
-    # The stored body of its newest decision, byte for byte; of an undecided one, built on the spot.
+    dispatch_no: int
+    # The stored body of its newest decision, byte for byte; built on the spot while it is undecided, or reviewed again.
     body: bytes
 
     @property
@@ -117,6 +120,8 @@ def application_of(row: ApplicationRow) -> Application:
         term_months=row.term_months,
         as_of=row.as_of,
         received_at=row.received_at,
+        completed_at=row.completed_at,
+        respond_by=row.respond_by,
     )
 
 
@@ -139,12 +144,14 @@ async def _one(work: Work, *conditions: ColumnElement[bool]) -> tuple[Applicatio
     return found[0], found[1]
 
 
-def _stored(row: ApplicationRow, body: bytes | None) -> Stored:
+def _stored(row: ApplicationRow, newest: bytes | None) -> Stored:
     application = application_of(row)
+    body = newest if row.state in DECIDED else None
     return Stored(
         application=application,
         state=row.state,
         trouble=row.trouble,
         flow_run_id=row.flow_run_id,
+        dispatch_no=row.dispatch_no,
         body=body or Record.undecided(application, row.state).body,
     )

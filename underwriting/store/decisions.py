@@ -4,14 +4,16 @@ import hashlib
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from underwriting.domain.application import Application, State
 from underwriting.domain.decision import (
-    ADVERSE_ACTION_NOTICE,
+    APPLICATION_NOTICE,
+    BY_RULEBOOK,
     CheckResult,
     Decision,
-    FactValue,
+    Missing,
+    Offer,
     Reason,
     RulebookRef,
     Verdict,
@@ -25,26 +27,33 @@ from underwriting.store.models import ApplicationRow, Channel, CheckRow, Decisio
 from underwriting.store.record import CheckRecord, Record
 from underwriting.store.session import Work
 
-RULEBOOKS = 1
-PERSONS = 2
-
 
 async def finish(
-    work: Work, claim: Claim[Application], results: Sequence[CheckResult], decision: Decision, partners: Collection[str]
+    work: Work,
+    claim: Claim[Application],
+    results: Sequence[CheckResult],
+    decision: Decision,
+    partners: Collection[str],
+    wake_at: datetime | None = None,
 ) -> Record:
     """Store what the rulebook decided: state, decision, outcomes, audit entry, and a message to a partner who gets one.
 
-    `partners` are the tenants whose results are posted. LeaseLost, and nothing is stored, where another worker owns
-    the application or it is decided already.
+    `partners` are the tenants whose results are posted; `wake_at` is when an application that waits for its customer is
+    looked at without an answer. Checks of an earlier review are replaced; its decision keeps what they said. LeaseLost,
+    and nothing is stored, where another worker owns the application or it is decided already.
     """
     application = claim.subject
     record = Record.undecided(application, State.RUNNING).decided(decision, tuple(map(CheckRecord.of, results)))
-    updated = update(ApplicationRow).where(owned(claim)).values(state=record.state, lease_until=None)
+    # How long it waited stays known: a replay judges what came after it.
+    waits = {"respond_by": decision.respond_by or application.respond_by, "wake_at": wake_at}
+    updated = update(ApplicationRow).where(owned(claim)).values(state=record.state, lease_until=None, **waits)
     if await work.scalar(updated.returning(ApplicationRow.id)) is None:
         raise LeaseLost(application.id)
+    if application.respond_by is not None:
+        await _clear_checks(work, application.id)
     await _write_checks(work, application.id, results)
     failpoint("inside-finish")
-    await _write_decision(work, application, decision, record, sequence=RULEBOOKS, partners=partners)
+    await write_decision(work, application, decision, record, partners=partners)
     return record
 
 
@@ -64,7 +73,7 @@ async def settle_referral(
     The same word of the same person again gives the stored decision; any other is NotReferred. UnknownApplication
     where it is not this tenant's; no tenant means a colleague.
     """
-    if verdict is Verdict.REFERRED:
+    if verdict not in {Verdict.APPROVED, Verdict.REJECTED}:
         raise ValueError("a person approves or rejects; a referral cannot be referred again")
     stored = await applications.get(work, tenant, application_id)
     waiting = update(ApplicationRow).where(ApplicationRow.id == application_id, ApplicationRow.state == State.REFERRED)
@@ -79,11 +88,14 @@ async def settle_referral(
             "decided_by": decided_by,
             "note": note,
             "decided_at": now,
-            "notice_due": (now + ADVERSE_ACTION_NOTICE).date() if verdict is Verdict.REJECTED else None,
+            # However long it waited for the person.
+            "notice_due": (stored.application.complete_since + APPLICATION_NOTICE).date()
+            if verdict is Verdict.REJECTED
+            else None,
         }
     )
     record = stored.record.decided(decision, stored.record.checks)
-    await _write_decision(work, stored.application, decision, record, sequence=PERSONS, partners=partners)
+    await write_decision(work, stored.application, decision, record, partners=partners)
     return decision
 
 
@@ -96,20 +108,32 @@ async def history(work: Work, application_id: str) -> list[Decision]:
     return [_decision(work, row, currency_code) for row, currency_code in rows]
 
 
-async def facts(work: Work, application_id: str) -> dict[str, dict[str, FactValue]]:
-    """All the facts of each check that ran, also those that no rule looked at."""
-    rows = await work.scalars(select(CheckRow).where(CheckRow.application_id == application_id))
-    return {row.check_name: row.facts for row in rows}
+async def by_rulebook(work: Work, application_id: str) -> Decision | None:
+    """The newest decision of the rulebook; None where there is none."""
+    made = [each for each in await history(work, application_id) if each.decided_by == BY_RULEBOOK]
+    return made[-1] if made else None
+
+
+async def checks(work: Work, stored: applications.Stored) -> tuple[CheckResult, ...]:
+    """The checks of the newest review, with all their facts, also those that no rule looked at."""
+    rows = await work.scalars(select(CheckRow).where(CheckRow.application_id == stored.application.id))
+    kept = {row.check_name: {"facts": row.facts, "alternatives": tuple(row.alternatives or ())} for row in rows}
+    return tuple(CheckResult(**dict(check), **kept[check.check]) for check in stored.record.checks)
 
 
 async def _settled_before(work: Work, application_id: str, verdict: Verdict, note: str, decided_by: str) -> Decision:
     decisions = await history(work, application_id)
-    if len(decisions) < PERSONS:
+    if [each.verdict for each in decisions[-2:-1]] != [Verdict.REFERRED]:
         raise NotReferred(f"application {application_id} does not wait for a person")
     last = decisions[-1]
     if (last.verdict, last.note, last.decided_by) != (verdict, note, decided_by):
         raise NotReferred(f"application {application_id} was {last.verdict} by {last.decided_by} already")
     return last
+
+
+async def _clear_checks(work: Work, application_id: str) -> None:
+    for table in (OutcomeRow, CheckRow):
+        await work.execute(delete(table).where(table.application_id == application_id))
 
 
 async def _write_checks(work: Work, application_id: str, results: Sequence[CheckResult]) -> None:
@@ -120,6 +144,7 @@ async def _write_checks(work: Work, application_id: str, results: Sequence[Check
             "position": position,
             "facts": result.facts,
             "trouble": result.trouble,
+            "alternatives": list(result.alternatives) or None,
         }
         for position, result in enumerate(results)
     ]
@@ -143,22 +168,25 @@ async def _write_checks(work: Work, application_id: str, results: Sequence[Check
         await work.execute(insert(OutcomeRow), rows)
 
 
-async def _write_decision(
-    work: Work,
-    application: Application,
-    decision: Decision,
-    record: Record,
-    *,
-    sequence: int,
-    partners: Collection[str],
+async def write_decision(
+    work: Work, application: Application, decision: Decision, record: Record, *, partners: Collection[str], **more: str
 ) -> None:
+    """Store one more decision, with its message and its audit entry, to which `more` is added.
+
+    The caller has just changed the application's state, and so holds its row.
+    """
     body = record.body
+    earlier = select(func.count()).where(DecisionRow.application_id == application.id)
+    sequence = int(await work.scalar(earlier) or 0) + 1
     row = {
         "application_id": application.id,
         "sequence": sequence,
         "verdict": decision.verdict,
         "approved": decision.approved and decision.approved.minor,
         "reasons": [reason.model_dump() for reason in decision.reasons],
+        "missing": [each.model_dump() for each in decision.missing] or None,
+        "offer": decision.offer and decision.offer.model_dump(),
+        "respond_by": decision.respond_by,
         "rulebook": decision.rulebook.name,
         "rulebook_version": decision.rulebook.version,
         "rulebook_digest": decision.rulebook.digest,
@@ -193,6 +221,7 @@ async def _write_decision(
         rulebook_digest=decision.rulebook.digest,
         reasons=[reason.code for reason in decision.reasons],
         body_sha256=hashlib.sha256(body).hexdigest(),
+        **more,
     )
 
 
@@ -202,6 +231,9 @@ def _decision(work: Work, row: DecisionRow, currency: str) -> Decision:
         verdict=row.verdict,
         approved=None if row.approved is None else Money(minor=row.approved, currency=currency),
         reasons=tuple(map(Reason.model_validate, row.reasons)),
+        missing=tuple(map(Missing.model_validate, row.missing or ())),
+        offer=row.offer and Offer.model_validate(row.offer),
+        respond_by=row.respond_by,
         rulebook=RulebookRef(name=row.rulebook, version=row.rulebook_version, digest=row.rulebook_digest),
         decided_by=row.decided_by,
         note=note,

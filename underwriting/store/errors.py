@@ -16,6 +16,7 @@ StoreError
 ├── RunInTheWay           another limit run stands against this one
 ├── NotHeld               a limit run does not wait for a person
 ├── NotReferred           there is nothing for a person to decide
+├── NotWaiting            an application does not wait for this answer of its customer
 ├── NotRetryable          it neither failed nor is quarantined, or the same is under way anew
 ├── VersionConflict       a profile was changed since it was read
 ├── NotJudged             an evaluation or application that nothing is decided about yet
@@ -110,6 +111,10 @@ class NotHeld(StoreError):
 
 class NotReferred(StoreError):
     """The application or evaluation does not wait for a person, or a person decided otherwise already."""
+
+
+class NotWaiting(StoreError):
+    """The application does not wait for this answer of its customer, or not any more."""
 
 
 class NotRetryable(StoreError):

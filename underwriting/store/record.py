@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from underwriting.domain.application import Application, ApplicationId, Product, State
-from underwriting.domain.decision import CheckResult, Decision, Outcome, Reason, RulebookRef, Verdict
+from underwriting.domain.decision import CheckResult, Decision, Missing, Offer, Outcome, Reason, RulebookRef, Verdict
 from underwriting.domain.money import CurrencyCode
 
 
@@ -23,6 +23,29 @@ class CheckRecord(BaseModel):
     def of(cls, result: CheckResult) -> Self:
         """Leave out the facts that no rule looked at."""
         return cls(check=result.check, trouble=result.trouble, outcomes=result.outcomes)
+
+
+class OfferRecord(BaseModel):
+    """What is offered instead of the request."""
+
+    model_config = ConfigDict(frozen=True)
+
+    amount: str = Field(description="Decimal string in major units", examples=["2000.00"])
+    term_months: int
+    instalment: str = Field(description="A month's, as a decimal string in major units", examples=["105.75"])
+
+    @classmethod
+    def of(cls, offer: Offer) -> Self:
+        """The offer, its amounts as decimals."""
+        return cls(amount=offer.amount.decimal, term_months=offer.term_months, instalment=offer.instalment.decimal)
+
+
+# A state of its own waits for somebody.
+WAITING_IN = {
+    Verdict.REFERRED: State.REFERRED,
+    Verdict.INCOMPLETE: State.INCOMPLETE,
+    Verdict.COUNTEROFFER: State.COUNTEROFFER,
+}
 
 
 class Record(BaseModel):
@@ -42,10 +65,13 @@ class Record(BaseModel):
     verdict: Verdict | None = None
     approved_amount: str | None = Field(default=None, description="Decimal string in major units", examples=["2500.00"])
     reasons: tuple[Reason, ...] = ()
+    missing: tuple[Missing, ...] = Field(default=(), description="What an incomplete application lacks")
+    offer: OfferRecord | None = Field(default=None, description="The counteroffer, also once it was answered")
+    respond_by: datetime | None = Field(default=None, description="Until when the customer may answer")
     rulebook: RulebookRef | None = None
     decided_by: str | None = None
     decided_at: datetime | None = None
-    notice_due: date | None = Field(default=None, description="Day by which the customer must be told of a rejection")
+    notice_due: date | None = Field(default=None, description="Day by which the customer must be told of the decision")
     checks: tuple[CheckRecord, ...] = ()
 
     @classmethod
@@ -67,10 +93,13 @@ class Record(BaseModel):
         """The record after `decision`. A person's note stays inside the house."""
         return self.model_copy(
             update={
-                "state": State.REFERRED if decision.verdict is Verdict.REFERRED else State.DONE,
+                "state": WAITING_IN.get(decision.verdict, State.DONE),
                 "verdict": decision.verdict,
                 "approved_amount": decision.approved and decision.approved.decimal,
                 "reasons": decision.reasons,
+                "missing": decision.missing,
+                "offer": decision.offer and OfferRecord.of(decision.offer),
+                "respond_by": decision.respond_by,
                 "rulebook": decision.rulebook,
                 "decided_by": decision.decided_by,
                 "decided_at": decision.decided_at,

@@ -15,6 +15,7 @@ from rules.facts import compute_facts
 UNKNOWN = dict.fromkeys(
     [
         "months_covered",
+        "months_missing",
         "statement_age_days",
         "lowest_month_end_balance",
         "month_end_balance_cv",
@@ -209,6 +210,7 @@ def reference(opening, start, end, bookings, as_of):
     seen = [category for day, _, _, category in entries if firsts[-1] <= day <= last]
     return {
         "months_covered": len(balances),
+        "months_missing": ", ".join(f"{end_:%Y-%m}" for end_ in reversed(ends) if end_ not in closing) or None,
         "statement_age_days": (as_of - last).days,
         "lowest_month_end_balance": min(balances, default=None),
         "month_end_balance_cv": variation(balances),

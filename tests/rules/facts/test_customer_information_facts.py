@@ -24,6 +24,7 @@ def test_a_person():
     assert customer(PERSON) == {
         "is_company": False,
         "identity_fields_missing": 0,
+        "identity_missing": None,
         "age_years": 35,
         "residence_country": "US",
         "email_verified": True,
@@ -54,7 +55,13 @@ def test_any_other_status_is_not_active(status):
 
 @pytest.mark.parametrize("name", ["given_name", "family_name", "birth_date", "identity_document", "street"])
 def test_each_missing_field_is_counted(name):
-    assert customer(PERSON.model_copy(update={name: None}))["identity_fields_missing"] == 1
+    found = customer(PERSON.model_copy(update={name: None}))
+    assert (found["identity_fields_missing"], found["identity_missing"]) == (1, name.replace("_", " "))
+
+
+def test_what_is_missing_is_named_in_order():
+    found = customer(PERSON.model_copy(update={"street": " ", "family_name": None}))
+    assert (found["identity_fields_missing"], found["identity_missing"]) == (2, "family name, street")
 
 
 @pytest.mark.parametrize("name", ["given_name", "family_name", "identity_document", "street"])

@@ -17,6 +17,7 @@ from underwriting.store.models.evaluations import (
 from underwriting.store.models.limits import LimitRecordRow, LimitRunRow, LimitShardRow
 from underwriting.store.models.lists import ListEntryRow, ListRow
 from underwriting.store.models.log import AuditHeadRow, AuditRow, EventRow, MessageRow
+from underwriting.store.models.notices import NoticeRow, NoticeWarningRow
 from underwriting.store.models.profiles import ProfileRow
 from underwriting.store.models.rulebooks import RulebookRow
 from underwriting.store.models.states import Channel, EffectState, EventState, MessageState, RulebookKind
@@ -30,6 +31,7 @@ SEALED = (
     ProfileRow.notes,
     LimitRunRow.note,
     SettlementRow.note,
+    NoticeRow.content,
 )
 
 __all__ = [
@@ -60,6 +62,8 @@ __all__ = [
     "ListRow",
     "MessageRow",
     "MessageState",
+    "NoticeRow",
+    "NoticeWarningRow",
     "OutcomeRow",
     "ProfileRow",
     "RuleOutcomeRow",

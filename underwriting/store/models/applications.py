@@ -1,13 +1,14 @@
 """Applications: what was asked, what each check and rule said, what was decided, and what was paid for."""
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from underwriting.domain.application import Product, State
 from underwriting.domain.decision import FactValue, Result, Verdict
-from underwriting.store.models.base import Base, Claimable
+from underwriting.store.models.base import Base, Claimable, index_of_due
 from underwriting.store.models.states import EffectState
 
 
@@ -22,16 +23,26 @@ class ApplicationRow(Claimable):
     amount: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
     term_months: Mapped[int | None]
+    # When the customer supplied what was missing; until when it waits for the customer; and when something happens to
+    # it without an answer.
+    completed_at: Mapped[datetime | None]
+    respond_by: Mapped[datetime | None]
+    wake_at: Mapped[datetime | None]
 
 
 _owed = ApplicationRow.state.in_((State.PENDING.value, State.RUNNING.value))
 Index("ix_applications_tenant_id", ApplicationRow.tenant, ApplicationRow.id)
 Index("ix_applications_customer", ApplicationRow.tenant, ApplicationRow.customer_id)
+_waits = ApplicationRow.wake_at.is_not(None)
+Index("ix_applications_wake_at", ApplicationRow.wake_at, postgresql_where=_waits, sqlite_where=_waits)
 Index("ix_applications_owed", ApplicationRow.state, ApplicationRow.id, postgresql_where=_owed, sqlite_where=_owed)
 
 
 class DecisionRow(Base):
-    """One decision: sequence 1 is the rulebook's, 2 a person's. `body` is what the API answers, byte for byte."""
+    """One decision, numbered in their order: the rulebook's, a person's, what came of a customer's answer.
+
+    `body` is what the API answers, byte for byte.
+    """
 
     __tablename__ = "decisions"
 
@@ -40,6 +51,10 @@ class DecisionRow(Base):
     verdict: Mapped[Verdict]
     approved: Mapped[int | None]
     reasons: Mapped[list[dict[str, str]]]
+    # What an incomplete application lacks; the counteroffer; until when either waits for the customer.
+    missing: Mapped[list[dict[str, Any]] | None]
+    offer: Mapped[dict[str, Any] | None]
+    respond_by: Mapped[datetime | None]
     rulebook: Mapped[str]
     rulebook_version: Mapped[int]
     rulebook_digest: Mapped[str] = mapped_column(String(64))
@@ -50,8 +65,11 @@ class DecisionRow(Base):
     body: Mapped[bytes]
 
 
+index_of_due(DecisionRow)
+
+
 class CheckRow(Base):
-    """One check of a review, all its facts, and why its source gave nothing, if it did."""
+    """One check of the newest review, all its facts, and why its source gave nothing, if it did."""
 
     __tablename__ = "checks"
 
@@ -60,6 +78,8 @@ class CheckRow(Base):
     position: Mapped[int]
     facts: Mapped[dict[str, FactValue]]
     trouble: Mapped[str | None]
+    # What the facts are that hang on the request, for each alternative of the rulebook.
+    alternatives: Mapped[list[dict[str, Any]] | None]
 
 
 class OutcomeRow(Base):

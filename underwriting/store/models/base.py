@@ -4,12 +4,13 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Enum, LargeBinary, MetaData, String, Text
+from sqlalchemy import BigInteger, Enum, Index, LargeBinary, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, QueryableAttribute, mapped_column
 
 from underwriting.domain.application import Product, State
 from underwriting.domain.decision import FactValue, Result, Verdict
 from underwriting.domain.limits import LimitRunState, LimitShardState
+from underwriting.domain.notice import NoticeKind
 from underwriting.store.columns import Json, UtcDateTime
 from underwriting.store.crypto import Place
 from underwriting.store.models.states import Channel, EffectState, EventState, MessageState, RulebookKind
@@ -57,6 +58,7 @@ class Base(DeclarativeBase):
         LimitRunState: _choice(LimitRunState),
         LimitShardState: _choice(LimitShardState),
         MessageState: _choice(MessageState),
+        NoticeKind: _choice(NoticeKind),
         Product: _choice(Product),
         Result: _choice(Result),
         RulebookKind: _choice(RulebookKind),
@@ -85,6 +87,12 @@ class Claimable(Base):
     dispatched_at: Mapped[datetime | None]
     flow_run_id: Mapped[str | None] = mapped_column(String(36))
     trouble: Mapped[str | None]
+
+
+def index_of_due(table: type[Base]) -> None:
+    """Index the rows of which the customer has to be told: notices are looked for by the day on which they are due."""
+    due: Any = table.__table__.c.notice_due
+    Index(f"ix_{table.__tablename__}_notice_due", due, postgresql_where=due.is_not(None), sqlite_where=due.is_not(None))
 
 
 def place(column: QueryableAttribute[Any], *key: str | int) -> Place:

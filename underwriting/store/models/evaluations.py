@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from underwriting.domain.application import Product, State
 from underwriting.domain.decision import FactValue, Result, Verdict
-from underwriting.store.models.base import Base, Claimable
+from underwriting.store.models.base import Base, Claimable, index_of_due
 
 
 class EvaluationRow(Claimable):
@@ -84,6 +84,9 @@ class EligibilityRow(Base):
     body: Mapped[bytes]
 
 
+index_of_due(EligibilityRow)
+
+
 class SettlementRow(Base):
     """A person's word on an evaluation that was referred. `body` is what the API answers from then on."""
 
@@ -97,6 +100,9 @@ class SettlementRow(Base):
     note: Mapped[bytes]
     decided_at: Mapped[datetime]
     body: Mapped[bytes]
+
+
+index_of_due(SettlementRow)
 
 
 class BookRow(Base):

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from underwriting.domain.application import Product
 from underwriting.domain.limits import LimitRunState, LimitShardState
 from underwriting.store.columns import Bytewise
-from underwriting.store.models.base import Base
+from underwriting.store.models.base import Base, index_of_due
 
 
 class LimitRunRow(Base):
@@ -114,3 +114,6 @@ class LimitRecordRow(Base):
     base_version: Mapped[int]
     # The version that this run wrote last, if any.
     applied_version: Mapped[int | None]
+
+
+index_of_due(LimitRecordRow)

@@ -1,0 +1,43 @@
+"""A customer's answer that staff hand in from the Prefect UI."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from flows.decide_referral import Staff
+from flows.review_application import review_application
+from tasks.deliver import deliver
+from underwriting.domain import application
+from underwriting.domain.application import ApplicationId
+from underwriting.store import waiting
+from underwriting.store.waiting import Answer
+from underwriting.workplace import workplace
+
+
+@flow(flow_run_name="answer-{application_id}", persist_result=False)
+async def answer_application(application_id: ApplicationId, answer: Answer, handed_in_by: Staff) -> State[None]:
+    """Review an incomplete application again, or decide a counteroffer by the customer's answer.
+
+    Fails, and changes nothing, where the application is unknown or does not wait for this answer.
+    """
+    async with workplace() as place:
+        async with place.store.begin() as work:
+            stored = await waiting.answer(
+                work,
+                application_id,
+                answer,
+                tenant=None,
+                by=handed_in_by,
+                now=datetime.now(UTC),
+                partners=place.config.partners,
+            )
+        if stored.state is application.State.PENDING:
+            state: State[Any] = await review_application(application_id, return_state=True)
+            # A state of its own: Prefect takes one that is handed on for "Completed", whatever its name.
+            return Completed(name=state.name, message=state.message) if state.is_completed() else state
+        await deliver(place, application_id)
+    verdict = stored.record.verdict
+    return Completed(name=verdict.title() if verdict else "Reviewed", message=f"{application_id} {answer}")

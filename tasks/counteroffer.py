@@ -1,0 +1,32 @@
+"""What the facts would be for other amounts and terms, where only these stand in the way of an approval."""
+
+import asyncio
+from collections.abc import Sequence
+
+from rules.columns import Columns
+from rules.counteroffer import BY_REQUEST, asks_for_alternatives, fails_by_request_alone
+from rules.facts import compute_facts, facts_of
+from tasks.review import Review
+from underwriting.domain.decision import CheckResult, FactValue
+
+
+async def with_alternatives(review: Review, results: Sequence[CheckResult]) -> list[CheckResult]:
+    """The results so far, with the facts of every alternative that the rulebook may offer instead of the request.
+
+    As they are, where nothing fails, or something else does.
+    """
+    if not fails_by_request_alone(results) or not review.book.alternatives(review.application):
+        return list(results)
+    return [await asyncio.to_thread(_with_alternatives, review, result) for result in results]
+
+
+def _with_alternatives(review: Review, result: CheckResult) -> CheckResult:
+    if result.alternatives or not asks_for_alternatives(result.check):
+        return result
+    tables = review.tables()
+    names = [fact.name for fact in facts_of(result.check) if fact.name in BY_REQUEST]
+    found: list[dict[str, FactValue]] = []
+    for offer in review.book.alternatives(review.application):
+        columns = Columns(compute_facts(result.check, {**tables, **review.asking(offer)}))
+        found.append({name: columns.value(name, 0) for name in names})
+    return result.model_copy(update={"alternatives": tuple(found)})

@@ -1,0 +1,33 @@
+"""Notices that a customer has to be sent: of what, about what, and by when."""
+
+from datetime import date
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from underwriting.domain.application import Product
+
+
+class NoticeKind(StrEnum):
+    """What a notice tells a customer."""
+
+    ADVERSE_ACTION = "adverse_action"
+    INCOMPLETENESS = "incompleteness"
+    COUNTEROFFER = "counteroffer"
+
+
+class Owed(BaseModel):
+    """One notice that is due: about an application, an evaluation, or a user in a limit run.
+
+    `number` counts the decisions about the subject: each may owe a notice of its own.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    tenant: str
+    subject_id: str = Field(description="An application, an evaluation, or a limit run")
+    customer_id: str
+    number: int
+    kind: NoticeKind
+    product: Product
+    due: date
