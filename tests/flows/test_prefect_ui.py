@@ -19,7 +19,7 @@ async def test_the_run_shows_its_verdict_and_the_table_of_outcomes(
     await expect(page.get_by_text(f"review-{review.record.id}").first).to_be_visible()
     await expect(page.get_by_text("Rejected").first).to_be_visible()
     await page.get_by_text("Artifacts", exact=True).first.click()
-    await expect(page.get_by_text("Rejected by prescreening v1").first).to_be_visible()
+    await expect(page.get_by_text(f"Rejected by {review.record.rulebook}").first).to_be_visible()
     await page.get_by_role("link", name="table").first.click()
     await expect(page.get_by_text("credit_score_low", exact=True).first).to_be_visible()
     picture = await page.screenshot(path=tmp_path / "run.png")
