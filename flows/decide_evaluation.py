@@ -1,5 +1,6 @@
 """A person's word on a referred evaluation, from the Prefect UI."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows.decide_referral import Note, Staff, Word
+from rules.adverse import AdverseCodes, reasons_given
 from rules.eligibility.settling import approved, rejected
 from tasks.deliver import deliver
 from tasks.record_evaluation import listening
@@ -31,17 +33,23 @@ UpTo = Annotated[
 
 @flow(flow_run_name="decide-{evaluation_id}", persist_result=False)
 async def decide_evaluation(
-    evaluation_id: EvaluationId, decision: Word, note: Note, decided_by: Staff, up_to: UpTo = None
+    evaluation_id: EvaluationId,
+    decision: Word,
+    note: Note,
+    decided_by: Staff,
+    up_to: UpTo = None,
+    reasons: AdverseCodes = (),
 ) -> State[None]:
     """Approve or reject a referred evaluation; the decision is stored with who and why, and told like any other.
 
-    Fails, and changes nothing, where the evaluation is unknown, does not wait for a person, or is not the answer any
-    more; and where more is to be approved than the user's profile and the affordability allow.
+    A rejection needs its reasons. Fails, and changes nothing, where the evaluation is unknown, does not wait for a
+    person, or is not the answer any more; and where more is to be approved than the user's profile and the
+    affordability allow.
     """
     async with workplace() as place:
         async with place.store.begin() as work:
             recalled = await recall(work, evaluation_id)
-            settled = settled_by(recalled, decision, up_to)
+            settled = settled_by(recalled, decision, up_to, reasons)
             await evaluations.settle(
                 work,
                 recalled.judged,
@@ -56,12 +64,13 @@ async def decide_evaluation(
     return Completed(name=settled.verdict.title(), message=f"{evaluation_id} {settled.verdict} by {decided_by}")
 
 
-def settled_by(recalled: Recalled, decision: Word, up_to: str | None) -> Eligibility:
-    """What comes of the evaluation by this word; ValueError where the amount is not to be had."""
+def settled_by(recalled: Recalled, decision: Word, up_to: str | None, reasons: Sequence[str]) -> Eligibility:
+    """What comes of the evaluation by this word; ValueError where amount or reasons do not go with it."""
+    given = reasons_given(decision.verdict, reasons)
     then, now = recalled.judged.eligibility, datetime.now(UTC)
     if decision is Word.REJECT:
         if up_to is not None:
             raise ValueError("a rejection approves no amount: leave `up_to` out")
-        return rejected(then, now)
+        return rejected(then, given, now)
     minor = None if up_to is None else Money.parse(up_to, then.currency).minor
     return approved(then, recalled.judged.request.product, recalled.books.values(), recalled.profile, minor, now)

@@ -9,6 +9,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
+from rules.adverse import AdverseCodes, reasons_given
 from tasks.deliver import deliver
 from underwriting.domain.application import ApplicationId
 from underwriting.domain.decision import Verdict
@@ -35,11 +36,15 @@ Staff = Annotated[str, Field(min_length=1, max_length=100, description="Your sta
 
 
 @flow(flow_run_name="decide-{application_id}", persist_result=False)
-async def decide_referral(application_id: ApplicationId, decision: Word, note: Note, decided_by: Staff) -> State[None]:
+async def decide_referral(
+    application_id: ApplicationId, decision: Word, note: Note, decided_by: Staff, reasons: AdverseCodes = ()
+) -> State[None]:
     """Approve or reject a referred application; the decision is stored with who and why, and posted to the partner.
 
-    Fails, and changes nothing, where the application is unknown or does not wait for a person.
+    A rejection needs its reasons. Fails, and changes nothing, where the application is unknown or does not wait for a
+    person.
     """
+    given = reasons_given(decision.verdict, reasons)
     async with workplace() as place:
         async with place.store.begin() as work:
             await decisions.settle_referral(
@@ -47,6 +52,7 @@ async def decide_referral(application_id: ApplicationId, decision: Word, note: N
                 application_id,
                 tenant=None,
                 verdict=decision.verdict,
+                reasons=given,
                 note=note,
                 decided_by=decided_by,
                 now=datetime.now(UTC),

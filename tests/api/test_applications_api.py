@@ -186,8 +186,44 @@ async def test_a_referred_application_is_decided_once_by_a_person(api: httpx.Asy
     assert b"employer" not in decided.content
     repeated = await api.post(f"{location}/decision", json=word)
     assert repeated.content == decided.content
-    other = await api.post(f"{location}/decision", json={"verdict": "rejected", "note": "changed my mind"})
-    assert other.status_code == 409
+    other = {"verdict": "rejected", "note": "changed my mind", "reasons": ["income_low"]}
+    assert (await api.post(f"{location}/decision", json=other)).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("word", "place", "why"),
+    [
+        ({"verdict": "rejected"}, "body", "a rejection needs its reasons"),
+        ({"verdict": "rejected", "reasons": []}, "body", "a rejection needs its reasons"),
+        ({"verdict": "approved", "reasons": ["income_low"]}, "body", "only a rejection has reasons"),
+        ({"verdict": "rejected", "reasons": ["income_lo"]}, "body.reasons.0", "did you mean income_low?"),
+        # It is why a person was asked.
+        ({"verdict": "rejected", "reasons": ["credit_score_missing"]}, "body.reasons.0", "is no reason that a person"),
+        ({"verdict": "rejected", "reasons": ["income_low"] * 5}, "body.reasons", "at most 4"),
+    ],
+)
+async def test_a_persons_word_has_reasons_if_it_rejects(
+    api: httpx.AsyncClient, api_store: Store, word: dict[str, object], place: str, why: str
+) -> None:
+    location = (await apply(api)).headers["Location"]
+    await review(api_store, location.rpartition("/")[2], Verdict.REFERRED)
+    refused = await api.post(f"{location}/decision", json={"note": "spoke to the employer", **word})
+    (problem,) = refused.json()["problems"]
+    assert (refused.status_code, problem["place"]) == (422, place)
+    assert why in problem["message"]
+    assert (await api.get(location)).json()["verdict"] == "referred"
+
+
+async def test_the_reasons_of_a_rejection_are_those_that_the_person_chose(
+    api: httpx.AsyncClient, api_store: Store
+) -> None:
+    location = (await apply(api)).headers["Location"]
+    await review(api_store, location.rpartition("/")[2], Verdict.REFERRED)
+    word = {"verdict": "rejected", "note": "spoke to the employer", "reasons": ["income_unverified", "income_low"]}
+    decided = (await api.post(f"{location}/decision", json=word)).json()
+    assert [found["code"] for found in decided["reasons"]] == ["income_unverified", "income_low"]
+    assert decided["reasons"][0]["sentence"] == "We could not verify your income."
+    assert decided["notice_due"]
 
 
 async def test_lists_are_paged_newest_first_and_filtered_by_state(api: httpx.AsyncClient, api_store: Store) -> None:

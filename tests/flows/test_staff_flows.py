@@ -50,8 +50,12 @@ async def test_an_ad_hoc_review_in_a_currency_nobody_lends_stores_nothing(journe
 @pytest.mark.parametrize(("word", "verdict"), [(Word.APPROVE, "approved"), (Word.REJECT, "rejected")])
 async def test_a_referral_is_decided_by_a_person_and_posted(journey: Journey, word: Word, verdict: str) -> None:
     referred = (await journey.review("thin-file")).record
-    state: State[None] = await decide_referral(referred.id, word, "spoke to the employer", "ann", return_state=True)
+    reasons = ("income_unverified",) if word is Word.REJECT else ()
+    state: State[None] = await decide_referral(
+        referred.id, word, "spoke to the employer", "ann", reasons, return_state=True
+    )
     record = await journey.record(referred.id)
+    assert [reason.code for reason in record.reasons] == list(reasons), "not those of the referral"
     assert (state.name, record.verdict, record.decided_by, record.state) == (verdict.title(), verdict, "ann", "done")
     posts = [json.loads(post["body"])["type"] for post in await journey.posted()]
     assert posts == ["application.referred", f"application.{verdict}"]
@@ -59,14 +63,17 @@ async def test_a_referral_is_decided_by_a_person_and_posted(journey: Journey, wo
 
 async def test_what_is_not_referred_cannot_be_decided_by_a_person(journey: Journey) -> None:
     approved = (await journey.review("good")).record
-    state: State[None] = await decide_referral(approved.id, Word.REJECT, "I do not like it", "ann", return_state=True)
+    state: State[None] = await decide_referral(
+        approved.id, Word.REJECT, "I do not like it", "ann", ("income_low",), return_state=True
+    )
     assert state.is_failed()
     assert "does not wait for a person" in (state.message or "")
     assert await journey.record(approved.id) == approved
 
 
 async def decided(evaluation_id: str, *word: object, up_to: str | None = None) -> State[None]:
-    state: State[None] = await decide_evaluation(evaluation_id, *word, up_to=up_to, return_state=True)
+    reasons = ("income_low",) if Word.REJECT in word else ()
+    state: State[None] = await decide_evaluation(evaluation_id, *word, up_to=up_to, reasons=reasons, return_state=True)
     return state
 
 
@@ -87,6 +94,7 @@ async def test_a_referred_evaluation_is_decided_by_a_person_and_told(
     record = (await checks.stored(request.id)).record
     assert state.name == verdict.title(), state.message
     assert (record.verdict, record.approved_amounts, record.decided_by) == (verdict, amounts, "person")
+    assert [reason.code for reason in record.reasons] == (["income_low"] if word is Word.REJECT else [])
     await let_time_pass(checks.store, "outbox", "due_at", timedelta(days=2))
     async with checks.store.begin() as work:
         messages = await outbox.due(work, (Channel.CALLBACK,))
@@ -149,12 +157,25 @@ async def test_an_evaluation_that_is_unknown_or_not_current_cannot_be_decided(ch
         ("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", Word.REJECT, "", "ann", None),
         ("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", Word.REJECT, "a note", "", None),
         ("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", Word.APPROVE, "a note", "ann", "ten"),
+        ("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", Word.REJECT, "a note", "ann", None, ("because",)),
     ],
 )
 async def test_the_form_refuses_what_it_cannot_take(place: Workplace, form: tuple[object, ...]) -> None:
-    *word, up_to = form
     with pytest.raises(ParameterTypeError):
-        await decide_evaluation(*word, up_to=up_to)
+        await decide_evaluation(*form)
+
+
+async def test_a_rejection_without_reasons_fails_the_run_and_changes_nothing(
+    journey: Journey, checks: FloatChecks
+) -> None:
+    application = (await journey.review("thin-file")).record
+    evaluation = (await checks.evaluate("unscored")).record
+    for flow, subject in ((decide_referral, application), (decide_evaluation, evaluation)):
+        state: State[None] = await flow(subject.id, Word.REJECT, "on a whim", "ann", return_state=True)
+        assert state.is_failed()
+        assert "a rejection needs its reasons" in (state.message or "")
+    assert await journey.record(application.id) == application
+    assert (await checks.stored(evaluation.id)).record == evaluation
 
 
 async def in_force(journey: Journey, user_id: str = "steady-pay") -> FloatProfile | None:

@@ -2,6 +2,7 @@
 
 from support.limit_facts import user
 
+from rules.adverse import adverse_codes
 from rules.catalogue import RULES
 from rules.eligibility import USER_RULES
 from rules.eligibility.aggregate import REASONS_OF_JUDGEMENT
@@ -41,3 +42,15 @@ def test_sentences_differ_and_are_sentences():
 def test_no_sentence_tells_a_customer_to_borrow_elsewhere():
     for reason in REASONS.values():
         assert not any(word in reason.sentence for word in ("other provider", "another provider", "others and repaid"))
+
+
+def test_a_person_may_give_every_reason_with_which_a_rule_fails_and_none_that_says_why_a_person_was_asked():
+    codes = set(adverse_codes())
+    assert codes_of("fails_as") < codes < set(REASONS)
+    assert not codes & {
+        "credit_score_missing",
+        "credit_report_unavailable",
+        "statements_unavailable",
+        "segment_unknown",
+    }
+    assert not codes & codes_of("grey_as")

@@ -9,13 +9,14 @@ from sqlalchemy import text
 from support.reviews import BOOK, LEASE, NO_SCORE, NOW, claim, claimed, decision, finish, let_time_pass, results, rows
 
 from underwriting.domain.application import State
-from underwriting.domain.decision import CheckResult, Decision, Outcome, Result, Verdict
+from underwriting.domain.decision import CheckResult, Decision, Outcome, Reason, Result, Verdict
 from underwriting.store import applications, audit, decisions, outbox
 from underwriting.store.claims import Claim
 from underwriting.store.errors import LeaseLost, NotReferred, StatementRefused, UnknownApplication
 from underwriting.store.models import Channel
 from underwriting.store.session import Store
 
+INCOME_LOW = Reason(code="income_low", sentence="Your monthly income is too low.")
 WRITTEN = ("decisions", "checks", "outcomes", "outbox", "audit")
 
 
@@ -27,7 +28,9 @@ async def settle(
     tenant: str | None = "acme",
     note: str = "payslip seen",
     by: str = "ann",
+    reasons: tuple[Reason, ...] | None = None,
 ) -> Decision:
+    given = ((INCOME_LOW,) if verdict is Verdict.REJECTED else ()) if reasons is None else reasons
     async with store.begin() as work:
         return await decisions.settle_referral(
             work,
@@ -38,6 +41,7 @@ async def settle(
             decided_by=by,
             now=NOW + timedelta(hours=1),
             partners=("acme",),
+            reasons=given,
         )
 
 
@@ -154,11 +158,16 @@ async def test_a_person_approves_a_referral(store: Store) -> None:
     assert types == ["application.referred", "application.approved"]
 
 
-async def test_a_persons_rejection_keeps_the_reasons_and_owes_a_notice(store: Store) -> None:
+async def test_a_persons_rejection_has_the_reasons_that_the_person_chose_and_owes_a_notice(store: Store) -> None:
     owned = await claimed(store)
     await finish(store, owned, Verdict.REFERRED)
+    for verdict, reasons in ((Verdict.REJECTED, ()), (Verdict.APPROVED, (INCOME_LOW,))):
+        with pytest.raises(ValueError, match="a rejection has reasons, and nothing else does"):
+            await settle(store, owned, verdict, reasons=reasons)
     settled = await settle(store, owned, Verdict.REJECTED)
-    assert (settled.reasons, settled.approved, settled.notice_due) == ((NO_SCORE,), None, date(2026, 4, 1))
+    assert (settled.reasons, settled.approved, settled.notice_due) == ((INCOME_LOW,), None, date(2026, 4, 1))
+    with pytest.raises(NotReferred, match="rejected by ann already"):
+        await settle(store, owned, Verdict.REJECTED, reasons=(NO_SCORE,))
 
 
 async def test_the_same_word_again_gives_the_stored_decision(store: Store) -> None:

@@ -10,6 +10,7 @@ from support.evaluated import BOOKS, DAY, check, claim_check, claimed_check, eli
 from support.reviews import NOW, rows
 
 from rules.eligibility.settling import rejected
+from rules.reasons import reason
 from underwriting.domain.application import Product
 from underwriting.domain.decision import Verdict
 from underwriting.domain.eligibility import Decider, Eligibility
@@ -83,10 +84,10 @@ async def test_a_float_is_frozen_with_what_a_person_said(store: Store) -> None:
     assert frozen.body == record.body
 
 
-async def test_a_rejection_keeps_the_reasons_and_owes_a_notice(store: Store) -> None:
+async def test_a_rejection_has_the_reasons_that_the_person_chose_and_owes_a_notice(store: Store) -> None:
     evaluation_id = await referred(store)
-    record = await settle(store, evaluation_id, rejected(REFERRED, LATER))
-    assert (record.verdict, record.reasons, record.approved_amounts) == (Verdict.REJECTED, REFERRED.reasons, ())
+    record = await settle(store, evaluation_id, rejected(REFERRED, (reason("income_low"),), LATER))
+    assert (record.verdict, record.reasons, record.approved_amounts) == (Verdict.REJECTED, (reason("income_low"),), ())
     assert str(record.notice_due) == "2026-04-01"
 
 
@@ -121,7 +122,7 @@ async def test_the_same_word_again_gives_the_stored_record_and_any_other_is_refu
     others = (
         {"note": "another"},
         {"by": "bob"},
-        {"settled": rejected(REFERRED, LATER)},
+        {"settled": rejected(REFERRED, (reason("income_low"),), LATER)},
         {"settled": APPROVED.model_copy(update={"approved_amounts": (1000, 2000)})},
     )
     for other in others:
@@ -134,7 +135,7 @@ async def test_of_two_persons_at_once_one_decides(store: Store) -> None:
     evaluation_id = await referred(store)
     answers = await asyncio.gather(
         settle(store, evaluation_id),
-        settle(store, evaluation_id, rejected(REFERRED, LATER), by="bob"),
+        settle(store, evaluation_id, rejected(REFERRED, (reason("income_low"),), LATER), by="bob"),
         return_exceptions=True,
     )
     assert sorted(type(answer).__name__ for answer in answers) == ["EvaluationRecord", "NotReferred"]

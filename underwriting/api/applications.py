@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, BackgroundTasks, Header, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from rules.adverse import AdverseCodes, reasons_given
 from underwriting.api.auth import Applicant, Reader, Reviewer
 from underwriting.api.documented import POLL, REPLAYED, answer, refusals
 from underwriting.api.errors import ApiError
@@ -47,6 +48,12 @@ class StaffDecision(BaseModel):
 
     verdict: Literal[Verdict.APPROVED, Verdict.REJECTED]
     note: str = Field(min_length=3, max_length=2000, description="Why. Kept sealed; never shown to the customer.")
+    reasons: AdverseCodes = ()
+
+    @model_validator(mode="after")
+    def _has_reasons_if_it_rejects(self) -> Self:
+        reasons_given(self.verdict, self.reasons)
+        return self
 
 
 class CustomerAnswer(BaseModel):
@@ -139,13 +146,17 @@ async def list_applications(
     summary="Decide a referred application",
 )
 async def decide(application_id: ApplicationId, body: StaffDecision, caller: Reviewer, desk: Desk) -> Response:
-    """Approve or reject an application that waits for a person; the token's subject is stored as who decided."""
+    """Approve or reject an application that waits for a person; the token's subject is stored as who decided.
+
+    A rejection names its reasons, by their codes: they are what the customer is told.
+    """
     async with desk.store.begin() as work:
         await decisions.settle_referral(
             work,
             application_id,
             tenant=caller.tenant,
             verdict=body.verdict,
+            reasons=reasons_given(body.verdict, body.reasons),
             note=body.note,
             decided_by=caller.subject,
             now=datetime.now(UTC),

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from rules.adverse import adverse_codes
 from rules.catalogue_page import catalogue_page
 from rules.eligibility.book import (
     EligibilityBook,
@@ -16,6 +17,7 @@ from rules.eligibility.book import (
     eligibility_schema,
     shipped_eligibility_books,
 )
+from rules.reasons import reason
 from rules.rulebook import AnyBook, Rulebook, RulebookError, load_rulebook, rulebook_schema, shipped_rulebooks
 from underwriting.cli.errors import refusing
 from underwriting.cli.store import with_store
@@ -94,6 +96,13 @@ def schema(
 def catalogue() -> None:
     """Print the page docs/rules.md: every rule with its claim, properties, facts and reasons."""
     typer.echo(catalogue_page(), nl=False)
+
+
+@app.command()
+def reasons() -> None:
+    """List the reasons that a person may give for a rejection, with the sentence that the customer reads."""
+    for code in adverse_codes():
+        typer.echo(f"{code}: {reason(code).sentence}")
 
 
 def _counted(count: int, what: str) -> str:

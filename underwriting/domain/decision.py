@@ -1,5 +1,6 @@
 """What rules say, what a check came to, and what was decided."""
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -61,6 +62,11 @@ class Reason(BaseModel):
 
     code: str
     sentence: str
+
+
+def codes_of(reasons: Iterable[Reason]) -> list[str]:
+    """Their codes, in their order."""
+    return [reason.code for reason in reasons]
 
 
 class RulebookRef(BaseModel):

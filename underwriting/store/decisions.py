@@ -17,6 +17,7 @@ from underwriting.domain.decision import (
     Reason,
     RulebookRef,
     Verdict,
+    codes_of,
 )
 from underwriting.domain.money import Money
 from underwriting.failpoints import failpoint
@@ -67,24 +68,29 @@ async def settle_referral(
     decided_by: str,
     now: datetime,
     partners: Collection[str],
+    reasons: tuple[Reason, ...] = (),
 ) -> Decision:
     """Store a person's approval or rejection of a referred application, with the note sealed.
+
+    `reasons` are those that the person chose for a rejection: what was not known is no reason of theirs.
 
     The same word of the same person again gives the stored decision; any other is NotReferred. UnknownApplication
     where it is not this tenant's; no tenant means a colleague.
     """
     if verdict not in {Verdict.APPROVED, Verdict.REJECTED}:
         raise ValueError("a person approves or rejects; a referral cannot be referred again")
+    if (verdict is Verdict.REJECTED) != bool(reasons):
+        raise ValueError("a rejection has reasons, and nothing else does")
     stored = await applications.get(work, tenant, application_id)
     waiting = update(ApplicationRow).where(ApplicationRow.id == application_id, ApplicationRow.state == State.REFERRED)
     if await work.scalar(waiting.values(state=State.DONE).returning(ApplicationRow.id)) is None:
-        return await _settled_before(work, application_id, verdict, note, decided_by)
+        return await _settled_before(work, application_id, verdict, reasons, note, decided_by)
     referral = (await history(work, application_id))[-1]
     decision = referral.model_copy(
         update={
             "verdict": verdict,
             "approved": stored.application.requested if verdict is Verdict.APPROVED else None,
-            "reasons": referral.reasons if verdict is Verdict.REJECTED else (),
+            "reasons": reasons,
             "decided_by": decided_by,
             "note": note,
             "decided_at": now,
@@ -121,12 +127,15 @@ async def checks(work: Work, stored: applications.Stored) -> tuple[CheckResult, 
     return tuple(CheckResult(**dict(check), **kept[check.check]) for check in stored.record.checks)
 
 
-async def _settled_before(work: Work, application_id: str, verdict: Verdict, note: str, decided_by: str) -> Decision:
+async def _settled_before(
+    work: Work, application_id: str, verdict: Verdict, reasons: tuple[Reason, ...], note: str, decided_by: str
+) -> Decision:
     decisions = await history(work, application_id)
     if [each.verdict for each in decisions[-2:-1]] != [Verdict.REFERRED]:
         raise NotReferred(f"application {application_id} does not wait for a person")
     last = decisions[-1]
-    if (last.verdict, last.note, last.decided_by) != (verdict, note, decided_by):
+    before = (last.verdict, codes_of(last.reasons), last.note, last.decided_by)
+    if before != (verdict, codes_of(reasons), note, decided_by):
         raise NotReferred(f"application {application_id} was {last.verdict} by {last.decided_by} already")
     return last
 
@@ -219,7 +228,7 @@ async def write_decision(
         sequence=sequence,
         rulebook=str(decision.rulebook),
         rulebook_digest=decision.rulebook.digest,
-        reasons=[reason.code for reason in decision.reasons],
+        reasons=codes_of(decision.reasons),
         body_sha256=hashlib.sha256(body).hexdigest(),
         **more,
     )

@@ -9,6 +9,7 @@ from support.judged_users import profile
 from support.reviews import NOW
 
 from rules.eligibility.settling import approved, rejected
+from rules.reasons import reason
 from underwriting.domain.application import Product
 from underwriting.domain.decision import Verdict
 from underwriting.domain.eligibility import Decider
@@ -74,9 +75,9 @@ def test_of_a_loan_an_instalment_has_to_be_affordable(cap: int, amounts: tuple[i
 
 def test_the_rest_of_the_evaluation_stands() -> None:
     then = eligibility(Verdict.REFERRED)
-    yes, no = approved(then, Product.FLOAT, LOANS, FLOATS, None, LATER), rejected(then, LATER)
+    yes, no = approved(then, Product.FLOAT, LOANS, FLOATS, None, LATER), rejected(then, (reason("income_low"),), LATER)
     assert (yes.verdict, yes.reasons, yes.notice_due) == (Verdict.APPROVED, (), None)
-    assert (no.verdict, no.reasons, no.notice_due) == (Verdict.REJECTED, then.reasons, date(2026, 4, 1))
+    assert (no.verdict, no.reasons, no.notice_due) == (Verdict.REJECTED, (reason("income_low"),), date(2026, 4, 1))
     for settled in (yes, no):
         assert (settled.decided_by, settled.decided_at) == (Decider.PERSON, LATER)
         assert (settled.books, settled.facts, settled.profile_version) == (then.books, then.facts, 1)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Collection
 from datetime import timedelta
 
-from underwriting.domain.decision import Verdict
+from underwriting.domain.decision import Verdict, codes_of
 from underwriting.domain.eligibility import Eligibility
 from underwriting.store import audit
 from underwriting.store.errors import NotReferred
@@ -63,7 +63,7 @@ async def settle(
         decided_by,
         books_digest=books_digest,
         profile_version=settled.profile_version,
-        reasons=[reason.code for reason in settled.reasons],
+        reasons=codes_of(settled.reasons),
         body_sha256=hashlib.sha256(body).hexdigest(),
     )
     return EvaluationRecord.model_validate_json(body)
@@ -73,7 +73,8 @@ def _said_before(
     work: Work, earlier: SettlementRow, settled: Eligibility, note: str, decided_by: str
 ) -> EvaluationRecord:
     written = work.keys.open(earlier.note, place(SettlementRow.note, earlier.evaluation_id)).decode()
-    before = (earlier.verdict, earlier.approved_amounts, written, earlier.decided_by)
-    if before != (settled.verdict, list(settled.approved_amounts), note, decided_by):
+    record = EvaluationRecord.model_validate_json(earlier.body)
+    before = (earlier.verdict, earlier.approved_amounts, codes_of(record.reasons), written, earlier.decided_by)
+    if before != (settled.verdict, list(settled.approved_amounts), codes_of(settled.reasons), note, decided_by):
         raise NotReferred(f"evaluation {earlier.evaluation_id} was {earlier.verdict} by {earlier.decided_by} already")
-    return EvaluationRecord.model_validate_json(earlier.body)
+    return record
