@@ -145,7 +145,7 @@ def _totals(accounts: pd.DataFrame, lines: pd.DataFrame) -> Columns:
     balance = _where(accounts["fresh"].to_numpy(), accounts["opening_balance"].to_numpy() + booked)
     return {
         "history_days": ages["max"].fillna(0).to_numpy(),
-        "days_since_transaction": ages["min"].to_numpy(),
+        "days_since_transaction": ages["min"].where(accounts["fresh"]).to_numpy(),
         "current_balance": balance,
         "available_balance": balance - accounts["holds"].to_numpy(),
     }

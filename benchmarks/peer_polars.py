@@ -281,6 +281,7 @@ def _known() -> dict[str, pl.Expr]:
     return {
         **{name: pl.when(known).then(pl.col(name).fill_null(0)) for name, known in windows.items()},
         "history_days": pl.col("history_days").fill_null(0),
+        "days_since_transaction": pl.when(FRESH).then("days_since_transaction"),
         "current_balance": balance,
         "available_balance": balance - pl.col("holds"),
         "monthly_income": pl.when(_knows(90)).then(pl.col("income_90d").fill_null(0) // 3),

@@ -55,11 +55,10 @@ async def facts_again(place: Workplace, recalled: Recalled) -> tuple[dict[str, F
     """A user's facts, as of the same day and moment; and which sources gave nothing, and why."""
     request, then = recalled.judged.request, recalled.judged.eligibility
     check = UserCheck(place, Claim(EVALUATIONS, request, 0, 0), recalled.profile)
-    troubles: dict[str, str] = {}
     for source in SOURCES:
         try:
             await source.fn(check)
         except SourceError as error:
-            troubles[source.name] = str(error)
+            check.troubles[source.name] = str(error)
     columns = Columns(user_facts(check.tables(then.decided_at)))
-    return {name: columns.value(name, 0) for name in USER_FACTS}, troubles
+    return {name: columns.value(name, 0) for name in USER_FACTS}, check.troubles

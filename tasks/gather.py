@@ -38,9 +38,13 @@ async def list_screening(check: UserCheck) -> None:
 
 @task(**CHECK)
 async def transaction_feed(check: UserCheck) -> None:
-    """Fetch the bank feed of the main account, and classify it."""
+    """Fetch the bank feed of the main account, and classify it; what it lacks is a trouble."""
     request, currency = check.request, check.profile.currency
-    check.add(await check.place.sources.transaction_feed(request.user_id, currency, FEED_DAYS, request.as_of))
+    reading = await check.place.sources.transaction_feed(request.user_id, currency, FEED_DAYS, request.as_of)
+    check.add(reading.feed)
+    check.troubles.pop(transaction_feed.name, None)
+    if reading.gaps is not None:
+        check.troubles[transaction_feed.name] = reading.gaps
 
 
 @task(**CHECK)

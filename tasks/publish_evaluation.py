@@ -21,5 +21,5 @@ def summary(request: EvaluationRequest, eligibility: Eligibility) -> str:
     amounts = [Money(minor=amount, currency=eligibility.currency) for amount in eligibility.approved_amounts]
     lines += ["amounts: " + ", ".join(map(str, amounts))] if amounts else []
     lines += [f"{reason.code}: {reason.sentence}" for reason in eligibility.reasons]
-    lines += [f"no answer for {source}: {trouble}" for source, trouble in eligibility.troubles.items()]
+    lines += [f"trouble with {source}: {trouble}" for source, trouble in eligibility.troubles.items()]
     return "\n\n".join(lines)

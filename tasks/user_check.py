@@ -25,7 +25,7 @@ class UserCheck:
         self.place = place
         self.claim = claim
         self.profile = profile
-        # Why a source gave nothing, by source.
+        # Why a source gave nothing, or what its answer lacks, by source.
         self.troubles: dict[str, str] = {}
         self._documents: dict[type[Document], Document] = {}
 

@@ -81,6 +81,28 @@ class TransactionRecency(Rule):
         return facts.days_since_transaction <= self.max_days
 
 
+class FeedComplete(Rule):
+    """We have read the whole history of the bank account."""
+
+    fails_as: ClassVar[str] = "feed_still_reading"
+    unknown_as: ClassVar[str] = "feed_freshness_unknown"
+
+    def claim(self, facts: Facts) -> Truth:
+        """The provider has read all of it."""
+        return facts.feed_complete == True  # noqa: E712  # Element by element.
+
+
+class FeedConnected(Rule):
+    """The bank account is connected: the bank does not ask the user to log in again."""
+
+    fails_as: ClassVar[str] = "feed_login_required"
+    unknown_as: ClassVar[str] = "feed_freshness_unknown"
+
+    def claim(self, facts: Facts) -> Truth:
+        """The bank lets us in."""
+        return facts.feed_connected == True  # noqa: E712  # Element by element.
+
+
 class FeedFreshness(Rule):
     """What the bank tells us of the account is fresh."""
 

@@ -7,8 +7,21 @@
 -- A transaction that nobody could classify counts for nothing that speaks for the user: neither as income nor as an
 -- advance or a repayment shown, nor as an essential transaction. Money out is taken for spending, and for essential
 -- spending in what an advance has to leave untouched. Fees, returned debits, transfers and advances due, which speak
--- against the user, are unknown where it may be one of them.
-WITH accounts AS MATERIALIZED (
+-- against the user, are unknown where it may be one of them. A transaction that could not be read (unread_on) counts as
+-- one that nobody could classify, of either sign; what was spent and the balances before its day are unknown, too.
+--
+-- Where changes_unknown, the bank may have changed any transaction: only their dates and today's balance are believed.
+-- Where still_reading, older transactions are yet to come: the age of the history and the income streams are unknown.
+WITH connections AS (
+    SELECT
+        subject_id,
+        NOT coalesce(still_reading, FALSE) AS feed_complete,
+        NOT coalesce(login_required, FALSE) AS feed_connected
+    FROM subjects
+    JOIN feeds USING (subject_id, currency)
+    WHERE covered_from <= as_of
+),
+accounts AS MATERIALIZED (
     SELECT
         -- Counted within the query: what groups and joins by a number is twice as fast as by an id.
         row_number() OVER ()::INTEGER AS account,
@@ -17,27 +30,32 @@ WITH accounts AS MATERIALIZED (
         covered_from,
         least(utc_day(refreshed_at), as_of) AS covered_to,
         covered_to >= as_of - 3 AS is_fresh,
+        is_fresh AND NOT coalesce(changes_unknown, FALSE) AS is_sound,
+        coalesce(still_reading, FALSE) AS is_partial,
+        at_least_zero(as_of - unread_on)::INTEGER AS unread_age,
         -- Ages, in days before as_of, of the first and last of the last 60 days whose balance is taken as known.
-        least(as_of - covered_from, 59)::INTEGER AS first_age,
+        CASE WHEN opening_balance IS NULL THEN -1 ELSE least(as_of - covered_from, 59, as_of - unread_on) END::INTEGER
+            AS first_age,
         CASE WHEN is_fresh THEN 0 ELSE as_of - covered_to END::INTEGER AS last_age,
         -- Days of the last 90 that the feed covers.
         covered_to - greatest(covered_from, as_of - 89) + 1 AS seen_90d,
-        is_fresh AND covered_from <= as_of - 29 AS knows_30d,
-        is_fresh AND covered_from <= as_of - 34 AS knows_35d,
-        is_fresh AND covered_from <= as_of - 59 AS knows_60d,
-        is_fresh AND covered_from <= as_of - 89 AS knows_90d,
+        is_sound AND covered_from <= as_of - 29 AS knows_30d,
+        is_sound AND covered_from <= as_of - 34 AS knows_35d,
+        is_sound AND covered_from <= as_of - 59 AS knows_60d,
+        is_sound AND covered_from <= as_of - 89 AS knows_90d,
         major_unit(currency) AS major,
-        opening_balance,
-        -- What is authorised at a refresh after the moment of judgement was not then.
-        CASE WHEN utc_day(refreshed_at) <= as_of OR epoch_us(refreshed_at) <= epoch_us(judged_at) THEN holds END
-            AS holds,
+        -- The balances of all accounts are one running sum, so none may be NULL.
+        coalesce(opening_balance, 0) AS opening,
+        -- Ignore holds that the bank authorised after the decision time.
+        utc_day(refreshed_at) <= as_of OR epoch_us(refreshed_at) <= epoch_us(judged_at) AS is_before_judgement,
+        CASE WHEN is_before_judgement THEN holds END AS holds,
+        CASE WHEN is_before_judgement AND is_fresh THEN available_balance END AS told_available,
         at_least_zero(epoch_us(judged_at) - epoch_us(refreshed_at)) / 3.6e9 AS age_hours,
         institution_id,
         linked_accounts
     FROM subjects
     JOIN feeds USING (subject_id, currency)
-    -- No honest feed lacks its opening balance; one that did would spoil the balances of others, which are one sum.
-    WHERE covered_from <= as_of AND covered_from <= utc_day(refreshed_at) AND opening_balance IS NOT NULL
+    WHERE covered_from <= as_of AND covered_from <= utc_day(refreshed_at)
 ),
 -- A window of n days has the ages below n.
 booked AS MATERIALIZED (
@@ -82,6 +100,10 @@ trouble AS MATERIALIZED (
     SELECT account, age, amount, kind
     FROM booked
     WHERE age < 90 AND (kind IS NULL OR kind IN (kind_of('advance'), kind_of('overdraft_fee'), kind_of('returned')))
+    UNION ALL
+    SELECT account, unread_age, unnest([-1, 1]), NULL
+    FROM accounts
+    WHERE unread_age < 90
 ),
 telling AS (
     SELECT
@@ -111,8 +133,8 @@ entries AS (
     SELECT
         account,
         60 AS age,
-        opening_balance + coalesce(booked_before, 0)
-        - lag(opening_balance + coalesce(booked, 0), 1, 0) OVER (ORDER BY account) AS amount
+        opening + coalesce(booked_before, 0)
+        - lag(opening + coalesce(booked, 0), 1, 0) OVER (ORDER BY account) AS amount
     FROM accounts
     LEFT JOIN totals USING (account)
     UNION ALL
@@ -155,13 +177,20 @@ incoming AS (
     SELECT account, age, amount, kind, payer, major
     FROM booked
     JOIN accounts USING (account)
-    WHERE is_fresh AND age < 300 AND amount > 0 AND (kind IS NULL OR is_income(kind))
+    WHERE is_sound AND NOT is_partial AND age < 300 AND amount > 0 AND (kind IS NULL OR is_income(kind))
 ),
 -- The last deposit that may belong to a stream, though nobody knows whose.
 doubts AS (
     SELECT account, min(age) AS doubtful_deposit
-    FROM incoming
-    WHERE amount >= 150 * major AND (kind IS NULL OR payer IS NULL)
+    FROM (
+        SELECT account, age
+        FROM incoming
+        WHERE amount >= 150 * major AND (kind IS NULL OR payer IS NULL)
+        UNION ALL
+        SELECT account, unread_age
+        FROM accounts
+        WHERE unread_age < 300
+    )
     GROUP BY account
 ),
 -- What one payer pays on one day is one deposit; those of 150.00 or more may recur (the public threshold of
@@ -227,8 +256,11 @@ cycles AS (
 )
 SELECT
     subject_id,
-    coalesce(oldest, 0) AS history_days,
-    latest AS days_since_transaction,
+    feed_complete,
+    feed_connected,
+    CASE WHEN NOT is_partial THEN coalesce(oldest, 0) END AS history_days,
+    -- A stale feed may lack later ones.
+    CASE WHEN is_fresh THEN latest END AS days_since_transaction,
     age_hours AS feed_age_hours,
     known(knows_90d, all_90d) / 3 AS transactions_per_month,
     known(knows_30d, essential_30d) AS essential_transactions,
@@ -244,7 +276,7 @@ SELECT
     -- That there is no recurring income is known only where 90 days show none, and nothing that may be it.
     CASE
         WHEN main_streams.deposits IS NOT NULL THEN least(main_streams.deposits, 6)
-        WHEN knows_90d AND doubtful_deposit IS NULL THEN 0
+        WHEN knows_90d AND NOT is_partial AND doubtful_deposit IS NULL THEN 0
     END AS recurring_deposits,
     main_streams.amount AS recurring_deposit_amount,
     ratio(list_aggregate(amounts, 'stddev_samp'), list_aggregate(amounts, 'avg')) AS recurring_income_cv,
@@ -260,31 +292,38 @@ SELECT
     END AS income_streams,
     floored(known(knows_90d, daily_life.income_90d), 3) AS monthly_income,
     -- Rounded up. A month's rent falls into every other pay or so, and three months have three of them.
-    (coalesce(essential_90d, 0) * main_streams.period + seen_90d - 1) // seen_90d AS essential_spend_per_pay,
+    CASE
+        WHEN none_within(90, unread_age)
+        THEN (coalesce(essential_90d, 0) * main_streams.period + seen_90d - 1) // seen_90d
+    END AS essential_spend_per_pay,
     ratio(known(knows_90d AND none_within(90, unclassified_out), transfers_90d), daily_life.income_90d) AS transfer_ratio,
     known(knows_90d, income_90d) AS income_90d,
-    ratio(known(knows_90d, spending_90d), daily_life.income_90d) AS spend_to_income,
+    ratio(known(knows_90d AND none_within(90, unread_age), spending_90d), daily_life.income_90d) AS spend_to_income,
     known(knows_30d AND none_within(30, unclassified_out), overdraft_fees_30d) AS overdraft_fees_30d,
     known(knows_30d AND none_within(30, unclassified_in), returned_30d) AS returned_debits_30d,
     known(knows_60d AND none_within(60, unclassified_in), returned_60d) AS returned_debits_60d,
     known(knows_90d AND none_within(90, unclassified_in), returned_90d) AS returned_debits_90d,
-    known(knows_30d, negative_30d) AS negative_days_30d,
-    known(knows_60d, negative_60d) AS overdraft_days_60d,
-    known(knows_60d, healthy) AS healthy_days_60d,
+    known(knows_30d AND first_age >= 29, negative_30d) AS negative_days_30d,
+    known(knows_60d AND first_age >= 59, negative_60d) AS overdraft_days_60d,
+    known(knows_60d AND first_age >= 59, healthy) AS healthy_days_60d,
     days AS balance_days_60d,
-    CASE WHEN is_fresh THEN opening_balance + coalesce(booked, 0) END AS current_balance,
-    current_balance - holds AS available_balance,
+    CASE WHEN is_fresh AND first_age >= 0 THEN opening + coalesce(booked, 0) END AS current_balance,
+    coalesce(current_balance - holds, told_available) AS available_balance,
     CASE
-        WHEN covered_from <= as_of - (coalesce(main_streams.period, 30) - 1)
+        WHEN NOT is_partial AND first_age >= coalesce(main_streams.period, 30) - 1
         THEN floored(
             current_balance * coalesce(main_streams.period, 30) - coalesce(booked_since, 0) - holds,
             coalesce(main_streams.period, 30)
         )
     END AS cycle_available_balance,
-    CASE WHEN days > 0 THEN floored(balance_days, days) END AS average_balance,
+    CASE
+        WHEN days > 0 AND none_within(60, unread_age) AND (NOT is_partial OR first_age = 59)
+        THEN floored(balance_days, days)
+    END AS average_balance,
     institution_id,
     linked_accounts
-FROM accounts
+FROM connections
+LEFT JOIN accounts USING (subject_id)
 LEFT JOIN totals USING (account)
 LEFT JOIN daily_life USING (account)
 LEFT JOIN telling USING (account)

@@ -36,7 +36,7 @@ def refusal(body: bytes) -> str:
 
 
 def test_our_own_format_keeps_its_sign():
-    feed = parse_feed("transactions", "native", native(), "USD", 365, AS_OF)
+    feed = parse_feed("transactions", "native", native(), "USD", 365, AS_OF).feed
     assert [(one.amount, one.category) for one in feed.transactions] == [(-25_00, "groceries")]
     assert feed.opening_balance == 125_00
 
@@ -50,17 +50,13 @@ def test_our_own_format_keeps_its_sign():
         (native(refreshed_at="2999-01-01T00:00:00Z"), "refreshed_at: lies in the future"),
         (native(refreshed_at="0001-01-01T00:00:00+05:00", transactions=[]), "refreshed_at: is no moment of our time"),
         (native(accounts={}), "accounts: tuple_type"),
-        (native(accounts=[]), "transactions.0: is of an account that the feed does not list"),
+        (native(accounts=[]), "accounts: none is in the currency asked for"),
         (native(accounts=[ACCOUNT | {"balance": 1.5}]), "accounts.0.balance: int_type"),
         (native(accounts=[ACCOUNT | {"kind": CANARY}]), "accounts.0.kind: enum"),
         (native(accounts=[ACCOUNT | {"currency": "EUR"}]), "accounts: none is in the currency asked for"),
         (native(transactions=[ROW, ROW | {"amount": CANARY}]), "transactions.1.amount: int_type"),
         (native(transactions=[ROW | {"booked_on": "2026-02-30"}]), "transactions.0.booked_on: date_parsing"),
-        (native(transactions=[ROW | {"booked_on": "2999-01-01"}]),
-         "transactions.0: is booked after the feed was refreshed"),
         (native(transactions=[ROW | {"category": CANARY}]), "transactions.0.category: enum"),
-        (native(transactions=[ROW | {"account_id": CANARY}]),
-         "transactions.0: is of an account that the feed does not list"),
     ],
 )  # fmt: skip
 def test_a_malformed_feed_is_refused_by_place_and_rule(body, why):
@@ -75,7 +71,7 @@ async def test_a_long_feed_is_read_beside_the_event_loop():
     while not reading.done():
         await asyncio.sleep(0.001)
         turns += 1
-    assert len((await reading).transactions) == 20_000
+    assert len((await reading).feed.transactions) == 20_000
     # Were it read on the loop, the loop would have had no turn meanwhile: one before, one after.
     assert turns > 5
 

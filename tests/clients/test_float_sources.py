@@ -24,7 +24,8 @@ async def test_every_service_answers(sandbox):
     async with Sources(sandbox) as sources:
         answers = await asyncio.gather(*(ask(sources, "steady-pay") for _, ask in QUESTIONS.values()))
         person = await sources.person("steady-pay", DAY)
-    user, subscription, feed, floats, scores = answers
+    user, subscription, reading, floats, scores = answers
+    feed = reading.feed
     assert (user.segment, user.good_standing, user.fraud_hit) == ("standard", True, False)
     assert len(subscription.renewals) == 12
     assert (feed.currency, feed.linked_accounts, feed.institution_id) == ("USD", 2, "ins_3")
@@ -82,8 +83,8 @@ async def test_the_slow_source_outlasts_the_timeout(sandbox):
 @pytest.mark.parametrize("days", [1, 30, 365])
 async def test_a_feed_covers_the_days_asked_for(sandbox, days):
     async with Sources(sandbox) as sources:
-        feed = await sources.transaction_feed("steady-pay", "USD", days, DAY)
-        whole = await sources.transaction_feed("steady-pay", "USD", 700, DAY)
+        feed = (await sources.transaction_feed("steady-pay", "USD", days, DAY)).feed
+        whole = (await sources.transaction_feed("steady-pay", "USD", 700, DAY)).feed
     assert (DAY - feed.covered_from).days == days - 1
     ends = [one.opening_balance + sum(row.amount for row in one.transactions) for one in (feed, whole)]
     assert ends[0] == ends[1]
@@ -94,7 +95,7 @@ async def test_a_feed_covers_the_days_asked_for(sandbox, days):
 @pytest.mark.parametrize("currency", ["EUR", "JPY", "KWD"])
 async def test_amounts_come_in_the_currency_asked_for(sandbox, currency):
     async with Sources(sandbox) as sources:
-        assert (await sources.transaction_feed("steady-pay", currency, 90, DAY)).currency == currency
+        assert (await sources.transaction_feed("steady-pay", currency, 90, DAY)).feed.currency == currency
         assert (await sources.float_history("steady-pay", currency, DAY)).currency == currency
 
 
@@ -124,7 +125,7 @@ class TestPlaid:
 
     async def test_a_service_that_speaks_plaid_is_understood(self, plaid):
         async with Sources(plaid) as sources:
-            feed = await sources.transaction_feed("plaid-user", "USD", 90, DAY)
+            feed = (await sources.transaction_feed("plaid-user", "USD", 90, DAY)).feed
         assert [(row.amount, row.category) for row in feed.transactions] == [(-40_25, "groceries"), (1200_00, "wages")]
         assert feed.opening_balance == 200_50 + 40_25 - 1200_00
 

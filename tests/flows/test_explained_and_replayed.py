@@ -212,5 +212,5 @@ async def test_a_source_that_is_down_is_named_and_drifts_to_unknown(journey: Jou
     await journey.faults({"users": {"error_rate": 1.0}})
     code, told = await shell("replay", record.id, "--fresh")
     assert code == 1
-    assert "no answer for list_screening: users: answered 503" in told
+    assert "trouble with list_screening: users: answered 503" in told
     assert "which comes to referred" in told

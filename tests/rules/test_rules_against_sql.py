@@ -64,6 +64,8 @@ USERS = {
     " AND essential_transactions < $required_number_of_transactions)",
     "LowTransactions": "NOT (float_rank < $float_rank AND transactions_per_month < $average_transactions)",
     "TransactionRecency": "days_since_transaction <= $max_days",
+    "FeedComplete": "feed_complete",
+    "FeedConnected": "feed_connected",
     "FeedFreshness": "feed_age_hours <= $max_hours",
     "CollectionsErrors": "collection_error_ratio <= $max_error_ratio",
     "OnTimeFloatPayback": "floats_ever_late = 0 OR on_time_streak >= $required_last_floats"

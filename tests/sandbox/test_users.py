@@ -43,7 +43,7 @@ def record(service: Service, user_id: str, as_of: date, part: str = "", **asked:
 @cache
 def feed(user_id: str, as_of: date, currency: str = "USD") -> TransactionFeed:
     body = record(Service.TRANSACTIONS, user_id, as_of, currency=currency).model_dump_json().encode()
-    return parse_feed("transactions", "native", body, currency, DAYS, as_of)
+    return parse_feed("transactions", "native", body, currency, DAYS, as_of).feed
 
 
 def documents(user_id: str, as_of: date) -> list[Document]:

@@ -24,6 +24,8 @@ def book_of(*rules: str, name: str = "test", product: str = "float", **keys: obj
 
 # A user who passes every shipped book, in the order of the catalogue of histories.
 GOOD: dict[str, object] = {
+    "feed_complete": True,
+    "feed_connected": True,
     "history_days": 400,
     "days_since_transaction": 1,
     "feed_age_hours": 2.0,
@@ -59,6 +61,7 @@ GOOD: dict[str, object] = {
     "balance_days_60d": 60,
     "current_balance": 200_000,
     "available_balance": 190_000,
+    "cycle_available_balance": 185_000,
     "average_balance": 180_000,
     "institution_id": "first-bank",
     "linked_accounts": 1,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from underwriting.domain.histories import Category, TransactionFeed
 from underwriting.feeds import plaid
 from underwriting.feeds.assemble import transaction_feed
 from underwriting.feeds.categoriser import categorised
+from underwriting.feeds.gaps import Reading
 from underwriting.feeds.plaid_answers import PlaidAnswer
 from underwriting.feeds.raw import AccountKind, RawAccount, RawFeed, RawTransaction
 
@@ -37,7 +39,20 @@ def feed(
     as_of: date = AS_OF,
 ) -> TransactionFeed:
     """The document of a feed refreshed at midnight."""
-    return transaction_feed(RawFeed(datetime.combine(refreshed_on, time(), UTC), accounts, rows), "USD", days, as_of)
+    return reading(*rows, accounts=accounts, refreshed_on=refreshed_on, days=days, as_of=as_of).feed
+
+
+def reading(
+    *rows: RawTransaction,
+    accounts: Sequence[RawAccount] = (CHECKING,),
+    refreshed_on: date = AS_OF,
+    days: int = 365,
+    as_of: date = AS_OF,
+    **more: Any,
+) -> Reading:
+    """The same with what the feed lacks."""
+    raw = RawFeed(datetime.combine(refreshed_on, time(), UTC), accounts, rows, **more)
+    return transaction_feed(raw, "USD", days, as_of)
 
 
 def judged(amount: float, says: str, **more: object) -> tuple[Category | None, str | None]:

@@ -49,13 +49,27 @@ class Account:
     def fresh(self) -> bool:
         return (self.as_of - self.covered_to).days <= STANDS
 
+    @property
+    def sound(self) -> bool:
+        """Whether the lines stand as they are."""
+        return self.fresh and not self.feed.get("changes_unknown")
+
+    @property
+    def partial(self) -> bool:
+        return bool(self.feed.get("still_reading"))
+
+    def unread(self, days: int) -> bool:
+        """Whether a transaction of the last `days` days could not be read."""
+        unread_on = self.feed.get("unread_on")
+        return unread_on is not None and (self.as_of - unread_on).days < days
+
     def ago(self, line: Row) -> int:
         days: int = (self.as_of - line["booked_on"]).days
         return days
 
     def knows(self, days: int) -> bool:
         """Whether the feed covers all of the last `days` days."""
-        return self.fresh and self.feed["covered_from"] <= self.as_of - timedelta(days=days - 1)
+        return self.sound and self.feed["covered_from"] <= self.as_of - timedelta(days=days - 1)
 
     def within(self, days: int) -> list[Row]:
         return [line for line in self.lines if self.ago(line) < days]
@@ -67,9 +81,13 @@ class Account:
         for line in self.lines:
             booked[line["booked_on"]] = booked.get(line["booked_on"], 0) + line["amount"]
         balance, day, known = self.feed["opening_balance"], self.feed["covered_from"], {}
+        if balance is None:
+            return {}
+        unread_on = self.feed.get("unread_on")
         while day <= (self.as_of if self.fresh else self.covered_to):
             balance += booked.get(day, 0)
-            known[day] = balance
+            if unread_on is None or day >= unread_on:
+                known[day] = balance
             day += timedelta(days=1)
         return known
 
@@ -77,6 +95,8 @@ class Account:
 def believed(rows: Rows, as_of: date, currency: str) -> Account | None:
     """The user's account; None where there is no feed in the currency, or it begins after as_of or its own refresh."""
     for feed in rows.get("feeds", ()):
+        if feed["refreshed_at"] is None:
+            continue
         covered_to = min(as_of, feed["refreshed_at"].date())
         if feed["currency"] == currency and feed["covered_from"] <= covered_to:
             lines = [
@@ -87,12 +107,14 @@ def believed(rows: Rows, as_of: date, currency: str) -> Account | None:
 
 
 def transaction_facts(rows: Rows, as_of: date, judged_at: datetime | None, currency: str) -> Facts:
+    told = _of_the_connection(rows, as_of, currency)
     account = believed(rows, as_of, currency)
     if account is None:
-        return {}
+        return told
     major = 10 ** minor_digits(currency)
     streams, balances = _of_streams(account, major), _of_balances(account, judged_at, major)
     return {
+        **told,
         **_of_the_feed(account, judged_at),
         **_of_activity(account),
         **_of_advances(account),
@@ -104,12 +126,22 @@ def transaction_facts(rows: Rows, as_of: date, judged_at: datetime | None, curre
     }
 
 
+def _of_the_connection(rows: Rows, as_of: date, currency: str) -> Facts:
+    """What a feed says even where none of its transactions is believed."""
+    found: Facts = {}
+    for feed in rows.get("feeds", ()):
+        if feed["currency"] == currency and feed["covered_from"] <= as_of:
+            found["feed_complete"] = not feed.get("still_reading")
+            found["feed_connected"] = not feed.get("login_required")
+    return found
+
+
 def _of_the_feed(account: Account, judged_at: datetime | None) -> Facts:
     ages = [account.ago(line) for line in account.lines]
     seconds = None if judged_at is None else (judged_at - account.feed["refreshed_at"]).total_seconds()
     return {
-        "history_days": max(ages, default=0),
-        "days_since_transaction": min(ages, default=None),
+        "history_days": None if account.partial else max(ages, default=0),
+        "days_since_transaction": min(ages, default=None) if account.fresh else None,
         "feed_age_hours": None if seconds is None else max(0.0, seconds) / 3600,
         "institution_id": account.feed["institution_id"],
         "linked_accounts": account.feed["linked_accounts"],
@@ -141,8 +173,10 @@ def _of_advances(account: Account) -> Facts:
 
 
 def _unclassified(account: Account, days: int, sign: int) -> bool:
-    """Whether in the last `days` days there is a line of that sign that nobody could classify."""
-    return any(line["category"] is None and line["amount"] * sign > 0 for line in account.within(days))
+    """Whether in the last `days` days there is a line of that sign that nobody could classify, or could read."""
+    return account.unread(days) or any(
+        line["category"] is None and line["amount"] * sign > 0 for line in account.within(days)
+    )
 
 
 def _of_income(account: Account) -> Facts:
@@ -156,7 +190,8 @@ def _of_income(account: Account) -> Facts:
     refunded = sum(line["amount"] for line in lines if line["category"] == "refund")
     found: Facts = {"income_90d": income, "monthly_income": floor(Fraction(income, 3))}
     if income > 0:
-        found["spend_to_income"] = float(Fraction(spent - refunded, income))
+        if not account.unread(90):
+            found["spend_to_income"] = float(Fraction(spent - refunded, income))
         if not _unclassified(account, 90, -1):
             found["transfer_ratio"] = float(Fraction(transfers, income))
     return found
@@ -173,15 +208,17 @@ def _of_streams(account: Account, major: int) -> Facts:
         if line["amount"] >= least
         and (line["category"] is None or (line["category"] in INCOME and not line["counterparty"]))
     ]
+    if account.unread(300):
+        doubtful.append(max(0, account.ago({"booked_on": account.feed["unread_on"]})))
     paid: dict[str, dict[date, int]] = {}
     for line in recent:
         if line["category"] in INCOME and line["amount"] > 0 and line["counterparty"]:
             days = paid.setdefault(line["counterparty"], {})
             days[line["booked_on"]] = days.get(line["booked_on"], 0) + line["amount"]
     deposits = {payer: [Deposit(*each) for each in days.items() if each[1] >= least] for payer, days in paid.items()}
-    streams = running_streams(deposits, account.as_of) if account.fresh else []
+    streams = running_streams(deposits, account.as_of) if account.sound and not account.partial else []
     if not streams:
-        none_at_all = account.knows(90) and not doubtful
+        none_at_all = account.knows(90) and not account.partial and not doubtful
         return {"recurring_deposits": 0, "income_streams": 0} if none_at_all else {}
     main = min(streams, key=lambda stream: (-stream.a_day, stream.days_since(account.as_of), stream.payer))
     return {**_of_main(main, account, doubtful), "income_streams": len(streams)}
@@ -196,7 +233,9 @@ def _of_main(main: Stream, account: Account, doubtful: Sequence[int]) -> Facts:
         "recurring_income_cv": main.variation,
         "pay_period_days": main.period,
         "days_since_pay": None if missed else since,
-        "essential_spend_per_pay": essential_spend_per_pay(
+        "essential_spend_per_pay": None
+        if account.unread(90)
+        else essential_spend_per_pay(
             main.period,
             account.feed["covered_from"],
             account.covered_to,
@@ -226,26 +265,30 @@ def _of_balances(account: Account, judged_at: datetime | None, major: int) -> Fa
     known = account.balances
     last_60 = [known[day] for n in range(60) if (day := account.as_of - timedelta(days=n)) in known]
     found: Facts = {"balance_days_60d": len(last_60)}
-    if last_60:
+    if last_60 and not account.unread(60) and (not account.partial or len(last_60) == 60):
         found["average_balance"] = floor(Fraction(sum(last_60), len(last_60)))
-    if account.knows(30):
+    if account.knows(30) and len(last_60) >= 30:
         found["negative_days_30d"] = sum(balance < 0 for balance in last_60[:30])
-    if account.knows(60):
+    if account.knows(60) and len(last_60) == 60:
         found["overdraft_days_60d"] = sum(balance < 0 for balance in last_60)
         found["healthy_days_60d"] = sum(balance >= 50 * major for balance in last_60)
     if account.fresh:
-        found["current_balance"] = known[account.as_of]
+        current, holds = known.get(account.as_of), account.feed["holds"]
+        found["current_balance"] = current
         refreshed_at = account.feed["refreshed_at"]
         if refreshed_at.date() <= account.as_of or (judged_at is not None and refreshed_at <= judged_at):
-            found["available_balance"] = known[account.as_of] - account.feed["holds"]
+            told = account.feed.get("available_balance")
+            found["available_balance"] = told if current is None or holds is None else current - holds
     return found
 
 
 def _of_the_cycle(account: Account, days: int, available: int | None) -> Facts:
     """The mean of the last pay cycle; `available` is what the last of its days counts with."""
-    if available is None or not account.knows(days):
+    if available is None or account.partial or not account.knows(days):
         return {}
     known = account.balances
+    if any(account.as_of - timedelta(days=n) not in known for n in range(days)):
+        return {}
     before = [known[account.as_of - timedelta(days=n)] for n in range(1, days)]
     return {"cycle_available_balance": floor(Fraction(sum(before) + available, days))}
 

@@ -44,7 +44,7 @@ def user_facts_of(query: str, *documents: Document, **judged: Any) -> dict[str, 
 
 def feed(
     *bookings: tuple[date, int, str | None] | tuple[date, int, str | None, str | None],
-    opening: int = 0,
+    opening: int | None = 0,
     start: date = LONG_AGO,
     refreshed: datetime | date = JUDGED_AT,
     **rest: Any,

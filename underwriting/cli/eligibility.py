@@ -62,7 +62,7 @@ def _show(records: Sequence[EvaluationRecord]) -> None:
         for reason in record.reasons:
             console.print(f"  {reason.code}: {reason.sentence}", markup=False)
         for source, trouble in record.troubles.items():
-            console.print(f"  no answer for {source}: {trouble}", markup=False)
+            console.print(f"  trouble with {source}: {trouble}", markup=False)
 
 
 def _table(record: EvaluationRecord) -> Table:

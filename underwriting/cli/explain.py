@@ -70,7 +70,7 @@ def _print_evaluation(recalled: Recalled) -> None:
     if (answered := recalled.answered).decided_by is Decider.PERSON:
         console.print(f"  a person: [bold]{answered.verdict}[/], {', '.join(answered.approved_amounts) or 'no amount'}")
     for source, trouble in eligibility.troubles.items():
-        console.print(f"  no answer for {source}: {trouble}", markup=False)
+        console.print(f"  trouble with {source}: {trouble}", markup=False)
     for book in explanation.books:
         _print_book(book, show)
     if eligibility.approved_amounts == () and explanation.nearest:

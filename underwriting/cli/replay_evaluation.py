@@ -52,7 +52,7 @@ async def refreshed(evaluation_id: str) -> bool:
         facts, troubles = await facts_again(place, recalled)
     then = recalled.judged.eligibility
     for source, why in troubles.items():
-        typer.echo(f"no answer for {source}: {why}")
+        typer.echo(f"trouble with {source}: {why}")
     found = fact_differences(then.facts, facts)
     if not found:
         typer.echo("the sources say the same")

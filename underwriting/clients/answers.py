@@ -41,7 +41,8 @@ def parse_model(source: str, model: type[M], body: bytes) -> M:
     """What `body` says, in any strict model; MalformedAnswer where it does not."""
     # The errors below quote the answer, so they are left behind before ours is raised.
     try:
-        _refuse_error(json.loads(body.decode(), object_pairs_hook=_without_repeats, parse_constant=_no_constant))
+        answer = json.loads(body.decode(), object_pairs_hook=_without_repeats, parse_constant=_no_constant)
+        _refuse_error(answer, model)
         return model.model_validate_json(body, strict=True)
     except ValidationError as error:
         why = _broken_rules(error)
@@ -71,11 +72,14 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return members
 
 
-def _refuse_error(answer: object) -> None:
-    """An answer that reports an error is no document, even where the rest of it would be one."""
+def _refuse_error(answer: object, model: type[BaseModel]) -> None:
+    """An answer that reports an error is no document, even where the rest of it would be one.
+
+    A model that has such a member itself knows what it means.
+    """
     if isinstance(answer, dict):
         for name in ERROR_MEMBERS:
-            if answer.get(name):
+            if answer.get(name) and name not in model.model_fields:
                 raise _NotOurJson(f"the answer reports a failure in its member {name}")
 
 

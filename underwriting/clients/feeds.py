@@ -6,23 +6,21 @@ from typing import Literal
 
 from underwriting.clients.answers import parse_model
 from underwriting.clients.errors import MalformedAnswer
-from underwriting.domain.histories import TransactionFeed
 from underwriting.feeds import native, plaid
 from underwriting.feeds.assemble import transaction_feed
+from underwriting.feeds.gaps import Reading
 from underwriting.feeds.plaid_answers import PlaidAnswer
 from underwriting.feeds.raw import FeedError, RawFeed
 
 FeedFormat = Literal["native", "plaid"]
 
 
-async def read_feed(
-    source: str, form: FeedFormat, body: bytes, currency: str, days: int, as_of: date
-) -> TransactionFeed:
+async def read_feed(source: str, form: FeedFormat, body: bytes, currency: str, days: int, as_of: date) -> Reading:
     """The feed in `body`; MalformedAnswer, with the place, where there is none. Works in a thread: it may be long."""
     return await asyncio.to_thread(parse_feed, source, form, body, currency, days, as_of)
 
 
-def parse_feed(source: str, form: FeedFormat, body: bytes, currency: str, days: int, as_of: date) -> TransactionFeed:
+def parse_feed(source: str, form: FeedFormat, body: bytes, currency: str, days: int, as_of: date) -> Reading:
     """The same, at once."""
     # A FeedError quotes no value, but its traceback would hold the answer's.
     try:

@@ -24,9 +24,10 @@ from underwriting.domain.documents import (
     PaymentHistory,
     Person,
 )
-from underwriting.domain.histories import FloatHistory, Scores, Subscription, TransactionFeed, User
+from underwriting.domain.histories import FloatHistory, Scores, Subscription, User
 from underwriting.edges.aws import Aws
 from underwriting.edges.documents import SCHEME, S3Documents
+from underwriting.feeds.gaps import Reading
 from underwriting.settings import Settings
 
 D = TypeVar("D", bound=Document)
@@ -157,8 +158,8 @@ class Sources:
         """The renewals of the user's subscription that fell due."""
         return await self._of_user(Service.USERS, Subscription, user_id, as_of, part="/subscription")
 
-    async def transaction_feed(self, user_id: str, currency: str, days: int, as_of: date) -> TransactionFeed:
-        """The main account of the user's bank feed, its last `days` days up to and with `as_of`, categorised.
+    async def transaction_feed(self, user_id: str, currency: str, days: int, as_of: date) -> Reading:
+        """The main account of the user's bank feed, its last `days` days up to and with `as_of`, and what it lacks.
 
         The service answers all linked accounts, in the format of `transactions_format`.
         """

@@ -73,7 +73,7 @@ class Eligibility(BaseModel):
     reasons: tuple[Reason, ...] = Field(default=(), max_length=MAX_PRINCIPAL_REASONS)
     books: tuple[BookResult, ...]
     facts: dict[str, FactValue]
-    # Why a source gave nothing, by source.
+    # Why a source gave nothing, or what its answer lacks, by source.
     troubles: dict[str, str] = Field(default_factory=dict)
     profile_version: int
     notice_due: date | None = None

@@ -120,6 +120,7 @@ class TransactionFeed(Document):
     """The bank feed of the user's main account, without gaps from `covered_from` to the day of `refreshed_at`.
 
     Balances are not sent: the balance at the end of a day is `opening_balance` plus all amounts booked up to it.
+    What the feed does not know is empty, and the fields from `still_reading` on say what else is missing.
     """
 
     table: ClassVar[str] = "feeds"
@@ -128,10 +129,22 @@ class TransactionFeed(Document):
     institution_id: SourceId | None = None
     linked_accounts: int | None = Field(default=None, strict=True, ge=0)
     covered_from: PastDate
-    opening_balance: Amount
+    # Empty where the bank did not say the current balance.
+    opening_balance: Amount | None
     # Debits that are authorised and not yet booked: the available balance is the current one less these.
-    holds: NonNegativeAmount
-    refreshed_at: AwareDatetime
+    holds: NonNegativeAmount | None
+    # What the bank itself calls available; used where the balance or the holds are not known.
+    available_balance: Amount | None = None
+    # Empty where the bank was not asked yet.
+    refreshed_at: AwareDatetime | None
+    # The provider is still reading transactions before `covered_from`.
+    still_reading: bool | None = None
+    # The bank lets the provider in again only after the user has logged in.
+    login_required: bool | None = None
+    # The provider did not say which transactions the bank has changed or taken back.
+    changes_unknown: bool | None = None
+    # The latest day with a transaction that could not be read; balances before it are not known.
+    unread_on: PastDate | None = None
     transactions: tuple[Transaction, ...] = Field(max_length=100_000)
 
 

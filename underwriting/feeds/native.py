@@ -19,7 +19,10 @@ class NativeAccount(Part):
     account_id: Id
     kind: AccountKind
     currency: CurrencyCode
-    balance: Amount
+    # None where the bank does not say it.
+    balance: Amount | None
+    available: Amount | None = None
+    refreshed_at: AwareDatetime | None = None
     institution_id: SourceId | None = None
     covered_from: date | None = None
 
@@ -36,12 +39,16 @@ class NativeTransaction(Part):
     # A provider that knows the purpose says so in our words; the categoriser then leaves it.
     category: Category | None = None
     pending: bool = False
+    # Of a booked transaction: the id of the pending one that it books.
+    pending_transaction_id: Id | None = None
 
 
 class NativeFeed(Part):
     """The answer of a transaction service that speaks the project's own format."""
 
     refreshed_at: AwareDatetime
+    still_reading: bool = False
+    login_required: bool = False
     accounts: Annotated[tuple[NativeAccount, ...], Field(max_length=100)]
     transactions: Annotated[tuple[NativeTransaction, ...], Field(max_length=200_000)]
 
@@ -59,6 +66,8 @@ def raw_feed(answer: NativeFeed) -> RawFeed:
                 balance=one.balance,
                 institution_id=one.institution_id,
                 covered_from=one.covered_from,
+                available=one.available,
+                refreshed_at=one.refreshed_at,
             )
             for number, one in enumerate(answer.accounts)
         ],
@@ -73,7 +82,10 @@ def raw_feed(answer: NativeFeed) -> RawFeed:
                 counterparty=one.counterparty,
                 category=one.category,
                 pending=one.pending,
+                settles=one.pending_transaction_id,
             )
             for number, one in enumerate(answer.transactions)
         ],
+        still_reading=answer.still_reading,
+        login_required=answer.login_required,
     )

@@ -14,6 +14,9 @@ class Balances(Part):
     """An account's balances, major units; `current` is that of all booked transactions."""
 
     current: Decimal | None = None
+    available: Decimal | None = None
+    # An overdraft that the bank grants; `available` may have it in it.
+    limit: Decimal | None = None
     iso_currency_code: Words | None = None
     last_updated_datetime: AwareDatetime | None = None
 
@@ -39,6 +42,7 @@ class PlaidTransaction(Part):
     account_id: Id
     amount: Decimal
     iso_currency_code: Words | None = None
+    unofficial_currency_code: Words | None = None
     date: date
     name: Words | None = None
     original_description: Words | None = None
@@ -66,10 +70,17 @@ class Removed(Part):
     transaction_id: Id
 
 
+class ItemError(Part):
+    """Why Plaid cannot read from the bank."""
+
+    error_code: Words | None = None
+
+
 class Item(Part):
     """The login at one bank; in an asset report with its accounts."""
 
     institution_id: Words | None = None
+    error: ItemError | None = None
     date_last_updated: AwareDatetime | None = None
     accounts: Annotated[tuple[PlaidAccount, ...], Field(max_length=100)] = ()
 
@@ -98,14 +109,17 @@ class PlaidAnswer(Part):
 
     accounts: Annotated[tuple[PlaidAccount, ...], Field(max_length=100)] = ()
     item: Item | None = None
+    # In place of an answer.
+    error_code: Words | None = None
     status: Status | None = None
     # transactions/get
     transactions: Annotated[tuple[PlaidTransaction, ...], Field(max_length=200_000)] | None = None
     total_transactions: int | None = None
     # transactions/sync, from an empty cursor, its pages put together
     added: Annotated[tuple[PlaidTransaction, ...], Field(max_length=200_000)] | None = None
-    modified: Annotated[tuple[PlaidTransaction, ...], Field(max_length=200_000)] = ()
-    removed: Annotated[tuple[Removed, ...], Field(max_length=200_000)] = ()
+    modified: Annotated[tuple[PlaidTransaction, ...], Field(max_length=200_000)] | None = ()
+    removed: Annotated[tuple[Removed, ...], Field(max_length=200_000)] | None = ()
+    transactions_update_status: Words | None = None
     has_more: bool = False
     # asset_report/get
     report: Report | None = None

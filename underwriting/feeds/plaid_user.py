@@ -9,7 +9,7 @@ from pydantic import Field
 
 from underwriting.domain.money import CurrencyCode
 from underwriting.feeds.parts import Part, Words
-from underwriting.feeds.raw import AccountKind, RawAccount, RawTransaction, minor_units
+from underwriting.feeds.raw import AccountKind, RawAccount, RawTransaction, Skip, Skipped, minor_units
 
 # The currency of an account that has no transactions to say it: the sandbox is a US one.
 HOME = "USD"
@@ -44,10 +44,12 @@ class OverrideAccount(Part):
     inflow_model: InflowModel | None = None
 
 
-def booked_account(place: str, one: OverrideAccount, kind: AccountKind) -> tuple[RawAccount, list[RawTransaction]]:
-    """The account, and its transactions in our sign, the listed ones before those of its inflow model."""
+def booked_account(
+    place: str, one: OverrideAccount, kind: AccountKind
+) -> tuple[RawAccount, list[RawTransaction], list[Skipped]]:
+    """The account, its transactions in our sign, the listed ones before those of its inflow model, and other ones."""
     if kind is AccountKind.OTHER:
-        return RawAccount(place, place, kind, None, None), []
+        return RawAccount(place, place, kind, None, None), [], []
     currency = one.transactions[0].currency if one.transactions else HOME
     listed = [
         RawTransaction(
@@ -62,7 +64,9 @@ def booked_account(place: str, one: OverrideAccount, kind: AccountKind) -> tuple
     ]
     balance = minor_units(f"{place}.starting_balance", one.starting_balance, currency)
     account = RawAccount(place, place, kind, currency, balance)
-    return account, [*listed, *_inflows(place, one.inflow_model, currency, listed)]
+    foreign = [row.date_posted for row in one.transactions if row.currency != currency]
+    skipped = [Skipped(Skip.OTHER_CURRENCY, place, posted) for posted in foreign]
+    return account, [*listed, *_inflows(place, one.inflow_model, currency, listed)], skipped
 
 
 def _inflows(

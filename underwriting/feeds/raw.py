@@ -24,9 +24,11 @@ class FeedError(ValueError):
 
 
 class AccountKind(StrEnum):
-    """What an account is for. Only a checking or savings account can be the main one."""
+    """What an account is for. Only a checking, deposit or savings account can be the main one, in this order."""
 
     CHECKING = "checking"
+    # A checking or a savings account; nobody says which.
+    DEPOSIT = "deposit"
     SAVINGS = "savings"
     OTHER = "other"
 
@@ -43,6 +45,9 @@ class RawAccount:
     institution_id: str | None = None
     # The first day from which no transaction is missing, where the provider says so.
     covered_from: date | None = None
+    # What the bank calls available, and when it was asked for this account, where the provider says so.
+    available: int | None = None
+    refreshed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -61,15 +66,50 @@ class RawTransaction:
     # Set where the provider speaks our own language.
     category: Category | None = None
     pending: bool = False
+    # The id of the pending transaction that this one books.
+    settles: str | None = None
+
+
+class Skip(StrEnum):
+    """Why a transaction cannot be used."""
+
+    OTHER_CURRENCY = "in another currency than their account"
+    UNLISTED = "of accounts that are not listed"
+    UNREADABLE_AMOUNT = "with amounts that the currency does not have"
+    DATED_AHEAD = "dated after the refresh"
+    PLANNED = "planned for later"
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A transaction that cannot be used. The bank counts it all the same, on a day that may not be known."""
+
+    why: Skip
+    account_id: str
+    booked_on: date | None = None
+    pending: bool = False
+
+    @property
+    def holds_unknown(self) -> bool:
+        """Whether it may hold money back."""
+        return self.pending and self.why is not Skip.PLANNED
 
 
 @dataclass(frozen=True)
 class RawFeed:
-    """All accounts that a user has linked, their transactions in booking order, and when the bank was last asked."""
+    """All accounts that a user has linked, their transactions in booking order, and when the bank was last asked.
 
-    refreshed_at: datetime
+    `refreshed_at` is None where only single accounts say so, or nobody does.
+    """
+
+    refreshed_at: datetime | None
     accounts: Sequence[RawAccount]
     transactions: Sequence[RawTransaction]
+    skipped: Sequence[Skipped] = ()
+    # As in the document that comes of it.
+    still_reading: bool = False
+    login_required: bool = False
+    changes_unknown: bool = False
 
 
 def minor_units(place: str, amount: Decimal, currency: str) -> int:
@@ -94,7 +134,14 @@ def utc_day(place: str, moment: datetime) -> date:
 def without_repeats(transactions: Sequence[RawTransaction]) -> list[RawTransaction]:
     """Each transaction once, in the order and with the words of its last telling: a provider's pages overlap.
 
-    A transaction without an id is taken as it is, since two equal ones on one day may both be meant.
+    A transaction without an id is taken as it is, since two equal ones on one day may both be meant. A pending one
+    whose booking is told as well is left out.
     """
+    settled = {row.settles for row in transactions if row.settles}
     last: Mapping[str, int] = {row.transaction_id: at for at, row in enumerate(transactions) if row.transaction_id}
-    return [row for at, row in enumerate(transactions) if row.transaction_id is None or last[row.transaction_id] == at]
+    return [
+        row
+        for at, row in enumerate(transactions)
+        if row.transaction_id is None
+        or (last[row.transaction_id] == at and not (row.pending and row.transaction_id in settled))
+    ]

@@ -85,6 +85,8 @@ CASES = {
         ],
     ),
     "TransactionRecency: {max_days: 14}": (["days_since_transaction"], [(13, P), (14, P), (15, F), (None, U)]),
+    "FeedComplete": (["feed_complete"], [(True, P), (False, F), (None, U)]),
+    "FeedConnected": (["feed_connected"], [(True, P), (False, F), (None, U)]),
     "FeedFreshness: {max_hours: 72}": (["feed_age_hours"], [(71.9, P), (72.0, P), (72.1, F), (None, U)]),
     "CollectionsErrors: {max_error_ratio: 0.25}": (
         ["collection_error_ratio"],
@@ -289,7 +291,7 @@ def test_a_rule_about_users_says(rule, names, values, result):
 
 def test_every_rule_about_users_is_tested():
     assert {rule.partition(":")[0] for rule in CASES} == set(USER_RULES)
-    assert len(USER_RULES) == sum(len(rules) for rules in CATEGORIES.values()) == 30
+    assert len(USER_RULES) == sum(len(rules) for rules in CATEGORIES.values()) == 32
     assert {name for names, _ in CASES.values() for name in names} <= set(USER_FACTS)
 
 

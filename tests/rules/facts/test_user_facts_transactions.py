@@ -50,7 +50,7 @@ def test_a_feed_without_transactions_is_knowledge():
         ["current_balance", "available_balance", "cycle_available_balance", "average_balance"], 7_000
     )
     days = {"balance_days_60d": 60, "healthy_days_60d": 60}
-    account = {"institution_id": "first", "linked_accounts": 2}
+    account = {"institution_id": "first", "linked_accounts": 2, "feed_complete": True, "feed_connected": True}
     zero = dict.fromkeys(set(NAMES) - unknown, 0)
     assert {name: found[name] for name in zero} == {**zero, **balances, **days, **account}
 
@@ -113,8 +113,9 @@ def test_a_feed_stands_for_three_days_more_and_no_longer(name, category, amount,
 def test_of_a_stale_feed_only_what_does_not_hang_on_today_is_known():
     found = of_feed(*pay(range(10, 80, 14)), refreshed=ago(4), opening=100, institution_id="first", linked_accounts=1)
     assert {name: value for name, value in found.items() if value is not None} == {
+        "feed_complete": True,
+        "feed_connected": True,
         "history_days": 66,
-        "days_since_transaction": 10,
         "feed_age_hours": 96,
         "balance_days_60d": 56,
         "average_balance": found["average_balance"],

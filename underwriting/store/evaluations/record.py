@@ -67,7 +67,9 @@ class EvaluationRecord(BaseModel):
     decided_by: Decider | None = None
     decided_at: datetime | None = None
     notice_due: date | None = Field(default=None, description="Day by which the customer must be told of a rejection")
-    troubles: dict[str, str] = Field(default_factory=dict, description="Why a source gave nothing, by source")
+    troubles: dict[str, str] = Field(
+        default_factory=dict, description="Why a source gave nothing, or what its answer lacks"
+    )
     books: tuple[BookRecord, ...] = ()
 
     @classmethod
