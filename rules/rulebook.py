@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    field_validator,
     model_serializer,
     model_validator,
 )
@@ -20,7 +21,7 @@ from pydantic import (
 from rules.book import PARSED, Book, book_from, read_book, read_document, read_file, shipped
 from rules.eligibility.book import EligibilityBook
 from rules.instead import Counteroffer, Incomplete
-from rules.problems import RulebookError
+from rules.problems import RulebookError, wrong
 from rules.rule import Rule
 from rules.stages import Stages
 from underwriting.domain.application import Application
@@ -65,6 +66,13 @@ class Rulebook(Book):
     incomplete: Incomplete | None = None
     counteroffer: Counteroffer | None = None
     stages: Stages
+
+    @field_validator("superseding")
+    @classmethod
+    def _stands_alone(cls, superseding: bool) -> bool:
+        if superseding:
+            raise wrong("one rulebook judges an application, and there are no others to supersede; leave it out")
+        return superseding
 
     @model_validator(mode="after")
     def _waits_for_its_own_rules(self) -> Self:

@@ -1,7 +1,8 @@
 """Feature flags in GrowthBook's format, from a file or an address, evaluated by GrowthBook's own engine.
 
 The document is what GrowthBook's `/api/features/<client key>` answers: `{"features": {name: {defaultValue, rules}}}`,
-with `savedGroups` where rules speak of them. A flag is judged by the user's `id` and, where it is known, `segment`.
+with `savedGroups` where rules speak of them. A flag is judged by the user's `id` and, where it is known, `segment`. One
+whose answer takes an attribute that is not known is unknown itself: the engine would take it for one without a value.
 """
 
 import asyncio
@@ -47,6 +48,25 @@ class _Document(BaseModel):
     savedGroups: dict[str, JsonValue] = {}  # noqa: N815
 
 
+class _Attributes(dict[str, Any]):
+    """What is known of a user, and which attributes the engine looked for in vain."""
+
+    def __init__(self, known: dict[str, Any]) -> None:
+        super().__init__(known)
+        self.missed: set[object] = set()
+
+    def __contains__(self, name: object) -> bool:
+        found = super().__contains__(name)
+        if not found:
+            self.missed.add(name)
+        return found
+
+    def get(self, name: str, default: Any = None) -> Any:
+        if name not in self:
+            return default
+        return self[name]
+
+
 class _Read:
     """One document, as the engine holds it."""
 
@@ -58,12 +78,16 @@ class _Read:
         self._groups: dict[str, Any] = dict(document.savedGroups)
 
     def known(self, name: str, attributes: dict[str, Any]) -> bool | None:
-        """Whether the flag is on for a user with these attributes; None where the engine cannot tell."""
+        """Whether the flag is on for a user with these attributes.
+
+        None where the engine cannot tell, or looked for an attribute that is not known before it could tell.
+        """
         if name not in self._features:
             return None
-        engine = GrowthBook(attributes=attributes, features=self._features, saved_groups=self._groups)
+        seen = _Attributes(attributes)
+        engine = GrowthBook(attributes=seen, features=self._features, saved_groups=self._groups)
         result = engine.eval_feature(name)
-        return None if result.source in _UNJUDGED else bool(result.on)
+        return None if seen.missed or result.source in _UNJUDGED else bool(result.on)
 
 
 class Flags:
@@ -71,7 +95,7 @@ class Flags:
 
     A file that is missing or broken is an error at once. An address that does not answer, or answers what no
     GrowthBook says, leaves what was last known; before anything was, every flag is unknown. A book behind a flag that
-    is unknown does not apply.
+    is unknown counts as unknown.
     """
 
     def __init__(self, source: str, ttl: float, timeout: float) -> None:
@@ -113,7 +137,9 @@ class Flags:
                 raise FlagsError("flags: answered 404; UNDERWRITING_FLAGS names the address")
             return _parsed(body, "flags")
         except (SourceError, FlagsError) as error:
-            known = "what was last known holds" if self._read else "no flag is known, so no book behind one applies"
+            known = (
+                "what was last known holds" if self._read else "no flag is known, so every book behind one is unknown"
+            )
             log.warning("%s; %s", error, known)
             return self._read
 

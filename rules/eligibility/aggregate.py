@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rules.eligibility.book import EligibilityBook
-from rules.eligibility.judging import SEGMENT_UNKNOWN, Heard, principal
+from rules.eligibility.judging import FLAG_UNKNOWN, SEGMENT_UNKNOWN, Heard, principal
 from rules.reasons import reason
 from underwriting.domain.application import Product
 from underwriting.domain.decision import ADVERSE_ACTION_NOTICE, FactValue, OnUnknown, Verdict
@@ -35,7 +35,7 @@ NO_AMOUNT = "no_amount_enabled"
 UNAFFORDABLE = "amount_unaffordable"
 AFFORDABILITY_UNKNOWN = "limit_affordability_unknown"
 # Every reason that is no rule's.
-REASONS_OF_JUDGEMENT = (SEGMENT_UNKNOWN, PAUSED, NO_BOOK, NO_AMOUNT, UNAFFORDABLE, AFFORDABILITY_UNKNOWN)
+REASONS_OF_JUDGEMENT = (SEGMENT_UNKNOWN, FLAG_UNKNOWN, PAUSED, NO_BOOK, NO_AMOUNT, UNAFFORDABLE, AFFORDABILITY_UNKNOWN)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from rules.eligibility.applicability import BUCKETS, Experiment
+from rules.eligibility.arms import arms_of
 from rules.eligibility.book import EligibilityBook
 
 
@@ -12,8 +13,8 @@ from rules.eligibility.book import EligibilityBook
 class Assignment:
     """Whether a book applies to a user, and through which arm of an experiment.
 
-    Where it is not `certain`, since the user's segment is not known, the book is run, and whatever it says counts as
-    unknown: it can neither approve nor let a user pass.
+    Where it is not `certain`, since the user's segment or the flag is not known, the book is run, and whatever it says
+    counts as unknown: it can neither approve nor let a user pass.
     """
 
     applies: bool
@@ -27,10 +28,10 @@ _NOT = Assignment(applies=False)
 def applies(book: EligibilityBook, user_id: str, segment: str | None, flags: Mapping[str, bool]) -> Assignment:
     """Whether the book applies to the user; a `segment` of None is not known.
 
-    `flags` has the flags whose value for this user is known: a book behind any other flag does not apply.
+    `flags` has the flags whose value for this user is known: whether a book behind any other flag applies is not.
     """
     whom = book.applies_to
-    if whom.flag is not None and not flags.get(whom.flag, False):
+    if whom.flag is not None and flags.get(whom.flag) is False:
         return _NOT
     if whom.segments is not None and segment is not None and segment not in whom.segments:
         return _NOT
@@ -39,21 +40,13 @@ def applies(book: EligibilityBook, user_id: str, segment: str | None, flags: Map
     return Assignment(
         applies=True,
         arm=whom.experiment.arm if whom.experiment else None,
-        certain=whom.segments is None or segment is not None,
+        certain=(whom.segments is None or segment is not None) and (whom.flag is None or whom.flag in flags),
     )
 
 
 def arm_of(experiment: Experiment, user_id: str) -> str | None:
-    """The arm that the user is in; None where the shares leave the user over.
-
-    Arms take the buckets from 0 on, in the order of their names, each as many as its share.
-    """
-    bucket, end = bucket_of(experiment.name, user_id), 0
-    for arm in sorted(experiment.shares):
-        end += int(experiment.shares[arm] * BUCKETS)
-        if bucket < end:
-            return arm
-    return None
+    """The arm that the user is in; None where the shares leave the user over."""
+    return arms_of(experiment)[bucket_of(experiment.name, user_id)]
 
 
 def bucket_of(experiment: str, user_id: str) -> int:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Wi
 
 from rules.book import PARSED, Book, read_book, shipped
 from rules.eligibility.applicability import AppliesTo
+from rules.eligibility.arms import moved
 from rules.eligibility.catalogue import USER_RULES
 from rules.notation import reader_of, rules_schema, written
 from rules.places import Path
@@ -84,11 +85,6 @@ class EligibilityBook(Book):
             yield ("offers",), "missing; list the amounts that the book opens, in minor units"
         if self.instalments > 1 and (self.superseding or self.product is not Product.LOAN):
             yield ("instalments",), "only a regular book for loans has instalments; leave them out"
-        if self.superseding and self.applies_to.flag:
-            yield (
-                ("applies_to", "flag"),
-                "a superseding book must not hang on a flag: it would not apply while flags are unknown; leave it out",
-            )
 
     def due_a_pay(self, amount: int) -> int:
         """What is to be repaid from the first pay, minor units, for `amount`: an instalment, rounded up."""
@@ -118,6 +114,23 @@ def agree_on_experiments(books: Iterable[EligibilityBook]) -> None:
             problems.append(
                 f"{book.ref} and {other.ref} give the arms of the experiment {experiment.name} different shares; "
                 "repeat the same in both"
+            )
+    if problems:
+        raise RulebookError(problems)
+
+
+def keep_arms(published: Iterable[EligibilityBook], books: Iterable[EligibilityBook]) -> None:
+    """RulebookError where a new version of an experiment would move users who are in an arm already."""
+    before = {
+        book.applies_to.experiment.name: book.applies_to.experiment for book in published if book.applies_to.experiment
+    }
+    problems = []
+    for book in books:
+        now = book.applies_to.experiment
+        if now and now.name in before and (share := moved(before[now.name], now)):
+            problems.append(
+                f"{book.ref} would move {share:.2%} of all users out of their arms of {now.name}; only raise "
+                "shares, or give the experiment another name"
             )
     if problems:
         raise RulebookError(problems)

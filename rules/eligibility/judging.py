@@ -8,6 +8,7 @@ from underwriting.domain.decision import MAX_PRINCIPAL_REASONS, OnUnknown, Outco
 from underwriting.domain.eligibility import BookResult
 
 SEGMENT_UNKNOWN = "segment_unknown"
+FLAG_UNKNOWN = "flag_unknown"
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Heard:
             return tuple(_codes(self.said.outcomes, Result.FAIL))
         if self.rejects:
             return tuple(self._unknowns())
-        return (*self._segment(), *(_codes(self.said.outcomes, Result.UNKNOWN)))
+        return (*self._doubt(), *(_codes(self.said.outcomes, Result.UNKNOWN)))
 
     @property
     def distance(self) -> int:
@@ -65,12 +66,13 @@ class Heard:
 
     def _unknowns(self) -> Iterator[str]:
         """What is not known, and is not a person's to look at."""
-        yield from self._segment()
+        yield from self._doubt()
         yield from _codes((each for each in self.said.outcomes if not each.refers), Result.UNKNOWN)
 
-    def _segment(self) -> Iterator[str]:
+    def _doubt(self) -> Iterator[str]:
+        """Why it is not known whether the book applies. A flag is seldom known where the segment is not."""
         if not self.said.certain:
-            yield SEGMENT_UNKNOWN
+            yield FLAG_UNKNOWN if self.book.applies_to.flag else SEGMENT_UNKNOWN
 
 
 def nearest(books: Iterable[Heard]) -> Heard | None:

@@ -118,6 +118,23 @@ def test_books_of_eligibility_are_validated_published_listed_and_shown(migrated:
     assert migrated.run("rulebooks", "publish", f"{migrated.folder}/tiny.yaml")[0] == 2
 
 
+def test_a_version_that_would_move_users_between_arms_is_not_published(migrated: Shell) -> None:
+    file = migrated.folder / "users.yaml"
+    of = "name: tiny-float\nversion: {}\n"
+    first = USERS_BOOK.replace("{a: 1}", "{a: 0.2, b: 0.2}")
+    file.write_text(first)
+    assert migrated.run("rulebooks", "publish", str(file))[0] == 0
+    file.write_text(first.replace(of.format(1), of.format(2)).replace("a: 0.2, b: 0.2", "a: 0.2, b: 0.1"))
+    code, _, error = migrated.run("rulebooks", "publish", str(file))
+    assert (code, "tiny-float v2 would move 10.00% of all users out of their arms of trial" in error) == (2, True)
+    file.write_text(first.replace(of.format(1), of.format(2)).replace("a: 0.2, b: 0.2", "a: 0.4, b: 0.4"))
+    assert migrated.run("rulebooks", "publish", str(file))[0] == 0
+    # A book of the same experiment that is published alone has to agree with what stays.
+    file.write_text(first.replace("tiny-float", "tiny-other").replace("a: 0.2, b: 0.2", "a: 0.5, b: 0.5"))
+    code, _, error = migrated.run("rulebooks", "publish", str(file))
+    assert (code, "different shares" in error) == (2, True)
+
+
 def test_books_that_disagree_on_an_experiment_are_refused_together(shell: Shell) -> None:
     one, other = shell.folder / "one.yaml", shell.folder / "other.yaml"
     one.write_text(USERS_BOOK)

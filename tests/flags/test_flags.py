@@ -48,8 +48,8 @@ async def test_flags_of_a_file(tmp_path):
         "everybody": True, "nobody": False, "students": False, "named": False,
     }  # fmt: skip
     assert (await flags.known(NAMES, "u-7", "student")).items() >= {"students": True, "named": True}.items()
-    # An unknown segment meets no condition about segments.
-    assert (await flags.known(["students"], "u-7"))["students"] is False
+    # Nobody knows whether a user of an unknown segment meets a condition about segments.
+    assert await flags.known(["students", "named"], "u-7") == {"named": True}
     assert await flags.known(["words", "bare"], "u") == {"words": True, "bare": False}
 
 
@@ -59,6 +59,36 @@ async def test_what_nobody_can_tell_is_left_out(tmp_path):
     assert await flags.known(["broken"], "u", "student") == {}
     assert await flags.known(["broken"], "u", "consumer") == {"broken": False}
     assert await Flags("", 60, 1).known(NAMES, "u") == {}
+
+
+ON = {"force": True}
+CONDITIONS = {
+    "not-vip": [{"condition": {"segment": {"$ne": "vip"}}, **ON}],
+    "not-in": [{"condition": {"segment": {"$nin": ["vip", "staff"]}}, **ON}],
+    "not": [{"condition": {"$not": {"segment": "vip"}}, **ON}],
+    "absent": [{"condition": {"segment": {"$exists": False}}, **ON}],
+    "either": [{"condition": {"$or": [{"id": "u-7"}, {"segment": "student"}]}, **ON}],
+    "both": [{"condition": {"$and": [{"id": "u-8"}, {"segment": "student"}]}, **ON}],
+    "later": [{"condition": {"id": "u-7"}, **ON}, {"condition": {"segment": "student"}, **ON}],
+    "parent": [{"parentConditions": [{"id": "not-vip", "condition": {"value": True}}], **ON}],
+    "abroad": [{"condition": {"country": {"$ne": "US"}}, **ON}],
+    "device": [{"coverage": 0.5, "hashAttribute": "deviceId", **ON}],
+}
+
+
+async def test_a_flag_whose_answer_takes_an_unknown_attribute_is_unknown(tmp_path):
+    """The engine takes what is not known for a value that is not there, and `$ne` for true of it."""
+    document = {"features": {name: {"defaultValue": False, "rules": rules} for name, rules in CONDITIONS.items()}}
+    flags, _ = from_file(tmp_path, document)
+    # Where another attribute settles it, nobody has to know the segment.
+    assert await flags.known(CONDITIONS, "u-7") == {"either": True, "both": False, "later": True}
+    assert await flags.known(CONDITIONS, "u-8") == {}
+    assert await flags.known(CONDITIONS, "u-8", "vip") == {
+        "not-vip": False, "not-in": False, "not": False, "absent": False, "either": False, "both": False,
+        "later": False, "parent": False,
+    }  # fmt: skip
+    student = await flags.known(CONDITIONS, "u-8", "student")
+    assert {name for name, on in student.items() if on} == CONDITIONS.keys() - {"absent", "abroad", "device"}
 
 
 async def test_a_share_is_sticky_and_met(tmp_path):
@@ -136,9 +166,9 @@ async def test_an_address_that_gives_nothing_leaves_what_was_last_known(httpserv
     assert "what was last known holds" in caplog.text
 
 
-async def test_a_book_behind_a_flag_does_not_apply_before_any_is_known(caplog):
+async def test_a_book_behind_a_flag_is_unknown_before_any_is_known(caplog):
     flags = Flags("http://127.0.0.1:9/flags", 60.0, 1.0)
     known = await flags.known(["new"], "u")
     assert known == {}
-    assert "no flag is known, so no book behind one applies" in caplog.text
-    assert not applies(book_of("GoodStanding", applies_to="{flag: new}"), "u", None, known).applies
+    assert "no flag is known, so every book behind one is unknown" in caplog.text
+    assert not applies(book_of("GoodStanding", applies_to="{flag: new}"), "u", None, known).certain

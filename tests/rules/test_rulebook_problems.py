@@ -125,6 +125,12 @@ def read_or_refused(text):
             "on_unknown: approve\nterms:",
             ["6: on_unknown: should be 'refer' or 'reject', not 'approve'"],
         ),
+        # There is nothing that it could supersede.
+        (
+            "terms:",
+            "superseding: true\nterms:",
+            ["6: superseding: one rulebook judges an application, and there are no others to supersede; leave it out"],
+        ),
         ("terms:", "on_unknwon: refer\nterms:", ["6: on_unknwon: no such key; did you mean on_unknown?"]),
         ("name: small", "name: small\nname: smaller", ["2: name stands twice, first in line 1; keep one"]),
         ("620", "&score 620", ["11: anchors are not used here; write the value out"]),

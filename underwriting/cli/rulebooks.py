@@ -2,6 +2,7 @@
 
 import getpass
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,8 @@ from rules.eligibility.book import (
     EligibilityBook,
     agree_on_experiments,
     eligibility_schema,
+    keep_arms,
+    parse_eligibility_book,
     shipped_eligibility_books,
 )
 from rules.reasons import reason
@@ -45,6 +48,8 @@ def publish(files: Files = None) -> None:
 
     async def work(store: Store) -> None:
         async with store.begin() as unit:
+            with refusing(RulebookError):
+                _beside(await rulebooks.listing(unit), books)
             for book in books:
                 new = await rulebooks.publish(
                     unit, book.ref, book.product, book.text, getpass.getuser(), RulebookKind(book.kind)
@@ -114,6 +119,17 @@ def _loaded(files: list[Path] | None) -> list[AnyBook]:
         books = [load_rulebook(path) for path in files] if files else _shipped()
         agree_on_experiments(book for book in books if isinstance(book, EligibilityBook))
     return books
+
+
+def _beside(published: Iterable[Published], books: Iterable[AnyBook]) -> None:
+    """RulebookError where experiments would not agree with what stays published, or would move users."""
+    new = [book for book in books if isinstance(book, EligibilityBook)]
+    # The newest version of each name comes first.
+    newest = {book.name: book for book in reversed(list(published)) if book.kind is RulebookKind.ELIGIBILITY}
+    others = [parse_eligibility_book(book.text, str(book.ref)) for book in newest.values()]
+    keep_arms(others, new)
+    replaced = {book.name for book in new}
+    agree_on_experiments([*new, *(book for book in others if book.name not in replaced)])
 
 
 def _shipped() -> list[AnyBook]:

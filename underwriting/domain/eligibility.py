@@ -51,7 +51,8 @@ class BookResult(BaseModel):
     superseding: bool
     # The arm of the experiment through which the book applies; None where it applies to everybody.
     arm: str | None = None
-    # False where the user's segment is not known, and with it whether the book applies: then the result is unknown.
+    # False where the user's segment or the book's flag is not known, and with it whether the book applies: then the
+    # result is unknown.
     certain: bool = True
     result: Result
     first_failed: str | None = None

@@ -1,11 +1,18 @@
 """Whom a book applies to: sticky, in the shares that it says, and never on a guess."""
 
+import itertools
 from collections import Counter
+from decimal import Decimal
+from string import ascii_lowercase
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from support.eligibility import book_of
+from support.examples import steady
 
-from rules.eligibility.applicability import BUCKETS
+from rules.eligibility.applicability import BUCKETS, Experiment
+from rules.eligibility.arms import arms_of, moved
 from rules.eligibility.assignment import Assignment, applies, arm_of, bucket_of
 from rules.eligibility.book import shipped_eligibility_books
 
@@ -41,9 +48,19 @@ def test_segments(segment, assignment):
     assert applies(for_segments("[student, staff]"), "u", segment, {}) == assignment
 
 
-@pytest.mark.parametrize(("flags", "expected"), [({"new": True}, True), ({"new": False}, False), ({}, False)])
-def test_a_book_behind_a_flag_applies_only_where_it_is_known_to_be_on(flags, expected):
-    assert applies(book_of("GoodStanding", applies_to="{flag: new}"), "u", None, flags).applies is expected
+@pytest.mark.parametrize(
+    ("flags", "assignment"),
+    [
+        ({"new": True}, Assignment(applies=True)),
+        ({"new": False}, Assignment(applies=False)),
+        # Nobody knows: the book is run, and what it says is unknown.
+        ({}, Assignment(applies=True, certain=False)),
+    ],
+)
+@pytest.mark.parametrize("superseding", [True, False])
+def test_flags(flags, assignment, superseding):
+    book = book_of("GoodStanding", applies_to="{flag: new}", superseding=superseding)
+    assert applies(book, "u", None, flags) == assignment
 
 
 def test_all_that_is_said_has_to_hold():
@@ -55,6 +72,8 @@ def test_all_that_is_said_has_to_hold():
     assert not applies(book, "u", "b", {"new": True}).applies
     assert not applies(book, "u", None, {"new": False}).applies
     assert applies(book, "u", None, {"new": True}) == Assignment(applies=True, arm="all", certain=False)
+    assert applies(book, "u", "a", {}) == Assignment(applies=True, arm="all", certain=False)
+    assert not applies(book, "u", "b", {}).applies
 
 
 def test_the_hash_is_the_documented_one():
@@ -89,10 +108,56 @@ def test_experiments_do_not_follow_each_other():
     assert all(count == pytest.approx(25_000, abs=500) for count in both.values())
 
 
-def test_a_share_that_grows_keeps_whom_it_had():
-    small, large = in_arm("b", "{a: 0.9, b: 0.1}"), in_arm("b", "{a: 0.95, b: 0.05}")
-    before = [user for user in USERS if arm_of(small, user) == "a"]
-    assert all(arm_of(large, user) == "a" for user in before)
+def shares(*of):
+    named = zip(ascii_lowercase, of, strict=False)
+    return Experiment(name="trial", arm="a", shares={arm: Decimal(share) / BUCKETS for arm, share in named})
+
+
+def test_growing_both_of_two_arms_moves_nobody():
+    before, after = shares(1_000, 1_000), shares(2_000, 2_000)
+    was, now = arms_of(before), arms_of(after)
+    assert Counter(was) == {None: 8_000, "a": 1_000, "b": 1_000}
+    assert Counter(now) == {None: 6_000, "a": 2_000, "b": 2_000}
+    assert {(old, new) for old, new in zip(was, now, strict=True) if old} == {("a", "a"), ("b", "b")}
+    assert moved(before, after) == 0
+    # The other way round users leave.
+    assert moved(after, before) == Decimal("0.2")
+
+
+@st.composite
+def growing(draw, arms):
+    """Shares of so many arms, and the same or greater ones, at most everybody both times."""
+    cuts = sorted(draw(st.lists(st.integers(0, BUCKETS), min_size=2 * arms, max_size=2 * arms)))
+    widths = [max(high - low, 1) for low, high in itertools.pairwise([0, *cuts])]
+    small, more = widths[:arms], widths[arms:]
+    assume(sum(small) + sum(more) <= BUCKETS)
+    return shares(*small), shares(*(one + other for one, other in zip(small, more, strict=True)))
+
+
+@steady(60)
+@given(growing(2))
+def test_of_two_arms_nobody_moves_however_they_grow(pair):
+    before, after = pair
+    assert moved(before, after) == 0
+    for experiment in pair:
+        count = Counter(arms_of(experiment))
+        assert all(count[arm] == share * BUCKETS for arm, share in experiment.shares.items())
+
+
+@steady(30)
+@given(st.integers(3, 5).flatmap(growing))
+def test_of_more_arms_whoever_would_move_is_counted(pair):
+    """No rule that looks at shares alone can keep everybody; publishing refuses what moves anybody."""
+    was, now = map(arms_of, pair)
+    assert moved(*pair) * BUCKETS == sum(old is not None and new != old for old, new in zip(was, now, strict=True))
+    assert all(Counter(now)[arm] == share * BUCKETS for arm, share in pair[1].shares.items())
+
+
+@pytest.mark.parametrize(
+    ("large", "moves"), [((2_500, 1_000, 2_500), 0), ((2_500, 5_000, 2_500), 0), ((2_500, 6_000, 1_000), 0)]
+)
+def test_of_three_arms_nobody_moves_until_two_of_them_meet(large, moves):
+    assert moved(shares(500, 500, 500), shares(*large)) == moves
 
 
 def test_the_order_in_which_arms_are_written_does_not_matter():

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from rules.eligibility.book import (
     EligibilityBook,
     agree_on_experiments,
     eligibility_schema,
+    keep_arms,
     parse_eligibility_book,
     shipped_eligibility_books,
 )
@@ -225,12 +227,26 @@ def test_a_problem_names_its_place_and_what_to_do(old, new, expected):
     assert problems(changed(old, new)) == [f"book.yaml:{line}" for line in expected]
 
 
-def test_a_superseding_book_opens_nothing_and_hangs_on_no_flag():
+def test_a_superseding_book_opens_nothing():
     assert problems(SAFETY + "offers: [1000]\napplies_to: {flag: safe}\n") == [
-        "book.yaml:8: offers: a superseding book opens no amounts; leave them to the regular ones",
-        "book.yaml:9: applies_to: flag: a superseding book must not hang on a flag: "
-        "it would not apply while flags are unknown; leave it out",
+        "book.yaml:8: offers: a superseding book opens no amounts; leave them to the regular ones"
     ]
+
+
+def test_a_new_version_of_an_experiment_moves_nobody():
+    small = parse_eligibility_book(SMALL)
+    experiment = small.applies_to.experiment
+    assert experiment is not None
+    for share, problem in ((experiment.shares[experiment.arm], None), (Decimal("0.0001"), "would move")):
+        shares = {**experiment.shares, experiment.arm: share}
+        changed_to = {"applies_to": {"experiment": {"name": experiment.name, "arm": experiment.arm, "shares": shares}}}
+        newer = small.model_copy(update={"version": 2, **changed_to})
+        if problem is None:
+            keep_arms([small], [newer])
+            keep_arms([], [newer])
+            continue
+        with pytest.raises(RulebookError, match=f"{newer.ref} would move .*% of all users out of their arms of "):
+            keep_arms([small], [newer])
 
 
 @pytest.mark.parametrize(

@@ -229,6 +229,13 @@ def test_a_book_for_a_segment_that_is_not_known_counts_as_unknown(superseding):
     assert judged(book, everybody, segment="consumer").verdict is APPROVED
 
 
+def test_a_superseding_book_never_drops_out_because_its_flag_is_not_known():
+    safety = book_of("GoodStanding", name="safety", superseding=True, applies_to="{flag: strict}")
+    made = judged(safety, book_of("GoodStanding", name="regular"))
+    assert (made.verdict, codes(made)) == (REFERRED, ["flag_unknown"])
+    assert (made.books[0].result, made.books[0].certain) == (Result.UNKNOWN, False)
+
+
 def test_an_unknown_segment_opens_no_more_than_the_book_before_might_have():
     few = book_of("GoodStanding", name="few", priority=1, applies_to=STUDENTS, offers=[1000])
     many = book_of("GoodStanding", name="many", priority=2)
