@@ -79,10 +79,16 @@ def spoiled_value(column: str, value: Any, kind: pa.DataType | None = None) -> A
         ("transactions", "booked_on", "2025-02-30", pa.string(), "booked_on_unreadable"),
         ("transactions", "counterparty", "x" * 101, None, "counterparty_too_long"),
         ("feeds", "currency", None, None, "currency_missing"),
+        ("feeds", "currency", "usd", None, "currency_unknown"),
+        ("float_histories", "currency", "XXX", None, "currency_unknown"),
+        ("feeds", "refreshed_at", "2025-08-31T07:00:00+99:00", pa.string(), "refreshed_at_unreadable"),
+        ("feeds", "refreshed_at", "yesterday", pa.string(), "refreshed_at_unreadable"),
+        ("transactions", "amount", float("nan"), pa.float64(), "amount_unreadable"),
+        ("list_screenings", "match_score", float("nan"), None, "match_score_not_finite"),
         ("feeds", "holds", -1, None, "holds_out_of_range"),
         ("feeds", "opening_balance", 10**12 + 1, None, "opening_balance_out_of_range"),
         ("floats", "collection_failures", 99, None, "collections_contradict"),
-        ("scores", "payback_prediction", float("nan"), None, "payback_prediction_not_finite"),
+        ("scores", "payback_prediction", float("inf"), None, "payback_prediction_out_of_range"),
         ("scores", "payback_prediction", 1.01, None, "payback_prediction_out_of_range"),
         ("bracket_scores", "bracket", "to_51", None, "bracket_unknown"),
         ("list_screenings", "match_score", -0.1, None, "match_score_out_of_range"),
@@ -168,3 +174,82 @@ def test_a_file_that_is_no_parquet_is_named(small: Path, tmp_path: Path) -> None
 def test_a_folder_without_users_is_refused(tmp_path: Path) -> None:
     with pytest.raises(HistoryError, match="has no users/"):
         shard(tmp_path / "nothing", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("told", "hours"),
+    [
+        ("2025-08-31T22:00:00", 2.0),
+        ("2025-08-31 22:00:00Z", 2.0),
+        ("2025-08-31T22:00:00+00:00", 2.0),
+        ("2025-09-01T00:00:00+02:00", 2.0),
+        ("2025-08-31T16:30:00.000-05:30", 2.0),
+        ("2025-08-31", 24.0),
+    ],
+)
+def test_the_offset_of_a_moment_that_is_text_counts(small: Path, tmp_path: Path, told: str, hours: float) -> None:
+    def change(rows: pa.Table) -> pa.Table:
+        place = rows.schema.get_field_index("refreshed_at")
+        return rows.set_column(place, "refreshed_at", pa.array([told] * len(rows), pa.string()))
+
+    rewritten(small, "feeds", change)
+    spec = shard(small, tmp_path / "out")
+    _, records = calculated(spec)
+    assert quarantined(spec) == []
+    assert set(records["feed_age_hours"].to_pylist()) - {None} == {hours}
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [("transactions", "counterparty"), ("feeds", "institution_id"), ("feeds", "unread_on"), ("renewals", "paid_on")],
+)
+def test_a_column_that_may_be_empty_may_be_left_out(small: Path, tmp_path: Path, table: str, column: str) -> None:
+    def emptied(rows: pa.Table) -> pa.Table:
+        place = rows.schema.get_field_index(column)
+        return rows.set_column(place, column, pa.nulls(len(rows), rows.schema.field(place).type))
+
+    rewritten(small, table, emptied)
+    result, as_null = calculated(shard(small, tmp_path / "empty"))
+    rewritten(small, table, lambda rows: rows.drop_columns(column))
+    without, records = calculated(shard(small, tmp_path / "without"))
+    assert (result.trouble, without.trouble) == (None, None)
+    assert without.tables[table].malformed == {}
+    assert records == as_null
+
+
+def test_holds_that_a_file_leaves_out_are_not_known_to_be_zero(small: Path, tmp_path: Path) -> None:
+    rewritten(small, "feeds", lambda rows: rows.drop_columns("holds"))
+    _, records = calculated(shard(small, tmp_path / "out"))
+    assert set(records["available_balance"].to_pylist()) == {None}
+
+
+def test_what_a_writer_left_behind_is_not_read(small: Path, tmp_path: Path) -> None:
+    _, sound = calculated(shard(small, tmp_path / "sound"))
+    (file,) = (small / "floats").rglob("*.parquet")
+    for name in ("_temporary/0/part-0.parquet", ".part-0.parquet", "_part-0.parquet", ".spark/part-0.parquet"):
+        left = small / "floats" / name
+        left.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, left)
+    (small / "floats" / "_broken.parquet").write_bytes(b"PAR1 and no more")
+    _, records = calculated(shard(small, tmp_path / "out"))
+    assert records == sound
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "kind"),
+    [
+        ("scores", "payback_prediction", None),
+        ("feeds", "linked_accounts", pa.float64()),
+        ("feeds", "holds", pa.float64()),
+    ],
+)
+def test_a_number_that_is_not_there_is_null(
+    small: Path, tmp_path: Path, table: str, column: str, kind: pa.DataType | None
+) -> None:
+    rewritten(small, table, spoiled_value(column, None, kind))
+    _, as_null = calculated(shard(small, tmp_path / "null"))
+    rewritten(small, table, spoiled_value(column, float("nan"), kind))
+    spec = shard(small, tmp_path / "nan")
+    _, records = calculated(spec)
+    assert quarantined(spec) == []
+    assert records == as_null

@@ -23,6 +23,12 @@ def minor_digits(currency: str) -> int:
     return int(digits)
 
 
+@cache
+def currency_codes() -> tuple[str, ...]:
+    """Every ISO 4217 code of a currency with a minor unit."""
+    return tuple(sorted(one.code for one in Currency if one.exponent is not None))
+
+
 def _known_currency(code: str) -> str:
     minor_digits(code)
     return code

@@ -10,13 +10,27 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import ColumnElement, Select, Text, case, cast, collate, column, func, inspect, or_, select, table
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    case,
+    cast,
+    collate,
+    column,
+    func,
+    inspect,
+    or_,
+    select,
+    table,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.facts import input_schema
 from underwriting.domain.limits import IdRange
 from underwriting.limits.history import MODELS, USERS, DataFile, HistoryError
-from underwriting.limits.quality import KEYS
+from underwriting.limits.quality import KEYS, optional_columns
 from underwriting.limits.source import Source
 from underwriting.settings import settings
 from underwriting.store.engines import create_engine
@@ -41,13 +55,14 @@ async def sources(ids: IdRange, scratch: Path) -> dict[str, Source]:
     """The rows of the range, as Parquet files in the folder `scratch`."""
     found = {name: Source(name, (), ids) for name in MODELS}
     async for connection, tables in _connected():
-        for name in sorted(tables & set(MODELS)):
-            found[name] = Source(name, await _copied(connection, name, ids, scratch), ids, fetched=True)
+        for name in sorted(tables.keys() & set(MODELS)):
+            files = await _copied(connection, name, tables[name], ids, scratch)
+            found[name] = Source(name, files, ids, fetched=True)
     return found
 
 
-async def _connected() -> AsyncIterator[tuple[AsyncConnection, set[str]]]:
-    """One connection, and the tables that it leads to."""
+async def _connected() -> AsyncIterator[tuple[AsyncConnection, dict[str, set[str]]]]:
+    """One connection, and the tables that it leads to, with their columns."""
     secret = settings().history_database_url
     if secret is None:
         raise HistoryError(
@@ -56,7 +71,7 @@ async def _connected() -> AsyncIterator[tuple[AsyncConnection, set[str]]]:
     engine = create_engine(secret.get_secret_value())
     try:
         async with engine.connect() as connection:
-            yield connection, set(await connection.run_sync(lambda sync: inspect(sync).get_table_names()))
+            yield connection, await connection.run_sync(_tables)
     except NO_CONNECTION as error:
         # Without the cause: its text may show rows.
         said = str(getattr(error, "orig", None) or error).partition("\n")[0]
@@ -65,26 +80,39 @@ async def _connected() -> AsyncIterator[tuple[AsyncConnection, set[str]]]:
         await engine.dispose()
 
 
-async def _copied(connection: AsyncConnection, name: str, ids: IdRange, scratch: Path) -> list[DataFile]:
+def _tables(connection: Connection) -> dict[str, set[str]]:
+    schema = inspect(connection)
+    found = set(schema.get_table_names()) & set(MODELS)
+    return {name: {column["name"] for column in schema.get_columns(name)} for name in found}
+
+
+async def _copied(
+    connection: AsyncConnection, name: str, columns: set[str], ids: IdRange, scratch: Path
+) -> list[DataFile]:
     """The rows of one table in the order of their keys; a row's place is its number in that order."""
+    wanted = input_schema(name)
+    missing = tuple(column for column in wanted.names if column not in columns)
+    if required := sorted({*missing} - optional_columns(MODELS[name])):
+        raise HistoryError(f"the table {name} of the history's database lacks the column {required[0]}; add it")
     typed = _is_typed(connection)
-    fields = [field if typed else pa.field(field.name, pa.string()) for field in input_schema(name)]
+    there = [field for field in wanted if field.name in columns]
+    fields = [field if typed else pa.field(field.name, pa.string()) for field in there]
     schema = pa.schema([*fields, ("file", pa.string()), ("row", pa.int64())])
     here, count = scratch / f"{name}.parquet", 0
     with pq.ParquetWriter(here, schema) as writer:
-        stream = await connection.stream(_rows(connection, name, ids))
+        stream = await connection.stream(_rows(connection, name, [field.name for field in there], ids))
         async for page in stream.partitions(PAGE):
             places = [[f"table {name}"] * len(page), range(count, count + len(page))]
             values: list[Sequence[Any]] = [*zip(*page, strict=True), *places]
             arrays = [pa.array(given, field.type) for given, field in zip(values, schema, strict=True)]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
             count += len(page)
-    return [DataFile(str(here), "", count, None, None, without_id=True, typed=typed)]
+    return [DataFile(str(here), "", count, None, None, without_id=True, typed=typed, missing=missing)]
 
 
-def _rows(connection: AsyncConnection, name: str, ids: IdRange) -> Select[Any]:
+def _rows(connection: AsyncConnection, name: str, names: Sequence[str], ids: IdRange) -> Select[Any]:
     who = _id(connection)
-    columns: list[ColumnElement[Any]] = [column(field.name) for field in input_schema(name)]
+    columns: list[ColumnElement[Any]] = [column(each) for each in names]
     inside = [*([who >= ids.first] if ids.first is not None else []), *([who < ids.end] if ids.end is not None else [])]
     if ids.first is None and inside:
         inside = [or_(*inside, column("subject_id").is_(None))]

@@ -21,6 +21,7 @@ from rules.facts import input_schema
 from underwriting.domain.documents import Document, ListScreening, Row, row_model
 from underwriting.domain.histories import HISTORIES, CurrentLimit
 from underwriting.domain.limits import IdRange
+from underwriting.limits.quality import optional_columns
 
 USERS = "users"
 # Files that are looked at side by side: S3 takes its time over each answer, and gives many at once.
@@ -59,7 +60,7 @@ class DataFile:
     last: str | None
     # Rows without an id belong to no range; the first one takes them.
     without_id: bool
-    # Whether every column is there in its type. Else each value has to be read with care.
+    # Whether every column is there in its type, or may be left out. Else each value has to be read with care.
     typed: bool
     # Columns that the file lacks: those that its folders give, as in `currency=USD/`, and those that nobody gives.
     from_path: tuple[tuple[str, str], ...] = ()
@@ -145,7 +146,12 @@ def _found(system: fs.FileSystem, root: str, table: str) -> list[fs.FileInfo]:
     except OSError as error:
         raise HistoryError(f"{root}/{table} cannot be listed: {error}") from None
     inside = [info for info in found if info.is_file and info.extension == "parquet"]
-    return sorted(inside, key=lambda info: info.path)
+    return sorted((info for info in inside if not _is_leftover(info.path, root)), key=lambda info: info.path)
+
+
+def _is_leftover(path: str, root: str) -> bool:
+    """Whether a writer has the file, or its folder, for itself: unfinished or hidden, as in `_temporary/`."""
+    return any(part.startswith((".", "_")) for part in PurePosixPath(path).relative_to(root).parts)
 
 
 def _data_file(system: fs.FileSystem, root: str, table: str, info: fs.FileInfo) -> DataFile:
@@ -167,7 +173,7 @@ def _data_file(system: fs.FileSystem, root: str, table: str, info: fs.FileInfo) 
         first=first,
         last=last,
         without_id=without_id,
-        typed=_is_typed(schema, wanted),
+        typed=_is_typed(schema, wanted, optional_columns(MODELS[table]) - folders.keys()),
         from_path=tuple((name, folders[name]) for name in lacking if name in folders),
         missing=tuple(name for name in lacking if name not in folders),
     )
@@ -189,8 +195,11 @@ def _ids(metadata: pq.FileMetaData, schema: pa.Schema) -> tuple[str | None, str 
     return min(firsts, default=None), max(lasts, default=None), without_id
 
 
-def _is_typed(schema: pa.Schema, wanted: pa.Schema) -> bool:
-    return all(field.name in schema.names and _plain(schema.field(field.name).type) == field.type for field in wanted)
+def _is_typed(schema: pa.Schema, wanted: pa.Schema, optional: frozenset[str]) -> bool:
+    return all(
+        _plain(schema.field(field.name).type) == field.type if field.name in schema.names else field.name in optional
+        for field in wanted
+    )
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

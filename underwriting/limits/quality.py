@@ -20,6 +20,7 @@ from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
 from underwriting.domain.documents import Row, row_model
+from underwriting.domain.money import currency_codes
 
 SQL_TYPES = {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "bool": "BOOLEAN", "date32[day]": "DATE"}
 # What may stand once only for a user, beside the one row of a table that says the source answered.
@@ -66,6 +67,12 @@ class Defect:
     condition: str
 
 
+def optional_columns(model: type[Row]) -> frozenset[str]:
+    """The columns that a file may leave out, or leave empty: their values are not known then."""
+    fields = {name: field for name, field in model.model_fields.items() if row_model(field.annotation) is None}
+    return frozenset(name for name, field in fields.items() if type(None) in _unfolded(field.annotation, [])[0])
+
+
 def defects(model: type[Row], quality: Quality) -> tuple[Defect, ...]:
     """Every defect that one row alone can show, by the model of its table; the first that holds is the reason."""
     found = [Defect("subject_id_missing", "subject_id IS NULL OR subject_id = ''")]
@@ -74,6 +81,10 @@ def defects(model: type[Row], quality: Quality) -> tuple[Defect, ...]:
             found += _of_field(name, field, quality)
     if "collection_failures" in model.model_fields:
         found.append(Defect("collections_contradict", "coalesce(collection_failures > collection_attempts, false)"))
+    if "currency" in model.model_fields:
+        found.append(
+            Defect("currency_unknown", f"coalesce(NOT list_contains({list(currency_codes())}, currency), false)")
+        )
     return tuple(found)
 
 

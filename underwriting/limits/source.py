@@ -7,11 +7,15 @@ import pyarrow as pa
 
 from rules.facts import input_schema
 from underwriting.domain.limits import IdRange
-from underwriting.limits.history import DataFile
-from underwriting.limits.quality import sql_type
+from underwriting.limits.history import MODELS, DataFile
+from underwriting.limits.quality import optional_columns, sql_type
 
 # Where a row stands: the file, and its number in it, from 0. Rows that were fetched carry their place with them.
 PLACE = ("file", "row")
+NUMBERS = frozenset({"BIGINT", "DOUBLE"})
+# The end of a moment that says its offset from UTC, which is 14 hours at most, and of one that says anything at all.
+OFFSET = r":\d\d(\.\d+)? ?(Z|UTC|[+-](0\d|1[0-4])(:?[0-5]\d)?)$"
+ANY_OFFSET = r":\d\d.*([+-]|[A-Za-z])"
 
 
 @dataclass(frozen=True)
@@ -31,20 +35,30 @@ class Source:
         for file in self.files:
             groups.setdefault((file.typed, file.from_path, file.missing), []).append(file.path)
         selects = [
-            self._typed(paths) if typed else self._untyped(paths, dict(given), missing)
+            self._typed(paths, missing) if typed else self._untyped(paths, dict(given), missing)
             for (typed, given, missing), paths in groups.items()
         ]
         return "\nUNION ALL\n".join(selects or [self._nothing()])
 
-    def _typed(self, paths: Sequence[str]) -> str:
-        # A moment with a zone as one in UTC without, by a way that needs none of DuckDB's extensions.
+    def _typed(self, paths: Sequence[str], missing: Sequence[str]) -> str:
         columns = ", ".join(
-            f"make_timestamp(epoch_us({field.name})) AS {field.name}"
-            if pa.types.is_timestamp(field.type)
-            else field.name
+            f"{_nothing_of(field) if field.name in missing else self._as_it_is(field)} AS {field.name}"
             for field in input_schema(self.table)
         )
         return self._select(columns, "NULL::VARCHAR", paths, "subject_id")
+
+    def _as_it_is(self, field: pa.Field) -> str:
+        """A column in its type. A moment with a zone as one in UTC without, which needs no extension of DuckDB."""
+        if pa.types.is_timestamp(field.type):
+            return f"make_timestamp(epoch_us({field.name}))"
+        if pa.types.is_floating(field.type) and field.name in self._optional:
+            return f"CASE WHEN NOT isnan({field.name}) THEN {field.name} END"
+        return str(field.name)
+
+    @property
+    def _optional(self) -> frozenset[str]:
+        """The columns that may be left out."""
+        return optional_columns(MODELS[self.table])
 
     def _untyped(self, paths: Sequence[str], given: Mapping[str, str], missing: Sequence[str]) -> str:
         """Every value by way of its text: what does not come back from it unchanged is unreadable."""
@@ -52,9 +66,13 @@ class Source:
         for field in input_schema(self.table):
             text = f"{_literal(given[field.name])}" if field.name in given else f'"{field.name}"::VARCHAR'
             if field.name in missing:
-                problems.append(f"WHEN true THEN '{field.name}_column_missing'")
-                columns.append(f"NULL::{sql_type(field.type)} AS {field.name}")
+                if field.name not in self._optional:
+                    problems.append(f"WHEN true THEN '{field.name}_column_missing'")
+                columns.append(f"{_nothing_of(field)} AS {field.name}")
                 continue
+            if field.name in self._optional and sql_type(field.type) in NUMBERS:
+                # How pandas writes a number that is not there.
+                text = f"nullif(lower({text}), 'nan')"
             value = _value(text, sql_type(field.type))
             problems.append(f"WHEN {text} IS NOT NULL AND {value} IS NULL THEN '{field.name}_unreadable'")
             columns.append(f"{value} AS {field.name}")
@@ -70,7 +88,7 @@ class Source:
         )
 
     def _nothing(self) -> str:
-        columns = ", ".join(f"NULL::{sql_type(field.type)} AS {field.name}" for field in input_schema(self.table))
+        columns = ", ".join(f"{_nothing_of(field)} AS {field.name}" for field in input_schema(self.table))
         return f"SELECT {columns}, NULL::VARCHAR AS unreadable, NULL::VARCHAR AS file, NULL::BIGINT AS row WHERE false"
 
 
@@ -79,7 +97,19 @@ def _value(text: str, kind: str) -> str:
     if kind == "BIGINT":
         number = f"TRY_CAST({text} AS DECIMAL(38, 9))"
         return f"CASE WHEN {number} = trunc({number}) THEN TRY_CAST({number} AS BIGINT) END"
+    if kind == "TIMESTAMP":
+        # Without an offset it is UTC; a cast to TIMESTAMP would drop the offset.
+        at_offset = (
+            f"WHEN regexp_matches({text}, '{OFFSET}') THEN make_timestamp(epoch_us(TRY_CAST({text} AS TIMESTAMPTZ)))"
+        )
+        return (
+            f"CASE {at_offset} WHEN NOT regexp_matches({text}, '{ANY_OFFSET}') THEN TRY_CAST({text} AS TIMESTAMP) END"
+        )
     return f"TRY_CAST({text} AS {kind})"
+
+
+def _nothing_of(field: pa.Field) -> str:
+    return f"NULL::{sql_type(field.type)}"
 
 
 def _within(ids: IdRange, who: str) -> str:
