@@ -19,13 +19,15 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 
 from underwriting.dispatch import dispatch, mark_crashed, resume_limits, was_cancelled, will_come
+from underwriting.domain.notice import Owed as OwedNotice
 from underwriting.edges.metrics import metrics
-from underwriting.store import claims, limit_runs, waiting
+from underwriting.store import claims, limit_runs, notices, outbox, waiting
 from underwriting.store.claims import Owed
 from underwriting.store.depths import depths
 from underwriting.store.kinds import APPLICATIONS, EVALUATIONS, Kind, T
 from underwriting.store.limit_runs import Claimed
-from underwriting.store.models import LimitRunRow
+from underwriting.store.models import Channel, LimitRunRow
+from underwriting.store.session import Work
 from underwriting.workplace import Workplace
 
 UNDER_WAY = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
@@ -47,6 +49,37 @@ async def wake_waiting(place: Workplace) -> int:
         async with place.store.begin() as work:
             await waiting.wake(work, application_id, now, place.config.partners)
     return len(found)
+
+
+@task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
+async def warn_of_notices(place: Workplace) -> int:
+    """Tell of each notice that is due soon and was not sent, once; returns how many were told of."""
+    now = datetime.now(UTC)
+    until = now.date() + timedelta(days=place.config.notice_warning_days)
+    async with place.store.read() as work:
+        found = await notices.unwarned(work, until)
+        waiting = await notices.counts(work, now.date(), until) if metrics().on else {}
+    for state, count in waiting.items():
+        metrics().notices(state, count)
+    for owed in found:
+        async with place.store.begin() as work:
+            await _warn_of(work, owed, now)
+    return len(found)
+
+
+async def _warn_of(work: Work, owed: OwedNotice, now: datetime) -> None:
+    if not await notices.warn(work, owed):
+        return
+    await outbox.enqueue(
+        work,
+        Channel.EVENTS,
+        tenant=owed.tenant,
+        customer_id=owed.customer_id,
+        subject_id=owed.subject_id,
+        event="notice.due_soon",
+        at=now,
+        record=owed.model_dump_json(exclude={"tenant"}).encode(),
+    )
 
 
 async def tell_depths(place: Workplace) -> None:

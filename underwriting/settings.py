@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, Validatio
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from underwriting.edges.secrets import with_secrets
+from underwriting.notices.creditor import Contact, Creditor
 
 # Sources whose documents may lie in S3 instead of behind a service.
 IN_S3 = ("statements_url", "accounts_url")
@@ -79,6 +80,13 @@ class Settings(BaseSettings):
 
     # Tenants whose results are posted somewhere, as a JSON object {tenant: {results_url, signing_secret}}.
     partners: dict[str, Partner] = Field(default_factory=dict)
+
+    # Notices to customers. The creditor behind each tenant, as a JSON object {tenant: {name, address, telephone,
+    # agency}}, and how to reach each bureau, by the name in its reports.
+    creditors: dict[str, Creditor] = Field(default_factory=dict)
+    bureaus: dict[str, Contact] = Field(default_factory=dict)
+    # Days before a notice is due on which `notice.due_soon` warns.
+    notice_warning_days: Annotated[int, Field(ge=0, le=30)] = 7
 
     # Verification of bearer tokens: the issuer's public keys (a JWKS file, or the address where the issuer publishes
     # it, asked again after this many seconds), and what a token must say.

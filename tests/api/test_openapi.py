@@ -20,6 +20,9 @@ from underwriting.api import examples
 from underwriting.api.app import create_app
 from underwriting.api.errors import ErrorBody
 from underwriting.api.profiles import ProfileRecord
+from underwriting.domain.notice import Owed
+from underwriting.notices.desk import Sending
+from underwriting.notices.notice import Notice
 from underwriting.settings import Settings
 from underwriting.store.evaluations import EvaluationRecord
 from underwriting.store.record import Record
@@ -37,7 +40,7 @@ CHECKS = [
 ]
 SCOPES = (
     "applications:write applications:read referrals:decide events:write"
-    " eligibility:check eligibility:read profiles:read profiles:write"
+    " eligibility:check eligibility:read profiles:read profiles:write notices:read notices:write"
 )
 EXAMPLES = 12
 
@@ -96,6 +99,9 @@ def test_every_answer_has_an_example_and_every_error_the_one_shape(operation):
         (ProfileRecord, examples.PROFILE),
         (Record, examples.APPLICATION),
         (Record, examples.PENDING_APPLICATION),
+        (Owed, examples.OWED),
+        (Notice, examples.NOTICE),
+        (Sending, examples.SENDING),
     ],
 )
 def test_examples_are_what_the_api_answers(model, example):

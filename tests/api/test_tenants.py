@@ -23,7 +23,7 @@ from underwriting.store.models import RulebookKind
 OWNER, OTHERS = "acme", ("acme2", "other")
 SCOPES = (
     "applications:write applications:read referrals:decide events:write"
-    " eligibility:check eligibility:read profiles:read profiles:write"
+    " eligibility:check eligibility:read profiles:read profiles:write notices:read notices:write"
 )
 APPLICATION = {"customer_id": "ada", "amount": "2500.00", "currency": "USD"}
 CHANGE = {"enabled": ["1"], "reason": "goodwill"}
@@ -72,6 +72,10 @@ CASES = {
     f"PUT {UNDERWRITING}/float_profile": Case(Foreign.APART, 200, CHANGE),
     f"PUT {UNDERWRITING}/float_profile/temporary": Case(Foreign.APART, 200, FOR_A_WHILE),
     f"DELETE {UNDERWRITING}/float_profile/temporary": Case(Foreign.HIDDEN, 204),
+    "GET /v1/notices": Case(Foreign.EMPTY),
+    # Nobody judged it yet, so there is nothing to tell the customer; test_notices_api.py has one that was rejected.
+    "GET /v1/notices/{application_id}": Case(Foreign.HIDDEN, 404),
+    "POST /v1/notices/{application_id}/sent": Case(Foreign.HIDDEN, 404, {"how": "letter"}),
     "POST /v1/events": Case(Foreign.APART, 202, EVENT),
     "GET /health": Case(Foreign.OPEN),
 }
@@ -89,6 +93,8 @@ def api_routes(routes: list[BaseRoute]) -> Iterator[APIRoute]:
 def test_every_route_has_its_line():
     routes = api_routes(create_app(Settings()).routes)
     found = {f"{method} {route.path}" for route in routes for method in route.methods}
+    # A notice is asked for by the id of what it is about.
+    found = {path.replace("{subject_id}", "{application_id}") for path in found}
     assert found - DESCRIPTION == set(CASES)
 
 

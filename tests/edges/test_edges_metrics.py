@@ -42,7 +42,9 @@ def test_troubles_events_messages_and_depths_are_told(metrics: Metrics, agent: s
     metrics.event("user_created", "handled")
     metrics.message("events", "arrived")
     metrics.depth("inbox", 7)
-    assert heard(agent, 4) == {
+    metrics.notices("overdue", 2)
+    assert heard(agent, 5) == {
+        "underwriting.notices:2|g|#state:overdue",
         "underwriting.source.troubles:1|c|#source:bureau",
         "underwriting.events:1|c|#type:user_created,outcome:handled",
         "underwriting.messages:1|c|#channel:events,outcome:arrived",

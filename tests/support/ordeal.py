@@ -29,6 +29,7 @@ from tests.support.unguarded import drop_unique_keys
 from underwriting.api.office import Office
 from underwriting.bookshelf import Bookshelf
 from underwriting.cli.setup import prepare
+from underwriting.clients.sources import Sources
 from underwriting.domain.application import ApplicationRequest
 from underwriting.embedded import SANDBOX_TENANT
 from underwriting.embedded.deploy import BUREAU_LIMIT
@@ -105,6 +106,7 @@ async def endure(arena: Arena, plan: Plan) -> Reckoning:
             Store.open(url, keyring(config)) as store,
             httpx.AsyncClient(base_url=config.sandbox_url) as sandbox,
             get_client() as prefect,
+            Sources(config) as sources,
         ):
             control = {**FAULTS, "seed": plan.seed, "bureau_idempotent": plan.bureau_idempotent}
             (await sandbox.put("/_control", json=control)).raise_for_status()
@@ -113,7 +115,8 @@ async def endure(arena: Arena, plan: Plan) -> Reckoning:
             await prefect.upsert_global_concurrency_limit_by_name(BUREAU_LIMIT, 1_000)
             if not plan.guarded:
                 await drop_unique_keys(store)
-            ordeal = Ordeal(plan, arena, Office(config, store, Bookshelf(store, config), prefect), sandbox)
+            office = Office(config, store, Bookshelf(store, config), prefect, sources)
+            ordeal = Ordeal(plan, arena, office, sandbox)
             await ordeal.run()
             return await reckon(store, sandbox, ordeal.figures())
 

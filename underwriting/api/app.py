@@ -10,7 +10,7 @@ from fastapi_offline import FastAPIOffline
 from prefect import get_client
 from sqlalchemy import select
 
-from underwriting.api import applications, eligibility, errors, events, profiles
+from underwriting.api import applications, eligibility, errors, events, notices, profiles
 from underwriting.api.auth import Verifier
 from underwriting.api.documented import answer, refusals
 from underwriting.api.errors import ApiError
@@ -18,8 +18,10 @@ from underwriting.api.keys import PublicKeys
 from underwriting.api.office import Office, problem
 from underwriting.api.quota import Quota
 from underwriting.bookshelf import Bookshelf, NotLent
+from underwriting.clients.sources import Sources
 from underwriting.edges.tracing import trace_api, traced
 from underwriting.embedded import resolve_database_url
+from underwriting.notices.errors import NoticeImpossible
 from underwriting.settings import Settings, settings
 from underwriting.store.errors import KeyReused, NotFound, NotReferred, NotWaiting, StoreUnreachable, VersionConflict
 from underwriting.store.keyfile import keyring
@@ -46,8 +48,8 @@ def create_app(config: Settings | None = None) -> FastAPI:
         app.state.verifier = Verifier(PublicKeys(config), config.token_issuer, config.token_audience)
         app.state.quota = Quota(config.api_quota)
         url = resolve_database_url(config)
-        async with Store.open(url, keyring(config)) as store, get_client() as prefect:
-            app.state.office = Office(config, store, Bookshelf(store, config), prefect)
+        async with Store.open(url, keyring(config)) as store, get_client() as prefect, Sources(config) as sources:
+            app.state.office = Office(config, store, Bookshelf(store, config), prefect, sources)
             yield
 
     app = FastAPIOffline(
@@ -61,7 +63,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
     )
     if traced(config, "underwriting-api"):
         trace_api(app)
-    for part in (applications, eligibility, profiles, events):
+    for part in (applications, eligibility, profiles, notices, events):
         app.include_router(part.router)
     errors.install(app)
     _install_store_errors(app)
@@ -90,6 +92,7 @@ def _install_store_errors(app: FastAPI) -> None:
         NotReferred: (HTTPStatus.CONFLICT, "NOT_REFERRED"),
         NotWaiting: (HTTPStatus.CONFLICT, "NOT_WAITING"),
         VersionConflict: (HTTPStatus.PRECONDITION_FAILED, "VERSION_CONFLICT"),
+        NoticeImpossible: (HTTPStatus.CONFLICT, "NOTICE_IMPOSSIBLE"),
         StoreUnreachable: (HTTPStatus.SERVICE_UNAVAILABLE, "STORE_UNREACHABLE"),
     }
     for kind, (status, error_code) in answers.items():

@@ -30,6 +30,8 @@ CHECK = "eligibility:check"
 READ_EVALUATIONS = "eligibility:read"
 READ_PROFILES = "profiles:read"
 WRITE_PROFILES = "profiles:write"
+READ_NOTICES = "notices:read"
+WRITE_NOTICES = "notices:write"
 
 
 # A token that was verified is good for so many seconds without another look at its signature, and never beyond its
@@ -145,3 +147,5 @@ Asker = Annotated[Caller, Security(Bearer(CHECK), scopes=[CHECK])]
 EvaluationReader = Annotated[Caller, Security(Bearer(READ_EVALUATIONS), scopes=[READ_EVALUATIONS])]
 ProfileReader = Annotated[Caller, Security(Bearer(READ_PROFILES), scopes=[READ_PROFILES])]
 ProfileWriter = Annotated[Caller, Security(Bearer(WRITE_PROFILES), scopes=[WRITE_PROFILES])]
+NoticeReader = Annotated[Caller, Security(Bearer(READ_NOTICES), scopes=[READ_NOTICES])]
+NoticeWriter = Annotated[Caller, Security(Bearer(WRITE_NOTICES), scopes=[WRITE_NOTICES])]

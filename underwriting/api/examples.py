@@ -140,3 +140,67 @@ APPLICATION: dict[str, Any] = PENDING_APPLICATION | {
         }
     ],
 }
+
+OWED: dict[str, Any] = {
+    "tenant": "acme",
+    "subject_id": APPLICATION["id"],
+    "customer_id": "good",
+    "number": 1,
+    "kind": "adverse_action",
+    "product": "loan",
+    "due": "2026-04-01",
+}
+
+SENDING: dict[str, Any] = {
+    "id": "ntc_01KAYB2M4Z5W8Q0V6T3R9N7XJC",
+    "kind": "adverse_action",
+    "how": "letter",
+    "sent_at": "2026-03-03T09:00:00Z",
+    "sent_by": "ann",
+}
+
+NOTICE: dict[str, Any] = {
+    "written_on": "2026-03-03",
+    "creditor": {
+        "name": "Acme Lending, Inc.",
+        "address": "1 Main Street, Springfield, IL 62701",
+        "telephone": "+1 555 0100",
+    },
+    "agency": {
+        "name": "Federal Trade Commission, Equal Credit Opportunity",
+        "address": "Washington, DC 20580",
+        "telephone": "",
+    },
+    "addressee": {
+        "customer_id": "good",
+        "name": "Avery Dunwoody",
+        "street": "7 Elm Court",
+        "country": "US",
+        "business": False,
+    },
+    "kind": "adverse_action",
+    "product": "loan",
+    "subject_id": APPLICATION["id"],
+    "decided_on": "2026-03-02",
+    "due": "2026-04-01",
+    "currency": "USD",
+    "amount": "2500.00",
+    "limit_before": None,
+    "limit_after": None,
+    "reasons": APPLICATION["reasons"],
+    "reasons_on_request": False,
+    "missing": [],
+    "offer": None,
+    "respond_by": None,
+    "report": {
+        "bureau": {"name": "First Bureau", "address": "2 Oak Street, Dover, DE 19901", "telephone": "+1 800 555 0100"},
+        "score": {
+            "points": 471,
+            "lowest": 300,
+            "highest": 850,
+            "of": "2026-03-02",
+            "model": "Score 8",
+            "key_factors": ["Too many accounts with balances"],
+        },
+    },
+}

@@ -13,6 +13,7 @@ from prefect.exceptions import PrefectException
 
 from underwriting.api.errors import ApiError, Problem
 from underwriting.bookshelf import Bookshelf
+from underwriting.clients.sources import Sources
 from underwriting.dispatch import dispatch, dispatch_handling
 from underwriting.domain.application import Application, Product
 from underwriting.domain.eligibility import EvaluationRequest
@@ -26,12 +27,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Office:
-    """The store, the published rulebooks, and Prefect."""
+    """The store, the published rulebooks, Prefect, and the outside services."""
 
     config: Settings
     store: Store
     bookshelf: Bookshelf
     prefect: PrefectClient
+    # Who a customer is, for a notice.
+    sources: Sources
 
     async def dispatch_handling(self) -> None:
         """Have Prefect handle the inbox soon; where it cannot be asked, the schedule does later."""

@@ -19,6 +19,7 @@ COMMANDS = {
     "migrate": "setup:migrate",
     "deploy": "setup:deploy",
     "limits": "limits:app",
+    "notices": "notices:app",
     "outbox": "outbox:app",
     "consume": "consume:consume",
     "inbox": "inbox:app",

@@ -11,6 +11,7 @@ from underwriting.settings import settings
 SCOPES = (
     "applications:write applications:read referrals:decide"
     " eligibility:check eligibility:read profiles:read profiles:write events:write"
+    " notices:read notices:write"
 )
 
 

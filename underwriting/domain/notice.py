@@ -31,3 +31,8 @@ class Owed(BaseModel):
     kind: NoticeKind
     product: Product
     due: date
+
+    @property
+    def cursor(self) -> tuple[date, str, str]:
+        """Where it stands in the list of what is due."""
+        return self.due, self.subject_id, self.customer_id

@@ -8,6 +8,7 @@
 | underwriting.events | count of events | type, outcome (handled, failed, dead) |
 | underwriting.messages | count of deliveries out of the outbox | channel, outcome (arrived, failed) |
 | underwriting.queue.depth | gauge of what waits | queue (applications, inbox, outbox, outbox_dead, …) |
+| underwriting.notices | gauge of notices that were not sent | state (overdue, due_soon) |
 """
 
 from functools import cache
@@ -66,6 +67,11 @@ class Metrics:
         """How much waits in a queue."""
         if self._client is not None:
             self._client.gauge("queue.depth", waiting, tags=_tags(queue=queue))
+
+    def notices(self, state: str, waiting: int) -> None:
+        """How many notices to customers are overdue, or due soon."""
+        if self._client is not None:
+            self._client.gauge("notices", waiting, tags=_tags(state=state))
 
     def _count(self, name: str, **tags: str) -> None:
         if self._client is not None:

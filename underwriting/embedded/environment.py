@@ -11,7 +11,14 @@ from pydantic_core import to_jsonable_python
 
 from underwriting.embedded import postgres
 from underwriting.embedded.errors import NotRunning
-from underwriting.embedded.keys import SANDBOX_TENANT, keys_folder, sandbox_partner, token_keys
+from underwriting.embedded.keys import (
+    SANDBOX_BUREAU,
+    SANDBOX_TENANT,
+    keys_folder,
+    sandbox_creditor,
+    sandbox_partner,
+    token_keys,
+)
 from underwriting.settings import Settings
 
 # The Prefect server as it runs best beside its workers on a small machine.
@@ -59,6 +66,10 @@ def embedded_settings(settings: Settings) -> Settings:
         filled["jwks_file"] = token_keys(keys_folder(settings))
     if SANDBOX_TENANT not in settings.partners:
         filled["partners"] = {**settings.partners, SANDBOX_TENANT: sandbox_partner(settings)}
+    if SANDBOX_TENANT not in settings.creditors:
+        filled["creditors"] = {**settings.creditors, SANDBOX_TENANT: sandbox_creditor()}
+    if not settings.bureaus:
+        filled["bureaus"] = {SANDBOX_BUREAU.name: SANDBOX_BUREAU}
     return settings.model_copy(update=filled)
 
 

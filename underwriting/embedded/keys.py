@@ -11,10 +11,13 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 from pydantic import HttpUrl, SecretStr
 
+from underwriting.notices.creditor import Contact, Creditor
 from underwriting.settings import Partner, Settings
 
 # The tenant whose results go to the sandbox's receiver.
 SANDBOX_TENANT = "sandbox"
+# Who answers there as the bureau.
+SANDBOX_BUREAU = Contact(name="Sandbox Credit Bureau", address="2 Oak Street, Springfield", telephone="+1 800 555 0100")
 # Standard Webhooks asks for 24 to 64 bytes.
 SECRET_BYTES = 32
 
@@ -59,6 +62,14 @@ def sandbox_partner(settings: Settings) -> Partner:
         _write(file, "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode())
     secret = SecretStr(file.read_text("ascii"))
     return Partner(results_url=HttpUrl(f"{settings.sandbox_url}/results/{SANDBOX_TENANT}"), signing_secret=secret)
+
+
+def sandbox_creditor() -> Creditor:
+    """The invented lender of the sandbox."""
+    agency = Contact(name="Federal Trade Commission, Equal Credit Opportunity", address="Washington, DC 20580")
+    return Creditor(
+        name="Sandbox Lending, Inc.", address="1 Main Street, Springfield", telephone="+1 555 0100", agency=agency
+    )
 
 
 def keys_folder(settings: Settings) -> Path:

@@ -8,6 +8,7 @@ StoreError
 ├── NotFound              no such row, or it is another tenant's
 │   ├── UnknownApplication
 │   ├── UnknownEvaluation
+│   ├── NoNotice
 │   ├── NoTemporaryProfile
 │   ├── UnknownLimitRun
 │   ├── UnknownProfile
@@ -70,6 +71,14 @@ class UnknownProfile(NotFound):
 
     def __init__(self, user_id: str) -> None:
         super().__init__(f"user {user_id} has no float profile yet; it is made on first contact")
+
+
+class NoNotice(NotFound):
+    """Nothing was decided of which the customer has to be sent a notice, or it is not clear which customer."""
+
+    def __init__(self, subject_id: str, customer_id: str | None) -> None:
+        whom = f" to {customer_id}" if customer_id else ""
+        super().__init__(f"no notice about {subject_id} is owed{whom}; of a limit run, name the customer")
 
 
 class NoTemporaryProfile(NotFound):

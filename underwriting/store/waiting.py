@@ -12,7 +12,8 @@ from sqlalchemy import select, update
 
 from underwriting.domain.application import Application, State
 from underwriting.domain.decision import BY_CUSTOMER, BY_DEADLINE, COUNTEROFFER_NOTICE, Decision, Verdict
-from underwriting.store import applications, audit, decisions
+from underwriting.domain.notice import NoticeKind
+from underwriting.store import applications, audit, decisions, notices
 from underwriting.store.applications import Stored, application_of
 from underwriting.store.errors import NotWaiting
 from underwriting.store.models import ApplicationRow
@@ -104,14 +105,20 @@ async def _settled(
     if await work.scalar(settled.returning(ApplicationRow.id)) is None:
         return False
     offered = (await decisions.history(work, application.id))[-1]
-    decision = _decided(offered, said, now)
+    told_at = await notices.first_sent(work, application.id, NoticeKind.COUNTEROFFER)
+    # Who declines was told of the offer, by the partner at least.
+    if told_at is None and said is Answer.DECLINED:
+        told_at = offered.decided_at
+    decision = _decided(offered, said, now, told_at)
     record = stored.record.decided(decision, stored.record.checks)
     await decisions.write_decision(work, application, decision, record, partners=partners, answered_by=by)
     return True
 
 
-def _decided(offered: Decision, said: Answer | None, now: datetime) -> Decision:
+def _decided(offered: Decision, said: Answer | None, now: datetime, told_at: datetime | None) -> Decision:
+    """The approval or the rejection; of an offer that nobody was told of, notice is due as it was before."""
     accepted = said is Answer.ACCEPTED
+    due = offered.notice_due if told_at is None else (told_at + COUNTEROFFER_NOTICE).date()
     return offered.model_copy(
         update={
             "verdict": Verdict.APPROVED if accepted else Verdict.REJECTED,
@@ -120,8 +127,7 @@ def _decided(offered: Decision, said: Answer | None, now: datetime) -> Decision:
             "respond_by": None,
             "decided_by": BY_DEADLINE if said is None else BY_CUSTOMER,
             "decided_at": now,
-            # The partner was told of the offer when it was decided; a notice that was sent later gives no less time.
-            "notice_due": None if accepted else (offered.decided_at + COUNTEROFFER_NOTICE).date(),
+            "notice_due": None if accepted else due,
         }
     )
 

@@ -1,0 +1,277 @@
+"""Which notices are due, of whom, and what was sent: of applications, evaluations and lowered limits."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from support.evaluated import evaluated
+from support.notices import report
+from support.reviews import BOOK, NO_SCORE, NOW, claimed, decision, finish, results
+
+from underwriting.domain.application import Product
+from underwriting.domain.decision import Decision, Offer, Verdict
+from underwriting.domain.limits import LimitRunState, LimitShardState
+from underwriting.domain.money import Money
+from underwriting.domain.notice import NoticeKind, Owed
+from underwriting.notices import about
+from underwriting.store import applications, audit, decisions, ledger, notices, waiting
+from underwriting.store.errors import NoNotice
+from underwriting.store.models import LimitRecordRow, LimitRunRow, LimitShardRow, NoticeRow
+from underwriting.store.session import Store
+from underwriting.store.waiting import Answer
+
+DUE = date(2026, 4, 1)
+RUN = "lim_01KAYB2M4Z5W8Q0V6T3R9N7XJC"
+OFFER = Offer(amount=Money(minor=2, currency="USD"), term_months=36, instalment=Money(minor=1, currency="USD"))
+UNTIL = NOW + timedelta(days=20)
+
+
+async def due(store: Store, until: date = DUE, tenant: str | None = None, **page: object) -> list[Owed]:
+    async with store.read() as work:
+        return await notices.due(work, tenant, until, **page)
+
+
+async def rejected(store: Store, tenant: str = "acme", **changes: object) -> str:
+    return (await finish(store, await claimed(store, tenant, **changes), Verdict.REJECTED)).id
+
+
+async def waits(store: Store, verdict: Verdict) -> str:
+    owned = await claimed(store)
+    offer = OFFER if verdict is Verdict.COUNTEROFFER else None
+    made = Decision(
+        verdict=verdict,
+        reasons=(NO_SCORE,),
+        offer=offer,
+        respond_by=UNTIL,
+        rulebook=BOOK,
+        decided_at=NOW,
+        notice_due=DUE,
+    )
+    async with store.begin() as work:
+        await decisions.finish(work, owned, results(), made, (), UNTIL)
+    return owned.subject.id
+
+
+async def sent(store: Store, owed: Owed, sent_at: datetime = NOW, how: str = "letter") -> NoticeRow:
+    async with store.begin() as work:
+        return await notices.record(work, owed, how=how, sent_at=sent_at, sent_by="ann", content=b"Dear Ada Byron")
+
+
+async def lowered(store: Store, tenant: str = "acme", state: LimitRunState = LimitRunState.APPLIED) -> None:
+    """A run that lowered ada's limit; that of bob was never applied, and that of eve was set back."""
+    run = LimitRunRow(
+        id=RUN,
+        tenant=tenant,
+        product=Product.FLOAT,
+        business_date=NOW.date(),
+        scope="",
+        history="h",
+        judged_at=NOW,
+        currency="USD",
+        policy="cfi",
+        policy_version=1,
+        policy_digest="d" * 64,
+        policy_text="{}",
+        state=state,
+        created_at=NOW,
+        applied_at=NOW,
+    )
+    shard = LimitShardRow(run_id=RUN, number=0, state=LimitShardState.APPLIED)
+    records = [
+        LimitRecordRow(
+            run_id=RUN,
+            user_id=user,
+            shard=0,
+            move="lowered",
+            before=5000,
+            after=4000,
+            runs_below=2,
+            reasons="limit_income_stopped limit_pay_low",
+            gates_held="",
+            notice_due=DUE,
+            facts="{}",
+            base_runs_below=1,
+            in_force=in_force,
+            base_version=1,
+            applied_version=applied,
+        )
+        for user, in_force, applied in (("ada", 4000, 2), ("bob", 5000, None), ("eve", 5000, 3))
+    ]
+    async with store.begin() as work:
+        for rows in ([run], [shard], records):
+            work.add_all(rows)
+            await work.flush()
+
+
+@pytest.mark.parametrize(("until", "found"), [(DUE - timedelta(days=1), 0), (DUE, 1), (DUE + timedelta(days=1), 1)])
+async def test_a_rejection_is_due_until_it_is_sent(store: Store, until: date, found: int) -> None:
+    application_id = await rejected(store)
+    owed = Owed(
+        tenant="acme",
+        subject_id=application_id,
+        customer_id="ada",
+        number=1,
+        kind=NoticeKind.ADVERSE_ACTION,
+        product=Product.LOAN,
+        due=DUE,
+    )
+    assert await due(store, until) == [owed][:found]
+    await sent(store, owed)
+    assert await due(store, until) == []
+    async with store.read() as work:
+        assert await notices.get(work, "acme", application_id) == owed, "it can still be shown"
+
+
+async def test_approvals_and_referrals_owe_no_notice(store: Store) -> None:
+    await finish(store, await claimed(store), Verdict.APPROVED)
+    referred = (await finish(store, await claimed(store), Verdict.REFERRED)).id
+    await evaluated(store, "bob")
+    assert await due(store, date.max) == []
+    with pytest.raises(NoNotice, match=f"no notice about {referred} is owed"):
+        async with store.read() as work:
+            await notices.get(work, "acme", referred)
+
+
+async def test_a_persons_rejection_owes_one_and_names_its_decision(store: Store) -> None:
+    referred = (await finish(store, await claimed(store), Verdict.REFERRED)).id
+    async with store.begin() as work:
+        await decisions.settle_referral(
+            work,
+            referred,
+            tenant="acme",
+            verdict=Verdict.REJECTED,
+            note="no payslip",
+            decided_by="ann",
+            now=NOW + timedelta(days=24),
+            partners=(),
+        )
+    (owed,) = await due(store)
+    assert (owed.number, owed.due) == (2, DUE), "30 days after the receipt, however long the person took"
+
+
+async def test_only_the_newest_decision_owes_a_notice(store: Store) -> None:
+    incomplete, offered = await waits(store, Verdict.INCOMPLETE), await waits(store, Verdict.COUNTEROFFER)
+    kinds = {owed.subject_id: owed.kind for owed in await due(store)}
+    assert kinds == {incomplete: NoticeKind.INCOMPLETENESS, offered: NoticeKind.COUNTEROFFER}
+    async with store.begin() as work:
+        given = {"tenant": "acme", "by": "ann", "now": NOW, "partners": ()}
+        await waiting.answer(work, offered, Answer.ACCEPTED, **given)
+    assert [owed.subject_id for owed in await due(store)] == [incomplete]
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [(None, DUE), (NOW + timedelta(days=10), date(2026, 6, 10))],
+)
+async def test_after_an_offer_that_expired_90_days_run_from_its_notice(
+    store: Store, told: datetime | None, expected: date
+) -> None:
+    offered = await waits(store, Verdict.COUNTEROFFER)
+    if told is not None:
+        (owed,) = await due(store)
+        await sent(store, owed, told)
+        assert await due(store) == []
+    async with store.begin() as work:
+        await waiting.wake(work, offered, UNTIL, ())
+    (owed,) = await due(store, date.max)
+    assert (owed.number, owed.kind, owed.due) == (2, NoticeKind.ADVERSE_ACTION, expected)
+
+
+async def test_rejected_evaluations_and_lowered_limits_owe_one(store: Store) -> None:
+    evaluation = await evaluated(store, verdict=Verdict.REJECTED, notice_due=DUE)
+    await lowered(store)
+    found = {(owed.subject_id, owed.customer_id, owed.product) for owed in await due(store)}
+    assert found == {(evaluation.id, "ada", Product.FLOAT), (RUN, "ada", Product.FLOAT)}
+
+
+async def test_a_run_that_was_taken_back_owes_nothing(store: Store) -> None:
+    await lowered(store, state=LimitRunState.ROLLED_BACK)
+    assert await due(store) == []
+
+
+async def test_pages_are_in_order_and_complete(store: Store) -> None:
+    ids = [await rejected(store, customer_id=f"c{number}") for number in range(5)]
+    seen: list[Owed] = []
+    while page := await due(store, limit=2, after=seen[-1].cursor if seen else None):
+        seen += page
+    assert [owed.subject_id for owed in seen] == sorted(ids)
+
+
+async def test_a_tenant_sees_its_own_notices_only(store: Store) -> None:
+    mine, theirs = await rejected(store, "acme"), await rejected(store, "globex")
+    await lowered(store, "globex")
+    assert [owed.subject_id for owed in await due(store, tenant="acme")] == [mine]
+    assert {owed.subject_id for owed in await due(store)} == {mine, theirs, RUN}
+    for subject_id, customer_id in ((theirs, None), (RUN, "ada")):
+        with pytest.raises(NoNotice):
+            async with store.read() as work:
+                await notices.get(work, "acme", subject_id, customer_id)
+
+
+async def test_of_a_limit_run_the_customer_is_named(store: Store) -> None:
+    await lowered(store)
+    async with store.read() as work:
+        owed = await notices.get(work, "acme", RUN, "ada")
+        said = await about.read(work, owed)
+    assert (said.limit_before, said.limit_after, said.currency, said.decided_on) == (
+        "50.00",
+        "40.00",
+        "USD",
+        NOW.date(),
+    )
+    assert [reason.code for reason in said.reasons] == ["limit_income_stopped", "limit_pay_low"]
+    for nobody in ("bob", "eve", "nobody"):
+        with pytest.raises(NoNotice, match=f"to {nobody}"):
+            async with store.read() as work:
+                await notices.get(work, "acme", RUN, nobody)
+
+
+async def test_what_was_sent_is_kept_sealed_and_audited(store: Store) -> None:
+    application_id = await rejected(store)
+    (owed,) = await due(store)
+    first = await sent(store, owed)
+    assert (await sent(store, owed)).id == first.id, "the same sending once more"
+    second = await sent(store, owed, NOW + timedelta(days=1), "e-mail")
+    async with store.read() as work:
+        kept = await notices.sent(work, owed)
+        entries = [entry for entry in await audit.entries(work, application_id) if entry.action == "notice.sent"]
+        assert notices.content(work, kept[0]) == b"Dear Ada Byron"
+    assert [(row.id, row.how, row.sent_by) for row in kept] == [
+        (first.id, "letter", "ann"),
+        (second.id, "e-mail", "ann"),
+    ]
+    assert b"Ada" not in kept[0].content
+    assert [(entry.actor, json.loads(entry.details)["how"]) for entry in entries] == [
+        ("ann", "letter"),
+        ("ann", "e-mail"),
+    ]
+
+
+@pytest.mark.parametrize(("until", "found"), [(DUE - timedelta(days=1), 0), (DUE, 1)])
+async def test_a_deadline_is_warned_of_once(store: Store, until: date, found: int) -> None:
+    await rejected(store)
+    for expected in (found, 0):
+        async with store.begin() as work:
+            coming = await notices.unwarned(work, until)
+            assert [await notices.warn(work, owed) for owed in coming] == [True] * expected
+
+
+async def test_what_is_late_and_what_is_soon_is_counted(store: Store) -> None:
+    await rejected(store)
+    for today, overdue, soon in ((DUE, 0, 1), (DUE + timedelta(days=1), 1, 0), (DUE - timedelta(days=8), 0, 0)):
+        async with store.read() as work:
+            counted = await notices.counts(work, today, today + timedelta(days=7))
+        assert counted == {"overdue": overdue, "due_soon": soon}
+
+
+async def test_an_applications_notice_has_its_amount_its_reasons_and_its_report(store: Store) -> None:
+    owned = await claimed(store)
+    async with store.begin() as work:
+        await ledger.begin(work, owned, about.BUREAU_PULL)
+        await ledger.done(work, owned, about.BUREAU_PULL, report())
+        await decisions.finish(work, owned, results(), decision(owned.subject, Verdict.REJECTED), ())
+        owed = await notices.get(work, None, owned.subject.id)
+        said = await about.read(work, owed)
+        stored = await applications.get(work, None, owned.subject.id)
+    assert (said.amount, said.currency, said.reasons) == ("2500.00", "USD", stored.record.reasons)
+    assert (said.report, said.decided_on, said.due) == (report(), NOW.astimezone(UTC).date(), DUE)

@@ -1,0 +1,56 @@
+"""Builders of notices: what is decided, the creditor, the bureau, and what its report says."""
+
+import json
+from datetime import date
+from typing import Any
+
+from underwriting.domain.application import Product
+from underwriting.domain.decision import Reason
+from underwriting.domain.notice import NoticeKind
+from underwriting.notices.creditor import Contact, Creditor
+from underwriting.notices.notice import About, Addressee
+
+AGENCY = Contact(name="Federal Trade Commission", address="Washington, DC 20580")
+CREDITOR = Creditor(name="Acme Lending, Inc.", address="1 Main Street", telephone="+1 555 0100", agency=AGENCY)
+BUREAU = Contact(name="First Bureau, LLC", address="2 Oak Street, Dover, DE 19901", telephone="+1 800 555 0100")
+BUREAUS = {"first": BUREAU}
+LOW = Reason(code="credit_score_low", sentence="Your credit score is too low.")
+ADA = Addressee(customer_id="ada", name="Ada Byron", street="7 Elm Court", country="US")
+TODAY = date(2026, 3, 5)
+APPLICATION = "app_01KAYB2M4Z5W8Q0V6T3R9N7XJC"
+
+
+def about(**changes: Any) -> About:
+    """A rejected application, but for what a test changes."""
+    fixed = {
+        "subject_id": APPLICATION,
+        "customer_id": "ada",
+        "number": 1,
+        "kind": NoticeKind.ADVERSE_ACTION,
+        "product": Product.LOAN,
+        "decided_on": date(2026, 3, 2),
+        "due": date(2026, 4, 1),
+        "currency": "USD",
+        "amount": "2500.00",
+        "reasons": (LOW,),
+    }
+    return About.model_validate({**fixed, **changes})
+
+
+def report(**changes: Any) -> bytes:
+    """A bureau's report, as the ledger keeps it."""
+    factors = ["Balances are high", "An account was paid late", "Few accounts", "Short history"]
+    answer = {
+        "bureau": "first",
+        "reported_on": "2026-03-01",
+        "score": 601,
+        "score_model": "Score 8",
+        "score_min": 300,
+        "score_max": 850,
+        "key_factors": [
+            {"rank": rank, "code": str(rank), "text": text} for rank, text in reversed([*enumerate(factors, 1)])
+        ],
+        "inquiries_factor": True,
+        "currency": "USD",
+    }
+    return json.dumps({**answer, **changes}).encode()

@@ -1,0 +1,71 @@
+"""What a notice is about, read from the store: a decision with its reasons, and the bureau's report under it."""
+
+from datetime import UTC, timedelta
+
+from rules.reasons import reason
+from underwriting.domain.decision import ADVERSE_ACTION_NOTICE
+from underwriting.domain.money import Money
+from underwriting.domain.notice import Owed
+from underwriting.notices.notice import About
+from underwriting.store import applications, decisions, evaluations, ledger, notices
+from underwriting.store.kinds import APPLICATIONS, EVALUATIONS
+from underwriting.store.session import Work
+
+# The effect under which the ledger keeps the bureau's report.
+BUREAU_PULL = "bureau-pull"
+
+
+async def read(work: Work, owed: Owed) -> About:
+    """Everything that the notice says, but for names and for what the settings say of the creditor."""
+    if owed.subject_id.startswith(APPLICATIONS.prefix):
+        return await _application(work, owed)
+    if owed.subject_id.startswith(EVALUATIONS.prefix):
+        return await _evaluation(work, owed)
+    return await _limit(work, owed)
+
+
+async def _application(work: Work, owed: Owed) -> About:
+    stored = await applications.get(work, owed.tenant, owed.subject_id)
+    decision = (await decisions.history(work, owed.subject_id))[-1]
+    facts = {check.check: check.facts for check in await decisions.checks(work, stored)}
+    record = stored.record
+    return About(
+        **_of(owed),
+        decided_on=decision.decided_at.astimezone(UTC).date(),
+        currency=record.currency,
+        amount=record.amount,
+        reasons=decision.reasons,
+        missing=decision.missing,
+        offer=record.offer,
+        respond_by=decision.respond_by,
+        business=facts.get("customer_information", {}).get("is_company") is True,
+        report=await ledger.answer(work, owed.subject_id, BUREAU_PULL),
+    )
+
+
+async def _evaluation(work: Work, owed: Owed) -> About:
+    record = (await evaluations.get(work, owed.tenant, owed.subject_id)).record
+    if record.decided_at is None or record.currency is None:
+        raise ValueError(f"evaluation {owed.subject_id} has no result")
+    day = record.decided_at.astimezone(UTC).date()
+    return About(**_of(owed), decided_on=day, currency=record.currency, reasons=record.reasons)
+
+
+async def _limit(work: Work, owed: Owed) -> About:
+    run, record = await notices.limit_change(work, owed.subject_id, owed.customer_id)
+    before, after = (Money(minor=minor or 0, currency=run.currency).decimal for minor in (record.before, record.after))
+    acted = (
+        run.applied_at.astimezone(UTC).date() if run.applied_at else owed.due - timedelta(ADVERSE_ACTION_NOTICE.days)
+    )
+    return About(
+        **_of(owed),
+        decided_on=acted,
+        currency=run.currency,
+        limit_before=before,
+        limit_after=after,
+        reasons=tuple(map(reason, record.reasons.split())),
+    )
+
+
+def _of(owed: Owed) -> dict[str, object]:
+    return owed.model_dump(exclude={"tenant"})

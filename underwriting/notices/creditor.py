@@ -1,0 +1,33 @@
+"""What a notice has to say of a creditor and of a bureau: data of the tenant, and of the operator."""
+
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Contact(BaseModel):
+    """Who it is, and how to reach them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1)
+    address: str = Field(min_length=1, description="One line")
+    telephone: str = Field(default="", description="15 U.S.C. 1681m(a)(3)(A): toll-free, where a bureau is nationwide")
+
+
+class BusinessReasons(StrEnum):
+    """How a company learns the reasons (12 CFR 1002.9(a)(3)): they are stated, or it may ask for them."""
+
+    STATED = "stated"
+    ON_REQUEST = "on_request"
+
+
+class Creditor(Contact):
+    """The lender behind a tenant."""
+
+    # 12 CFR 1002.9(b)(1) and Appendix A to Part 1002: the federal agency that supervises this creditor.
+    agency: Contact
+    business_reasons: BusinessReasons = BusinessReasons.STATED
+    # Templates of the tenant's own, in place of those of the same name in this package.
+    templates: Path | None = None

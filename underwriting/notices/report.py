@@ -1,0 +1,89 @@
+"""What a notice says of a bureau's report: 15 U.S.C. 1681m(a), with the score as 1681g(f)(1) describes it."""
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from underwriting.notices.creditor import Contact
+from underwriting.notices.errors import NoticeImpossible
+
+# 15 U.S.C. 1681g(f)(1)(C) and (9): four key factors, and inquiries besides if they were one.
+KEY_FACTORS = 4
+INQUIRIES = "Number of recent inquiries on your report"
+
+
+class _Factor(BaseModel):
+    rank: int
+    text: str
+
+
+class _Answer(BaseModel):
+    """What the stored report has of it; older ones have less."""
+
+    bureau: str | None = None
+    reported_on: date | None = None
+    score: int | None = None
+    score_model: str | None = None
+    score_min: int | None = None
+    score_max: int | None = None
+    key_factors: tuple[_Factor, ...] = ()
+    inquiries_factor: bool | None = None
+
+
+class Score(BaseModel):
+    """The score, its range and date, and what lowered it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    points: int
+    lowest: int | None
+    highest: int | None
+    of: date | None
+    model: str | None
+    key_factors: tuple[str, ...]
+
+
+class Report(BaseModel):
+    """The bureau whose report was used, and its score, if it had one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    bureau: Contact
+    score: Score | None = Field(default=None)
+
+    @classmethod
+    def of(cls, payload: bytes, bureaus: Mapping[str, Contact]) -> Self:
+        """From the report in the ledger; NoticeImpossible where nobody said how to reach the bureau."""
+        answer = _Answer.model_validate(json.loads(payload))
+        # A report that names no bureau is of the only one.
+        name = answer.bureau or (next(iter(bureaus)) if len(bureaus) == 1 else "")
+        if name not in bureaus:
+            raise NoticeImpossible(
+                f"there is no address of the bureau {name or 'of the report'}, which the notice has to state; "
+                "add it to UNDERWRITING_BUREAUS"
+            )
+        return cls(bureau=bureaus[name], score=_score(answer))
+
+
+def _score(answer: _Answer) -> Score | None:
+    lowest, highest = answer.score_min, answer.score_max
+    outside = answer.score is not None and (
+        (lowest is not None and answer.score < lowest) or (highest is not None and answer.score > highest)
+    )
+    # Outside its model's range it is an exclusion code.
+    if answer.score is None or outside:
+        return None
+    factors = [factor.text for factor in sorted(answer.key_factors, key=lambda it: it.rank)][:KEY_FACTORS]
+    if answer.inquiries_factor and not any("inquir" in factor.lower() for factor in factors):
+        factors.append(INQUIRIES)
+    return Score(
+        points=answer.score,
+        lowest=lowest,
+        highest=highest,
+        of=answer.reported_on,
+        model=answer.score_model,
+        key_factors=tuple(factors),
+    )

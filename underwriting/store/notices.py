@@ -1,0 +1,249 @@
+"""Notices that customers have to be sent: which are due, and what was sent, when and how.
+
+Due are the newest decision about an application, an evaluation that was rejected (by the rulebooks or by a person), and
+a limit that a run lowered and that still stands. What was sent is only ever added to.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Subquery,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    select,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.orm import aliased
+from ulid import ULID
+
+from underwriting.domain.decision import Verdict
+from underwriting.domain.notice import NoticeKind, Owed
+from underwriting.store import audit
+from underwriting.store.columns import from_now
+from underwriting.store.errors import NoNotice
+from underwriting.store.limit_runs import took_effect
+from underwriting.store.models import (
+    ApplicationRow,
+    DecisionRow,
+    EligibilityRow,
+    EvaluationRow,
+    LimitRecordRow,
+    LimitRunRow,
+    NoticeRow,
+    NoticeWarningRow,
+    SettlementRow,
+    place,
+)
+from underwriting.store.session import Work
+
+# Where a row of the list stands: the day, the subject, the customer.
+Cursor = tuple[date, str, str]
+BY_RULEBOOKS, BY_PERSON, BY_RUN = 1, 2, 1
+_ADVERSE = literal(NoticeKind.ADVERSE_ACTION.value)
+
+
+def _selected(
+    *conditions: ColumnElement[bool],
+    tenant: Any,
+    subject: Any,
+    customer: Any,
+    number: Any,
+    kind: Any,
+    product: Any,
+    due: Any,
+) -> Select[Any]:
+    return select(
+        tenant.label("tenant"),
+        subject.label("subject_id"),
+        customer.label("customer_id"),
+        number.label("number"),
+        kind.label("kind"),
+        product.label("product"),
+        due.label("due"),
+    ).where(*conditions)
+
+
+def _sources(until: date | None, subject_id: str | None) -> list[Select[Any]]:
+    """Every decision that a customer has to be told of; each part finds its rows by an index."""
+
+    def wanted(subject: Any, due: Any) -> list[ColumnElement[bool]]:
+        conditions = [due.is_not(None)]
+        conditions += [] if until is None else [due <= until]
+        return conditions + ([] if subject_id is None else [subject == subject_id])
+
+    later = aliased(DecisionRow)
+    newer = exists().where(later.application_id == DecisionRow.application_id, later.sequence > DecisionRow.sequence)
+    kind = case(
+        (DecisionRow.verdict == Verdict.INCOMPLETE, literal(NoticeKind.INCOMPLETENESS.value)),
+        (DecisionRow.verdict == Verdict.COUNTEROFFER, literal(NoticeKind.COUNTEROFFER.value)),
+        else_=_ADVERSE,
+    )
+    applications = _selected(
+        *wanted(DecisionRow.application_id, DecisionRow.notice_due),
+        DecisionRow.application_id == ApplicationRow.id,
+        ~newer,
+        tenant=ApplicationRow.tenant,
+        subject=ApplicationRow.id,
+        customer=ApplicationRow.customer_id,
+        number=DecisionRow.sequence,
+        kind=kind,
+        product=ApplicationRow.product,
+        due=DecisionRow.notice_due,
+    )
+    evaluations = [
+        _selected(
+            *wanted(result.evaluation_id, result.notice_due),
+            result.evaluation_id == EvaluationRow.id,
+            tenant=EvaluationRow.tenant,
+            subject=EvaluationRow.id,
+            customer=EvaluationRow.user_id,
+            number=literal(number),
+            kind=_ADVERSE,
+            product=EvaluationRow.product,
+            due=result.notice_due,
+        )
+        for result, number in ((EligibilityRow, BY_RULEBOOKS), (SettlementRow, BY_PERSON))
+    ]
+    limits = _selected(
+        *wanted(LimitRecordRow.run_id, LimitRecordRow.notice_due),
+        LimitRecordRow.run_id == LimitRunRow.id,
+        took_effect(),
+        LimitRecordRow.applied_version.is_not(None),
+        LimitRecordRow.in_force == LimitRecordRow.after,
+        tenant=LimitRunRow.tenant,
+        subject=LimitRunRow.id,
+        customer=LimitRecordRow.user_id,
+        number=literal(BY_RUN),
+        kind=_ADVERSE,
+        product=LimitRunRow.product,
+        due=LimitRecordRow.notice_due,
+    )
+    return [applications, *evaluations, limits]
+
+
+def _all(until: date | None = None, subject_id: str | None = None) -> Subquery:
+    return union_all(*_sources(until, subject_id)).subquery("due")
+
+
+def _unsent(rows: Subquery) -> ColumnElement[bool]:
+    return ~exists().where(_of(NoticeRow, rows.c))
+
+
+def _of(table: type[NoticeRow] | type[NoticeWarningRow], about: Any) -> ColumnElement[bool]:
+    return and_(
+        table.subject_id == about.subject_id, table.customer_id == about.customer_id, table.number == about.number
+    )
+
+
+async def due(work: Work, tenant: str | None, until: date, after: Cursor | None = None, limit: int = 50) -> list[Owed]:
+    """Notices that are due until that day and were not sent, the most urgent first; no tenant means all of them."""
+    rows = _all(until)
+    query = select(rows).where(_unsent(rows)).order_by(rows.c.due, rows.c.subject_id, rows.c.customer_id).limit(limit)
+    if tenant is not None:
+        query = query.where(rows.c.tenant == tenant)
+    if after is not None:
+        query = query.where(tuple_(rows.c.due, rows.c.subject_id, rows.c.customer_id) > tuple_(*map(literal, after)))
+    return [Owed.model_validate(row, from_attributes=True) for row in await work.execute(query)]
+
+
+async def get(work: Work, tenant: str | None, subject_id: str, customer_id: str | None = None) -> Owed:
+    """The notice that an application, an evaluation or a user in a limit run needs, whether it was sent or not.
+
+    NoNotice where it needs none, or is another tenant's.
+    """
+    rows = _all(subject_id=subject_id)
+    query = select(rows).order_by(rows.c.number.desc()).limit(2)
+    if tenant is not None:
+        query = query.where(rows.c.tenant == tenant)
+    if customer_id is not None:
+        query = query.where(rows.c.customer_id == customer_id)
+    found = [Owed.model_validate(row, from_attributes=True) for row in await work.execute(query)]
+    if not found or (customer_id is None and len({each.customer_id for each in found}) > 1):
+        raise NoNotice(subject_id, customer_id)
+    return found[0]
+
+
+async def record(work: Work, owed: Owed, *, how: str, sent_at: datetime, sent_by: str, content: bytes) -> NoticeRow:
+    """Note that the notice was sent, with what it said, sealed; the same sending twice is noted once."""
+    same = (_of(NoticeRow, owed), NoticeRow.how == how, NoticeRow.sent_at == sent_at)
+    if (earlier := await work.scalar(select(NoticeRow).where(*same).limit(1))) is not None:
+        return earlier
+    notice_id = f"ntc_{ULID()}"
+    row = await work.add_new(
+        NoticeRow,
+        id=notice_id,
+        tenant=owed.tenant,
+        subject_id=owed.subject_id,
+        customer_id=owed.customer_id,
+        number=owed.number,
+        kind=owed.kind,
+        how=how,
+        sent_at=sent_at,
+        sent_by=sent_by,
+        recorded_at=from_now(),
+        content=work.keys.seal(content, place(NoticeRow.content, notice_id)),
+    )
+    if row is None:
+        raise ValueError(f"the id {notice_id} is taken")
+    details = {"notice": notice_id, "kind": owed.kind.value, "number": owed.number, "how": how}
+    await audit.append(work, "notice.sent", owed.subject_id, sent_by, customer=owed.customer_id, **details)
+    return row
+
+
+async def sent(work: Work, owed: Owed) -> list[NoticeRow]:
+    """When and how this notice was sent, oldest first."""
+    return list(await work.scalars(select(NoticeRow).where(_of(NoticeRow, owed)).order_by(NoticeRow.sent_at)))
+
+
+async def first_sent(work: Work, subject_id: str, kind: NoticeKind) -> datetime | None:
+    """When the first notice of this kind about a subject was sent; None where none was."""
+    query = select(func.min(NoticeRow.sent_at)).where(NoticeRow.subject_id == subject_id, NoticeRow.kind == kind)
+    moment: datetime | None = await work.scalar(query)
+    return moment
+
+
+def content(work: Work, row: NoticeRow) -> bytes:
+    """What the notice said."""
+    return work.keys.open(row.content, place(NoticeRow.content, row.id))
+
+
+async def unwarned(work: Work, until: date, limit: int = 100) -> list[Owed]:
+    """Notices due until that day that were neither sent nor warned of."""
+    rows = _all(until)
+    warned = exists().where(_of(NoticeWarningRow, rows.c))
+    query = select(rows).where(_unsent(rows), ~warned).order_by(rows.c.due, rows.c.subject_id).limit(limit)
+    return [Owed.model_validate(row, from_attributes=True) for row in await work.execute(query)]
+
+
+async def warn(work: Work, owed: Owed) -> bool:
+    """Note the warning; False where it was given before."""
+    about = owed.model_dump(include={"tenant", "subject_id", "customer_id", "number"})
+    return await work.add_new(NoticeWarningRow, **about, warned_at=from_now()) is not None
+
+
+async def counts(work: Work, today: date, until: date) -> dict[str, int]:
+    """How many notices are overdue today, and how many more are due until that day."""
+    rows = _all(until)
+    late = func.count().filter(rows.c.due < today)
+    query = select(late, func.count() - late).select_from(rows).where(_unsent(rows))
+    overdue, soon = (await work.execute(query)).one()
+    return {"overdue": int(overdue), "due_soon": int(soon)}
+
+
+async def limit_change(work: Work, run_id: str, user_id: str) -> tuple[LimitRunRow, LimitRecordRow]:
+    """What a run did to a user's limit."""
+    query = select(LimitRunRow, LimitRecordRow).where(
+        LimitRunRow.id == run_id, LimitRecordRow.run_id == LimitRunRow.id, LimitRecordRow.user_id == user_id
+    )
+    found: Sequence[Any] | None = (await work.execute(query)).one_or_none()
+    if found is None:
+        raise NoNotice(run_id, user_id)
+    return found[0], found[1]
