@@ -141,6 +141,7 @@ async def test_a_persons_rejection_owes_one_and_names_its_decision(store: Store)
             tenant="acme",
             verdict=Verdict.REJECTED,
             note="no payslip",
+            reasons=(NO_SCORE,),
             decided_by="ann",
             now=NOW + timedelta(days=24),
             partners=(),
