@@ -101,7 +101,7 @@ async def test_an_offer_that_nobody_answers_expires_into_a_rejection(journey: Jo
     ended = await journey.record(record.id)
     assert (ended.verdict, ended.decided_by) == ("rejected", "deadline")
     assert [reason.code for reason in ended.reasons] == ["exposure_limit"]
-    assert ended.notice_due == (record.decided_at + 3 * MONTH).date()
+    assert ended.notice_due == record.notice_due == (record.received_at + MONTH).date(), "nobody noted a notice"
 
 
 async def test_staff_decline_for_a_customer_in_the_shell(journey: Journey) -> None:
