@@ -56,9 +56,11 @@ CONDITIONS: dict[str, tuple[str, str]] = {
     "Inquiries": _at_most("inquiries_6m", "{max_6m}"),
     "WithinExposure": _at_most("exposure_with_request", "{max_total}"),
     "NotListed": (
-        "list_match_score != null and list_match_score >= {min_match_score}",
+        "list_match_score != null and list_match_score >= {min_match_score}"
+        " and list_confirmed_score != null and list_confirmed_score >= {min_match_score}",
         "list_match_score == null or list_match_score >= {grey_match_score}",
     ),
+    "ListsCurrent": _at_most("list_age_days", "{max_days}"),
     "IdentityConsistent": ("identity_consistent == false", "identity_consistent == null"),
     "ApplicationVelocity": _at_most("applications_30d", "{max_30d}"),
     "DeviceRisk": _at_most("device_risk", "{max_score}"),

@@ -65,8 +65,9 @@ _LISTED = Claim(
 # A score in the grey band neither holds nor fails.
 _NOT_LISTED = Claim(
     "(list_match_score != null and list_match_score < {grey_match_score})",
-    "(list_match_score != null and list_match_score >= {min_match_score})",
-    "(list_match_score < {min_match_score})",
+    "(list_match_score != null and list_match_score >= {min_match_score}"
+    " and list_confirmed_score != null and list_confirmed_score >= {min_match_score})",
+    "((list_match_score < {min_match_score}) | (list_confirmed_score < {min_match_score}))",
 )
 _LOW = _at_least("payback_prediction", "{low_float_threshold}")
 _HIGH = _at_least("payback_prediction", "{high_float_threshold}")
@@ -99,6 +100,7 @@ CLAIMS: dict[str, Claim] = {
     "LinkedAccounts": _at_most("linked_accounts", "{max_accounts}"),
     "ReturnedDebits": _at_most("returned_debits_{number_of_days}d", "{max_count}"),
     "NotListed": _NOT_LISTED,
+    "ListsCurrent": _at_most("list_age_days", "{max_days}"),
     "AverageBalance": _at_least("average_balance", "{available_threshold}"),
     "BalanceBetweenBounds": _is("float_rank", ">", "{max_float_rank}")
     | (_is("current_balance", "<", "{min_balance}") & _is("current_balance", ">", "-{min_balance}"))

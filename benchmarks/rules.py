@@ -49,6 +49,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "inquiries_6m": (0, 6),
     "exposure_with_request": (100_000, 2_600_000),
     "list_match_score": (0, 0.95),
+    "list_confirmed_score": (0, 0.95),
+    "list_age_days": (0, 8),
     "applications_30d": (0, 4),
     "device_risk": (0, 0.85),
     "open_loans": (0, 3),

@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
-from flows.decide_referral import Note, Staff, Word
+from flows.decide_referral import ClearsMatch, Note, Staff, Word
 from rules.adverse import AdverseCodes, reasons_given
 from rules.eligibility.settling import approved, rejected
 from tasks.deliver import deliver
@@ -18,7 +18,7 @@ from tasks.states import state_of
 from underwriting.domain.eligibility import Eligibility, EvaluationId
 from underwriting.domain.money import Money
 from underwriting.recall import Recalled, recall
-from underwriting.store import evaluations
+from underwriting.store import evaluations, matches
 from underwriting.workplace import workplace
 
 UpTo = Annotated[
@@ -39,13 +39,16 @@ async def decide_evaluation(
     decided_by: Staff,
     up_to: UpTo = None,
     reasons: AdverseCodes = (),
+    clears_match: ClearsMatch = False,
 ) -> State[None]:
     """Approve or reject a referred evaluation; the decision is stored with who and why, and told like any other.
 
     A rejection needs its reasons. Fails, and changes nothing, where the evaluation is unknown, does not wait for a
-    person, or is not the answer any more; and where more is to be approved than the user's profile and the
-    affordability allow.
+    person, or is not the answer any more; where more is to be approved than the user's profile and the affordability
+    allow; and where a match with a list is to be cleared and there is none.
     """
+    if clears_match and decision is Word.REJECT:
+        raise ValueError("a rejection clears no match with a list: leave `clears_match` out")
     async with workplace() as place:
         async with place.store.begin() as work:
             recalled = await recall(work, evaluation_id)
@@ -60,6 +63,9 @@ async def decide_evaluation(
                 books_digest=recalled.digest_now,
                 channels=listening(place),
             )
+            if clears_match:
+                request = recalled.judged.request
+                await matches.clear(work, request.tenant, request.user_id, decided_by, note)
         await state_of(deliver, place, evaluation_id)
     return Completed(name=settled.verdict.title(), message=f"{evaluation_id} {settled.verdict} by {decided_by}")
 

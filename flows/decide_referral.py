@@ -35,14 +35,25 @@ Note = Annotated[
 Staff = Annotated[str, Field(min_length=1, max_length=100, description="Your staff id; it is stored as who decided.")]
 
 
+ClearsMatch = Annotated[
+    bool,
+    Field(description="The customer is nobody of those on the lists who were found; remember it. Only to approve."),
+]
+
+
 @flow(flow_run_name="decide-{application_id}", persist_result=False)
 async def decide_referral(
-    application_id: ApplicationId, decision: Word, note: Note, decided_by: Staff, reasons: AdverseCodes = ()
+    application_id: ApplicationId,
+    decision: Word,
+    note: Note,
+    decided_by: Staff,
+    reasons: AdverseCodes = (),
+    clears_match: ClearsMatch = False,
 ) -> State[None]:
     """Approve or reject a referred application; the decision is stored with who and why, and posted to the partner.
 
     A rejection needs its reasons. Fails, and changes nothing, where the application is unknown or does not wait for a
-    person.
+    person, or where a match with a list is to be cleared and there is none.
     """
     given = reasons_given(decision.verdict, reasons)
     async with workplace() as place:
@@ -57,6 +68,7 @@ async def decide_referral(
                 decided_by=decided_by,
                 now=datetime.now(UTC),
                 partners=place.config.partners,
+                clears_match=clears_match,
             )
         await deliver(place, application_id)
     return Completed(name=decision.verdict.title(), message=f"{application_id} {decision.verdict} by {decided_by}")

@@ -88,7 +88,7 @@ def _truth(rule: Rule, claim: object) -> Results:
 
 
 def _hold(said: Results, doubt: Results) -> Mask:
-    """Make UNKNOWN, in place, of what passes in doubt; True where the doubt is certain."""
-    held: Mask = (said == PASS) & (doubt == PASS)
+    """Make UNKNOWN, in place, of what passes in doubt; True where the doubt is certain and nothing fails."""
+    held: Mask = (said != FAIL) & (doubt == PASS)
     said[(said == PASS) & (doubt != FAIL)] = UNKNOWN
     return held

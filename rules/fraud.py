@@ -9,13 +9,15 @@ from rules.rule import Count, Facts, Rule, Score
 
 
 class NotListed(Rule):
-    """The applicant is on no sanction or block list; a possible match is for a person to judge."""
+    """The applicant is on no sanction or block list; a match that only the name speaks for is for a person to judge."""
 
     fails_as: ClassVar[str] = "list_match"
     unknown_as: ClassVar[str] = "list_screening_unavailable"
     grey_as: ClassVar[str | None] = "list_match_possible"
 
-    min_match_score: Annotated[Score, Field(description="A match from this score on is a hit")]
+    min_match_score: Annotated[
+        Score, Field(description="A match from this score on is a hit, if birth date or document confirm it")
+    ]
     grey_match_score: Annotated[Score, Field(description="A match from this score on may be one")]
 
     @field_validator("grey_match_score")
@@ -26,12 +28,25 @@ class NotListed(Rule):
         return grey
 
     def claim(self, facts: Facts) -> Truth:
-        """The best match is no hit."""
-        return facts.list_match_score < self.min_match_score
+        """No match is a hit that more than the name speaks for."""
+        return (facts.list_match_score < self.min_match_score) | (facts.list_confirmed_score < self.min_match_score)
 
     def grey(self, facts: Facts) -> Truth:
         """The best match may be the applicant."""
         return facts.list_match_score >= self.grey_match_score
+
+
+class ListsCurrent(Rule):
+    """The lists that the applicant was compared with are up to date."""
+
+    fails_as: ClassVar[str] = "lists_outdated"
+    unknown_as: ClassVar[str] = "list_screening_unavailable"
+
+    max_days: Count
+
+    def claim(self, facts: Facts) -> Truth:
+        """Every list was loaded within so many days, or found to be the same as before."""
+        return facts.list_age_days <= self.max_days
 
 
 class IdentityConsistent(Rule):

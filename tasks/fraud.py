@@ -15,6 +15,10 @@ async def fraud(review: Review) -> CheckResult:
     # Our own lists come first: a listed person is rejected also while the fraud service is down. Without a person
     # there is nobody to screen, and NotListed is unknown.
     if person is not None:
-        review.add(await review.place.screener.screen(person, review.document(Company)))
+        company = review.document(Company)
+        review.screened = await review.place.screener.screen(
+            application.tenant, application.customer_id, person, company
+        )
+        review.add(review.screened.document)
     review.add(await review.place.sources.fraud_report(application.customer_id, application.id, application.as_of))
     return await judge(review, "fraud")

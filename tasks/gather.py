@@ -33,7 +33,8 @@ async def list_screening(check: UserCheck) -> None:
     """Screen the user's name against the lists in the store."""
     request = check.request
     person = await check.place.sources.person(request.user_id, request.as_of)
-    check.add(await check.place.screener.screen(person, None))
+    check.screened = await check.place.screener.screen(request.tenant, request.user_id, person, None)
+    check.add(check.screened.document)
 
 
 @task(**CHECK)

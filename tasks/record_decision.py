@@ -9,7 +9,7 @@ from tasks.review import Review
 from underwriting.domain.decision import CheckResult, Decision
 from underwriting.edges.metrics import metrics
 from underwriting.failpoints import failpoint
-from underwriting.store import decisions
+from underwriting.store import decisions, matches
 
 
 @task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
@@ -18,11 +18,13 @@ async def record_decision(review: Review, results: Sequence[CheckResult], decisi
 
     LeaseLost where another worker owns the application by now: its decision counts, and this one is dropped.
     """
+    application = review.application
     failpoint("before-finish")
     wake_at = review.book.wake_at(decision)
     async with review.place.store.begin() as work:
         await decisions.finish(work, review.claim, results, decision, review.place.config.partners, wake_at)
-    application = review.application
+        if (screened := review.screened) is not None:
+            await matches.keep(work, application.tenant, application.customer_id, screened.found, screened.kinds)
     seconds = (decision.decided_at - application.received_at).total_seconds()
     metrics().decided("application", application.product, decision.verdict, seconds)
     failpoint("after-finish")

@@ -10,7 +10,7 @@ from tasks.user_check import UserCheck
 from underwriting.domain.eligibility import Eligibility
 from underwriting.edges.metrics import metrics
 from underwriting.failpoints import failpoint
-from underwriting.store import evaluations, profiles, told_floats
+from underwriting.store import evaluations, matches, profiles, told_floats
 from underwriting.store.models import Channel
 from underwriting.store.session import Work
 from underwriting.workplace import Workplace
@@ -23,6 +23,7 @@ async def record_evaluation(check: UserCheck, eligibility: Eligibility, ran: Ran
     False where what it rests on changed meanwhile: it is to be judged again. LeaseLost where another worker owns the
     evaluation by now: its result counts, and this one is dropped.
     """
+    request = check.request
     failpoint("before-finish")
     async with check.place.store.begin() as work:
         if not await _still_stands(work, check, ran):
@@ -30,7 +31,8 @@ async def record_evaluation(check: UserCheck, eligibility: Eligibility, ran: Ran
         await evaluations.finish(
             work, check.claim, eligibility, ran.digest, listening(check.place), floats_told=ran.floats_told
         )
-    request = check.request
+        if (screened := check.screened) is not None:
+            await matches.keep(work, request.tenant, request.user_id, screened.found, screened.kinds)
     seconds = (eligibility.decided_at - request.requested_at).total_seconds()
     metrics().decided("evaluation", request.product, eligibility.verdict, seconds)
     failpoint("after-finish")

@@ -9,6 +9,7 @@ from rules.rulebook import Rulebook
 from underwriting.domain.application import Application
 from underwriting.domain.decision import Offer
 from underwriting.domain.documents import Document
+from underwriting.screening.screener import Screened
 from underwriting.store.claims import Claim
 from underwriting.workplace import Workplace
 
@@ -25,6 +26,8 @@ class Review:
         self.place = place
         self.claim = claim
         self.book = book
+        # Whom the lists may mean, to be kept with the decision.
+        self.screened: Screened | None = None
         self._documents: dict[type[Document], Document] = {}
 
     @property

@@ -21,7 +21,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from underwriting.dispatch import dispatch, mark_crashed, resume_limits, was_cancelled, will_come
 from underwriting.domain.notice import Owed as OwedNotice
 from underwriting.edges.metrics import metrics
-from underwriting.store import claims, limit_runs, notices, outbox, waiting
+from underwriting.store import claims, limit_runs, lists, notices, outbox, waiting
 from underwriting.store.claims import Owed
 from underwriting.store.depths import depths
 from underwriting.store.kinds import APPLICATIONS, EVALUATIONS, Kind, T
@@ -83,10 +83,12 @@ async def _warn_of(work: Work, owed: OwedNotice, now: datetime) -> None:
 
 
 async def tell_depths(place: Workplace) -> None:
-    """Tell how much waits in the store, where anybody hears metrics."""
+    """Tell how much waits in the store and how old the screening lists are, where anybody hears metrics."""
     if metrics().on:
         async with place.store.read() as work:
-            waiting = await depths(work)
+            waiting, loaded = await depths(work), await lists.versions(work)
+        for version in loaded:
+            metrics().list_age(version.name, (datetime.now(UTC) - version.checked_at).total_seconds())
         for queue, count in waiting.items():
             metrics().depth(queue, count)
 

@@ -10,6 +10,7 @@ from underwriting.domain.documents import Document
 from underwriting.domain.eligibility import EvaluationRequest
 from underwriting.domain.histories import Float, FloatHistory
 from underwriting.domain.profile import FloatProfile
+from underwriting.screening.screener import Screened
 from underwriting.store.claims import Claim
 from underwriting.store.told_floats import ToldFloat
 from underwriting.workplace import Workplace
@@ -27,6 +28,8 @@ class UserCheck:
         self.profile = profile
         # Why a source gave nothing, or what its answer lacks, by source.
         self.troubles: dict[str, str] = {}
+        # Whom the lists may mean, to be kept with the evaluation.
+        self.screened: Screened | None = None
         self._documents: dict[type[Document], Document] = {}
 
     @property

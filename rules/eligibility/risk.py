@@ -5,10 +5,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from rules.columns import Truth, is_one_of
-from rules.fraud import NotListed
+from rules.fraud import ListsCurrent, NotListed
 from rules.rule import Count, Facts, MinorUnits, Rule
 
-__all__ = ["InstitutionCheck", "LinkedAccounts", "NotListed", "ReturnedDebits"]
+__all__ = ["InstitutionCheck", "LinkedAccounts", "ListsCurrent", "NotListed", "ReturnedDebits"]
 
 
 class InstitutionCheck(Rule):

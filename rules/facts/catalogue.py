@@ -61,8 +61,11 @@ CATALOGUE: dict[str, Fact] = _by_name((*_PRESCREENING, *_HISTORIES))
 CHECKS: tuple[str, ...] = tuple(dict.fromkeys(fact.check for fact in _PRESCREENING))
 # The queries over the histories of users of floats.
 HISTORIES_QUERIES: tuple[str, ...] = tuple(dict.fromkeys(fact.check for fact in _HISTORIES))
+# The query of the facts about the match on our lists, which are facts about users too.
+SCREENING = CATALOGUE["list_match_score"].check
+_LISTS = (fact for fact in _PRESCREENING if fact.name.startswith("list_"))
 # What rules and policies about users may speak of: their histories, and the match on our lists.
-USER_FACTS: dict[str, Fact] = _by_name((*_HISTORIES, CATALOGUE["list_match_score"]))
+USER_FACTS: dict[str, Fact] = _by_name((*_HISTORIES, *_LISTS))
 _QUERIES = (*CHECKS, *HISTORIES_QUERIES)
 
 

@@ -1,5 +1,14 @@
 -- The fraud service's word, and the best match on our lists; each may be missing on its own.
-SELECT subject_id, match_score AS list_match_score, identity_consistent, applications_30d, device_risk
+SELECT
+    subject_id,
+    match_score AS list_match_score,
+    -- Where no detail beside the name was compared, none confirms the match.
+    CASE WHEN match_score IS NOT NULL THEN coalesce(confirmed_score, 0) END AS list_confirmed_score,
+    match_evidence AS list_match_evidence,
+    list_age_days,
+    identity_consistent,
+    applications_30d,
+    device_risk
 FROM subjects
 LEFT JOIN fraud_reports USING (subject_id)
 LEFT JOIN list_screenings USING (subject_id)

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from pandas.api.extensions import ExtensionArray, ExtensionDtype
 
-from rules.facts.catalogue import CATALOGUE, DTYPES, HISTORIES_QUERIES, USER_FACTS, facts_of
+from rules.facts.catalogue import DTYPES, HISTORIES_QUERIES, SCREENING, USER_FACTS, facts_of
 from rules.facts.tables import SUBJECTS, TABLES, input_schema
 
 # From this many subjects on, a query runs on all cores; below, waking them takes longer than the query.
@@ -39,7 +39,7 @@ def compute_facts(query: str, tables: Mapping[str, pa.Table]) -> pd.DataFrame:
 
 def user_facts(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
     """Everything that rules and policies about users may speak of (`USER_FACTS`), as `compute_facts` gives it."""
-    return _computed([*HISTORIES_QUERIES, CATALOGUE["list_match_score"].check], tables)[list(USER_FACTS)]
+    return _computed([*HISTORIES_QUERIES, SCREENING], tables)[list(USER_FACTS)]
 
 
 def shared_sql() -> str:

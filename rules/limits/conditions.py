@@ -10,7 +10,6 @@ from rules.limits.affordability import Affordable
 from rules.limits.policy import LimitPolicy
 from rules.limits.table import AMOUNTS
 from rules.limits.whole import Numbers, Whole, whole
-from rules.tiers import DUE
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,6 @@ class TableConditions:
 
     def __init__(self, policy: LimitPolicy, facts: Columns, affordable: Affordable) -> None:
         self.amounts = np.array([AMOUNTS[0], *(row.tier for row in policy.table)], np.int64)
-        self._due = np.array([*(DUE[amount] for amount in self.amounts.tolist()), 0], np.int64)
         self._asked = {name: np.array([0, *(row.asked[name] for row in policy.table), 0]) for name in _ASKED}
         self._facts: dict[str, Whole] = {name: whole(facts[fact]) for name, (fact, _, _) in _ASKED.items()}
         self._affordable = affordable
@@ -76,14 +74,14 @@ class TableConditions:
         yield from self.within_cap(places)
 
     def within_cap(self, places: Numbers) -> Iterator[Condition]:
-        """The cap against each user's tier with its fee, by what bounds it: rhythm of the pay, amount, rest."""
+        """The cap against each user's tier, by what bounds it: how regular the pay is, its amount, what it leaves."""
         afford, asks = self._affordable, self._in_table(places)
-        due = self._due[places]
+        amount = np.append(self.amounts, 0)[places]
         judged = asks & afford.known & ~afford.untrusted
         fails = {
             "limit_income_irregular": asks & afford.untrusted,
-            "limit_pay_low": judged & (afford.from_pay < due),
-            "limit_free_income_low": judged & (afford.from_free < due),
+            "limit_pay_low": judged & (afford.from_pay < amount),
+            "limit_free_income_low": judged & (afford.from_free < amount),
         }
         unknown = asks & ~afford.known
         return (Condition(code, "limit_affordability_unknown", mask, unknown) for code, mask in fails.items())

@@ -96,6 +96,32 @@ def test_nobody_is_judged_whose_product_is_paused(history: Path, tmp_path: Path)
     assert len(records) == 230
 
 
+def test_what_the_store_knows_of_lists_counts_beside_the_history(history: Path, tmp_path: Path) -> None:
+    """A match found since is one, an open one by name holds, and one that a person cleared is none."""
+    expected = pq.read_table(history / "expected.parquet").to_pylist()
+    of = {row["persona"]: row for row in expected if row["persona"] in {"namesake", "unscreened", "enough-balance"}}
+    clean = [row["subject_id"] for row in expected if row["persona"] == "enough-balance"]
+    known = {
+        clean[0]: {"match_score": 0.95, "confirmed_score": 0.95},
+        clean[1]: {"match_score": 0.95, "confirmed_score": None},
+        of["namesake"]["subject_id"]: {"cleared": "sandbox:1 sandbox:8279"},
+        of["unscreened"]["subject_id"]: {"match_score": 0.8, "confirmed_score": None},
+    }
+    bases = limits_before(history).to_pylist()
+    bases = pa.Table.from_pylist([{**row, **known.get(row["subject_id"], {})} for row in bases], SCHEMA)
+    _, records = calculated(shard(history, tmp_path, bases))
+    found = {row["subject_id"]: row for row in records.to_pylist()}
+    said = [
+        (found[user]["move"], found[user]["list_match_score"], found[user]["list_confirmed_score"]) for user in known
+    ]
+    assert said[0] == ("lowered", 0.95, 0.95)
+    assert said[1] == ("held", 0.95, 0.0)
+    assert (said[2][1:], said[3]) == ((0.0, 0.0), ("held", 0.8, 0.0))
+    assert "list_match_possible" not in found[of["namesake"]["subject_id"]]["reasons"]
+    untouched = {row["subject_id"]: row["move"] for row in expected if row["subject_id"] not in known}
+    assert {user: found[user]["move"] for user in untouched} == untouched
+
+
 def test_totals_are_the_records_to_the_cent(history: Path, tmp_path: Path) -> None:
     result, records = calculated(shard(history, tmp_path, limits_before(history)))
     rows = records.to_pylist()

@@ -22,7 +22,7 @@ RULES = (
     "NotListed: {min_match_score: 0.9, grey_match_score: 0.7}",
 )
 REFER, REJECT = book_of(*RULES), book_of(*RULES, on_unknown="reject")
-GOOD = {"age_years": 40, "credit_score": 700, "insolvencies": 0, "list_match_score": 0.0}
+GOOD = {"age_years": 40, "credit_score": 700, "insolvencies": 0, "list_match_score": 0.0, "list_confirmed_score": 0.0}
 
 
 def results(book, checks=None, **changes):
@@ -112,7 +112,8 @@ def test_at_most_four_reasons_each_once():
         ({"age_years": 17}, True, True),
         ({"age_years": None}, False, True),
         ({"list_match_score": 0.8}, False, False),
-        ({"list_match_score": 0.9}, True, True),
+        ({"list_match_score": 1.0, "list_confirmed_score": 0.89}, False, False),
+        ({"list_match_score": 0.9, "list_confirmed_score": 0.9}, True, True),
     ],
 )
 def test_what_settles_a_review(changes, refer, reject):
@@ -179,7 +180,9 @@ def test_a_missing_fact_is_unknown_for_its_own_reason_where_failures_refer():
 
 def test_a_listed_person_is_referred_where_the_book_refers_matches():
     book = book_of("NotListed: {min_match_score: 0.9, grey_match_score: 0.7, on_fail: refer}")
-    assert [codes(decision(book, list_match_score=score)) for score in (0.9, 0.89, 0.69)] == [
+    assert [
+        codes(decision(book, list_match_score=score, list_confirmed_score=score)) for score in (0.9, 0.89, 0.69)
+    ] == [
         ["list_match"],
         ["list_match_possible"],
         [],

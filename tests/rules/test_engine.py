@@ -69,6 +69,8 @@ GOOD = {
     "inquiries_6m": 0,
     "exposure_with_request": 250_000,
     "list_match_score": 0.1,
+    "list_confirmed_score": 0.1,
+    "list_age_days": 0,
     "identity_consistent": True,
     "applications_30d": 1,
     "device_risk": 0.1,
@@ -91,7 +93,7 @@ def of_rows(rows):
 def test_a_good_applicant_is_approved():
     for book in BOOKS.values():
         evaluation = evaluate(book, of_rows([{**dict.fromkeys(CATALOGUE), **GOOD}]))
-        assert [outcome.result for outcome in evaluation.outcomes(0)] == [Result.PASS] * 29
+        assert [outcome.result for outcome in evaluation.outcomes(0)] == [Result.PASS] * 30
         assert evaluation.verdicts.tolist() == ["approved"]
         assert evaluation.reasons(0) == ()
         assert evaluation.first_failed.tolist() == [-1]
@@ -137,7 +139,7 @@ def test_no_facts_at_all_leave_every_rule_unknown():
 
 def test_no_rows_are_no_trouble():
     evaluation = evaluate(BOOKS["prescreening"], of_rows([]))
-    assert evaluation.results.shape == (0, 29)
+    assert evaluation.results.shape == (0, 30)
     assert evaluation.verdicts.tolist() == []
     assert evaluation.principal_reasons.shape == (0, 4)
     assert evaluation.first_failed.tolist() == []
@@ -185,7 +187,7 @@ def test_only_the_checks_asked_for_are_run():
     row = of_rows([{**dict.fromkeys(CATALOGUE), **GOOD}])
     evaluation = evaluate(BOOKS["prescreening"], row, ["fraud", "credit_report"])
     assert [result.check for result in evaluation.check_results(0)] == ["credit_report", "fraud"]
-    assert len(evaluation.outcomes(0)) == 9
+    assert len(evaluation.outcomes(0)) == 10
     with pytest.raises(ValueError, match="no verdict without all the checks"):
         _ = evaluation.verdicts
     with pytest.raises(ValueError, match="no verdict without all the checks"):

@@ -94,9 +94,22 @@ CASES = {
         [(99_999, P), (100_000, P), (100_001, F), (None, U)],
     ),
     "NotListed: {min_match_score: 0.9, grey_match_score: 0.7}": (
-        ["list_match_score"],
-        [(0.0, P), (0.69, P), (0.7, U), (0.89, U), (0.9, F), (1.0, F), (None, U)],
+        ["list_match_score", "list_confirmed_score"],
+        [
+            (0.0, 0.0, P),
+            (0.69, 0.0, P),
+            (0.7, 0.0, U),
+            (0.89, 0.89, U),
+            (0.9, 0.89, U),
+            (0.9, 0.9, F),
+            (1.0, 1.0, F),
+            (1.0, 0.0, U),
+            (1.0, None, U),
+            (0.69, None, P),
+            (None, None, U),
+        ],
     ),
+    "ListsCurrent: {max_days: 7}": (["list_age_days"], [(0, P), (7, P), (8, F), (None, U)]),
     "IdentityConsistent": (["identity_consistent"], [(True, P), (False, F), (None, U)]),
     "ApplicationVelocity: {max_30d: 3}": (["applications_30d"], [(2, P), (3, P), (4, F), (None, U)]),
     "DeviceRisk: {max_score: 0.8}": (["device_risk"], [(0.79, P), (0.8, P), (0.81, F), (None, U)]),
@@ -134,7 +147,7 @@ def test_a_rule_says(rule, names, values, result):
 
 def test_every_rule_is_tested_and_reads_facts_of_its_own_check():
     assert {rule.partition(":")[0] for rule in CASES} == set(RULES)
-    assert len(RULES) == 29
+    assert len(RULES) == 30
 
 
 @pytest.mark.parametrize("rule", RULES.values())
@@ -146,12 +159,18 @@ def test_a_rule_is_a_sentence(rule):
 
 def test_a_possible_match_is_for_a_person_to_judge():
     book = book_of("NotListed: {min_match_score: 0.9, grey_match_score: 0.7}")
-    evaluation = evaluate(book, frame(list_match_score=[0.69, 0.7, 0.9, None]))
-    outcomes = [evaluation.outcomes(row)[0] for row in range(4)]
-    assert [outcome.refers for outcome in outcomes] == [False, True, False, False]
+    match = {
+        "list_match_score": [0.69, 0.7, 0.9, 1.0, 1.0, None],
+        "list_confirmed_score": [0.0, 0.0, 0.9, 0.0, None, None],
+    }
+    evaluation = evaluate(book, frame(**match))
+    outcomes = [evaluation.outcomes(row)[0] for row in range(6)]
+    assert [outcome.refers for outcome in outcomes] == [False, True, False, True, True, False]
     assert [outcome.reason and outcome.reason.code for outcome in outcomes] == [
         None,
         "list_match_possible",
         "list_match",
+        "list_match_possible",
+        "list_match_possible",
         "list_screening_unavailable",
     ]

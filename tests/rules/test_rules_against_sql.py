@@ -40,8 +40,9 @@ PRESCREENING = {
     "NoInsolvency": "insolvencies = 0",
     "Inquiries": "inquiries_6m <= $max_6m",
     "WithinExposure": "exposure_with_request <= $max_total",
-    "NotListed": "CASE WHEN list_match_score >= $min_match_score THEN false"
-    " WHEN list_match_score < $grey_match_score THEN true END",
+    "NotListed": "CASE WHEN list_match_score >= $min_match_score AND list_confirmed_score >= $min_match_score"
+    " THEN false WHEN list_match_score < $grey_match_score THEN true END",
+    "ListsCurrent": "list_age_days <= $max_days",
     "IdentityConsistent": "identity_consistent",
     "ApplicationVelocity": "applications_30d <= $max_30d",
     "DeviceRisk": "device_risk <= $max_score",
@@ -78,6 +79,7 @@ USERS = {
     "LinkedAccounts": "linked_accounts <= $max_accounts",
     "ReturnedDebits": "returned_debits_{number_of_days}d <= $max_count",
     "NotListed": PRESCREENING["NotListed"],
+    "ListsCurrent": PRESCREENING["ListsCurrent"],
     "AverageBalance": "average_balance >= $available_threshold",
     "BalanceBetweenBounds": "NOT (float_rank <= $max_float_rank"
     " AND abs(current_balance) BETWEEN $min_balance AND $max_balance)",

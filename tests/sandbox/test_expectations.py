@@ -1,7 +1,7 @@
 """What the table of personas promises is what the shipped rulebook makes of their documents."""
 
 from collections import defaultdict
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -19,10 +19,9 @@ from underwriting.sandbox.lists import sandbox_lists
 from underwriting.sandbox.personas import TABLE, find
 from underwriting.sandbox.question import Question
 from underwriting.sandbox.records import RECORDS
-from underwriting.screening.entries import Subject
 from underwriting.screening.index import ListIndex
-from underwriting.screening.names import Kind
 from underwriting.screening.ofac import load_ofac
+from underwriting.screening.screener import look_up, screening_of, subjects_of
 
 BOOK = load_rulebook(Path(__file__).parents[2] / "rules" / "rulebooks" / "prescreening.yaml")
 NOT_LISTED = next(rule for rule in BOOK.rules if rule.name == "NotListed")
@@ -41,10 +40,8 @@ def documents(customer_id: str, as_of: date) -> dict[Service, object]:
     return {service: answer for service, answer in answers.items() if answer is not None}
 
 
-def likeness(index: ListIndex, person) -> float:
-    name = f"{person.given_name} {person.family_name}"
-    found = index.search(Subject(name, Kind.INDIVIDUAL, person.birth_date, person.residence_country), 1)
-    return max((match.score for match in found), default=0.0)
+def screening(index: ListIndex, person) -> ListScreening:
+    return screening_of(look_up(index, subjects_of(person, None), 10), datetime.now(UTC))
 
 
 def decisions(customers: list[tuple[str, date]]) -> list[tuple[str, str]]:
@@ -54,9 +51,9 @@ def decisions(customers: list[tuple[str, date]]) -> list[tuple[str, str]]:
     parts = defaultdict[str, list[pa.Table]](list)
     for customer_id, as_of in customers:
         found = documents(customer_id, as_of)
-        screening = ListScreening(match_score=likeness(index, found[Service.USERS]))
+        screened = screening(index, found[Service.USERS])
         row = f"{customer_id} {as_of}"
-        tables = tables_of(row, [*found.values(), screening]) | subjects(row, as_of, REQUESTED, monthly)
+        tables = tables_of(row, [*found.values(), screened]) | subjects(row, as_of, REQUESTED, monthly)
         for name, table in tables.items():
             parts[name].append(table)
     tables = {name: pa.concat_tables(found) for name, found in parts.items()}
@@ -90,7 +87,7 @@ def ofac() -> ListIndex:
 
 def test_on_the_public_list_only_the_two_personas_are_found(ofac):
     customers = [f"{who.id}{variant}" for who in TABLE for variant in ("", "-1", "-2")]
-    found = {name: likeness(ofac, documents(name, DATES[0])[Service.USERS]) for name in customers}
+    found = {name: screening(ofac, documents(name, DATES[0])[Service.USERS]).match_score for name in customers}
     hits = {name.rstrip("-12") for name, score in found.items() if score >= NOT_LISTED.min_match_score}
     grey = {name.rstrip("-12") for name, score in found.items() if score >= NOT_LISTED.grey_match_score}
     assert (hits, grey - hits) == ({"listed"}, {"possible-match"})

@@ -117,7 +117,8 @@ def test_what_is_special_shows_in_the_facts(as_of):
 
 @pytest.mark.parametrize("as_of", DATES, ids=str)
 def test_the_shipped_books_decide_as_the_table_says(as_of):
-    found = facts(as_of).assign(list_match_score=[float(user_id.startswith("listed-user")) for user_id in KINDS])
+    listed = [float(user_id.startswith("listed-user")) for user_id in KINDS]
+    found = facts(as_of).assign(list_match_score=listed, list_confirmed_score=listed, list_age_days=0)
     caps = affordability_caps(shipped_policies()["cfi"].affordability, found)
     books = [book for book in shipped_eligibility_books().values() if book.product is Product.FLOAT]
     for user_id in KINDS:

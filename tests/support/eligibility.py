@@ -91,6 +91,9 @@ GOOD: dict[str, object] = {
     "on_time_since_raise": 3,
     "runs_below": 0,
     "list_match_score": 0.1,
+    "list_confirmed_score": 0.0,
+    "list_match_evidence": None,
+    "list_age_days": 0,
 }
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

@@ -29,7 +29,11 @@ EXCEPT: dict[str, FactValue] = {
     **dict.fromkeys(("outstanding_floats", "late_floats", "floats_ever_late", "overdraft_fees_30d"), 0),
     **dict.fromkeys(("negative_days_30d", "overdraft_days_60d", "competitor_advances_due"), 0),
     **dict.fromkeys(("returned_debits_30d", "returned_debits_60d", "returned_debits_90d", "runs_below"), 0),
-    **dict.fromkeys(("list_match_score", "collection_error_ratio", "recurring_income_cv", "transfer_ratio"), 0.0),
+    **dict.fromkeys(
+        ("list_match_score", "list_confirmed_score", "collection_error_ratio", "recurring_income_cv", "transfer_ratio"),
+        0.0,
+    ),
+    "list_age_days": 0,
     "transactions_per_month": 60.0,
     "spend_to_income": 0.5,
     "cash_advance_score_to_50": 900,

@@ -34,6 +34,7 @@ GOOD: dict[str, Any] = {
     "fraud_hit": False,
     "subscription_rank": 8,
     "list_match_score": 0.1,
+    "list_confirmed_score": 0.1,
     "current_limit": 5_000,
     "days_since_raise": 30,
     "on_time_since_raise": 3,
@@ -50,6 +51,7 @@ _OF_GATES = [
     "outstanding_floats",
     "late_floats",
     "fraud_hit",
+    "list_confirmed_score",
     "list_match_score",
 ]
 _OF_RANK = ["subscription_rank", "float_rank", "on_time_since_raise", "days_since_raise", "available_balance"]
@@ -105,6 +107,7 @@ def random_users(count: int, seed: int, unknown: float = 0.02) -> pd.DataFrame:
         "days_since_raise": dice.choice([0, 13, 14, 15, 29, 30, 400], count),
         "on_time_since_raise": dice.choice([0, 1, 2, 3, 4, 9], count),
         "runs_below": dice.choice([0, 1, 2, 9], count),
+        "list_confirmed_score": dice.choice([0.0, 0.9199, 0.92, 1.0], count, p=[0.5, 0.1, 0.2, 0.2]),
     }
     frame = pd.DataFrame({name: pd.array(values, dtype=CATALOGUE[name].dtype) for name, values in columns.items()})
     # Half of the users pass every gate, and a third has all it takes to rise; half are known through and through.

@@ -372,7 +372,9 @@ def user_facts(rows: Rows, as_of: date) -> Facts:
             name = f"cash_advance_score_{bracket['bracket']}"
             found[name] = min(bracket["score"], found.get(name, bracket["score"]))
     for row in rows.get("list_screenings", ()):
-        found["list_match_score"] = row["match_score"]
+        found["list_match_score"], found["list_match_evidence"] = row["match_score"], row["match_evidence"]
+        found["list_confirmed_score"] = row["confirmed_score"] or 0.0
+        found["list_age_days"] = row["list_age_days"]
     return found
 
 

@@ -8,17 +8,6 @@ from math import floor
 from typing import Any
 
 TIERS = [1_000, 2_000, 3_000, 4_000, 5_000, 8_000, 10_000, 20_000]
-# What falls due of each, its fee included: rules/policies/float_tiers.yaml.
-DUE = {
-    1_000: 1_100,
-    2_000: 2_300,
-    3_000: 3_400,
-    4_000: 4_500,
-    5_000: 5_500,
-    8_000: 8_600,
-    10_000: 10_700,
-    20_000: 20_700,
-}
 YES, NO, PERHAPS = "yes", "no", "perhaps"
 Row = dict[str, Any]
 
@@ -85,12 +74,12 @@ def cap(policy: Row, user: Row) -> int | None:
 
 
 def down_to_tier(amount: int | None) -> int | None:
-    return None if amount is None else max((tier for tier in TIERS if DUE[tier] <= amount), default=0)
+    return None if amount is None else max((tier for tier in TIERS if tier <= amount), default=0)
 
 
 def gates(policy: Row, user: Row) -> dict[str, str]:
     numbers = policy["gates"]
-    score, fraud = user["list_match_score"], user["fraud_hit"]
+    score, confirmed, fraud = user["list_match_score"], user["list_confirmed_score"], user["fraud_hit"]
     hit, grey = numbers["not_listed"]["min_match_score"], numbers["not_listed"]["grey_match_score"]
     return {
         "history": at_least(user["history_days"], numbers["history"]["min_days"]),
@@ -98,7 +87,13 @@ def gates(policy: Row, user: Row) -> dict[str, str]:
         "running_income": income_runs(numbers["running_income"]["max_pay_periods"], user),
         "no_open_float": at_most(user["outstanding_floats"], 0),
         "no_late_float": at_most(user["late_floats"], 0),
-        "not_listed": PERHAPS if score is None else NO if score >= hit else PERHAPS if score >= grey else YES,
+        "not_listed": PERHAPS
+        if score is None
+        else NO
+        if min(score, confirmed or 0) >= hit
+        else PERHAPS
+        if score >= grey
+        else YES,
         "no_fraud": PERHAPS if fraud is None else NO if fraud else YES,
         "few_returned_debits": at_most(user["returned_debits_30d"], numbers["few_returned_debits"]["max_count"]),
         "few_negative_days": at_most(user["negative_days_30d"], numbers["few_negative_days"]["max_days"]),
@@ -136,7 +131,7 @@ def allowed(policy: Row, user: Row, affordable: int | None, tier: int) -> str:
     if tier == TIERS[0]:
         return YES
     row = next((row for row in policy["table"] if row["tier"] == tier), None)
-    return NO if row is None else every(row_met(row, user), at_least(affordable, DUE[tier]))
+    return NO if row is None else every(row_met(row, user), at_least(affordable, tier))
 
 
 def target(policy: Row, user: Row, affordable: int | None) -> int | None:
@@ -151,7 +146,7 @@ def is_below(policy: Row, user: Row, affordable: int | None, limit: int) -> bool
         return False
     # What everybody gets on first contact is taken away by the cap alone.
     protected = limit <= policy["step"]["first_limit"]
-    return not protected or (affordable is not None and affordable < min(DUE[tier] for tier in TIERS if tier >= limit))
+    return not protected or (affordable is not None and affordable < min(tier for tier in TIERS if tier >= limit))
 
 
 def decide(policy: Row, user: Row) -> dict[str, Any]:
@@ -168,7 +163,7 @@ def decide(policy: Row, user: Row) -> dict[str, Any]:
     if (
         up is not None
         and allowed(policy, user, affordable, up) == YES
-        and at_least(affordable, DUE[up]) == YES
+        and at_least(affordable, up) == YES
         and set(said.values()) == {YES}
         and (since is None or since >= step["cool_down_days"])
         and repaid is not None

@@ -23,7 +23,15 @@ from underwriting.edges.tracing import trace_api, traced
 from underwriting.embedded import resolve_database_url
 from underwriting.notices.errors import NoticeImpossible
 from underwriting.settings import Settings, settings
-from underwriting.store.errors import KeyReused, NotFound, NotReferred, NotWaiting, StoreUnreachable, VersionConflict
+from underwriting.store.errors import (
+    KeyReused,
+    NoOpenMatch,
+    NotFound,
+    NotReferred,
+    NotWaiting,
+    StoreUnreachable,
+    VersionConflict,
+)
 from underwriting.store.keyfile import keyring
 from underwriting.store.session import Store
 
@@ -91,6 +99,7 @@ def _install_store_errors(app: FastAPI) -> None:
         KeyReused: (HTTPStatus.UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED"),
         NotReferred: (HTTPStatus.CONFLICT, "NOT_REFERRED"),
         NotWaiting: (HTTPStatus.CONFLICT, "NOT_WAITING"),
+        NoOpenMatch: (HTTPStatus.CONFLICT, "NO_OPEN_MATCH"),
         VersionConflict: (HTTPStatus.PRECONDITION_FAILED, "VERSION_CONFLICT"),
         NoticeImpossible: (HTTPStatus.CONFLICT, "NOTICE_IMPOSSIBLE"),
         StoreUnreachable: (HTTPStatus.SERVICE_UNAVAILABLE, "STORE_UNREACHABLE"),

@@ -8,7 +8,7 @@ from fastapi import APIRouter, BackgroundTasks, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rules.adverse import AdverseCodes, reasons_given
-from underwriting.api.auth import BACKDATE, Applicant, Reader, Reviewer, require
+from underwriting.api.auth import Applicant, Reader, Reviewer
 from underwriting.api.documented import POLL, REPLAYED, answer, refusals
 from underwriting.api.errors import ApiError
 from underwriting.api.examples import APPLICATION, PENDING_APPLICATION
@@ -49,10 +49,16 @@ class StaffDecision(BaseModel):
     verdict: Literal[Verdict.APPROVED, Verdict.REJECTED]
     note: str = Field(min_length=3, max_length=2000, description="Why. Kept sealed; never shown to the customer.")
     reasons: AdverseCodes = ()
+    clears_match: bool = Field(
+        default=False,
+        description="An approval only: the customer is nobody of those on the lists who were found; remember it",
+    )
 
     @model_validator(mode="after")
-    def _has_reasons_if_it_rejects(self) -> Self:
+    def _says_what_its_verdict_needs(self) -> Self:
         reasons_given(self.verdict, self.reasons)
+        if self.clears_match and self.verdict is Verdict.REJECTED:
+            raise ValueError("a rejection clears no match with a list: leave clears_match out")
         return self
 
 
@@ -92,8 +98,7 @@ async def apply(
 ) -> Response:
     """Accept an application for review.
 
-    202 and a `Location` to poll; 200 and the stored record, byte for byte, where a retry finds it decided. An `as_of`
-    before today (UTC) needs the scope `applications:backdate`.
+    202 and a `Location` to poll; 200 and the stored record, byte for byte, where a retry finds it decided.
     """
     if idempotency_key is None:
         raise ApiError(
@@ -101,11 +106,7 @@ async def apply(
         )
     await desk.bookshelf.book_for(body)
     async with desk.store.begin() as work:
-        now = datetime.now(UTC)
-        accepted = await applications.accept(work, caller.tenant, body, idempotency_key, now)
-        if not accepted.replay and accepted.stored.application.as_of < now.date():
-            # Nothing is stored then. A retry may well come on the day after.
-            require(caller, BACKDATE)
+        accepted = await applications.accept(work, caller.tenant, body, idempotency_key, datetime.now(UTC))
     if not accepted.replay:
         after_answering.add_task(desk.dispatch, accepted.stored.application)
     return _answer(accepted.stored, replayed=accepted.replay)
@@ -166,6 +167,7 @@ async def decide(application_id: ApplicationId, body: StaffDecision, caller: Rev
             decided_by=caller.subject,
             now=datetime.now(UTC),
             partners=desk.config.partners,
+            clears_match=body.clears_match,
         )
         stored = await applications.get(work, caller.tenant, application_id)
     return Response(stored.body, media_type="application/json")

@@ -1,7 +1,8 @@
 """`underwriting lists`: load the screening lists, look somebody up, and measure the matching."""
 
+import asyncio
 import getpass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from rich.table import Table
 from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.store import with_store
 from underwriting.clients.errors import SourceError
+from underwriting.embedded import EmbeddedError
 from underwriting.screening import Screener, load_block_list, load_ofac
 from underwriting.screening.entries import ScreeningList, Subject
 from underwriting.screening.evaluation import figures, read_cases
@@ -20,8 +22,11 @@ from underwriting.screening.index import Match
 from underwriting.screening.names import Kind
 from underwriting.screening.ofac import CONSOLIDATED, OFAC
 from underwriting.screening.screener import store_list
-from underwriting.store import lists
+from underwriting.store import lists, profiles
+from underwriting.store import matches as list_matches
+from underwriting.store.errors import StoreError
 from underwriting.store.lists import ListVersion
+from underwriting.store.matches import Match as KnownMatch
 from underwriting.store.session import Store
 
 app = typer.Typer(no_args_is_help=True, help="Screening lists: load, search, show, evaluate.")
@@ -77,10 +82,10 @@ def show() -> None:
         async with store.read() as unit:
             return await lists.versions(unit)
 
-    table = Table("list", "entries", "loaded", "by", "SHA-256")
+    table = Table("list", "entries", "loaded", "checked", "by", "SHA-256")
     for version in with_store(work):
-        when = f"{version.loaded_at:%Y-%m-%d %H:%M}"
-        table.add_row(version.name, f"{version.entries:,}", when, version.loaded_by, version.digest[:12])
+        loaded, checked = (f"{moment:%Y-%m-%d %H:%M}" for moment in (version.loaded_at, version.checked_at))
+        table.add_row(version.name, f"{version.entries:,}", loaded, checked, version.loaded_by, version.digest[:12])
     Console().print(table)
 
 
@@ -109,6 +114,60 @@ def search(
     for match in found:
         table.add_row(f"{match.score:.2f}", match.matched.written, match.list_name, match.entry.id, match.why())
     Console().print(table)
+
+
+@app.command()
+def matches(limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100) -> None:
+    """Show customers who may be on a list and whom nobody cleared yet, the oldest first."""
+
+    async def work(store: Store) -> list[KnownMatch]:
+        async with store.read() as unit:
+            return await list_matches.waiting(unit, limit)
+
+    table = Table("tenant", "user", "list and entry", "who", "score", "besides the name", "found")
+    for match in with_store(work):
+        found, when = match.found, f"{match.found_at:%Y-%m-%d %H:%M}"
+        score = f"{found.score:.2f}"
+        table.add_row(match.tenant, match.user_id, found.reference, found.kind, score, found.evidence or "-", when)
+    Console().print(table)
+
+
+@app.command()
+def clear(
+    tenant: Annotated[str, typer.Argument()],
+    user_id: Annotated[str, typer.Argument()],
+    note: Annotated[str, typer.Option(help="Why the user is none of the entries found. It is stored sealed.")],
+) -> None:
+    """Remember that a user is nobody of those on the lists who were found, until details or entries change."""
+
+    async def work(store: Store) -> list[KnownMatch]:
+        by, now = getpass.getuser(), datetime.now(UTC)
+        async with store.begin() as unit:
+            cleared = await list_matches.clear(unit, tenant, user_id, by, note)
+            # What was answered with the match in mind is no answer any more.
+            if await profiles.current(unit, tenant, user_id, now) is not None:
+                await profiles.refresh(unit, tenant, user_id, by, now)
+        return cleared
+
+    for match in with_store(work):
+        typer.echo(f"{match.found.reference} cleared for {user_id}")
+
+
+@app.command()
+def screen() -> None:
+    """Compare all known customers with what changed on the lists, now; the schedule does it every 15 minutes."""
+
+    # Prefect's tasks take seconds to import, and only this asks for them.
+    from tasks.screening import Rescreening, screen_customers  # noqa: PLC0415
+    from underwriting.workplace import workplace  # noqa: PLC0415
+
+    async def run() -> Rescreening:
+        async with workplace() as place:
+            return await screen_customers(place)
+
+    with refusing(StoreError, EmbeddedError):
+        done = asyncio.run(run())
+    typer.echo(f"{done.screened:,} customers compared, {done.found:,} found, {done.troubled:,} not compared")
 
 
 @app.command()

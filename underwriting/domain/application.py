@@ -6,7 +6,6 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from underwriting.domain.documents import PastDate
 from underwriting.domain.money import CurrencyCode, Money
 
 # Opaque to us, chosen by the partner; narrow enough to stand in a URL path and in a log line.
@@ -59,10 +58,8 @@ class ApplicationRequest(BaseModel):
     term_months: int | None = Field(
         default=None, ge=1, le=120, description="Term in months; the rulebook's own where it is left out"
     )
-    as_of: PastDate | None = Field(
-        default=None,
-        description="Business date the customer is judged on; today (UTC) where it is left out. An earlier day needs a "
-        "scope of its own, and a later one is refused.",
+    as_of: date | None = Field(
+        default=None, description="Business date the customer is judged on; today (UTC) where it is left out"
     )
 
     @model_validator(mode="after")

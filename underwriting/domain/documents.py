@@ -210,12 +210,21 @@ class FraudReport(Document):
 
 
 class ListScreening(Document):
-    """The best match on the sanction and block lists, 0 (none) to 1 (the same), and where it is."""
+    """The best match on the sanction and block lists, 0 (none) to 1 (the same), and where it is.
+
+    A match by name alone is one that a person has to look at; `confirmed_score` is that of the best match which the
+    day of birth or a document confirms. Matches that a person cleared do not count.
+    """
 
     table: ClassVar[str] = "list_screenings"
 
     match_score: Share
     list_entry: str | None = None
+    confirmed_score: Share | None = None
+    # What was found beside the name, such as "born on the same day"; it names nobody.
+    match_evidence: str | None = Field(default=None, max_length=200)
+    # Days since the list that was longest not looked for anew was last loaded.
+    list_age_days: int | None = Field(default=None, strict=True, ge=0)
 
 
 class LoanStatus(StrEnum):

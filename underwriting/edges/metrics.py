@@ -7,6 +7,7 @@
 | underwriting.source.troubles | count of checks whose source gave nothing | source |
 | underwriting.events | count of events | type, outcome (handled, failed, dead) |
 | underwriting.messages | count of deliveries out of the outbox | channel, outcome (arrived, failed) |
+| underwriting.list.age.seconds | gauge of the time since a screening list was last loaded; set an alarm on it | list |
 | underwriting.queue.depth | gauge of what waits | queue (applications, inbox, outbox, outbox_dead, …) |
 | underwriting.notices | gauge of notices that were not sent | state (overdue, due_soon) |
 """
@@ -62,6 +63,11 @@ class Metrics:
     def message(self, channel: str, outcome: str) -> None:
         """What became of one delivery out of the outbox."""
         self._count("messages", channel=channel, outcome=outcome)
+
+    def list_age(self, name: str, seconds: float) -> None:
+        """How long a screening list was not looked for anew."""
+        if self._client is not None:
+            self._client.gauge("list.age.seconds", seconds, tags=_tags(list=name))
 
     def depth(self, queue: str, waiting: int) -> None:
         """How much waits in a queue."""

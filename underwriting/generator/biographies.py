@@ -65,7 +65,13 @@ def documents(persona: Persona, end: date) -> list[Document]:
             payback_prediction=0.9,
             cash_advance=tuple(BracketScore(bracket=bracket, score=700) for bracket in Bracket),
         ),
-        ListScreening(currency=CURRENCY, match_score=persona.match_score),
+        ListScreening(
+            currency=CURRENCY,
+            match_score=persona.match_score,
+            list_entry="sandbox:8279",
+            confirmed_score=persona.confirmed_score,
+            list_age_days=0,
+        ),
         CurrentLimit(
             currency=CURRENCY,
             amount=persona.limit,

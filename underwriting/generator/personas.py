@@ -76,6 +76,7 @@ class Persona:
     # What the other services say; None where they do not know.
     fraud: bool | None = False
     match_score: float = 0.1
+    confirmed_score: float = 0.0
     # Tables of which the source has nothing.
     without: frozenset[str] = frozenset()
 
@@ -170,7 +171,10 @@ TABLE = (
             {"runs_below": 1}, limit=8_000, balance=160_000, runs_below=1),
     # Hits.
     Persona("fraud", "fraud was confirmed", LOWERED, "limit_fraud", 1_000, {"fraud_hit": True}, fraud=True),
-    Persona("listed", "on a list", LOWERED, "list_match", 1_000, {"list_match_score": 0.97}, match_score=0.97),
+    Persona("listed", "on a list", LOWERED, "list_match", 1_000, {"list_confirmed_score": 0.97},
+            match_score=0.97, confirmed_score=0.97),
+    Persona("namesake", "bears a listed name", HELD, "list_match_possible", None,
+            {"list_match_score": 1.0, "list_confirmed_score": 0.0}, match_score=1.0),
     Persona("possible-match", "may be on a list", HELD, "list_match_possible", None,
             {"list_match_score": 0.85}, match_score=0.85),
     # Not known.

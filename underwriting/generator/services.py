@@ -85,7 +85,10 @@ def screenings(world: World, draws: Draws) -> Rows:
     low, high = (np.array(ends)[kind] for ends in zip(_HIT, _POSSIBLE, _NONE, strict=True))
     known = np.flatnonzero(~draws.chance("not screened", data.missing))
     # Four digits, as the screening reports them.
-    return known, {"match_score": np.round(low + uniform * (high - low), 4)[known]}
+    score = np.round(low + uniform * (high - low), 4)
+    # Whoever is invented as a hit is one by birth date as well.
+    confirmed = np.where(kind == 0, score, 0.0)
+    return known, {"match_score": score[known], "confirmed_score": confirmed[known]}
 
 
 def _everybody(draws: Draws) -> Ints:

@@ -5,14 +5,14 @@ from datetime import UTC, date, datetime
 import duckdb
 import pandas as pd
 
-from rules.facts import CATALOGUE, HISTORIES_QUERIES, USER_FACTS, facts_sql, input_schema, shared_sql
+from rules.facts import HISTORIES_QUERIES, SCREENING, USER_FACTS, facts_sql, input_schema, shared_sql
 from rules.facts.tables import SUBJECTS, TABLES
 from rules.tiers import FIRST_LIMIT
 from underwriting.limits.history import MODELS, USERS
 from underwriting.limits.quality import sql_type
 
 CURRENT_LIMITS = "current_limits"
-QUERIES = (*HISTORIES_QUERIES, CATALOGUE["list_match_score"].check)
+QUERIES = (*HISTORIES_QUERIES, SCREENING)
 
 
 def offer_subjects(
@@ -52,6 +52,28 @@ def offer_subjects(
             coalesce(runs_below, 0) AS runs_below
         FROM {SUBJECTS}
         LEFT JOIN bases USING (subject_id)
+        """
+    )
+
+
+def add_matches(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `list_screenings` say what the store knows besides the history: matches found since, and those cleared."""
+    if not connection.execute("SELECT 1 FROM bases WHERE match_score > 0 OR cleared <> '' LIMIT 1").fetchall():
+        return
+    connection.execute("ALTER VIEW list_screenings RENAME TO reported_screenings")
+    others = ", ".join(set(input_schema("list_screenings").names) - {"subject_id", "match_score", "confirmed_score"})
+    known = "coalesce(list_contains(string_split(cleared, ' '), list_entry), false)"
+    connection.execute(
+        f"""
+        CREATE VIEW list_screenings AS
+        SELECT
+            subject_id, {others},
+            greatest(CASE WHEN {known} THEN 0 ELSE reported.match_score END, bases.match_score) AS match_score,
+            greatest(CASE WHEN {known} THEN 0 ELSE reported.confirmed_score END, bases.confirmed_score)
+                AS confirmed_score
+        FROM reported_screenings AS reported
+        FULL JOIN (FROM bases WHERE match_score > 0 OR cleared <> '') AS bases USING (subject_id)
+        WHERE reported.subject_id IS NOT NULL OR bases.match_score IS NOT NULL
         """
     )
 

@@ -21,6 +21,7 @@ OBSERVED = (
     "history_days",
     "largest_repaid",
     "late_floats",
+    "list_confirmed_score",
     "list_match_score",
     "negative_days_30d",
     "on_time_of_6",

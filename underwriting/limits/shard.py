@@ -22,7 +22,7 @@ from underwriting.domain.limits import IdRange
 from underwriting.limits.fetch import sources
 from underwriting.limits.history import DataFile
 from underwriting.limits.intake import TableIntake, take_in
-from underwriting.limits.judged import facts_frame, offer_subjects, prepare
+from underwriting.limits.judged import add_matches, facts_frame, offer_subjects, prepare
 from underwriting.limits.quality import Quality, shipped_quality
 from underwriting.limits.records import records_of
 from underwriting.limits.totals import Totals, totals_of
@@ -84,6 +84,7 @@ def recalculate_shard(spec: ShardSpec) -> ShardResult:
         if trouble := _trouble(tables, quality):
             return ShardResult(spec.number, digest, tables, trouble=trouble)
         db.execute("CREATE TABLE bases AS FROM read_parquet(?)", [spec.bases])
+        add_matches(db)
         offer_subjects(db, spec.business_date, spec.judged_at, policy.currency, spec.segment)
         prepare(db)
         facts = facts_frame(db)

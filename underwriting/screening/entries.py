@@ -6,7 +6,7 @@ from datetime import date
 from hashlib import sha256
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, model_validator
 
 from underwriting.screening.names import Kind
 
@@ -54,12 +54,15 @@ class Entry(BaseModel):
     # The sanctions programme, or why we blocked it.
     reason: str = ""
 
+    @field_serializer("countries", "documents")
+    def _in_order(self, values: frozenset[str]) -> list[str]:
+        # A set's own order differs from process to process, and the record would seem to have changed.
+        return sorted(values)
+
     @property
-    def digest(self) -> str:
-        """SHA-256 of everything that the entry says; a later version's fields that it lacks do not change it."""
-        said = self.model_dump(mode="json", exclude_defaults=True)
-        unordered = {name: sorted(said[name]) for name in ("countries", "documents") if name in said}
-        return sha256(json.dumps(said | unordered, sort_keys=True).encode()).hexdigest()
+    def record(self) -> bytes:
+        """The entry as it is stored; fields that a later version adds do not change it where it lacks them."""
+        return self.model_dump_json(exclude_defaults=True).encode()
 
 
 @dataclass(frozen=True)
@@ -83,11 +86,10 @@ class Subject:
     # The number of an identity document, or of a company in its register.
     document: str | None = None
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 of all details that are compared."""
+    def compared_with(self, entry: Entry) -> str:
+        """SHA-256 of all that is compared, of the subject and of the entry; it changes as soon as either does."""
         details = (self.name, self.kind, str(self.birth_date), self.country, document_number(self.document or ""))
-        return sha256(json.dumps(details).encode()).hexdigest()
+        return digest_of(json.dumps(details).encode(), entry.record)
 
 
 def document_number(text: str) -> str:

@@ -21,7 +21,7 @@ from underwriting.domain.decision import (
 )
 from underwriting.domain.money import Money
 from underwriting.failpoints import failpoint
-from underwriting.store import applications, audit, outbox
+from underwriting.store import applications, audit, matches, outbox
 from underwriting.store.claims import Claim, owned
 from underwriting.store.errors import LeaseLost, NotReferred
 from underwriting.store.models import ApplicationRow, Channel, CheckRow, DecisionRow, OutcomeRow, place
@@ -69,10 +69,13 @@ async def settle_referral(
     now: datetime,
     partners: Collection[str],
     reasons: tuple[Reason, ...] = (),
+    clears_match: bool = False,
 ) -> Decision:
     """Store a person's approval or rejection of a referred application, with the note sealed.
 
-    `reasons` are those that the person chose for a rejection: what was not known is no reason of theirs.
+    `reasons` are those that the person chose for a rejection: what was not known is no reason of theirs. `clears_match`
+    also remembers that the customer is nobody of those on the lists who were found (`matches.clear`); NoOpenMatch where
+    nobody was.
 
     The same word of the same person again gives the stored decision; any other is NotReferred. UnknownApplication
     where it is not this tenant's; no tenant means a colleague.
@@ -81,6 +84,8 @@ async def settle_referral(
         raise ValueError("a person approves or rejects; a referral cannot be referred again")
     if (verdict is Verdict.REJECTED) != bool(reasons):
         raise ValueError("a rejection has reasons, and nothing else does")
+    if clears_match and verdict is Verdict.REJECTED:
+        raise ValueError("a rejection clears no match with a list: leave `clears_match` out")
     stored = await applications.get(work, tenant, application_id)
     waiting = update(ApplicationRow).where(ApplicationRow.id == application_id, ApplicationRow.state == State.REFERRED)
     if await work.scalar(waiting.values(state=State.DONE).returning(ApplicationRow.id)) is None:
@@ -102,6 +107,8 @@ async def settle_referral(
     )
     record = stored.record.decided(decision, stored.record.checks)
     await write_decision(work, stored.application, decision, record, partners=partners)
+    if clears_match:
+        await matches.clear(work, stored.application.tenant, stored.application.customer_id, decided_by, note)
     return decision
 
 

@@ -118,6 +118,13 @@ class NotHeld(StoreError):
     """The limit run does not wait for a person, or a person decided otherwise already."""
 
 
+class NoOpenMatch(StoreError):
+    """There is no match with a list that a person could clear."""
+
+    def __init__(self, user_id: str) -> None:
+        super().__init__(f"user {user_id} has no open match with a list; `underwriting lists matches` shows who has")
+
+
 class NotReferred(StoreError):
     """The application or evaluation does not wait for a person, or a person decided otherwise already."""
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import QueryableAttribute
 from underwriting.domain.limits import IdRange
 from underwriting.store.bulk import read_rows
 from underwriting.store.limit_runs import took_effect
-from underwriting.store.models import LimitRecordRow, LimitRunRow, ProfileRow
+from underwriting.store.models import LimitRecordRow, LimitRunRow, ListMatchRow, ProfileRow
 from underwriting.store.session import Work
 
 # One user's limit before a run, minor units, and what the run has to know of how it came about.
@@ -27,6 +27,20 @@ SCHEMA = pa.schema(
         ("version", pa.int64()),
         # Whether the product is paused for the user, who is then not judged.
         ("paused", pa.bool_()),
+        # The best open match with a list and the best confirmed one, which the history may not know of; and the entries
+        # that a person cleared, one after the other.
+        ("match_score", pa.float64()),
+        ("confirmed_score", pa.float64()),
+        ("cleared", pa.string()),
+    ]
+)
+_MATCHES = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("entry", pa.string()),
+        ("score", pa.float64()),
+        ("confirmed", pa.bool_()),
+        ("cleared", pa.bool_()),
     ]
 )
 _PROFILES = pa.schema(
@@ -80,16 +94,30 @@ _BASES = """
         FROM profiles
         FULL JOIN last USING (user_id)
         LEFT JOIN temporary USING (user_id)
+    ),
+    listed AS (
+        SELECT
+            user_id,
+            max(score) FILTER (NOT cleared) AS match_score,
+            max(score) FILTER (NOT cleared AND confirmed) AS confirmed_score,
+            string_agg(entry, ' ' ORDER BY entry) FILTER (cleared) AS cleared
+        FROM matches
+        GROUP BY user_id
     )
     SELECT
         user_id AS subject_id,
-        CASE WHEN own.run IS NULL THEN known.amount ELSE coalesce(own.before, own.in_force) END AS amount,
+        CASE WHEN own.run IS NULL THEN coalesce(known.amount, $first_limit) ELSE coalesce(own.before, own.in_force) END
+            AS amount,
         CASE WHEN own.run IS NULL THEN known.raised_on ELSE own.base_raised_on END AS raised_on,
         coalesce(own.base_runs_below, known.runs_below, 0) AS runs_below,
         coalesce(own.base_version, known.version, 0) AS version,
-        coalesce(known.paused, false) AS paused
+        coalesce(known.paused, false) AS paused,
+        listed.match_score,
+        listed.confirmed_score,
+        listed.cleared
     FROM known
     FULL JOIN own USING (user_id)
+    FULL JOIN listed USING (user_id)
     ORDER BY user_id
 """
 
@@ -108,6 +136,7 @@ async def bases(work: Work, run: LimitRunRow, ids: IdRange, now: datetime, first
         "active": await _pauses(work, mine, now),
         "earlier": await _records(work, await _runs_that_count(work, run), recorded),
         "own": await _records(work, [run.id], recorded),
+        "matches": await _matches(work, run.tenant, ids),
     }
     return await asyncio.to_thread(_bases, found, run.product.value, first_limit)
 
@@ -155,6 +184,16 @@ async def _profiles(work: Work, mine: ColumnElement[bool]) -> pa.Table:
 async def _pauses(work: Work, mine: ColumnElement[bool], now: datetime) -> pa.Table:
     columns = (ProfileRow.user_id, cast(ProfileRow.paused, Text), ProfileRow.version)
     return await read_rows(work, select(*columns).where(mine, ProfileRow.expires_on > now), _PAUSES)
+
+
+async def _matches(work: Work, tenant: str, ids: IdRange) -> pa.Table:
+    """What the store knows of matches with the lists: found when a list changed, or at a check, since the history."""
+    entry = ListMatchRow.list_name + ":" + ListMatchRow.entry_id
+    columns = (ListMatchRow.user_id, entry, ListMatchRow.score, ListMatchRow.confirmed)
+    query = select(*columns, ListMatchRow.cleared_at.is_not(None))
+    return await read_rows(
+        work, query.where(ListMatchRow.tenant == tenant, within(ListMatchRow.user_id, ids)), _MATCHES
+    )
 
 
 async def _records(work: Work, run_ids: list[str], inside: ColumnElement[bool]) -> pa.Table:

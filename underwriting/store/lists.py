@@ -1,7 +1,7 @@
 """Screening lists as last loaded. Every entry is sealed: an internal block list names people."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,8 +10,11 @@ from sqlalchemy import Row, delete, insert, select, update
 from underwriting.store import audit
 from underwriting.store.columns import from_now
 from underwriting.store.crypto import Keyring
-from underwriting.store.models import ListEntryRow, ListRow, place
+from underwriting.store.models import ListEntryRow, ListMatchRow, ListRow, place
 from underwriting.store.session import Work
+
+# Entries of one statement.
+PAGE = 1_000
 
 
 @dataclass(frozen=True)
@@ -31,39 +34,78 @@ class ListVersion:
     entries: int
     loaded_by: str
     loaded_at: datetime
+    # When it was last loaded or found to be the same, and the version that all known customers were screened with.
+    checked_at: datetime
+    screened_at: datetime | None
 
 
-async def replace(work: Work, name: str, digest: str, entries: Iterable[ListEntry], by: str) -> bool:
-    """Put `entries` in the place of the whole list; False, and nothing is changed, where this digest is loaded."""
+async def replace(work: Work, name: str, digest: str, listed: Iterable[ListEntry], by: str) -> bool:
+    """Put `listed` in the place of the whole list; False, and it only counts as checked, where this digest is loaded.
+
+    Entries that say what they said before keep their `changed_at`. A match with one that is gone is none any more.
+    """
+    loaded = list(listed)
+    now = (await work.execute(select(from_now()))).scalar_one()
+    values = {"digest": digest, "entries": len(loaded), "loaded_by": by, "loaded_at": now, "checked_at": now}
+    if await work.add_new(ListRow, name=name, **values) is None:
+        changed = update(ListRow).where(ListRow.name == name, ListRow.digest != digest).values(**values)
+        if await work.scalar(changed.returning(ListRow.name)) is None:
+            await work.execute(update(ListRow).where(ListRow.name == name).values(checked_at=now))
+            return False
+    before = {entry.id: entry.record for entry in await entries(work, name)}
+    await _replace_changed(work, name, before, loaded, now)
+    await audit.append(work, "list.loaded", name, by, digest=digest, entries=len(loaded))
+    return True
+
+
+async def _replace_changed(
+    work: Work, name: str, before: Mapping[str, bytes], loaded: Sequence[ListEntry], now: datetime
+) -> None:
+    fresh = [entry for entry in loaded if before.get(entry.id) != entry.record]
+    ids = {entry.id for entry in loaded}
+    gone = [id_ for id_ in before if id_ not in ids]
+    stale = gone + [entry.id for entry in fresh if entry.id in before]
+    await _delete(work, ListEntryRow, name, stale)
+    await _delete(work, ListMatchRow, name, gone)
     rows = [
         {
             "list_name": name,
             "entry_id": entry.id,
             "record": work.keys.seal(entry.record, place(ListEntryRow.record, name, entry.id)),
+            "changed_at": now,
         }
-        for entry in entries
+        for entry in fresh
     ]
-    values = {"digest": digest, "entries": len(rows), "loaded_by": by, "loaded_at": from_now()}
-    if await work.add_new(ListRow, name=name, **values) is None:
-        changed = update(ListRow).where(ListRow.name == name, ListRow.digest != digest).values(**values)
-        if await work.scalar(changed.returning(ListRow.name)) is None:
-            return False
-    await work.execute(delete(ListEntryRow).where(ListEntryRow.list_name == name))
     if rows:
         await work.execute(insert(ListEntryRow), rows)
-    await audit.append(work, "list.loaded", name, by, digest=digest, entries=len(rows))
-    return True
+
+
+async def _delete(work: Work, table: type[ListEntryRow | ListMatchRow], name: str, ids: Sequence[str]) -> None:
+    for start in range(0, len(ids), PAGE):
+        page = ids[start : start + PAGE]
+        await work.execute(delete(table).where(table.list_name == name, table.entry_id.in_(page)))
+
+
+async def screened(work: Work, version: ListVersion) -> None:
+    """Note that all known customers were compared with this version of the list."""
+    here = (ListRow.name == version.name, ListRow.loaded_at >= version.loaded_at)
+    await work.execute(update(ListRow).where(*here).values(screened_at=version.loaded_at))
 
 
 async def versions(work: Work) -> list[ListVersion]:
     """What is loaded, by name."""
     rows = await work.scalars(select(ListRow).order_by(ListRow.name))
-    return [ListVersion(row.name, row.digest, row.entries, row.loaded_by, row.loaded_at) for row in rows]
+    return [
+        ListVersion(row.name, row.digest, row.entries, row.loaded_by, row.loaded_at, row.checked_at, row.screened_at)
+        for row in rows
+    ]
 
 
-async def entries(work: Work, name: str) -> list[ListEntry]:
-    """Every entry of a list, opened, by id; empty where the list was never loaded."""
+async def entries(work: Work, name: str, since: datetime | None = None) -> list[ListEntry]:
+    """Every entry of a list, opened, by id, or those that changed after `since`; empty where it was never loaded."""
     query = select(ListEntryRow.entry_id, ListEntryRow.record).where(ListEntryRow.list_name == name)
+    if since is not None:
+        query = query.where(ListEntryRow.changed_at > since)
     rows = (await work.execute(query.order_by(ListEntryRow.entry_id))).all()
     # Ten thousand entries take a tenth of a second to open.
     return await asyncio.to_thread(_opened, work.keys, name, rows)

@@ -39,8 +39,12 @@ def answer(rule: Rule, facts: dict[str, FactValue]) -> int:
         ("AdultApplicant", {"age_years": 18}, []),
         ("NegativeBalanceDays", {"negative_balance_days": 9}, [{"negative_balance_days": "at most 3"}]),
         # What a person has to look at is not passed, either.
-        ("NotListed", {"list_match_score": 0.95}, [{"list_match_score": "below 0.75"}]),
-        ("NotListed", {"list_match_score": 0.8}, [{"list_match_score": "below 0.75"}]),
+        (
+            "NotListed",
+            {"list_match_score": 0.95, "list_confirmed_score": 0.95},
+            [{"list_match_score": "below 0.75"}],
+        ),
+        ("NotListed", {"list_match_score": 0.8, "list_confirmed_score": 0.0}, [{"list_match_score": "below 0.75"}]),
         ("ResidenceServed", {"residence_country": "DE", "is_company": False}, [{"residence_country": "CA or US"}]),
         # Either of two suffices.
         (

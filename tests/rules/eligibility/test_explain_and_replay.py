@@ -6,6 +6,7 @@ from support.judged_users import BOOKS, good_facts, judged, profile
 from rules.drift import fact_differences, named
 from rules.eligibility.explain import explain
 from rules.eligibility.replay import differences, rejudged
+from rules.fraud import NotListed
 from underwriting.domain.application import Product
 from underwriting.domain.decision import Verdict
 
@@ -50,7 +51,7 @@ def test_an_unknown_names_the_missing_fact_that_settles_it() -> None:
     (rule,) = [rule for book in explanation.nearest for rule in book.open if rule.outcome.rule == "NotListed"]
     (missing,) = rule.missing
     assert (missing.facts, rule.ways) == (("list_match_score",), ())
-    assert rule.sentence == "The applicant is on no sanction or block list; a possible match is for a person to judge."
+    assert rule.sentence == NotListed.__doc__
 
 
 def test_following_the_nearest_way_approves() -> None:

@@ -154,9 +154,19 @@ CASES = {
     "ReturnedDebits: {max_count: 0, number_of_days: 60}": (["returned_debits_60d"], [(0, P), (1, F), (None, U)]),
     "ReturnedDebits: {max_count: 0, number_of_days: 90}": (["returned_debits_90d"], [(0, P), (1, F), (None, U)]),
     "NotListed: {min_match_score: 0.9, grey_match_score: 0.7}": (
-        ["list_match_score"],
-        [(0.0, P), (0.69, P), (0.7, U), (0.89, U), (0.9, F), (1.0, F), (None, U)],
+        ["list_match_score", "list_confirmed_score"],
+        [
+            (0.69, 0.69, P),
+            (0.69, None, P),
+            (0.7, 0.0, U),
+            (0.9, 0.89, U),
+            (0.9, 0.9, F),
+            (1.0, 0.0, U),
+            (1.0, None, U),
+            (None, None, U),
+        ],
     ),
+    "ListsCurrent: {max_days: 7}": (["list_age_days"], [(6, P), (7, P), (8, F), (None, U)]),
     "AverageBalance: {available_threshold: 10000}": (
         ["average_balance"],
         [(9_999, F), (10_000, P), (10_001, P), (None, U)],
@@ -291,7 +301,7 @@ def test_a_rule_about_users_says(rule, names, values, result):
 
 def test_every_rule_about_users_is_tested():
     assert {rule.partition(":")[0] for rule in CASES} == set(USER_RULES)
-    assert len(USER_RULES) == sum(len(rules) for rules in CATEGORIES.values()) == 32
+    assert len(USER_RULES) == sum(len(rules) for rules in CATEGORIES.values()) == 33
     assert {name for names, _ in CASES.values() for name in names} <= set(USER_FACTS)
 
 

@@ -223,6 +223,9 @@ def test_the_catalogue_covers_every_query_and_explains_every_fact():
     assert list(USER_FACTS) == [
         *(fact.name for query in HISTORIES_QUERIES for fact in facts_of(query)),
         "list_match_score",
+        "list_confirmed_score",
+        "list_match_evidence",
+        "list_age_days",
     ]
     assert all(fact.meaning for fact in CATALOGUE.values())
     assert [name for name, fact in CATALOGUE.items() if name != fact.name] == []

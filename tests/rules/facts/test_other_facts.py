@@ -32,11 +32,16 @@ def test_exposure_is_unknown_without_an_answer_in_the_currency(documents):
 def test_fraud_service_and_lists_answer_each_on_their_own():
     report = FraudReport(identity_consistent=False, applications_30d=2, device_risk=0.5)
     known = {"identity_consistent": False, "applications_30d": 2, "device_risk": 0.5}
-    nothing = {"list_match_score": None, **dict.fromkeys(known)}
+    lists = ("list_match_score", "list_confirmed_score", "list_match_evidence", "list_age_days")
+    nothing = dict.fromkeys((*lists, *known))
     assert facts("fraud") == nothing
     assert facts("fraud", report) == {**nothing, **known}
-    assert facts("fraud", ListScreening(match_score=0.25)) == {**nothing, "list_match_score": 0.25}
-    assert facts("fraud", ListScreening(match_score=0), report) == {"list_match_score": 0, **known}
+    # Where nobody says what confirms the match, nothing does.
+    assert facts("fraud", ListScreening(match_score=0.25)) == {
+        **nothing, "list_match_score": 0.25, "list_confirmed_score": 0,
+    }  # fmt: skip
+    screened = ListScreening(match_score=1, confirmed_score=0.9, match_evidence="same country", list_age_days=3)
+    assert facts("fraud", screened, report) == {**dict(zip(lists, (1, 0.9, "same country", 3), strict=True)), **known}
 
 
 def loan(status=LoanStatus.OPEN, opened=date(2025, 1, 1), instalment=10_000):

@@ -127,7 +127,7 @@ AT_ONCE = [
     ({"returned_debits_30d": 3}, "limit_debits_returned"),
     ({"days_since_pay": 22}, "limit_income_stopped"),
     ({"fraud_hit": True}, "limit_fraud"),
-    ({"list_match_score": 0.92}, "list_match"),
+    ({"list_match_score": 0.92, "list_confirmed_score": 0.92}, "list_match"),
 ]
 
 

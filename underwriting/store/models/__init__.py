@@ -15,7 +15,7 @@ from underwriting.store.models.evaluations import (
     ToldFloatRow,
 )
 from underwriting.store.models.limits import LimitRecordRow, LimitRunRow, LimitShardRow
-from underwriting.store.models.lists import ListEntryRow, ListRow
+from underwriting.store.models.lists import ListEntryRow, ListMatchRow, ListRow
 from underwriting.store.models.log import AuditHeadRow, AuditRow, EventRow, MessageRow
 from underwriting.store.models.notices import NoticeRow, NoticeWarningRow
 from underwriting.store.models.profiles import ProfileRow
@@ -27,6 +27,8 @@ SEALED = (
     DecisionRow.note,
     EffectRow.payload,
     ListEntryRow.record,
+    ListMatchRow.compared,
+    ListMatchRow.note,
     EventRow.payload,
     ProfileRow.notes,
     LimitRunRow.note,
@@ -59,6 +61,7 @@ __all__ = [
     "LimitRunRow",
     "LimitShardRow",
     "ListEntryRow",
+    "ListMatchRow",
     "ListRow",
     "MessageRow",
     "MessageState",

@@ -1,0 +1,20 @@
+"""Known customers against lists that changed."""
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from tasks import screening
+from underwriting.workplace import workplace
+
+
+@flow(persist_result=False)
+async def screen_customers() -> State[None]:
+    """Compare all known customers with the entries that changed since they were last screened.
+
+    Does nothing where no list changed. Whoever is found is judged again, and staff see the match.
+    """
+    async with workplace() as place:
+        done = await screening.screen_customers(place)
+    message = f"{done.screened} customers compared, {done.found} found, {done.troubled} not compared"
+    return Completed(name="Screened", message=message)

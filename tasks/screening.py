@@ -1,0 +1,133 @@
+"""Known customers compared with what changed on the lists since they were last screened."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from pydantic_core import to_json
+
+from tasks.record_evaluation import listening
+from underwriting.clients.errors import SourceError, SourceOutage
+from underwriting.domain.application import Product
+from underwriting.screening.index import ListIndex
+from underwriting.screening.screener import LEAST_SCORE, MOST, index_of, look_up, subjects_of
+from underwriting.store import customers, evaluations, lists, matches, outbox, profiles
+from underwriting.store.customers import Customer
+from underwriting.store.lists import ListVersion
+from underwriting.store.matches import Found
+from underwriting.store.models import Channel
+from underwriting.store.session import Work
+from underwriting.workplace import Workplace
+
+log = logging.getLogger(__name__)
+
+# Customers whose details are asked for at the same time.
+AT_ONCE = 16
+# Who ends stored answers about a customer who is found.
+SCREENING = "screening"
+
+
+@dataclass
+class Rescreening:
+    """How many customers were compared, found anew, and could not be compared."""
+
+    screened: int = 0
+    found: int = 0
+    troubled: int = 0
+
+
+async def screen_customers(place: Workplace) -> Rescreening:
+    """Compare all known customers with the entries that are new or changed; what is found is kept and told of.
+
+    A version of a list counts as done once no source was away. Whoever could not be compared for another reason is
+    compared at the next check, as everybody is.
+    """
+    result, today = Rescreening(), datetime.now(UTC).date()
+    async with place.store.read() as work:
+        due = [one for one in await lists.versions(work) if one.screened_at is None or one.screened_at < one.loaded_at]
+        records = {one.name: await lists.entries(work, one.name, since=one.screened_at) for one in due}
+    if not due:
+        return result
+    index = await asyncio.to_thread(index_of, records)
+    among = {(name, entry.id) for name, entries in records.items() for entry in entries}
+    free, outages = asyncio.Semaphore(AT_ONCE), 0
+
+    async def compare(customer: Customer) -> _Compared | None:
+        nonlocal outages
+        try:
+            async with free:
+                return await _compare(place, index, customer, today)
+        except SourceError as error:
+            outages += isinstance(error, SourceOutage)
+            result.troubled += 1
+            log.warning("a customer is not compared with the lists: %s", error)
+            return None
+
+    if among:
+        async for page in customers.pages(place.store):
+            compared = [one for one in await asyncio.gather(*map(compare, page)) if one is not None]
+            result.screened += len(compared)
+            result.found += await _keep(place, compared, among)
+    if not outages:
+        await _done(place, due)
+    return result
+
+
+@dataclass(frozen=True)
+class _Compared:
+    customer: Customer
+    found: Sequence[Found]
+    kinds: frozenset[str]
+
+
+async def _compare(place: Workplace, index: ListIndex, customer: Customer, today: date) -> _Compared:
+    _, user_id = customer
+    person = await place.sources.person(user_id, today)
+    company = await place.sources.company(person.company_number, today) if person.company_number else None
+    subjects = subjects_of(person, company)
+    found = await asyncio.to_thread(look_up, index, subjects, MOST)
+    kept = [each for each in found if each.score >= LEAST_SCORE]
+    return _Compared(customer, kept, frozenset(subject.kind for subject in subjects))
+
+
+async def _keep(place: Workplace, compared: Sequence[_Compared], among: set[tuple[str, str]]) -> int:
+    """Store what was found; how many customers were found who were not before."""
+    count = 0
+    for one in compared:
+        tenant, user_id = one.customer
+        async with place.store.begin() as work:
+            new = await matches.keep(work, tenant, user_id, one.found, one.kinds, among)
+            if new:
+                await _tell(work, tenant, user_id, new, listening(place))
+                count += 1
+    return count
+
+
+async def _tell(work: Work, tenant: str, user_id: str, new: Sequence[Found], channels: Sequence[Channel]) -> None:
+    """No answer from before holds any more: the customer is judged again, and the bus hears why."""
+    now = datetime.now(UTC)
+    if await profiles.current(work, tenant, user_id, now) is not None:
+        await profiles.refresh(work, tenant, user_id, SCREENING, now)
+    for product in Product:
+        if await evaluations.newest(work, tenant, user_id, product) is not None:
+            key = f"{SCREENING}/{new[0].compared}/{product}"
+            await evaluations.accept(work, tenant, user_id, product, None, key, now)
+    if Channel.EVENTS in channels:
+        await outbox.enqueue(
+            work,
+            Channel.EVENTS,
+            tenant=tenant,
+            customer_id=user_id,
+            subject_id=user_id,
+            event="user.list_match_found",
+            at=now,
+            record=to_json({"user_id": user_id, "entries": [each.reference for each in new]}),
+        )
+
+
+async def _done(place: Workplace, versions: Sequence[ListVersion]) -> None:
+    async with place.store.begin() as work:
+        for version in versions:
+            await lists.screened(work, version)
