@@ -16,11 +16,12 @@ from prefect.states import Completed
 from rules.tiers import CURRENCY, TIERS
 from underwriting.dispatch import dispatch
 from underwriting.domain.application import Product
+from underwriting.domain.application import State as Standing
 from underwriting.domain.eligibility import EvaluationRequest
 from underwriting.domain.events import Event, EventType, FloatCreated, TransactionsArrived
 from underwriting.edges.metrics import metrics
 from underwriting.store import claims, evaluations, inbox, profiles
-from underwriting.store.errors import StoreError, StoreUnreachable
+from underwriting.store.errors import StoreError, StoreUnreachable, UnderWay
 from underwriting.store.kinds import EVALUATIONS
 from underwriting.store.models import EventState
 from underwriting.store.session import Work
@@ -153,7 +154,10 @@ async def _refresh(work: Work, told: Told, now: datetime) -> list[EvaluationRequ
 
 
 async def _reevaluate(work: Work, told: Told, now: datetime) -> list[EvaluationRequest]:
-    """Transactions arrived: accept a new check of every product that is asked for, or was asked for before."""
+    """Transactions arrived: accept a new check of every product that is asked for, or was asked for before.
+
+    A check that runs already may have read the account before they arrived, so the event waits until it is finished.
+    """
     details = TransactionsArrived.model_validate_json(told.kept.payload)
     asked: list[EvaluationRequest] = []
     for product in sorted(details.products or await _judged_before(work, told)):
@@ -161,6 +165,8 @@ async def _reevaluate(work: Work, told: Told, now: datetime) -> list[EvaluationR
         accepted = await evaluations.accept(work, told.tenant, told.user_id, product, None, key, now)
         if accepted.new:
             asked.append(accepted.stored.request)
+        elif accepted.stored.state is Standing.RUNNING and not accepted.replay:
+            raise UnderWay(f"{accepted.stored.request.id} is running, and may have read the account before")
     return asked
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,6 +12,7 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.events import emit_event
+from sqlalchemy import update
 from support.evaluated import evaluated
 from support.reviews import rows
 
@@ -23,7 +24,9 @@ from underwriting.domain.application import Product
 from underwriting.domain.application import State as Standing
 from underwriting.domain.events import Event
 from underwriting.embedded.deploy import deploy
-from underwriting.store import evaluations, profiles
+from underwriting.store import claims, evaluations, profiles
+from underwriting.store.kinds import EVALUATIONS
+from underwriting.store.models import EventRow
 from underwriting.workplace import Workplace
 
 PREFECT_FILE = Path(__file__).parents[2] / "prefect.yaml"
@@ -89,6 +92,29 @@ async def test_new_transactions_have_a_user_judged_anew(place: Workplace) -> Non
         (Product.LOAN, Standing.PENDING),
         (Product.FLOAT, Standing.PENDING),
         (Product.FLOAT, Standing.DONE),
+    ]
+
+
+async def test_transactions_that_arrive_while_a_check_runs_have_the_user_judged_again_afterwards(
+    place: Workplace,
+) -> None:
+    """The check may have read the account while its history was still being read."""
+    now = datetime.now(UTC)
+    async with place.store.begin() as work:
+        running = (await evaluations.accept(work, "acme", "ada", Product.FLOAT, None, None, now)).stored.request.id
+        claim = await claims.claim(work, EVALUATIONS, running, "run", timedelta(minutes=1), 5)
+    await reevaluate_user(event("user_new_txns_batch_completed", products=["float"]))
+    async with place.store.begin() as work:
+        assert len(await evaluations.history(work, "acme", "ada")) == 1
+        assert claim is not None
+        await claims.change(work, claim, state=Standing.DONE, lease_until=None)
+        await work.execute(update(EventRow).values(due_at=now))
+    assert await handle_events() == 1
+    async with place.store.read() as work:
+        history = await evaluations.history(work, "acme", "ada")
+    assert [(found.request.id == running, found.state) for found in history] == [
+        (False, Standing.PENDING),
+        (True, Standing.DONE),
     ]
 
 

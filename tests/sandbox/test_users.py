@@ -1,6 +1,6 @@
 """Users of floats stay what they are on any date: the feed and the histories tell what the table says."""
 
-from collections import Counter
+import json
 from datetime import UTC, date, datetime, time
 from functools import cache
 from itertools import pairwise
@@ -34,6 +34,8 @@ DATES = [date(2024, 2, 29), date(2025, 3, 1), date(2025, 8, 14), date(2025, 12, 
 # The heavy user has a test of its own: fifty times the work of another.
 KINDS = [f"{name}{variant}" for name in USERS if name != "heavy-user" for variant in ("", "-00017")]
 DAYS = 400
+# Users whose feed says something special and is a feed all the same.
+ODD_FEEDS = ("still-reading", "login-required")
 
 
 def record(service: Service, user_id: str, as_of: date, part: str = "", **asked: object):
@@ -42,14 +44,16 @@ def record(service: Service, user_id: str, as_of: date, part: str = "", **asked:
 
 @cache
 def feed(user_id: str, as_of: date, currency: str = "USD") -> TransactionFeed:
-    body = record(Service.TRANSACTIONS, user_id, as_of, currency=currency).model_dump_json().encode()
+    told = record(Service.TRANSACTIONS, user_id, as_of, currency=currency).model_dump(mode="json")
+    odd = find_user(user_id).lies[Service.TRANSACTIONS] if user_id.startswith(ODD_FEEDS) else {}
+    body = json.dumps(told | dict(odd)).encode()
     return parse_feed("transactions", "native", body, currency, DAYS, as_of).feed
 
 
 def documents(user_id: str, as_of: date) -> list[Document]:
     """Everything that a client would take of this user's services; what they fail to say is left out."""
     who = find_user(user_id)
-    silent = {who.down, who.slow, *who.lies}
+    silent = {who.down, who.slow, *who.lies} - ({Service.TRANSACTIONS} if user_id.startswith(ODD_FEEDS) else set())
     told = [
         record(service, user_id, as_of, part)
         for service, part in USER_RECORDS
@@ -103,6 +107,10 @@ def test_what_is_special_shows_in_the_facts(as_of):
         assert of["stacker"].competitor_repayments_30d == 0
         assert of["laid-off"].income_streams == of["laid-off"].recurring_deposits == 0
         assert of["stale-feed"].feed_age_hours == 6 * 24 + 12
+        assert not of["still-reading"].feed_complete
+        assert not of["login-required"].feed_connected
+        assert of["steady-pay"].feed_complete
+        assert of["steady-pay"].feed_connected
         assert (of["pays-late"].late_floats, of["pays-late"].on_time_streak) == (1, 0)
         assert of["pays-late"].collection_error_ratio > 0.3
         assert (of["still-owes"].outstanding_floats, of["still-owes"].late_floats) == (1, 0)
@@ -207,7 +215,7 @@ class TestTable:
             assert set(user.troubles) <= set(USER_FACTS), user.id
 
     def test_every_verdict_is_there(self):
-        assert set(Counter(user.verdict for user in TABLE)) == set(Verdict)
+        assert {user.verdict for user in TABLE} == {Verdict.APPROVED, Verdict.REJECTED, Verdict.REFERRED}
 
 
 class TestRegular:

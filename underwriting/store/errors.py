@@ -16,6 +16,7 @@ StoreError
 ├── LeaseLost             another worker owns what we worked on: stop, and write nothing
 ├── RunInTheWay           another limit run stands against this one
 ├── NotHeld               a limit run does not wait for a person
+├── UnderWay              an evaluation has begun, and may not see what is new: try again once it is finished
 ├── NotReferred           there is nothing for a person to decide
 ├── NotWaiting            an application does not wait for this answer of its customer
 ├── NotRetryable          it neither failed nor is quarantined, or the same is under way anew
@@ -123,6 +124,10 @@ class NoOpenMatch(StoreError):
 
     def __init__(self, user_id: str) -> None:
         super().__init__(f"user {user_id} has no open match with a list; `underwriting lists matches` shows who has")
+
+
+class UnderWay(StoreError):
+    """An evaluation has begun before something new was known."""
 
 
 class NotReferred(StoreError):
