@@ -66,6 +66,7 @@ def decide(book: Rulebook, results: Sequence[CheckResult], application: Applicat
         approved=application.requested if verdict is Verdict.APPROVED else None,
         reasons=_principal_reasons(grounds),
         rulebook=book.ref,
+        arm=book.experiment and book.experiment.arm,
         decided_at=now,
         notice_due=(application.complete_since + APPLICATION_NOTICE).date() if verdict is Verdict.REJECTED else None,
     )

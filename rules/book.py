@@ -1,5 +1,6 @@
 """What every book of rules has, whatever it judges: a name, a version, a digest of its meaning; and how it is read."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
@@ -13,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from rules.eligibility.applicability import Experiment
 from rules.places import Placed, YamlProblem, read_yaml
 from rules.problems import RulebookError, reworded, rulebook_error
 from underwriting.domain.application import Product
@@ -63,6 +65,11 @@ class Book(Edition):
     # Among the books of a product: lower first, and whether this one has to pass whatever the others say.
     priority: Annotated[int, Field(strict=True, ge=0, le=10_000)] = 100
     superseding: Annotated[bool, Field(strict=True)] = False
+
+    @property
+    @abstractmethod
+    def experiment(self) -> Experiment | None:
+        """The experiment that the book takes part in, with its arm; None for a book without one."""
 
 
 Kind = TypeVar("Kind", bound=Book)

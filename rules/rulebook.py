@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from rules.book import PARSED, Book, book_from, read_book, read_document, read_file, shipped
+from rules.eligibility.applicability import Experiment, InExperiment
 from rules.eligibility.book import EligibilityBook
 from rules.instead import Counteroffer, Incomplete
 from rules.problems import RulebookError, wrong
@@ -40,7 +41,7 @@ __all__ = [
 ]
 
 
-NEWER_KEYS = frozenset({"incomplete", "counteroffer"})
+NEWER_KEYS = frozenset({"applies_to", "incomplete", "counteroffer"})
 
 
 class Terms(BaseModel):
@@ -62,10 +63,16 @@ class Rulebook(Book):
 
     kind: ClassVar[Literal["review", "eligibility"]] = "review"
 
+    applies_to: InExperiment | None = None
     terms: Terms
     incomplete: Incomplete | None = None
     counteroffer: Counteroffer | None = None
     stages: Stages
+
+    @property
+    def experiment(self) -> Experiment | None:
+        """The experiment that the book takes part in, with its arm; None for a book without one."""
+        return self.applies_to.experiment if self.applies_to else None
 
     @field_validator("superseding")
     @classmethod

@@ -4,6 +4,7 @@ import time
 
 from cachetools import TTLCache
 
+from rules.eligibility.assignment import arm_of
 from rules.eligibility.book import EligibilityBook, parse_eligibility_book
 from rules.rulebook import Rulebook, parse_rulebook
 from underwriting.domain.application import Application, ApplicationRequest, Product
@@ -57,16 +58,34 @@ class Bookshelf:
         self._mark = -1
         self._name = config.rulebook
         self._books: TTLCache[str, Rulebook] = TTLCache(maxsize=64, ttl=config.rulebook_ttl)
+        self._experiments: TTLCache[Product, list[Rulebook]] = TTLCache(maxsize=8, ttl=config.rulebook_ttl)
         self._digests: TTLCache[Product, str] = TTLCache(maxsize=8, ttl=config.rulebook_ttl)
 
     async def book_for(self, asked: Application | ApplicationRequest) -> Rulebook:
-        """The rulebook that judges what is asked; NotLent where none does, UnknownRulebook before any is published."""
+        """The rulebook that judges what is asked: that of the customer's arm of an experiment, else the one in force.
+
+        NotLent where none does, UnknownRulebook before any is published.
+        """
         book = await self._book(self._name)
         if asked.product != book.product:
             raise NotLent("product", asked.product, book.product)
         if asked.requested.currency != book.currency:
             raise NotLent("currency", asked.requested.currency, book.currency)
-        return book
+        in_arm = (each for each in await self._in_experiments(book) if _is_in_arm(each, asked.customer_id))
+        return next(in_arm, book)
+
+    async def _in_experiments(self, book: Rulebook) -> list[Rulebook]:
+        """The books for the same applications that take part in an experiment, by priority."""
+        if (found := self._experiments.get(book.product)) is None:
+            mark = self._mark
+            async with self._store.read() as work:
+                current = await rulebooks.current_set(work, RulebookKind.REVIEW, book.product)
+            books = (parse_rulebook(each.text, origin=str(each.ref)) for each in current.books)
+            found = sorted((each for each in books if each.experiment), key=lambda each: (each.priority, each.name))
+            # What was read before a publication is not kept after it.
+            if mark == self._mark:
+                self._experiments[book.product] = found
+        return [each for each in found if each.currency == book.currency]
 
     async def _book(self, name: str) -> Rulebook:
         await self._drop_outdated()
@@ -107,7 +126,12 @@ class Bookshelf:
         if (mark := await self._publications.mark()) != self._mark:
             self._mark = mark
             self._books.clear()
+            self._experiments.clear()
             self._digests.clear()
 
     async def _current(self, work: Work, product: Product) -> BookSet:
         return await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, product)
+
+
+def _is_in_arm(book: Rulebook, customer_id: str) -> bool:
+    return book.experiment is not None and arm_of(book.experiment, customer_id) == book.experiment.arm

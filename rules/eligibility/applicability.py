@@ -45,6 +45,14 @@ class Experiment(BaseModel):
         return self
 
 
+class InExperiment(BaseModel):
+    """Whom a book of the pre-screening applies to, where not to everybody: the customers of one arm."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    experiment: Experiment
+
+
 class AppliesTo(BaseModel):
     """Whom a book applies to; everybody, where nothing is said. All that is said has to hold."""
 

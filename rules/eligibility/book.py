@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from rules.book import PARSED, Book, read_book, shipped
-from rules.eligibility.applicability import AppliesTo
+from rules.eligibility.applicability import AppliesTo, Experiment
 from rules.eligibility.arms import moved
 from rules.eligibility.catalogue import USER_RULES
 from rules.notation import reader_of, rules_schema, written
@@ -90,6 +90,11 @@ class EligibilityBook(Book):
         """What is to be repaid from the first pay, minor units, for `amount`: an instalment, rounded up."""
         return -(-amount // self.instalments)
 
+    @property
+    def experiment(self) -> Experiment | None:
+        """The experiment that the book takes part in, with its arm."""
+        return self.applies_to.experiment
+
     @cached_property
     def order(self) -> tuple[bool, int, str, int]:
         """Where the book stands among others: superseding ones first, then by priority; by name where these agree."""
@@ -102,15 +107,15 @@ def parse_eligibility_book(text: str, origin: str = "rulebook") -> EligibilityBo
     return read_book(EligibilityBook, text, origin)
 
 
-def agree_on_experiments(books: Iterable[EligibilityBook]) -> None:
+def agree_on_experiments(books: Iterable[Book]) -> None:
     """RulebookError where books of one experiment give its arms different shares: an arm would be of two sizes."""
-    first: dict[str, EligibilityBook] = {}
+    first: dict[str, Book] = {}
     problems = []
     for book in books:
-        if (experiment := book.applies_to.experiment) is None:
+        if (experiment := book.experiment) is None:
             continue
         other = first.setdefault(experiment.name, book)
-        if other.applies_to.experiment and other.applies_to.experiment.shares != experiment.shares:
+        if other.experiment and other.experiment.shares != experiment.shares:
             problems.append(
                 f"{book.ref} and {other.ref} give the arms of the experiment {experiment.name} different shares; "
                 "repeat the same in both"
@@ -119,14 +124,12 @@ def agree_on_experiments(books: Iterable[EligibilityBook]) -> None:
         raise RulebookError(problems)
 
 
-def keep_arms(published: Iterable[EligibilityBook], books: Iterable[EligibilityBook]) -> None:
+def keep_arms(published: Iterable[Book], books: Iterable[Book]) -> None:
     """RulebookError where a new version of an experiment would move users who are in an arm already."""
-    before = {
-        book.applies_to.experiment.name: book.applies_to.experiment for book in published if book.applies_to.experiment
-    }
+    before = {book.experiment.name: book.experiment for book in published if book.experiment}
     problems = []
     for book in books:
-        now = book.applies_to.experiment
+        now = book.experiment
         if now and now.name in before and (share := moved(before[now.name], now)):
             problems.append(
                 f"{book.ref} would move {share:.2%} of all users out of their arms of {now.name}; only raise "

@@ -193,3 +193,10 @@ def test_on_fail_stands_in_the_text_only_where_it_is_said():
     plain, said = book_of("NoInsolvency"), book_of("NoInsolvency: {on_fail: reject}")
     assert plain.ref == said.ref
     assert plain.ref != book_of("NoInsolvency: {on_fail: refer}").ref
+
+
+def test_the_arm_of_the_rulebooks_experiment_stands_in_the_decision():
+    experiment = {"name": "trial", "arm": "b", "shares": {"a": "0.5", "b": "0.5"}}
+    book = REFER.model_copy(update={"applies_to": {"experiment": experiment}})
+    assert book.ref != REFER.ref
+    assert [decision(each).arm for each in (book, REFER)] == ["b", None]

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from rules.eligibility.assignment import arm_of
 from rules.rulebook import Rulebook, parse_rulebook, shipped_rulebooks
 from underwriting.bookshelf import LOOK_SECONDS, Bookshelf
 from underwriting.domain.application import ApplicationRequest
@@ -37,3 +38,33 @@ async def test_a_new_version_is_seen_within_a_second_by_every_shelf(store: Store
     await publish(store, newer)
     await asyncio.sleep(1.05 * LOOK_SECONDS)
     assert [(await shelf.book_for(REQUEST)).ref for shelf in (mine, anothers)] == [newer.ref] * 2
+
+
+async def test_a_customer_is_judged_by_the_book_of_the_arm_and_others_by_the_one_in_force(
+    store: Store, book: Rulebook
+) -> None:
+    experiment = {"name": "stricter-2026", "arm": "stricter", "shares": {"stricter": "0.2", "laxer": "0.1"}}
+    changes = {"name": "prescreening-trial", "applies_to": {"experiment": experiment}}
+    trial = parse_rulebook(json.dumps(json.loads(book.text) | changes))
+    foreign = parse_rulebook(json.dumps(json.loads(trial.text) | {"name": "a-first", "currency": "EUR"}))
+    await publish(store, book)
+    await publish(store, trial)
+    await publish(store, foreign)
+    shelf, customers = Bookshelf(store, CONFIG), [f"customer-{number}" for number in range(200)]
+    judged = {each: await shelf.book_for(REQUEST.model_copy(update={"customer_id": each})) for each in customers}
+    assert {judged[each].name for each in customers} == {book.name, trial.name}
+    for each in customers:
+        in_arm = trial.experiment is not None and arm_of(trial.experiment, each) == "stricter"
+        assert judged[each] == (trial if in_arm else book)
+
+
+async def test_another_version_of_the_experiment_is_seen(store: Store, book: Rulebook) -> None:
+    everybody = {"name": "all-2026", "arm": "only", "shares": {"only": "1"}}
+    changes = {"name": "prescreening-trial", "applies_to": {"experiment": everybody}}
+    trial = parse_rulebook(json.dumps(json.loads(book.text) | changes))
+    await publish(store, book)
+    shelf = Bookshelf(store, CONFIG)
+    assert await shelf.book_for(REQUEST) == book
+    await publish(store, trial)
+    await asyncio.sleep(1.05 * LOOK_SECONDS)
+    assert (await shelf.book_for(REQUEST)).ref == trial.ref

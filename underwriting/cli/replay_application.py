@@ -25,7 +25,8 @@ async def replayed(work: Work, application_id: str) -> bool:
         return True
     facts = sum(len(check.facts) for check in recalled.checks)
     typer.echo(f"same answer: {then.verdict}, from {facts} frozen facts of {len(heard)} checks, by {then.rulebook}")
-    in_force = await rulebooks.get(work, settings().rulebook)
+    # A book of an experiment is in force beside the one that the settings name.
+    in_force = await rulebooks.get(work, then.rulebook.name if recalled.book.experiment else settings().rulebook)
     if in_force.ref != then.rulebook:
         typer.echo(f"rule: {in_force.ref} is in force today")
     return False

@@ -2,7 +2,7 @@
 
 import getpass
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +13,6 @@ from rich.table import Table
 from rules.adverse import adverse_codes
 from rules.catalogue_page import catalogue_page
 from rules.eligibility.book import (
-    EligibilityBook,
     agree_on_experiments,
     eligibility_schema,
     keep_arms,
@@ -21,7 +20,15 @@ from rules.eligibility.book import (
     shipped_eligibility_books,
 )
 from rules.reasons import reason
-from rules.rulebook import AnyBook, Rulebook, RulebookError, load_rulebook, rulebook_schema, shipped_rulebooks
+from rules.rulebook import (
+    AnyBook,
+    Rulebook,
+    RulebookError,
+    load_rulebook,
+    parse_rulebook,
+    rulebook_schema,
+    shipped_rulebooks,
+)
 from underwriting.cli.errors import refusing
 from underwriting.cli.store import with_store
 from underwriting.store import rulebooks
@@ -31,6 +38,10 @@ from underwriting.store.session import Store
 
 app = typer.Typer(no_args_is_help=True, help="Rulebooks: validate, publish, list, show, schema; the rules there are.")
 Files = Annotated[list[Path] | None, typer.Argument(help="YAML files; the shipped rulebooks where left out.")]
+PARSERS: Mapping[RulebookKind, Callable[[str, str], AnyBook]] = {
+    RulebookKind.REVIEW: parse_rulebook,
+    RulebookKind.ELIGIBILITY: parse_eligibility_book,
+}
 
 
 @app.command()
@@ -117,16 +128,16 @@ def _counted(count: int, what: str) -> str:
 def _loaded(files: list[Path] | None) -> list[AnyBook]:
     with refusing(RulebookError):
         books = [load_rulebook(path) for path in files] if files else _shipped()
-        agree_on_experiments(book for book in books if isinstance(book, EligibilityBook))
+        agree_on_experiments(books)
     return books
 
 
 def _beside(published: Iterable[Published], books: Iterable[AnyBook]) -> None:
     """RulebookError where experiments would not agree with what stays published, or would move users."""
-    new = [book for book in books if isinstance(book, EligibilityBook)]
+    new = list(books)
     # The newest version of each name comes first.
-    newest = {book.name: book for book in reversed(list(published)) if book.kind is RulebookKind.ELIGIBILITY}
-    others = [parse_eligibility_book(book.text, str(book.ref)) for book in newest.values()]
+    newest = {book.name: book for book in reversed(list(published))}
+    others = [PARSERS[book.kind](book.text, str(book.ref)) for book in newest.values()]
     keep_arms(others, new)
     replaced = {book.name for book in new}
     agree_on_experiments([*new, *(book for book in others if book.name not in replaced)])

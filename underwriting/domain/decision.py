@@ -147,6 +147,8 @@ class Decision(BaseModel):
     approved: Money | None = None
     reasons: tuple[Reason, ...] = Field(default=(), max_length=MAX_PRINCIPAL_REASONS)
     rulebook: RulebookRef
+    # The arm of the experiment that the rulebook is of.
+    arm: str | None = None
     missing: tuple[Missing, ...] = ()
     offer: Offer | None = None
     respond_by: datetime | None = None

@@ -69,6 +69,7 @@ class Record(BaseModel):
     offer: OfferRecord | None = Field(default=None, description="The counteroffer, also once it was answered")
     respond_by: datetime | None = Field(default=None, description="Until when the customer may answer")
     rulebook: RulebookRef | None = None
+    arm: str | None = Field(default=None, description="The arm of the rulebook's experiment, if it is of one")
     decided_by: str | None = None
     decided_at: datetime | None = None
     notice_due: date | None = Field(default=None, description="Day by which the customer must be told of the decision")
@@ -101,6 +102,7 @@ class Record(BaseModel):
                 "offer": decision.offer and OfferRecord.of(decision.offer),
                 "respond_by": decision.respond_by,
                 "rulebook": decision.rulebook,
+                "arm": decision.arm,
                 "decided_by": decision.decided_by,
                 "decided_at": decision.decided_at,
                 "notice_due": decision.notice_due,

@@ -58,6 +58,7 @@ class DecisionRow(Base):
     rulebook: Mapped[str]
     rulebook_version: Mapped[int]
     rulebook_digest: Mapped[str] = mapped_column(String(64))
+    arm: Mapped[str | None]
     decided_by: Mapped[str]
     decided_at: Mapped[datetime]
     notice_due: Mapped[date | None]

@@ -1,0 +1,22 @@
+"""The arm of an experiment that an application was decided in.
+
+Revision 0009, 2026-11-28.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add the column; earlier rulebooks of applications had no experiments."""
+    op.add_column("decisions", sa.Column("arm", sa.Text(), nullable=True))
+
+
+def downgrade() -> None:
+    """Drop it."""
+    op.drop_column("decisions", "arm")
