@@ -1,13 +1,13 @@
 """The arm of an experiment that an application was decided in.
 
-Revision 0009, 2026-11-28.
+Revision 0010, 2026-11-28.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
