@@ -99,7 +99,7 @@ def test_the_same_answer_comes_again(shell: Shell) -> None:
 
 def test_another_set_of_books_is_named_and_the_answer_stands(shell: Shell) -> None:
     evaluation_id = shell.evaluated()
-    newer = json.loads(BOOKS[0].text) | {"version": 2}
+    newer = json.loads(BOOKS[0].text) | {"version": BOOKS[0].version + 1}
     book = shell.database.parent / "newer.yaml"
     book.write_text(json.dumps(newer))
     assert shell.run("rulebooks", "publish", str(book))[0] == 0

@@ -1,5 +1,6 @@
 """`underwriting lists`: what it prints, and that a broken file ends it with exit code 2 and nothing stored."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,10 @@ from typer.testing import CliRunner, Result
 
 from underwriting.cli.lists import app
 from underwriting.settings import settings
+from underwriting.store import matches
+from underwriting.store.keyfile import keyring
+from underwriting.store.matches import Found
+from underwriting.store.session import Store
 
 DATA = Path(__file__).parent / "data"
 
@@ -98,3 +103,38 @@ def test_evaluate_prints_figures_by_threshold(tmp_path: Path) -> None:
     done = run("evaluate", cases)
     assert done.exit_code == 0, done.output
     assert "2 pairs. At 0.75, which was fixed beforehand: F1 1.000." in done.stdout
+
+
+def found(*users: str) -> None:
+    """Have a screening find the users."""
+    match = Found("ofac", "9015", "individual", 0.97, confirmed=False, evidence="same country", compared="a" * 64)
+
+    async def keep() -> None:
+        async with Store.open(settings().database_url, keyring(settings())) as store, store.begin() as work:
+            for user in users:
+                await matches.keep(work, "acme", user, [match], {"individual"})
+
+    asyncio.run(keep())
+
+
+def test_open_matches_are_shown_until_they_are_cleared() -> None:
+    found("ada", "bob")
+    shown = run("matches").stdout
+    assert ("ada" in shown, "bob" in shown, "ofac:9015" in shown, "same country" in shown) == (True,) * 4
+    done = run("clear", "acme", "ada", "--note", "born elsewhere")
+    assert (done.exit_code, done.stdout) == (0, "ofac:9015 cleared for ada\n")
+    shown = run("matches").stdout
+    assert ("ada" in shown, "bob" in shown) == (False, True)
+
+
+def test_what_is_not_open_cannot_be_cleared() -> None:
+    done = run("clear", "acme", "nobody", "--note", "born elsewhere")
+    assert done.exit_code == 2
+    assert "user nobody has no open match with a list" in done.stderr
+
+
+def test_the_consolidated_list_is_loaded_beside_the_other(ofac_folder: Path) -> None:
+    assert run("load", "ofac", ofac_folder).exit_code == 0
+    for old, new in (("sdn", "CONS_PRIM"), ("alt", "CONS_ALT"), ("add", "CONS_ADD")):
+        (ofac_folder / f"{old}.csv").rename(ofac_folder / f"{new}.CSV")
+    assert run("load", "consolidated", ofac_folder).stdout == "ofac-consolidated: 27 entries loaded\n"
