@@ -310,14 +310,14 @@ SELECT
     CASE WHEN is_fresh AND first_age >= 0 THEN opening + coalesce(booked, 0) END AS current_balance,
     coalesce(current_balance - holds, told_available) AS available_balance,
     CASE
-        WHEN NOT is_partial AND first_age >= coalesce(main_streams.period, 30) - 1
+        WHEN is_sound AND NOT is_partial AND first_age >= coalesce(main_streams.period, 30) - 1
         THEN floored(
-            current_balance * coalesce(main_streams.period, 30) - coalesce(booked_since, 0) - holds,
+            current_balance * (coalesce(main_streams.period, 30) - 1) - coalesce(booked_since, 0) + available_balance,
             coalesce(main_streams.period, 30)
         )
     END AS cycle_available_balance,
     CASE
-        WHEN days > 0 AND none_within(60, unread_age) AND (NOT is_partial OR first_age = 59)
+        WHEN days > 0 AND none_within(60, unread_age) AND (NOT is_partial OR days = 60)
         THEN floored(balance_days, days)
     END AS average_balance,
     institution_id,

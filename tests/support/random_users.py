@@ -48,7 +48,8 @@ def _subscription(draw: Random) -> Subscription:
     return Subscription(renewals=tuple(Renewal(due_on=day, paid_on=_maybe(draw, _day(draw, 90, 60))) for day in days))
 
 
-def _feed(draw: Random) -> TransactionFeed:
+def random_feed(draw: Random) -> TransactionFeed:
+    """A feed that knows everything of its days."""
     start, lasts = _day(draw, 200, 20), draw.randint(0, 260)
     bookings = [
         (draw.randint(-5, lasts + 5), draw.randint(-60_000, 60_000), _maybe(draw, draw.choice(list(Category))), payer)
@@ -115,7 +116,7 @@ def _currency(draw: Random) -> str:
 DOCUMENTS: tuple[Callable[[Random], Document], ...] = (
     _user,
     _subscription,
-    _feed,
+    random_feed,
     _floats,
     _scores,
     _limit,

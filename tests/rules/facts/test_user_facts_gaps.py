@@ -1,9 +1,13 @@
 """What a feed does not know makes unknown what depends on it, and nothing else."""
 
+from datetime import UTC, date, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from support.random_users import random_feed
+from support.slow_facts import transaction_facts
 from support.users import AS_OF, JUDGED_AT, ago, feed, pay, user_facts_of
 
 from rules.facts import compute_facts, tables_of, users_as_of
@@ -92,6 +96,9 @@ def test_what_the_bank_calls_available_stands_in_for_a_current_balance_that_is_n
     assert facts(available_balance=77_00) == facts()
     assert facts(holds=None)["available_balance"] is None
     assert facts(holds=None, available_balance=77_00)["available_balance"] == 77_00
+    assert unknown(holds=None) == {"available_balance", "cycle_available_balance"}
+    told = control_feed().opening_balance + sum(line.amount for line in control_feed().transactions) - 10_00
+    assert facts(holds=None, available_balance=told) == facts(holds=10_00)
     assert facts(opening=None, available_balance=77_00, refreshed=ago(4))["available_balance"] is None
 
 
@@ -170,3 +177,33 @@ def test_where_the_bank_may_have_changed_any_transaction_only_dates_and_today_s_
 def test_a_stale_feed_does_not_know_the_latest_transaction(days: int, since: int | None) -> None:
     stale = feed((ago(days), -100, "groceries"), start=ago(300), refreshed=ago(days))
     assert user_facts_of("transactions", stale)["days_since_transaction"] == since
+
+
+def with_gaps(draw: Random) -> tuple[TransactionFeed, date]:
+    """A random feed with random gaps, and a day near its refresh."""
+    whole = random_feed(draw)
+    assert whole.refreshed_at is not None
+    as_of = whole.refreshed_at.date() + timedelta(days=draw.choice([0, 0, 0, 1, 3, 4, -1, -5]))
+    gaps = {
+        "currency": "USD",
+        "still_reading": draw.choice([None, False, True]),
+        "changes_unknown": draw.choice([None, None, False, True]),
+        "login_required": draw.choice([None, True]),
+        "unread_on": draw.choice([None, None, as_of - timedelta(days=draw.randrange(-2, 95))]),
+        "opening_balance": draw.choice([None, whole.opening_balance, whole.opening_balance]),
+        "available_balance": draw.choice([None, 5]),
+        "holds": draw.choice([None, 7, whole.holds]),
+    }
+    return whole.model_copy(update=gaps), as_of
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_slow_calculator_says_the_same_of_any_gaps(seed: int) -> None:
+    draw = Random(seed)
+    for _ in range(15):
+        document, as_of = with_gaps(draw)
+        judged_at = datetime(as_of.year, as_of.month, as_of.day, 12, tzinfo=UTC)
+        found = user_facts_of("transactions", document, as_of=as_of, judged_at=judged_at)
+        rows = {name: table.to_pylist() for name, table in tables_of("u", [document]).items()}
+        slow = transaction_facts(rows, as_of, judged_at.replace(tzinfo=None), "USD")
+        assert found == {name: pytest.approx(slow.get(name)) for name in found}
