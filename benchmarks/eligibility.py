@@ -20,7 +20,9 @@ import httpx
 import psutil  # type: ignore[import-untyped]  # ships no types
 
 from benchmarks.rig import LOOK, median, percentile, report, running
+from rules.limits.policy import shipped_policies
 from rules.tiers import CURRENCY, TIERS
+from underwriting.bookshelf import digest_of
 from underwriting.cli.setup import prepare
 from underwriting.cli.tokens import SCOPES
 from underwriting.domain.application import Product
@@ -121,7 +123,8 @@ async def fill(store: Store, judged: Eligibility) -> None:
     """Give every user a fresh evaluation: a real one's result, stored as the flow stores it."""
     now = datetime.now(UTC)
     async with store.read() as work:
-        digest = (await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, Product.FLOAT)).digest
+        current = await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, Product.FLOAT, now.date())
+    digest = digest_of(current, shipped_policies()[Settings().limit_policy])
     for number in range(USERS):
         user_id = f"user-{number}"
         async with store.begin() as work:

@@ -51,7 +51,7 @@ async def decide_evaluation(
         raise ValueError("a rejection clears no match with a list: leave `clears_match` out")
     async with workplace() as place:
         async with place.store.begin() as work:
-            recalled = await recall(work, evaluation_id)
+            recalled = await recall(work, evaluation_id, place.config.limit_policy)
             settled = settled_by(recalled, decision, up_to, reasons)
             await evaluations.settle(
                 work,

@@ -64,7 +64,7 @@ async def recalculate_limits(
             product=product,
             business_date=business_date or due_date(),
             history=history or place.config.limits_history,
-            policy=policy_for(product, policy),
+            policy=policy_for(product, policy, today=not dry_run),
             scope=Scope(segment, user_id),
             shards=shards,
             dry_run=dry_run,

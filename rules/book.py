@@ -12,11 +12,11 @@ from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import rfc8785
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from rules.eligibility.applicability import Experiment
 from rules.places import Placed, YamlProblem, read_yaml
-from rules.problems import RulebookError, reworded, rulebook_error
+from rules.problems import RulebookError, reworded, rulebook_error, wrong
 from underwriting.domain.application import Product
 from underwriting.domain.decision import OnUnknown, RulebookRef
 from underwriting.domain.money import CurrencyCode
@@ -35,7 +35,24 @@ class Edition(BaseModel):
     version: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
     product: Product
     currency: Annotated[CurrencyCode, Field(description="The currency of every amount in the book")]
-    valid_from: date
+    valid_from: Annotated[date, Field(description="The first day on which it decides")]
+    # Left out of the canonical form where there is none, so that documents without an end keep their digest.
+    valid_until: Annotated[
+        date | None,
+        Field(exclude_if=lambda day: day is None, description="The last day on which it decides; for good without one"),
+    ] = None
+
+    @field_validator("valid_until")
+    @classmethod
+    def _ends_no_earlier_than_it_begins(cls, until: date | None, given: ValidationInfo) -> date | None:
+        begins = given.data.get("valid_from")
+        if until is not None and begins is not None and until < begins:
+            raise wrong(f"{until} lies before {begins}, the first day; end it later")
+        return until
+
+    def in_force_on(self, day: date) -> bool:
+        """Whether it decides on that day, unless a newer version has begun."""
+        return self.valid_from <= day and (self.valid_until is None or day <= self.valid_until)
 
     @cached_property
     def text(self) -> str:

@@ -14,7 +14,7 @@ from underwriting.clients.errors import SourceError
 from underwriting.domain.decision import CheckResult, FactValue
 from underwriting.domain.documents import CreditReport
 from underwriting.recall import Recalled, RecalledReview
-from underwriting.store import ledger
+from underwriting.store import ledger, told_floats
 from underwriting.store.claims import Claim
 from underwriting.store.kinds import APPLICATIONS, EVALUATIONS
 from underwriting.workplace import Workplace
@@ -60,5 +60,7 @@ async def facts_again(place: Workplace, recalled: Recalled) -> tuple[dict[str, F
             await source.fn(check)
         except SourceError as error:
             check.troubles[source.name] = str(error)
+    async with place.store.read() as work:
+        check.add_told(await told_floats.of_user(work, request.tenant, request.user_id))
     columns = Columns(user_facts(check.tables(then.decided_at)))
     return {name: columns.value(name, 0) for name in USER_FACTS}, check.troubles

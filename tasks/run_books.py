@@ -14,9 +14,9 @@ from rules.eligibility.book import EligibilityBook
 from rules.eligibility.user import results_for
 from rules.facts import USER_FACTS, user_facts
 from rules.limits.affordability import affordability_caps
-from rules.limits.policy import shipped_policies
+from rules.limits.policy import LimitPolicy, shipped_policies
 from tasks.user_check import UserCheck
-from underwriting.domain.decision import FactValue
+from underwriting.domain.decision import FactValue, RulebookRef
 from underwriting.domain.eligibility import BookResult, Eligibility
 from underwriting.store import told_floats
 
@@ -34,6 +34,7 @@ class Ran:
     results: tuple[BookResult, ...]
     facts: dict[str, FactValue]
     affordability_cap: int | None
+    policy: RulebookRef
     at: datetime
 
 
@@ -45,6 +46,9 @@ async def run_books(check: UserCheck) -> Ran:
         books, digest = await place.bookshelf.eligibility(work, request.product)
         told = await told_floats.of_user(work, request.tenant, request.user_id)
     check.add_told(told)
+    policy = shipped_policies()[place.config.limit_policy]
+    if not policy.in_force_on(now.date()):
+        check.troubles["limit_policy"] = f"{policy.ref} is not in force; UNDERWRITING_LIMIT_POLICY names it"
     facts = await asyncio.to_thread(user_facts, check.tables(now))
     columns = Columns(facts)
     segment = columns.value("segment", 0)
@@ -56,7 +60,8 @@ async def run_books(check: UserCheck) -> Ran:
         len(told),
         await asyncio.to_thread(results_for, books, request.user_id, facts, flags),
         {name: columns.value(name, 0) for name in USER_FACTS},
-        _affordability_cap(check, facts),
+        _affordability_cap(policy, facts) if policy.in_force_on(now.date()) else None,
+        policy.ref,
         now,
     )
 
@@ -75,11 +80,11 @@ def judge_results(check: UserCheck, ran: Ran) -> Eligibility:
         ran.facts,
         ran.at,
         check.troubles,
+        ran.policy,
     )
 
 
-def _affordability_cap(check: UserCheck, facts: pd.DataFrame) -> int | None:
-    """What the user can afford by the limit policy in force, down to a tier; None where it is not known."""
-    policy = shipped_policies()[check.place.config.limit_policy]
+def _affordability_cap(policy: LimitPolicy, facts: pd.DataFrame) -> int | None:
+    """What the user can afford by the policy, down to a tier; None where it is not known."""
     cap = affordability_caps(policy.affordability, facts).iloc[0]
     return None if pd.isna(cap) else int(cap)

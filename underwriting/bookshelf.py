@@ -1,11 +1,15 @@
-"""Published rulebooks, read through a cache with a time to live that every publication empties."""
+"""Published rulebooks that are in force today (UTC), read through a cache that every publication empties."""
 
+import hashlib
 import time
+from datetime import UTC, date, datetime
 
+import rfc8785
 from cachetools import TTLCache
 
 from rules.eligibility.assignment import arm_of
 from rules.eligibility.book import EligibilityBook, parse_eligibility_book
+from rules.limits.policy import LimitPolicy, shipped_policies
 from rules.rulebook import Rulebook, parse_rulebook
 from underwriting.domain.application import Application, ApplicationRequest, Product
 from underwriting.settings import Settings
@@ -50,16 +54,17 @@ class Publications:
 
 
 class Bookshelf:
-    """The newest published version of the rulebook in force: a second old, or `rulebook_ttl` without a publication."""
+    """The rulebooks in force: as published a second ago, or `rulebook_ttl` ago without a publication since."""
 
     def __init__(self, store: Store, config: Settings) -> None:
         self._store = store
         self._publications = Publications(store)
         self._mark = -1
         self._name = config.rulebook
-        self._books: TTLCache[str, Rulebook] = TTLCache(maxsize=64, ttl=config.rulebook_ttl)
-        self._experiments: TTLCache[Product, list[Rulebook]] = TTLCache(maxsize=8, ttl=config.rulebook_ttl)
-        self._digests: TTLCache[Product, str] = TTLCache(maxsize=8, ttl=config.rulebook_ttl)
+        self._policy = shipped_policies()[config.limit_policy]
+        self._books: TTLCache[tuple[str, date], Rulebook] = TTLCache(maxsize=64, ttl=config.rulebook_ttl)
+        self._experiments: TTLCache[tuple[Product, date], list[Rulebook]] = TTLCache(maxsize=8, ttl=config.rulebook_ttl)
+        self._digests: TTLCache[tuple[Product, date], str] = TTLCache(maxsize=8, ttl=config.rulebook_ttl)
 
     async def book_for(self, asked: Application | ApplicationRequest) -> Rulebook:
         """The rulebook that judges what is asked: that of the customer's arm of an experiment, else the one in force.
@@ -76,49 +81,53 @@ class Bookshelf:
 
     async def _in_experiments(self, book: Rulebook) -> list[Rulebook]:
         """The books for the same applications that take part in an experiment, by priority."""
-        if (found := self._experiments.get(book.product)) is None:
+        today = datetime.now(UTC).date()
+        if (found := self._experiments.get((book.product, today))) is None:
             mark = self._mark
             async with self._store.read() as work:
-                current = await rulebooks.current_set(work, RulebookKind.REVIEW, book.product)
+                current = await rulebooks.current_set(work, RulebookKind.REVIEW, book.product, today)
             books = (parse_rulebook(each.text, origin=str(each.ref)) for each in current.books)
             found = sorted((each for each in books if each.experiment), key=lambda each: (each.priority, each.name))
             # What was read before a publication is not kept after it.
             if mark == self._mark:
-                self._experiments[book.product] = found
+                self._experiments[book.product, today] = found
         return [each for each in found if each.currency == book.currency]
 
     async def _book(self, name: str) -> Rulebook:
         await self._drop_outdated()
-        if (book := self._books.get(name)) is None:
+        today = datetime.now(UTC).date()
+        if (book := self._books.get((name, today))) is None:
             mark = self._mark
             async with self._store.read() as work:
-                published = await rulebooks.get(work, name)
+                published = await rulebooks.in_force(work, name, today)
             book = parse_rulebook(published.text, origin=str(published.ref))
             # What was read before a publication is not kept after it.
             if mark == self._mark:
-                self._books[name] = book
+                self._books[name, today] = book
         return book
 
     async def eligibility(self, work: Work, product: Product) -> tuple[list[EligibilityBook], str]:
-        """The books of eligibility in force for a product, and the digest of their set: as published now, not cached.
+        """The books of eligibility in force for a product, and what they and the limit policy are known by.
 
-        UnknownRulebook before any is published.
+        As published now, not cached; UnknownRulebook where none is in force.
         """
-        current = await self._current(work, product)
+        current = await self._current(work, product, datetime.now(UTC).date())
         if not current.books:
             raise UnknownRulebook(f"for {product} of the kind {RulebookKind.ELIGIBILITY}", None)
-        return [parse_eligibility_book(book.text, str(book.ref)) for book in current.books], current.digest
+        books = [parse_eligibility_book(book.text, str(book.ref)) for book in current.books]
+        return books, digest_of(current, self._policy)
 
     async def digest(self, product: Product) -> str:
-        """The digest of the set of books of eligibility in force for a product."""
+        """What the books of eligibility in force for a product, and the limit policy, are known by."""
         await self._drop_outdated()
-        if (found := self._digests.get(product)) is None:
+        today = datetime.now(UTC).date()
+        if (found := self._digests.get((product, today))) is None:
             mark = self._mark
             async with self._store.read() as work:
-                found = (await self._current(work, product)).digest
+                found = digest_of(await self._current(work, product, today), self._policy)
             # What was read before a publication is not kept after it.
             if mark == self._mark:
-                self._digests[product] = found
+                self._digests[product, today] = found
         return found
 
     async def _drop_outdated(self) -> None:
@@ -129,8 +138,13 @@ class Bookshelf:
             self._experiments.clear()
             self._digests.clear()
 
-    async def _current(self, work: Work, product: Product) -> BookSet:
-        return await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, product)
+    async def _current(self, work: Work, product: Product, day: date) -> BookSet:
+        return await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, product, day)
+
+
+def digest_of(books: BookSet, policy: LimitPolicy) -> str:
+    """The SHA-256 of which books are in force and which policy says what is affordable: what an evaluation rests on."""
+    return hashlib.sha256(rfc8785.dumps([books.digest, policy.ref.digest])).hexdigest()
 
 
 def _is_in_arm(book: Rulebook, customer_id: str) -> bool:

@@ -6,6 +6,7 @@ and the facts of every check.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import pandas as pd
@@ -16,8 +17,10 @@ from rules.eligibility.book import EligibilityBook, parse_eligibility_book
 from rules.limits.affordability import affordability_caps
 from rules.limits.policy import shipped_policies
 from rules.rulebook import Rulebook, parse_rulebook
+from underwriting.bookshelf import digest_of
 from underwriting.domain.application import Application
 from underwriting.domain.decision import CheckResult, Decision, FactValue, RulebookRef
+from underwriting.domain.eligibility import Eligibility
 from underwriting.domain.profile import FloatProfile
 from underwriting.store import applications, decisions, evaluations, profiles, rulebooks
 from underwriting.store.errors import NotJudged, StoreError, UnknownProfile, UnknownRulebook
@@ -35,7 +38,7 @@ class RuleDrift(StoreError):
 @dataclass(frozen=True)
 class Recalled:
     """The evaluation, what is answered of it (by a person, where one settled it), the books that judged it, the profile
-    of then, and the digest of the books in force now.
+    of then, and the digest of books and limit policy in force now.
     """
 
     judged: Judged
@@ -55,8 +58,8 @@ class RecalledReview:
     decision: Decision
 
 
-async def recall(work: Work, evaluation_id: str) -> Recalled:
-    """Everything that an evaluation rested on.
+async def recall(work: Work, evaluation_id: str, limit_policy: str) -> Recalled:
+    """Everything that an evaluation rested on; `limit_policy` is the name of the policy in force now.
 
     UnknownEvaluation or NotJudged where there is nothing to recall, RuleDrift where a book is not what it was.
     """
@@ -64,9 +67,11 @@ async def recall(work: Work, evaluation_id: str) -> Recalled:
     books = {
         said.rulebook: await _book(work, said.rulebook, parse_eligibility_book) for said in judged.eligibility.books
     }
-    in_force = await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, judged.request.product)
+    today = datetime.now(UTC).date()
+    in_force = await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, judged.request.product, today)
+    digest_now = digest_of(in_force, shipped_policies()[limit_policy])
     answered = (await evaluations.get(work, None, evaluation_id)).record
-    return Recalled(judged, answered, books, await _profile(work, judged), in_force.digest)
+    return Recalled(judged, answered, books, await _profile(work, judged), digest_now)
 
 
 async def recall_review(work: Work, application_id: str) -> RecalledReview:
@@ -82,8 +87,22 @@ async def recall_review(work: Work, application_id: str) -> RecalledReview:
     return RecalledReview(stored.application, book, await decisions.checks(work, stored), decided)
 
 
+def cap_of_then(then: Eligibility) -> int | None:
+    """What the policy that the evaluation names lets the user afford by its facts; RuleDrift where it is another now.
+
+    An evaluation from before policies were kept names none: its cap is taken for what it was.
+    """
+    if (ref := then.policy) is None:
+        return then.affordability_cap
+    policy = shipped_policies().get(ref.name)
+    if policy is None or policy.ref != ref:
+        now = "is not shipped any more" if policy is None else f"is {policy.ref} with {policy.ref.digest[:12]} now"
+        raise RuleDrift(f"rule drift: the limit policy {ref} judged with digest {ref.digest[:12]}, and {now}")
+    return affordability_cap(ref.name, then.facts)
+
+
 def affordability_cap(policy: str, facts: Mapping[str, FactValue]) -> int | None:
-    """What the limit policy in force lets a user afford by these facts, minor units; None where it is not known."""
+    """What the limit policy lets a user afford by these facts, minor units; None where it is not known."""
     cap = affordability_caps(shipped_policies()[policy].affordability, frame_of(facts)).iloc[0]
     return None if pd.isna(cap) else int(cap)
 

@@ -25,7 +25,7 @@ from rules.eligibility.book import EligibilityBook
 from rules.eligibility.judging import FLAG_UNKNOWN, SEGMENT_UNKNOWN, Heard, principal
 from rules.reasons import reason
 from underwriting.domain.application import Product
-from underwriting.domain.decision import ADVERSE_ACTION_NOTICE, FactValue, OnUnknown, Verdict
+from underwriting.domain.decision import ADVERSE_ACTION_NOTICE, FactValue, OnUnknown, RulebookRef, Verdict
 from underwriting.domain.eligibility import BookResult, Eligibility
 from underwriting.domain.profile import FloatProfile
 
@@ -55,11 +55,13 @@ def judge(
     facts: Mapping[str, FactValue],
     now: datetime,
     troubles: Mapping[str, str] | None = None,
+    policy: RulebookRef | None = None,
 ) -> Eligibility:
     """The evaluation of one user for `product`, from the results of every book that applies.
 
-    `affordability_cap` is what may fall due from one pay, minor units; None where it is not known. ValueError where a
-    result is of none of `books`, or where a book is not of the product or not in the profile's currency.
+    `affordability_cap` is what may fall due from one pay by the limit policy `policy`, minor units; None where it is
+    not known. ValueError where a result is of none of `books`, or where a book is not of the product or not in the
+    profile's currency.
     """
     heard = _heard(product, books, results, profile.currency)
     made = _Judgement(Verdict.REJECTED, [PAUSED]) if product in profile.paused else _by_precedence(heard)
@@ -71,6 +73,7 @@ def judge(
         currency=profile.currency,
         approved_amounts=made.amounts,
         affordability_cap=affordability_cap,
+        policy=policy,
         deciding=made.deciding.book.ref if made.deciding else None,
         arm=made.deciding.said.arm if made.deciding else None,
         reasons=tuple(map(reason, made.codes)),

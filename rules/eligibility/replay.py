@@ -28,7 +28,10 @@ def rejudged(
     assigned = {said.rulebook: said for said in then.books}
     evaluation = evaluate_books([books[ref] for ref in assigned], frame_of(facts))
     results = [_as_assigned(result, assigned[result.rulebook]) for result in evaluation.book_results(0)]
-    return judge(product, books.values(), results, profile, affordability_cap, facts, then.decided_at, then.troubles)
+    asked = books.values()
+    return judge(
+        product, asked, results, profile, affordability_cap, facts, then.decided_at, then.troubles, then.policy
+    )
 
 
 def differences(then: Eligibility, now: Eligibility) -> list[Difference]:
@@ -43,9 +46,8 @@ def _as_assigned(result: BookResult, then: BookResult) -> BookResult:
 
 def _told(eligibility: Eligibility) -> dict[str, str]:
     """What it came to, what each book did, and what each of its rules said."""
-    found = {
-        name: in_words(getattr(eligibility, name)) for name in ("verdict", "approved_amounts", "deciding", "reasons")
-    }
+    told = ("verdict", "approved_amounts", "affordability_cap", "deciding", "reasons")
+    found = {name: in_words(getattr(eligibility, name)) for name in told}
     for book in eligibility.books:
         found[str(book.rulebook)] = book.result if book.cap is None else f"{book.result}, up to {book.cap}"
         for outcome in book.outcomes:

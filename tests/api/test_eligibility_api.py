@@ -10,8 +10,10 @@ from support.evaluated import claim_check, eligibility, finish_check
 
 from rules.eligibility.book import EligibilityBook, shipped_eligibility_books
 from rules.eligibility.settling import rejected
+from rules.limits.policy import shipped_policies
 from rules.reasons import reason
 from rules.tiers import CURRENCY, TIERS
+from underwriting.bookshelf import digest_of
 from underwriting.domain.application import Product
 from underwriting.domain.decision import Verdict
 from underwriting.store import evaluations, outbox, profiles, rulebooks
@@ -27,7 +29,13 @@ async def books(api_store: Store) -> str:
     async with api_store.begin() as work:
         for book in shipped_eligibility_books().values():
             await rulebooks.publish(work, book.ref, book.product, book.text, "test", RulebookKind.ELIGIBILITY)
-        return (await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, Product.FLOAT)).digest
+    return await in_force(api_store, Product.FLOAT)
+
+
+async def in_force(store: Store, product: Product) -> str:
+    async with store.read() as work:
+        current = await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, product, datetime.now(UTC).date())
+    return digest_of(current, shipped_policies()["cfi"])
 
 
 def url(user_id: str = "ada", what: str = "eligibility") -> str:
@@ -88,9 +96,8 @@ async def test_all_products_are_answered_together(api, api_store, books):
     records = asked.json()
     await judged(api_store, records["float"]["id"], books)
     assert (await api.get(asked.headers["Location"])).status_code == 202
-    async with api_store.read() as work:
-        for_loans = await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, Product.LOAN)
-    await judged(api_store, records["loan"]["id"], for_loans.digest, verdict=Verdict.REJECTED, approved_amounts=())
+    for_loans = await in_force(api_store, Product.LOAN)
+    await judged(api_store, records["loan"]["id"], for_loans, verdict=Verdict.REJECTED, approved_amounts=())
     both = await api.get(asked.headers["Location"])
     assert both.status_code == 200
     assert {name: record["verdict"] for name, record in both.json().items()} == {

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from support.judged_users import BOOKS, judged
 from support.reviews import NOW
 from typer.testing import CliRunner
 
+from rules.limits.policy import shipped_policies
 from rules.tiers import CURRENCY, TIERS
+from underwriting.bookshelf import digest_of
 from underwriting.cli import application
 from underwriting.domain.decision import FactValue
 from underwriting.recall import affordability_cap
@@ -46,12 +49,12 @@ class Shell:
                         await rulebooks.publish(work, book.ref, book.product, book.text, "test", kind)
                     await profiles.on_first_contact(work, "acme", "ada", NOW, CURRENCY, TIERS)
                 async with store.read() as work:
-                    in_force = await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, BOOKS[0].product)
-                eligibility = judged(**facts)
-                cap = affordability_cap(config.limit_policy, eligibility.facts)
-                record = await finish_check(
-                    store, await claimed_check(store), judged(cap=cap, **facts), in_force.digest
-                )
+                    today = datetime.now(UTC).date()
+                    in_force = await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, BOOKS[0].product, today)
+                policy = shipped_policies()[config.limit_policy]
+                cap = affordability_cap(policy.name, judged(**facts).facts)
+                result = judged(cap=cap, **facts).model_copy(update={"policy": policy.ref})
+                record = await finish_check(store, await claimed_check(store), result, digest_of(in_force, policy))
             return record.id
 
         return asyncio.run(run())
@@ -61,6 +64,13 @@ class Shell:
         with sqlite3.connect(self.database) as connection:
             connection.execute(statement, values)
         connection.close()
+
+    def body(self) -> bytes:
+        """What is stored of the one evaluation."""
+        with sqlite3.connect(self.database) as connection:
+            (body,) = connection.execute("SELECT body FROM eligibilities").fetchone()
+        connection.close()
+        return bytes(body)
 
 
 @pytest.fixture
@@ -105,7 +115,27 @@ def test_another_set_of_books_is_named_and_the_answer_stands(shell: Shell) -> No
     assert shell.run("rulebooks", "publish", str(book))[0] == 0
     code, told = shell.run("replay", evaluation_id)
     assert code == 0
-    assert "rule: another set of rulebooks is in force today" in told
+    assert "rule: another set of rulebooks, or another limit policy, is in force today" in told
+
+
+def test_a_limit_policy_that_is_not_what_it_was_is_rule_drift(shell: Shell) -> None:
+    evaluation_id = shell.evaluated()
+    body = shell.body()
+    ref = shipped_policies()["cfi"].ref
+    other = body.replace(ref.digest.encode(), b"0" * 64)
+    assert other != body, "the evaluation names the policy behind its cap"
+    shell.change("UPDATE eligibilities SET body = ?", other)
+    code, told = shell.run("replay", evaluation_id)
+    assert (code, f"rule drift: the limit policy {ref} judged with digest 000000000000" in told) == (1, True)
+
+
+def test_a_cap_that_the_policy_does_not_give_any_more_is_code_drift(shell: Shell) -> None:
+    evaluation_id = shell.evaluated()
+    body = shell.body()
+    cap = b'"affordability_cap":"%b"' % json.loads(body)["affordability_cap"].encode()
+    shell.change("UPDATE eligibilities SET body = ?", body.replace(cap, b'"affordability_cap":"999.00"'))
+    code, told = shell.run("replay", evaluation_id)
+    assert (code, "affordability_cap: 99900 then" in told) == (1, True)
 
 
 def test_a_book_that_is_not_what_it_was_is_rule_drift(shell: Shell) -> None:
@@ -119,9 +149,7 @@ def test_a_book_that_is_not_what_it_was_is_rule_drift(shell: Shell) -> None:
 def test_another_answer_of_the_same_facts_and_books_is_code_drift(shell: Shell) -> None:
     """As if the program of then had said something else: its stored verdict is changed."""
     evaluation_id = shell.evaluated()
-    with sqlite3.connect(shell.database) as connection:
-        (body,) = connection.execute("SELECT body FROM eligibilities").fetchone()
-    connection.close()
+    body = shell.body()
     shell.change("UPDATE eligibilities SET body = ?", body.replace(b'"verdict":"approved"', b'"verdict":"referred"'))
     code, told = shell.run("replay", evaluation_id)
     assert code == 1

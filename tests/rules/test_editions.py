@@ -1,5 +1,7 @@
 """What every document of rules has: the digest of its own text, also where it was made from another."""
 
+from datetime import date, timedelta
+
 import pytest
 from pydantic import ValidationError
 
@@ -8,6 +10,7 @@ from rules.eligibility.book import shipped_eligibility_books
 from rules.limits.policy import shipped_policies
 from rules.rulebook import shipped_rulebooks
 
+DAY = timedelta(days=1)
 EDITIONS = [*shipped_rulebooks().values(), *shipped_eligibility_books().values(), *shipped_policies().values()]
 
 
@@ -26,3 +29,15 @@ def test_a_copy_is_known_by_its_own_text(edition: Edition) -> None:
 def test_a_copy_has_to_be_such_a_document(edition: Edition, changes: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         edition.model_copy(update=changes)
+
+
+@pytest.mark.parametrize("edition", EDITIONS, ids=lambda edition: edition.name)
+def test_an_edition_decides_from_its_first_to_its_last_day(edition: Edition) -> None:
+    first, last = date(2027, 3, 1), date(2027, 3, 31)
+    dated = edition.model_copy(update={"valid_from": first, "valid_until": last})
+    days = [first - DAY, first, last, last + DAY]
+    assert [dated.in_force_on(day) for day in days] == [False, True, True, False]
+    assert [edition.model_copy(update={"valid_from": first}).in_force_on(day) for day in days] == [False] + 3 * [True]
+    assert "valid_until" not in edition.text
+    with pytest.raises(ValidationError, match="2027-02-28 lies before 2027-03-01, the first day"):
+        edition.model_copy(update={"valid_from": first, "valid_until": first - DAY})

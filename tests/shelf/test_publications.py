@@ -2,15 +2,20 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 
 from rules.eligibility.assignment import arm_of
+from rules.eligibility.book import shipped_eligibility_books
 from rules.rulebook import Rulebook, parse_rulebook, shipped_rulebooks
 from underwriting.bookshelf import LOOK_SECONDS, Bookshelf
-from underwriting.domain.application import ApplicationRequest
+from underwriting.domain.application import ApplicationRequest, Product
 from underwriting.settings import Settings
 from underwriting.store import rulebooks
+from underwriting.store.errors import UnknownRulebook
+from underwriting.store.models import RulebookKind
 from underwriting.store.session import Store
 
 REQUEST = ApplicationRequest(customer_id="ada", amount="100.00", currency="USD")
@@ -24,7 +29,8 @@ def book() -> Rulebook:
 
 async def publish(store: Store, book: Rulebook) -> None:
     async with store.begin() as work:
-        await rulebooks.publish(work, book.ref, book.product, book.text, "test")
+        days = (book.valid_from, book.valid_until)
+        await rulebooks.publish(work, book.ref, book.product, book.text, "test", RulebookKind(book.kind), *days)
 
 
 async def test_a_new_version_is_seen_within_a_second_by_every_shelf(store: Store, book: Rulebook) -> None:
@@ -68,3 +74,38 @@ async def test_another_version_of_the_experiment_is_seen(store: Store, book: Rul
     await publish(store, trial)
     await asyncio.sleep(1.05 * LOOK_SECONDS)
     assert (await shelf.book_for(REQUEST)).ref == trial.ref
+
+
+async def test_a_version_of_the_future_decides_on_its_day_and_a_last_day_ends_it(store: Store, book: Rulebook) -> None:
+    """Also of what is cached: nothing is published on that day."""
+    noon = datetime(2026, 11, 29, 12, tzinfo=UTC)
+    newer = book.model_copy(
+        update={"version": book.version + 1, "valid_from": "2026-12-01", "valid_until": "2026-12-02"}
+    )
+    await publish(store, book)
+    await publish(store, newer)
+    shelf, found = Bookshelf(store, CONFIG), []
+    for days in range(5):
+        with time_machine.travel(noon + timedelta(days=days), tick=False):
+            try:
+                found.append((await shelf.book_for(REQUEST)).version - book.version)
+            except UnknownRulebook:
+                found.append(None)
+    assert found == [0, 0, 1, 1, None]
+
+
+async def test_an_evaluation_rests_on_the_books_of_the_day_and_on_the_limit_policy(store: Store) -> None:
+    standard = shipped_eligibility_books()["float-standard"]
+    later = standard.model_copy(update={"version": standard.version + 1, "valid_from": "2026-12-01"})
+    await publish(store, standard)
+    await publish(store, later)
+    cautious = Bookshelf(store, CONFIG.model_copy(update={"limit_policy": "cfi-cautious"}))
+    digests = set()
+    for day, version in ((30, standard.ref), (31, later.ref)):
+        with time_machine.travel(datetime(2026, 11, 30, 12, tzinfo=UTC) + timedelta(days=day - 30), tick=False):
+            shelf = Bookshelf(store, CONFIG)
+            async with store.read() as work:
+                books, digest = await shelf.eligibility(work, Product.FLOAT)
+            assert ([one.ref for one in books], await shelf.digest(Product.FLOAT)) == ([version], digest)
+            digests |= {digest, await cautious.digest(Product.FLOAT)}
+    assert len(digests) == 4

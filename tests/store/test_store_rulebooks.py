@@ -1,6 +1,7 @@
 """A published version never changes."""
 
 import asyncio
+from datetime import date, timedelta
 
 import pytest
 
@@ -11,6 +12,9 @@ from underwriting.store.errors import UnknownRulebook, VersionTaken
 from underwriting.store.models import RulebookKind
 from underwriting.store.session import Store
 
+TODAY = date(2026, 3, 2)
+DAY = timedelta(days=1)
+
 
 async def publish(
     store: Store,
@@ -19,10 +23,14 @@ async def publish(
     name: str = "prescreening",
     product: Product = Product.LOAN,
     kind: RulebookKind = RulebookKind.REVIEW,
+    valid_from: date | None = None,
+    valid_until: date | None = None,
 ) -> bool:
     async with store.begin() as work:
         ref = RulebookRef(name=name, version=version, digest=digest * 64)
-        return await rulebooks.publish(work, ref, product, f"text {version}{digest}", "ann", kind)
+        return await rulebooks.publish(
+            work, ref, product, f"text {version}{digest}", "ann", kind, valid_from, valid_until
+        )
 
 
 async def test_the_newest_version_answers_where_none_is_named(store: Store) -> None:
@@ -69,9 +77,9 @@ async def test_listing_is_by_name_newest_first(store: Store) -> None:
         ]
 
 
-async def digest_of(store: Store, kind: RulebookKind, product: Product) -> tuple[list[str], str]:
+async def digest_of(store: Store, kind: RulebookKind, product: Product, day: date = TODAY) -> tuple[list[str], str]:
     async with store.read() as work:
-        found = await rulebooks.current_set(work, kind, product)
+        found = await rulebooks.current_set(work, kind, product, day)
     return [str(book.ref) for book in found.books], found.digest
 
 
@@ -90,6 +98,27 @@ async def test_the_set_in_force_is_the_newest_version_of_each_book_of_one_kind_a
     assert await digest_of(store, *floats) == (names, digest), "another product's books are no change here"
     await publish(store, 11, name="standard", product=Product.FLOAT, kind=RulebookKind.ELIGIBILITY)
     assert (await digest_of(store, *floats))[1] != digest
+
+
+@pytest.mark.parametrize(
+    ("day", "version"),
+    [(TODAY - DAY, None), (TODAY, 1), (TODAY + 4 * DAY, 1), (TODAY + 5 * DAY, 2), (TODAY + 9 * DAY, 2),
+     # The second version has ended, and the first does not come back.
+     (TODAY + 10 * DAY, None), (TODAY + 20 * DAY, 3)],
+)  # fmt: skip
+async def test_a_version_decides_from_its_first_to_its_last_day(store: Store, day: date, version: int | None) -> None:
+    floats = (RulebookKind.ELIGIBILITY, Product.FLOAT)
+    of_floats = {"name": "standard", "product": Product.FLOAT, "kind": RulebookKind.ELIGIBILITY}
+    await publish(store, 1, valid_from=TODAY, **of_floats)
+    await publish(store, 2, valid_from=TODAY + 5 * DAY, valid_until=TODAY + 9 * DAY, **of_floats)
+    await publish(store, 3, valid_from=TODAY + 20 * DAY, **of_floats)
+    assert (await digest_of(store, *floats, day))[0] == ([f"standard v{version}"] if version else [])
+    async with store.read() as work:
+        if version is None:
+            with pytest.raises(UnknownRulebook, match=f"standard, in force on {day}, is not published"):
+                await rulebooks.in_force(work, "standard", day)
+            return
+        assert (await rulebooks.in_force(work, "standard", day)).version == version
 
 
 async def test_a_name_belongs_to_one_kind(store: Store) -> None:

@@ -1,6 +1,6 @@
 """A store with data goes up and down, and every row that the older schema knew is still read."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from alembic import command
@@ -215,3 +215,14 @@ async def test_of_the_floats_frozen_with_one_evaluation_the_first_stays_authoris
     assert [(each.float_id, each.authorised) for each in told] == [("flt-2", True), ("flt-1", False), ("flt-3", False)]
     assert [each.taken_on for each in told] == [NOW.date(), NOW.date(), NOW.date() + timedelta(days=1)]
     assert [each is not None for each in kept] == [True, False, False]
+
+
+async def test_rulebooks_get_their_first_day_out_of_their_text(database_url: str, keyring: Keyring) -> None:
+    await down(database_url, "0010")
+    book = {**old_rows(keyring)["rulebooks"][0], "kind": "review"}
+    texts = {"dated": '{"valid_from":"2027-01-01"}', "broken": "text"}
+    await fill(database_url, {"rulebooks": [{**book, "name": name, "text": text} for name, text in texts.items()]})
+    await migrate(database_url)
+    rows = (await content(database_url, "rulebooks"))["rulebooks"]
+    assert {row["name"]: row["valid_from"] for row in rows} == {"dated": date(2027, 1, 1), "broken": None}
+    assert [row["valid_until"] for row in rows] == [None, None]

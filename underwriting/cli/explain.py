@@ -18,6 +18,7 @@ from underwriting.domain.decision import FactValue, Outcome, Result, shown
 from underwriting.domain.eligibility import Decider
 from underwriting.domain.money import Money
 from underwriting.recall import Recalled, recall
+from underwriting.settings import settings
 from underwriting.store import applications, rulebooks
 from underwriting.store.kinds import EVALUATIONS
 from underwriting.store.record import Record
@@ -39,7 +40,7 @@ def explain(
 
 async def _recalled(store: Store, evaluation_id: str) -> Recalled:
     async with store.read() as work:
-        return await recall(work, evaluation_id)
+        return await recall(work, evaluation_id, settings().limit_policy)
 
 
 async def _application(store: Store, application_id: str) -> tuple[Record, tuple[RuleExplained, ...]]:

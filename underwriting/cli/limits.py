@@ -68,7 +68,7 @@ def run(
             product=Product.FLOAT,
             business_date=day.date() if day else _yesterday(),
             history=history or config.limits_history or refuse("name a history with --history"),
-            policy=policy_for(Product.FLOAT, policy),
+            policy=policy_for(Product.FLOAT, policy, today=not dry_run),
             scope=Scope(segment, user),
             shards=shards,
             dry_run=dry_run,

@@ -1,6 +1,7 @@
 """An application once more: from the facts that its checks kept, and from what the sources say now."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import typer
 
@@ -12,6 +13,7 @@ from underwriting.domain.decision import CheckResult, Decision
 from underwriting.recall import RecalledReview, recall_review
 from underwriting.settings import settings
 from underwriting.store import rulebooks
+from underwriting.store.errors import UnknownRulebook
 from underwriting.store.session import Work
 from underwriting.workplace import workplace
 
@@ -26,7 +28,12 @@ async def replayed(work: Work, application_id: str) -> bool:
     facts = sum(len(check.facts) for check in recalled.checks)
     typer.echo(f"same answer: {then.verdict}, from {facts} frozen facts of {len(heard)} checks, by {then.rulebook}")
     # A book of an experiment is in force beside the one that the settings name.
-    in_force = await rulebooks.get(work, then.rulebook.name if recalled.book.experiment else settings().rulebook)
+    name = then.rulebook.name if recalled.book.experiment else settings().rulebook
+    try:
+        in_force = await rulebooks.in_force(work, name, datetime.now(UTC).date())
+    except UnknownRulebook:
+        typer.echo(f"rule: no version of {name} is in force today")
+        return False
     if in_force.ref != then.rulebook:
         typer.echo(f"rule: {in_force.ref} is in force today")
     return False

@@ -5,15 +5,17 @@ import typer
 from rules.drift import fact_differences, named
 from rules.eligibility.replay import differences, rejudged
 from underwriting.cli.telling import tell
-from underwriting.recall import Recalled, affordability_cap, recall
+from underwriting.recall import Recalled, affordability_cap, cap_of_then, recall
 from underwriting.settings import settings
 from underwriting.store.session import Work
 from underwriting.workplace import workplace
 
 
 async def replayed(work: Work, evaluation_id: str) -> bool:
-    """Say what the frozen facts and books give now; whether that is another answer. RuleDrift where a book is not."""
-    recalled = await recall(work, evaluation_id)
+    """Say what the frozen facts and books give now; whether that is another answer. RuleDrift where a book or the limit
+    policy is not what it was.
+    """
+    recalled = await recall(work, evaluation_id, settings().limit_policy)
     then = recalled.judged.eligibility
     now = rejudged(
         recalled.judged.request.product,
@@ -21,7 +23,7 @@ async def replayed(work: Work, evaluation_id: str) -> bool:
         recalled.books,
         then.facts,
         recalled.profile,
-        then.affordability_cap,
+        cap_of_then(then),
     )
     if found := differences(then, now):
         tell("code drift: the same facts and books give another answer", named(found))
@@ -35,7 +37,7 @@ def _tell_of_today(recalled: Recalled) -> None:
     """What a new evaluation would rest on otherwise; the answer of then stands."""
     then = recalled.judged.eligibility
     if recalled.digest_now != recalled.judged.books_digest:
-        typer.echo("rule: another set of rulebooks is in force today")
+        typer.echo("rule: another set of rulebooks, or another limit policy, is in force today")
     cap = affordability_cap(settings().limit_policy, then.facts)
     if cap != then.affordability_cap:
         typer.echo(f"rule: the limit policy in force today allows {cap}, and allowed {then.affordability_cap} then")
@@ -48,7 +50,7 @@ async def refreshed(evaluation_id: str) -> bool:
 
     async with workplace() as place:
         async with place.store.read() as work:
-            recalled = await recall(work, evaluation_id)
+            recalled = await recall(work, evaluation_id, place.config.limit_policy)
         facts, troubles = await facts_again(place, recalled)
     then = recalled.judged.eligibility
     for source, why in troubles.items():

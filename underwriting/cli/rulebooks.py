@@ -62,9 +62,8 @@ def publish(files: Files = None) -> None:
             with refusing(RulebookError):
                 _beside(await rulebooks.listing(unit), books)
             for book in books:
-                new = await rulebooks.publish(
-                    unit, book.ref, book.product, book.text, getpass.getuser(), RulebookKind(book.kind)
-                )
+                kind, days = RulebookKind(book.kind), (book.valid_from, book.valid_until)
+                new = await rulebooks.publish(unit, book.ref, book.product, book.text, getpass.getuser(), kind, *days)
                 typer.echo(f"{book.ref}: {'published' if new else 'is published already'}")
 
     with_store(work)

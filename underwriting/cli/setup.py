@@ -53,6 +53,7 @@ async def prepare(config: Settings) -> None:
     async with Store.open(config.database_url, keyring(config)) as store:
         async with store.begin() as work:
             for book in (*shipped_rulebooks().values(), *shipped_eligibility_books().values()):
-                await rulebooks.publish(work, book.ref, book.product, book.text, who, RulebookKind(book.kind))
+                kind, days = RulebookKind(book.kind), (book.valid_from, book.valid_until)
+                await rulebooks.publish(work, book.ref, book.product, book.text, who, kind, *days)
         for screening_list in sandbox_lists():
             await store_list(store, screening_list, who)

@@ -69,6 +69,8 @@ class Eligibility(BaseModel):
     currency: CurrencyCode
     approved_amounts: tuple[int, ...] = ()
     affordability_cap: int | None = None
+    # The limit policy that says what is affordable.
+    policy: RulebookRef | None = None
     deciding: RulebookRef | None = None
     arm: str | None = None
     reasons: tuple[Reason, ...] = Field(default=(), max_length=MAX_PRINCIPAL_REASONS)

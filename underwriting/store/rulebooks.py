@@ -2,11 +2,11 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import rfc8785
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import ColumnElement, func, or_, select, tuple_
 
 from underwriting.domain.application import Product
 from underwriting.domain.decision import RulebookRef
@@ -41,7 +41,7 @@ class Published:
 
 @dataclass(frozen=True)
 class BookSet:
-    """The newest version of every rulebook of one kind and product, by name."""
+    """The version in force of every rulebook of one kind and product, by name."""
 
     books: tuple[Published, ...]
 
@@ -53,9 +53,16 @@ class BookSet:
 
 
 async def publish(
-    work: Work, ref: RulebookRef, product: Product, text: str, by: str, kind: RulebookKind = RulebookKind.REVIEW
+    work: Work,
+    ref: RulebookRef,
+    product: Product,
+    text: str,
+    by: str,
+    kind: RulebookKind = RulebookKind.REVIEW,
+    valid_from: date | None = None,
+    valid_until: date | None = None,
 ) -> bool:
-    """Publish a version; False where this very content is published.
+    """Publish a version that decides from its first to its last day; False where this very content is published.
 
     VersionTaken where another content is, or where the name belongs to a rulebook of the other kind.
     """
@@ -70,6 +77,8 @@ async def publish(
         digest=ref.digest,
         product=product,
         text=text,
+        valid_from=valid_from,
+        valid_until=valid_until,
         published_by=by,
         published_at=from_now(),
     )
@@ -93,6 +102,18 @@ async def get(work: Work, name: str, version: int | None = None) -> Published:
     return _published(row)
 
 
+async def in_force(work: Work, name: str, day: date) -> Published:
+    """The version that decides on a day; UnknownRulebook where none does.
+
+    It is the newest of those that have begun. Where that one has ended, no earlier one comes back.
+    """
+    begun = select(RulebookRow).where(RulebookRow.name == name, _begun(day))
+    row = await work.scalar(begun.order_by(RulebookRow.version.desc()).limit(1))
+    if row is None or (row.valid_until is not None and row.valid_until < day):
+        raise UnknownRulebook(f"{name}, in force on {day},", None)
+    return _published(row)
+
+
 async def listing(work: Work) -> list[Published]:
     """Every version of every rulebook, newest first within its name."""
     rows = await work.scalars(select(RulebookRow).order_by(RulebookRow.name, RulebookRow.version.desc()))
@@ -104,16 +125,21 @@ async def mark(work: Work) -> int:
     return int(await work.scalar(select(func.count()).select_from(RulebookRow)) or 0)
 
 
-async def current_set(work: Work, kind: RulebookKind, product: Product) -> BookSet:
-    """The newest version of each rulebook that judges this product; empty where none is published."""
-    mine = (RulebookRow.kind == kind, RulebookRow.product == product)
+async def current_set(work: Work, kind: RulebookKind, product: Product, day: date) -> BookSet:
+    """The version in force (`in_force`) of each rulebook that judges this product; empty where none is."""
+    mine = (RulebookRow.kind == kind, RulebookRow.product == product, _begun(day))
+    lasts = or_(RulebookRow.valid_until.is_(None), RulebookRow.valid_until >= day)
     newest = select(RulebookRow.name, func.max(RulebookRow.version)).where(*mine).group_by(RulebookRow.name)
     rows = await work.scalars(
         select(RulebookRow)
-        .where(*mine, tuple_(RulebookRow.name, RulebookRow.version).in_(newest))
+        .where(*mine, lasts, tuple_(RulebookRow.name, RulebookRow.version).in_(newest))
         .order_by(RulebookRow.name)
     )
     return BookSet(tuple(map(_published, rows)))
+
+
+def _begun(day: date) -> ColumnElement[bool]:
+    return or_(RulebookRow.valid_from.is_(None), RulebookRow.valid_from <= day)
 
 
 def _published(row: RulebookRow) -> Published:

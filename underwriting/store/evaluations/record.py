@@ -60,6 +60,7 @@ class EvaluationRecord(BaseModel):
     affordability_cap: str | None = Field(
         default=None, description="Decimal string in major units; null means not known", examples=["50.00"]
     )
+    policy: RulebookRef | None = Field(default=None, description="The limit policy that says what is affordable")
     deciding: RulebookRef | None = None
     arm: str | None = None
     reasons: tuple[Reason, ...] = ()
@@ -94,6 +95,7 @@ class EvaluationRecord(BaseModel):
                 "currency": currency,
                 "approved_amounts": tuple(Money(minor=it, currency=currency).decimal for it in judged.approved_amounts),
                 "affordability_cap": _decimal(judged.affordability_cap, currency),
+                "policy": judged.policy,
                 "deciding": judged.deciding,
                 "arm": judged.arm,
                 "reasons": judged.reasons,
@@ -116,6 +118,7 @@ class EvaluationRecord(BaseModel):
             currency=currency,
             approved_amounts=tuple(Money.parse(amount, currency).minor for amount in self.approved_amounts),
             affordability_cap=_minor(self.affordability_cap, currency),
+            policy=self.policy,
             deciding=self.deciding,
             arm=self.arm,
             reasons=self.reasons,

@@ -1,6 +1,6 @@
 """Published rulebooks of both kinds."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -22,5 +22,8 @@ class RulebookRow(Base):
     digest: Mapped[str] = mapped_column(String(64))
     product: Mapped[Product]
     text: Mapped[str]
+    # The first and the last day on which it decides; empty where the text sets no bound.
+    valid_from: Mapped[date | None]
+    valid_until: Mapped[date | None]
     published_by: Mapped[str]
     published_at: Mapped[datetime]
