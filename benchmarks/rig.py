@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -58,7 +59,12 @@ class Applicants:
         """Send one application; its id."""
         answer = await self._http.post(
             "/v1/applications",
-            json={"customer_id": customer_id, "amount": "2500.00", "currency": "USD"},
+            json={
+                "customer_id": customer_id,
+                "amount": "2500.00",
+                "currency": "USD",
+                "bureau_consent": {"purpose": "credit_transaction", "consented_at": datetime.now(UTC).isoformat()},
+            },
             headers={"Authorization": f"Bearer {self._token}", "Idempotency-Key": uuid4().hex},
         )
         answer.raise_for_status()

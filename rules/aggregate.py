@@ -41,7 +41,7 @@ def settles(book: Rulebook, results: Sequence[CheckResult]) -> bool:
     book rejects for that.
     """
     outcomes = [outcome for result in results for outcome in result.outcomes]
-    if any(_rejects(book, outcome) for outcome in outcomes):
+    if _rejecting(book, outcomes):
         return True
     if fails_by_request_alone(results) and possible(book, results):
         return False
@@ -52,9 +52,9 @@ def decide(book: Rulebook, results: Sequence[CheckResult], application: Applicat
     """The decision on what the checks came to; reasons in book order, each code once, at most four.
 
     A fail rejects, unless the customer can supply what is missing, or the book may offer an alternative to the request.
-    An unknown refers, or rejects where the book says so and it is not a person's to judge. A rule of the book without
-    an outcome is unknown, unless the review was settled before it. ValueError where an outcome is of no rule of the
-    book.
+    An unknown refers, or rejects where the book says so and no outcome is a person's to judge. A rule of the book
+    without an outcome is unknown, unless the review was settled before it. ValueError where an outcome is of no rule of
+    the book.
     """
     outcomes = _in_book_order(book, results)
     if not settles(book, results):
@@ -83,7 +83,7 @@ def _incomplete(
     Once it waited long enough it is rejected for what is still missing. In either case the customer has to be told
     within 30 days of the first receipt: it was never complete.
     """
-    rejects = any(_rejects(book, outcome) for result in results for outcome in result.outcomes)
+    rejects = _rejecting(book, [outcome for result in results for outcome in result.outcomes])
     if book.incomplete is None or rejects or not all(_completable(book, results, outcome) for outcome in grounds):
         return None
     due = (application.received_at + APPLICATION_NOTICE).date()
@@ -125,7 +125,7 @@ def _counteroffer(book: Rulebook, results: Sequence[CheckResult], application: A
 def _verdict(book: Rulebook, outcomes: list[Outcome]) -> tuple[Verdict, list[Outcome]]:
     """The verdict, and the outcomes that it rests on."""
     fails = [outcome for outcome in outcomes if outcome.result is Result.FAIL]
-    rejects = [outcome for outcome in outcomes if _rejects(book, outcome)]
+    rejects = _rejecting(book, outcomes)
     unknown = [outcome for outcome in outcomes if outcome.result is Result.UNKNOWN]
     if fails or rejects:
         return Verdict.REJECTED, fails or rejects
@@ -138,8 +138,11 @@ def _unknown(rule: Rule) -> Outcome:
     return Outcome(rule=rule.name, result=Result.UNKNOWN, reason=reason(rule.unknown_as))
 
 
-def _rejects(book: Rulebook, outcome: Outcome) -> bool:
-    return book.on_unknown is OnUnknown.REJECT and outcome.result is Result.UNKNOWN and not outcome.refers
+def _rejecting(book: Rulebook, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The unknowns that reject. There are none where a person has to look at one of the outcomes."""
+    if book.on_unknown is OnUnknown.REFER or any(outcome.refers for outcome in outcomes):
+        return []
+    return [outcome for outcome in outcomes if outcome.result is Result.UNKNOWN]
 
 
 def _in_book_order(book: Rulebook, results: Iterable[CheckResult]) -> list[Outcome]:

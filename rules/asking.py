@@ -1,9 +1,11 @@
 """What one rule says of every row of a frame of facts: the step that every engine takes."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from pandas.arrays import BooleanArray
 
 from rules.columns import Column, Columns, Mask
@@ -23,8 +25,9 @@ class Said:
     """FAIL 0, PASS 1 or UNKNOWN 2 for each row.
 
     `held` has the rows that a person has to look at: those in the rule's grey band, and those that failed where the
-    book refers failures of the rule; the latter alone are `failed_held`. `read` has the facts that the rule read, and
-    `allowed` the amount that it allows where it passes. A part that the rule does not have is None.
+    book refers failures of the rule; the latter alone are `failed_held`. `read` has the facts that the rule read,
+    `allowed` the amount that it allows where it passes, and `because` the reason code of rows that are unknown for a
+    reason of their own. A part that the rule does not have is None.
     """
 
     rule: Rule
@@ -33,6 +36,7 @@ class Said:
     read: tuple[str, ...]
     allowed: Column | None
     failed_held: Mask | None = None
+    because: Column | None = None
 
     def outcome(self, row: int, facts: Columns) -> Outcome:
         """What the rule said of one row, with the facts it looked at."""
@@ -47,7 +51,25 @@ class Said:
             observed={name: facts.value(name, row) for name in self.read},
         )
 
+    def unknown_reasons(self) -> Iterator[tuple[str, Mask]]:
+        """Each reason code that rows are unknown as, with those rows."""
+        rest: Mask = self.results == UNKNOWN
+        if self.because is not None:
+            for code in self.rule.because:
+                rows = rest & (self.because == code).to_numpy(np.bool_, na_value=False)
+                yield code, rows
+                rest &= ~rows
+        if self.failed_held is not None:
+            yield self.rule.fails_as, rest & self.failed_held
+            rest &= ~self.failed_held
+        if self.held is not None:
+            yield self.rule.grey_as or self.rule.unknown_as, rest & self.held
+            rest &= ~self.held
+        yield self.rule.unknown_as, rest
+
     def _unknown_as(self, row: int, *, held: bool) -> str | None:
+        if self.because is not None and self.because[row] is not pd.NA:
+            return str(self.because[row])
         if self.failed_held is not None and self.failed_held[row]:
             return self.rule.fails_as
         return self.rule.grey_as if held else self.rule.unknown_as
@@ -77,7 +99,8 @@ def ask(rule: Rule, facts: Columns) -> Said:
         failed_held = results == FAIL
         results[failed_held] = UNKNOWN
         held = failed_held if held is None else held | failed_held
-    return Said(rule, results, held, tuple(seen.read), allowed, failed_held)
+    because = rule.unknown_because(Facts(facts)) if (results == UNKNOWN).any() else None
+    return Said(rule, results, held, tuple(seen.read), allowed, failed_held, because)
 
 
 def _truth(rule: Rule, claim: object) -> Results:

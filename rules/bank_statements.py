@@ -5,7 +5,20 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from rules.columns import Truth
-from rules.rule import Count, Facts, MinorUnits, Ratio, Rule
+from rules.rule import AlwaysRefer, Count, Facts, MinorUnits, Ratio, Rule
+
+
+class StatementsAddUp(Rule):
+    """Each line of the statements leads from one balance to the next; where one does not, a person judges it."""
+
+    fails_as: ClassVar[str] = "statements_inconsistent"
+    unknown_as: ClassVar[str] = "statements_unavailable"
+
+    on_fail: AlwaysRefer = "refer"
+
+    def claim(self, facts: Facts) -> Truth:
+        """Every line adds up."""
+        return facts.broken_statement_line == 0
 
 
 class StatementCoverage(Rule):

@@ -1,6 +1,7 @@
 """Every rule of the pre-screening, by name. A check's rules stand in the module named for the check."""
 
 from importlib import import_module
+from inspect import isabstract
 from types import ModuleType
 
 from rules.facts import CHECKS
@@ -11,7 +12,9 @@ def rules_in(module: ModuleType) -> dict[str, type[Rule]]:
     """The rules that stand in a module, by name, in its order."""
     found = vars(module).values()
     return {
-        each.__name__: each for each in found if isinstance(each, type) and issubclass(each, Rule) and each is not Rule
+        each.__name__: each
+        for each in found
+        if isinstance(each, type) and issubclass(each, Rule) and not isabstract(each)
     }
 
 

@@ -56,6 +56,8 @@ def _section(rule: type[Rule]) -> Iterator[str]:
         yield f"- Reads `{name}`: {fact.meaning}{f' ({fact.unit})' if fact.unit else ''}"
     yield f"- Fails as `{rule.fails_as}`: {reason(rule.fails_as).sentence}"
     yield f"- Unknown as `{rule.unknown_as}`: {reason(rule.unknown_as).sentence}"
+    for code in rule.because:
+        yield f"- Unknown as `{code}`: {reason(code).sentence}"
     if rule.grey_as:
         yield f"- For a person to judge as `{rule.grey_as}`: {reason(rule.grey_as).sentence}"
     yield ""

@@ -10,6 +10,8 @@ from pandas.arrays import BooleanArray
 from rules.facts import CATALOGUE, Fact
 from underwriting.domain.decision import FactValue
 
+_TEXT = pd.StringDtype(na_value=pd.NA)
+
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
@@ -49,6 +51,24 @@ Truth = Column
 def is_one_of(column: Column, values: Collection[str]) -> Truth:
     """Whether each value is among `values`; NA where it is not known."""
     return cast("Truth", BooleanArray(column.isin(values), column.isna()))
+
+
+def looked_up(column: Column, values: Mapping[str, str]) -> Column:
+    """The value that `values` has for each text of the column; NA where it has none."""
+    return cast("Column", pd.Series(column).map(values).astype(_TEXT).array)
+
+
+def wherever_known(column: Column, text: str) -> Column:
+    """`text` in every row where the column is known; NA elsewhere."""
+    return cast("Column", pd.Series(text, index=range(len(column)), dtype=_TEXT).mask(column.isna()).array)
+
+
+def first_known(*columns: Column) -> Column:
+    """For each row, the value of the first column that has one; NA where none has."""
+    found = pd.Series(columns[0])
+    for column in columns[1:]:
+        found = found.fillna(pd.Series(column))
+    return cast("Column", found.array)
 
 
 def the_same_for_all(value: int, like: Column) -> Column:

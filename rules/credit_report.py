@@ -4,15 +4,60 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from rules.columns import Truth
-from rules.rule import Count, Facts, Ratio, Rule
+from rules.columns import Column, Truth, first_known, is_one_of, looked_up, wherever_known
+from rules.rule import AlwaysRefer, Count, Facts, Ratio, Rule
+
+# Why the bureau's file says nothing, by `credit_alert` and by `credit_file`.
+ALERTS = {
+    "deceased": "credit_file_deceased",
+    "fraud_alert": "credit_file_fraud_alert",
+    "active_duty": "credit_file_active_duty",
+    "security_freeze": "credit_file_frozen",
+    "disputed": "credit_file_disputed",
+}
+FILES = {
+    "not_asked": "bureau_consent_missing",
+    "no_hit": "credit_file_not_found",
+    "frozen": "credit_file_frozen",
+    "locked": "credit_file_locked",
+}
+WITHOUT_FILE = (*dict.fromkeys((*ALERTS.values(), *FILES.values())),)
 
 
-class CreditScore(Rule):
+def without_file(facts: Facts) -> Column:
+    """Why the file says nothing, as a reason code; NA where it may be read, or where the bureau gave no answer."""
+    return first_known(looked_up(facts.credit_alert, ALERTS), looked_up(facts.credit_file, FILES))
+
+
+class FileRule(Rule):
+    """A claim about the bureau's file. Without one, the customer reads why."""
+
+    because: ClassVar[tuple[str, ...]] = WITHOUT_FILE
+
+    def unknown_because(self, facts: Facts) -> Column:
+        """What keeps the file from being read."""
+        return without_file(facts)
+
+
+class NoCreditAlert(FileRule):
+    """No alert or dispute stands on the bureau's file, and nobody is reported deceased; a person judges what does."""
+
+    fails_as: ClassVar[str] = "credit_alert"
+    unknown_as: ClassVar[str] = "credit_file_unknown"
+
+    on_fail: AlwaysRefer = "refer"
+
+    def claim(self, facts: Facts) -> Truth:
+        """There is no alert."""
+        return is_one_of(facts.credit_alert, ("none",))
+
+
+class CreditScore(FileRule):
     """The bureau scores the applicant high enough."""
 
     fails_as: ClassVar[str] = "credit_score_low"
     unknown_as: ClassVar[str] = "credit_score_missing"
+    because: ClassVar[tuple[str, ...]] = (*WITHOUT_FILE, "credit_score_excluded", "credit_file_thin")
 
     min_score: Annotated[int, Field(ge=0, le=1000)]
 
@@ -20,8 +65,13 @@ class CreditScore(Rule):
         """The score reaches the minimum; a thin file has none."""
         return facts.credit_score >= self.min_score
 
+    def unknown_because(self, facts: Facts) -> Column:
+        """What keeps the file from being read, or from being scored."""
+        excluded = wherever_known(facts.credit_score_exclusion, "credit_score_excluded")
+        return first_known(without_file(facts), excluded, looked_up(facts.credit_file, {"thin": "credit_file_thin"}))
 
-class Utilisation(Rule):
+
+class Utilisation(FileRule):
     """The applicant does not draw too much of the revolving limits."""
 
     fails_as: ClassVar[str] = "utilisation_high"
@@ -34,7 +84,7 @@ class Utilisation(Rule):
         return facts.revolving_utilisation <= self.max_ratio
 
 
-class Delinquencies(Rule):
+class Delinquencies(FileRule):
     """The bureau reports few delinquencies of the last 24 months."""
 
     fails_as: ClassVar[str] = "delinquent_obligations"
@@ -47,7 +97,7 @@ class Delinquencies(Rule):
         return facts.delinquencies_24m <= self.max_24m
 
 
-class NoInsolvency(Rule):
+class NoInsolvency(FileRule):
     """The bureau reports no insolvency."""
 
     fails_as: ClassVar[str] = "insolvency"
@@ -58,7 +108,7 @@ class NoInsolvency(Rule):
         return facts.insolvencies == 0
 
 
-class Inquiries(Rule):
+class Inquiries(FileRule):
     """The applicant asked few lenders for credit in the last 6 months."""
 
     fails_as: ClassVar[str] = "inquiries_many"
@@ -69,3 +119,53 @@ class Inquiries(Rule):
     def claim(self, facts: Facts) -> Truth:
         """Inquiries stay within the maximum."""
         return facts.inquiries_6m <= self.max_6m
+
+
+class ReportedRepaymentCapacity(FileRule):
+    """The cash that comes in also covers the debts that the bureau reports, the new instalments included."""
+
+    fails_as: ClassVar[str] = "reported_repayment_capacity_low"
+    unknown_as: ClassVar[str] = "liabilities_unknown"
+
+    min_dscr: Annotated[Ratio, Field(description="Cash before debt service over debt service")]
+
+    def claim(self, facts: Facts) -> Truth:
+        """Coverage reaches the minimum."""
+        return facts.reported_debt_service_coverage >= self.min_dscr
+
+
+class ReportedDebtToIncome(FileRule):
+    """The debts that the bureau reports, the new instalments included, take no more than a part of the income."""
+
+    fails_as: ClassVar[str] = "reported_obligations_excessive"
+    unknown_as: ClassVar[str] = "liabilities_unknown"
+
+    max_ratio: Annotated[Ratio, Field(description="Debt service over income")]
+
+    def claim(self, facts: Facts) -> Truth:
+        """The ratio stays within the maximum."""
+        return facts.reported_debt_to_income <= self.max_ratio
+
+
+class MilitaryLending(Rule):
+    """A covered borrower under the Military Lending Act pays no more than the highest rate that it allows."""
+
+    fails_as: ClassVar[str] = "military_rate_high"
+    unknown_as: ClassVar[str] = "military_status_unknown"
+    grey_as: ClassVar[str | None] = "military_status_old"
+    because: ClassVar[tuple[str, ...]] = ("bureau_consent_missing",)
+
+    max_mapr: Annotated[Ratio, Field(description="Military annual percentage rate; 0.36 is 36%")]
+    max_age_days: Annotated[Count, Field(description="Days for which the stated status may be relied on")]
+
+    def claim(self, facts: Facts) -> Truth:
+        """The rate stays within the maximum, or the applicant is no covered borrower."""
+        return (facts.mapr <= self.max_mapr) | ~facts.covered_borrower
+
+    def grey(self, facts: Facts) -> Truth:
+        """The rate is higher, and the status was stated too long ago."""
+        return ~(facts.mapr <= self.max_mapr) & (facts.covered_borrower_age_days > self.max_age_days)
+
+    def unknown_because(self, facts: Facts) -> Column:
+        """The bureau states the status, and may not be asked."""
+        return looked_up(facts.credit_file, {"not_asked": "bureau_consent_missing"})

@@ -83,7 +83,7 @@ class Evaluation:
     @cached_property
     def reason_codes(self) -> tuple[str, ...]:
         """Every code that a rule of the book may give."""
-        codes = ((rule.fails_as, rule.unknown_as, rule.grey_as) for rule in self.rules)
+        codes = ((rule.fails_as, *rule.because, rule.unknown_as, rule.grey_as) for rule in self.rules)
         return tuple(dict.fromkeys(code for given in codes for code in given if code))
 
     @cached_property
@@ -104,22 +104,13 @@ class Evaluation:
     def _grounds(self) -> Iterator[tuple[str, Mask]]:
         """Codes in book order, each with the rows whose verdict it is a reason for.
 
-        A rejection rests on fails or, without any, on what the book rejects as unknown; never on what a person
-        would have had to look at.
+        A rejection rests on fails or, without any, on what the book rejects as unknown.
         """
-        failed, rejected = self._failed, self._rejected
+        failed = self._failed
         for said in self.said:
-            rule, held = said.rule, said.held
-            yield rule.fails_as, said.results == FAIL
-            unknown = (said.results == UNKNOWN) & ~failed
-            if held is None:
-                yield rule.unknown_as, unknown
-            else:
-                referred = unknown & held & ~rejected
-                failed_held = held & False if said.failed_held is None else said.failed_held
-                yield rule.unknown_as, unknown & ~held
-                yield rule.fails_as, referred & failed_held
-                yield rule.grey_as or rule.unknown_as, referred & ~failed_held
+            yield said.rule.fails_as, said.results == FAIL
+            for code, unknown in said.unknown_reasons():
+                yield code, unknown & ~failed
 
     @cached_property
     def _failed(self) -> Mask:
@@ -140,14 +131,14 @@ class Evaluation:
 
     @cached_property
     def _rejects_unknown(self) -> Mask:
-        """Rows that are rejected for an unknown, which is no person's to judge."""
+        """Rows that are rejected for an unknown: nothing of them is a person's to judge."""
         if self.book.on_unknown is OnUnknown.REFER:
             return np.zeros(len(self.results), bool)
-        rejects = self.results == UNKNOWN
-        for place, said in enumerate(self.said):
+        held = np.zeros(len(self.results), bool)
+        for said in self.said:
             if said.held is not None:
-                rejects[:, place] &= ~said.held
-        unknown: Mask = rejects.any(axis=1)
+                held |= said.held
+        unknown: Mask = self._unknown & ~held
         return unknown
 
     @cached_property

@@ -5,7 +5,20 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from rules.columns import Truth
-from rules.rule import Facts, Ratio, Rule
+from rules.rule import AlwaysRefer, Facts, Ratio, Rule
+
+
+class AccountsAddUp(Rule):
+    """The company's accounts do not contradict themselves; where they do, a person judges them."""
+
+    fails_as: ClassVar[str] = "accounts_inconsistent"
+    unknown_as: ClassVar[str] = "income_unverified"
+
+    on_fail: AlwaysRefer = "refer"
+
+    def claim(self, facts: Facts) -> Truth:
+        """They do not."""
+        return facts.accounts_add_up == True  # noqa: E712  # Element by element.
 
 
 class PositiveProfit(Rule):

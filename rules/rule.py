@@ -28,6 +28,12 @@ def not_below(lower: str, value: int, given: ValidationInfo) -> int:
     return value
 
 
+# The choice of a rule whose failures are always a person's to judge.
+AlwaysRefer = Annotated[
+    Literal["refer"], Field(exclude_if=lambda _: True, description="A failure of this rule always goes to a person")
+]
+
+
 class Facts:
     """The facts as a rule sees them: `facts.age_years` is that column. Keeps which facts were read, in order."""
 
@@ -71,6 +77,9 @@ class Rule(BaseModel, ABC):
     # The fact that says what exactly is missing where the rule fails for it.
     missing_in: ClassVar[str | None] = None
 
+    # Every code that `unknown_because` may give.
+    because: ClassVar[tuple[str, ...]] = ()
+
     # Left out of the canonical form where it is `reject`, so that books without it keep their digest.
     on_fail: Annotated[
         Literal["reject", "refer"],
@@ -95,6 +104,13 @@ class Rule(BaseModel, ABC):
         """The highest amount that the claim, where it holds, allows each row, in minor units; None for no such thing.
 
         -1 sets no cap and 0 allows nothing, so that the rule fails. NA is not known, and so the rule is unknown.
+        """
+        return None
+
+    def unknown_because(self, facts: Facts) -> Column | None:
+        """For each row, the reason code to give where the rule is unknown; NA where the general code is right.
+
+        It explains, and decides nothing: the facts that it reads are not among those that the rule observed.
         """
         return None
 

@@ -27,7 +27,7 @@ from rules.rule import Rule
 from rules.stages import Stages
 from underwriting.domain.application import Application
 from underwriting.domain.decision import Decision, Offer, Verdict
-from underwriting.domain.money import Money, instalment
+from underwriting.domain.money import Money, annual_percentage_rate, instalment
 
 __all__ = [
     "AnyBook",
@@ -55,7 +55,24 @@ class Terms(BaseModel):
         # 0.24 and 0.240 are the same terms.
         AfterValidator(Decimal.normalize),
     ]
+    # Left out of the canonical form where it is not stated, so that books without it keep their digest.
+    origination_fee: Annotated[
+        Decimal | None,
+        Field(
+            ge=0,
+            lt=1,
+            allow_inf_nan=False,
+            exclude_if=lambda fee: fee is None,
+            description="All fees, as a share of the amount, taken when it is paid out; 0 where there are none",
+        ),
+    ] = None
     months: Annotated[int, Field(strict=True, ge=1, le=120, description="Term, where the application names none")]
+
+    def mapr(self, months: int) -> float | None:
+        """The military annual percentage rate of a loan over `months`; None where the fees are not stated."""
+        if self.origination_fee is None:
+            return None
+        return float(annual_percentage_rate(self.annual_rate, months, self.origination_fee))
 
 
 class Rulebook(Book):

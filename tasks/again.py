@@ -6,13 +6,12 @@ from rules.facts import USER_FACTS, user_facts
 from tasks import checks
 from tasks.check import judge
 from tasks.counteroffer import with_alternatives
-from tasks.credit_report import PULL, credit_report
+from tasks.credit_report import PULL, credit_report, read_report
 from tasks.gather import SOURCES
 from tasks.review import Review
 from tasks.user_check import UserCheck
-from underwriting.clients.errors import SourceError
+from underwriting.clients.errors import MalformedAnswer, SourceError
 from underwriting.domain.decision import CheckResult, FactValue
-from underwriting.domain.documents import CreditReport
 from underwriting.recall import Recalled, RecalledReview
 from underwriting.store import ledger, told_floats
 from underwriting.store.claims import Claim
@@ -43,7 +42,10 @@ async def _check_again(review: Review, check: str) -> CheckResult:
             report = await ledger.answer(work, review.application.id, PULL)
         if report is None:
             return await judge(review, check, NEVER_PULLED)
-        review.add(CreditReport.model_validate_json(report))
+        try:
+            review.add(read_report(report))
+        except MalformedAnswer as error:
+            return await judge(review, check, str(error))
         return await judge(review, check)
     try:
         return await checks.BY_NAME[check].fn(review)

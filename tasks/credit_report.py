@@ -5,7 +5,10 @@ from prefect.concurrency.asyncio import concurrency
 
 from tasks.check import CHECK, judge
 from tasks.review import Review
+from underwriting.clients.answers import parse_document
 from underwriting.clients.errors import SourceRefusal
+from underwriting.clients.sources import BureauOrder
+from underwriting.domain.application import BureauConsent
 from underwriting.domain.decision import CheckResult
 from underwriting.domain.documents import CreditReport
 from underwriting.failpoints import failpoint
@@ -14,6 +17,7 @@ from underwriting.store.ledger import Effect
 from underwriting.store.models import EffectState
 
 PULL = "bureau-pull"
+NO_CONSENT = "not asked, since the application names no permissible purpose and consent (bureau_consent)"
 # The global concurrency limit that bounds simultaneous pulls over all workers; made when the project is deployed.
 BUREAU = "bureau"
 # Seconds until the slot of a killed worker is free again; the least that Prefect allows, and less than a check's tries
@@ -23,15 +27,21 @@ SLOT_LEASE = 60
 
 @task(**CHECK)
 async def credit_report(review: Review) -> CheckResult:
-    """Pull the bureau report once, whatever crashes in between, and keep it sealed in the effect ledger."""
+    """Pull the bureau report once, whatever crashes in between, and keep it sealed in the effect ledger.
+
+    Without a permissible purpose and the customer's consent there is no pull.
+    """
+    consent = review.application.bureau_consent
+    if consent is None:
+        raise SourceRefusal("bureau", NO_CONSENT)
     async with review.place.store.begin() as work:
         pull = await ledger.begin(work, review.claim, PULL)
     failpoint("after-intent")
     if pull.payload is not None:
-        review.add(CreditReport.model_validate_json(pull.payload))
+        review.add(read_report(pull.payload))
         return await judge(review, "credit_report")
     async with concurrency(BUREAU, lease_duration=SLOT_LEASE, strict=True):
-        report = await _pulled(review, pull)
+        report = await _pulled(review, pull, consent)
     failpoint("after-pull")
     async with review.place.store.begin() as work:
         await ledger.done(work, review.claim, PULL, report.model_dump_json().encode())
@@ -39,15 +49,20 @@ async def credit_report(review: Review) -> CheckResult:
     return await judge(review, "credit_report")
 
 
-async def _pulled(review: Review, pull: Effect) -> CreditReport:
+def read_report(payload: bytes) -> CreditReport:
+    """The report in the ledger; MalformedAnswer where it was stored before a report had all that it needs today."""
+    return parse_document("bureau", CreditReport, payload)
+
+
+async def _pulled(review: Review, pull: Effect, consent: BureauConsent) -> CreditReport:
     """The report of this pull: asked for the first time, again under the same key, or looked up by it."""
     application, sources = review.application, review.place.sources
-    currency = application.requested.currency
+    order = BureauOrder(pull.provider_key, application.requested.currency, application.as_of, consent)
     if pull.state is EffectState.UNKNOWN:
         raise SourceRefusal("bureau", "an earlier pull is of unknown fate; it is not repeated")
     if pull.first or review.place.config.bureau_idempotent:
-        return await sources.credit_report(application.customer_id, currency, pull.provider_key, application.as_of)
-    if (found := await sources.find_credit_report(pull.provider_key, currency)) is not None:
+        return await sources.credit_report(application.customer_id, order)
+    if (found := await sources.find_credit_report(order.reference, order.currency)) is not None:
         return found
     async with review.place.store.begin() as work:
         await ledger.unknown(work, review.claim, PULL)

@@ -8,7 +8,7 @@ from rules.facts import subjects, tables_of
 from rules.rulebook import Rulebook
 from underwriting.domain.application import Application
 from underwriting.domain.decision import Offer
-from underwriting.domain.documents import Document
+from underwriting.domain.documents import Document, RequestTerms
 from underwriting.screening.screener import Screened
 from underwriting.store.claims import Claim
 from underwriting.workplace import Workplace
@@ -50,5 +50,12 @@ class Review:
         return {**self.asking(self.book.requested(self.application)), **documents}
 
     def asking(self, offer: Offer) -> dict[str, pa.Table]:
-        """The table of the request, as if this amount and term were applied for."""
-        return subjects(self.application.id, self.application.as_of, offer.amount, offer.instalment)
+        """The tables of the request, as if this amount and term were applied for."""
+        application = self.application
+        terms = RequestTerms(
+            bureau_permitted=application.bureau_consent is not None, mapr=self.book.terms.mapr(offer.term_months)
+        )
+        return {
+            **subjects(application.id, application.as_of, offer.amount, offer.instalment),
+            **tables_of(application.id, [terms]),
+        }

@@ -69,18 +69,29 @@ monthly AS (
         variation(spending) AS spending_cv
     FROM month_totals
     GROUP BY subject_id
+),
+counted AS (
+    SELECT
+        subject_id,
+        coalesce(monthly.months, 0) AS months_covered,
+        missing_months.missing AS months_missing,
+        as_of - covered_to AS statement_age_days,
+        monthly.lowest AS lowest_month_end_balance,
+        monthly.balance_cv AS month_end_balance_cv,
+        monthly.spending_cv,
+        CASE WHEN window_start <= covered_to THEN coalesce(daily.negative_days, 0) END AS negative_balance_days,
+        CASE WHEN window_start <= covered_to AND daily.unclassified = 0 THEN daily.returned END AS returned_payments
+    FROM period
+    JOIN daily USING (subject_id)
+    LEFT JOIN monthly USING (subject_id)
+    LEFT JOIN missing_months USING (subject_id)
 )
 SELECT
-    subject_id,
-    coalesce(monthly.months, 0) AS months_covered,
-    missing_months.missing AS months_missing,
-    as_of - covered_to AS statement_age_days,
-    monthly.lowest AS lowest_month_end_balance,
-    monthly.balance_cv AS month_end_balance_cv,
-    monthly.spending_cv,
-    CASE WHEN window_start <= covered_to THEN coalesce(daily.negative_days, 0) END AS negative_balance_days,
-    CASE WHEN window_start <= covered_to AND daily.unclassified = 0 THEN daily.returned END AS returned_payments
-FROM period
-JOIN daily USING (subject_id)
-LEFT JOIN monthly USING (subject_id)
-LEFT JOIN missing_months USING (subject_id)
+    subjects.subject_id,
+    coalesce(broken.place, 0) AS broken_statement_line,
+    counted.* EXCLUDE (subject_id)
+FROM subjects
+JOIN statements USING (subject_id, currency)
+LEFT JOIN broken_lines() AS broken USING (subject_id)
+LEFT JOIN counted USING (subject_id)
+WHERE period_start <= as_of

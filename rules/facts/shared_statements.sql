@@ -8,7 +8,39 @@ CREATE MACRO debt_service(amount, category) AS CASE WHEN category = 'debt_servic
 CREATE MACRO spending(amount, category) AS
     CASE WHEN coalesce(category, if(amount < 0, 'spending', '')) IN ('spending', 'fee', 'returned') THEN -amount ELSE 0 END;
 
--- The days that a subject's statements cover, none after as_of, where they are in the application's currency.
+-- The place, from 1, of the first line up to as_of, in booking order, that does not add up: its balance is not the one
+-- before it plus its amount, it lies outside the period, or its number stands twice on its day.
+CREATE MACRO broken_lines() AS TABLE
+WITH followed AS (
+    SELECT
+        subject_id,
+        row_number() OVER booking AS place,
+        (lag(balance, 1, opening_balance) OVER booking)::HUGEINT + amount = balance
+            AND booked_on BETWEEN period_start AND period_end
+            AND count(*) OVER (PARTITION BY subject_id, booked_on, line_no) = 1
+            AS adds_up
+    FROM statement_lines
+    JOIN statements USING (subject_id)
+    JOIN subjects USING (subject_id, currency)
+    WHERE booked_on <= as_of
+    WINDOW booking AS (PARTITION BY subject_id ORDER BY booked_on, line_no)
+)
+SELECT subject_id, min(place) AS place
+FROM followed
+WHERE NOT adds_up
+GROUP BY subject_id;
+
+-- Accounts up to as_of in which two years end on one day, or a profit is larger than its revenue.
+CREATE MACRO contradicting_accounts() AS TABLE
+SELECT subject_id
+FROM subjects
+JOIN financial_statements USING (subject_id, currency)
+JOIN financial_years USING (subject_id)
+WHERE period_end <= as_of
+GROUP BY subject_id
+HAVING count(*) > count(DISTINCT period_end) OR bool_or(profit > revenue);
+
+-- The days that a subject's statements cover, none after as_of, where they are in the application's currency and add up.
 -- The window of the facts on statements starts with the sixth month before as_of's.
 CREATE MACRO statement_period() AS TABLE
 SELECT
@@ -21,6 +53,7 @@ SELECT
     opening_balance
 FROM subjects
 JOIN statements USING (subject_id, currency)
+ANTI JOIN broken_lines() USING (subject_id)
 WHERE period_start <= least(period_end, as_of);
 
 -- Income, profit, and cash before debt service, with the debt service and the instalments requested of as many months:
@@ -50,8 +83,9 @@ company AS (
     JOIN financial_statements USING (subject_id, currency)
     JOIN financial_years USING (subject_id)
     SEMI JOIN (FROM applicants WHERE is_company) AS companies USING (subject_id)
+    ANTI JOIN contradicting_accounts() USING (subject_id)
     WHERE period_end <= as_of
-    WINDOW earlier AS (PARTITION BY subject_id ORDER BY period_end, revenue DESC, profit DESC)
+    WINDOW earlier AS (PARTITION BY subject_id ORDER BY period_end)
     QUALIFY lead(period_end) OVER earlier IS NULL AND period_end > as_of - INTERVAL 24 MONTH
 ),
 -- The whole months covered, of the six before as_of's. All of the last three have to be, and at least two before

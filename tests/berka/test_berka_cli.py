@@ -39,7 +39,7 @@ def test_review_counts_decisions_against_how_the_loans_went(bank: Bank) -> None:
     bank.open_account("101", 14, 12_000, saved=4_000, instalment=3_000)
     done = CliRunner().invoke(app, ["review", str(bank.folder)])
     assert done.exit_code == 0, done.output
-    assert "3 loans, of which 1 went bad (33.3%), pre-screened by berka v1." in done.output
+    assert "3 loans, of which 1 went bad (33.3%), pre-screened by berka v2." in done.output
     assert "burden and reserve" in done.output
 
 

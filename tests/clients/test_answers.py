@@ -32,6 +32,12 @@ DEEP = b"[" * 400 + b"]" * 400
 LINE = {"line_no": 0, "booked_on": "2024-02-29", "amount": -100, "balance": 0, "category": "spending"}
 
 
+NO_ENTRIES = {
+    "bureau": "B", "reported_on": "2024-02-29", "file_status": "no_hit",
+    "alerts": [], "key_factors": [], "liabilities": [], "events": [],
+}  # fmt: skip
+
+
 def statements(**changes: object) -> bytes:
     good = {"currency": "USD", "period_start": "2024-02-01", "period_end": "2024-02-29", "opening_balance": 100}
     return json.dumps(good | {"lines": [LINE]} | changes).encode()
@@ -39,6 +45,10 @@ def statements(**changes: object) -> bytes:
 
 def person(**changes: object) -> bytes:
     return json.dumps(json.loads(PERSON.model_dump_json()) | changes).encode()
+
+
+def credit_report(**changes: object) -> bytes:
+    return json.dumps({"currency": "USD", **NO_ENTRIES} | changes).encode()
 
 
 def refusal(model: type, body: bytes, currency: str | None = "USD") -> str:
@@ -103,8 +113,11 @@ def test_members_that_we_do_not_know_are_left_out():
         (BankStatements, statements(lines={}), "lines: tuple_type"),
         (FinancialStatements, json.dumps({"currency": "USD", "years": [YEAR | {"revenue": -1}]}).encode(),
          "years.0.revenue: greater_than_equal"),
-        (CreditReport, b'{"currency": "USD", "score": 1001, "events": []}', "score: less_than_equal"),
-        (CreditReport, b'{"currency": "USD", "score": true, "events": []}', "score: int_type"),
+        (CreditReport, credit_report(score=100_000), "score: less_than_equal"),
+        (CreditReport, credit_report(score=True), "score: int_type"),
+        (CreditReport, credit_report(file_status="FROZEN"), "file_status: enum"),
+        (CreditReport, b'{"currency":"USD","status":"FROZEN","score":null}', "bureau: missing (and 6 more)"),
+        (CreditReport, b'{"currency":"USD","score":700,"deceased":true,"events":[]}', "bureau: missing (and 5 more)"),
     ],
 )  # fmt: skip
 def test_a_malformed_answer_is_refused_by_place_and_rule(model, body, why):
@@ -121,10 +134,12 @@ def test_a_malformed_answer_is_refused_by_place_and_rule(model, body, why):
         (Subscription, "renewals", {}),
         (FloatHistory, "floats", {}),
         (Scores, "cash_advance", {}),
+        *((CreditReport, name, NO_ENTRIES) for name in ("alerts", "key_factors", "liabilities", "events")),
     ],
 )
 def test_a_missing_list_is_malformed_and_an_empty_one_means_none(model, list_member, rest):
     given = {"currency": "USD", **rest}
+    given.pop(list_member, None)
     assert refusal(model, json.dumps(given).encode()) == f"{list_member}: missing"
     empty = parse_document("source", model, json.dumps(given | {list_member: []}).encode(), "USD")
     assert getattr(empty, list_member) == ()

@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from underwriting.clients.errors import MalformedAnswer, SourceError, SourceOutage, SourceRefusal
-from underwriting.clients.sources import Service, Sources, addresses
+from underwriting.clients.sources import BureauOrder, Service, Sources, addresses
+from underwriting.domain.application import BureauConsent, PermissiblePurpose
 from underwriting.domain.documents import CompanyStatus
 from underwriting.settings import Settings
 
@@ -19,12 +20,21 @@ QUESTIONS = {
     Service.REGISTRY: lambda sources, who: sources.company(f"CO-{who}", DAY),
     Service.STATEMENTS: lambda sources, who: sources.bank_statements(who, "USD", 6, DAY),
     Service.ACCOUNTS: lambda sources, who: sources.financial_statements(who, "USD", DAY),
-    Service.BUREAU: lambda sources, who: sources.credit_report(who, "USD", f"key-{who}", DAY),
+    Service.BUREAU: lambda sources, who: sources.credit_report(who, order(f"key-{who}")),
     Service.EXPOSURE: lambda sources, who: sources.exposure(who, "USD", DAY),
     Service.FRAUD: lambda sources, who: sources.fraud_report(who, "app_1", DAY),
     Service.LOANS: lambda sources, who: sources.ongoing_loans(who, "USD", DAY),
     Service.PAYMENTS: lambda sources, who: sources.payment_history(who, DAY),
 }
+
+
+CONSENT = BureauConsent(
+    purpose=PermissiblePurpose.CREDIT_TRANSACTION, consented_at=datetime(2026, 3, 30, 9, tzinfo=UTC)
+)
+
+
+def order(key: str) -> BureauOrder:
+    return BureauOrder(key, "USD", DAY, CONSENT)
 
 
 def hurried(config: Settings) -> Settings:
@@ -37,7 +47,7 @@ async def test_every_service_answers(sandbox):
         company = await sources.company(person.company_number, DAY)
         statements = await sources.bank_statements("good-company", "USD", 6, DAY)
         accounts = await sources.financial_statements("good-company", "USD", DAY)
-        report = await sources.credit_report("good-company", "USD", "key", DAY)
+        report = await sources.credit_report("good-company", order("key"))
         exposure = await sources.exposure("good-company", "USD", DAY)
         fraud = await sources.fraud_report("good-company", "app_1", DAY)
         loans = await sources.ongoing_loans("good-company", "USD", DAY)
@@ -142,34 +152,40 @@ async def test_an_answer_in_another_currency_is_malformed(sandbox, data_dir):
 class TestBureau:
     async def test_a_report_is_charged_once_for_one_key(self, sandbox, panel):
         async with Sources(sandbox) as sources:
-            first = await sources.credit_report("good", "USD", "a" * 64 + ":bureau_pull", DAY)
-            again = await sources.credit_report("good", "USD", "a" * 64 + ":bureau_pull", DAY)
-            await sources.credit_report("good", "USD", "b" * 64 + ":bureau_pull", DAY)
+            first = await sources.credit_report("good", order("a" * 64 + ":bureau_pull"))
+            again = await sources.credit_report("good", order("a" * 64 + ":bureau_pull"))
+            await sources.credit_report("good", order("b" * 64 + ":bureau_pull"))
         assert first == again
         assert panel.get("/_control/ledger").json()["charges"] == 2
 
+    async def test_purpose_and_consent_are_sent_with_the_order(self, sandbox, panel):
+        async with Sources(sandbox) as sources:
+            await sources.credit_report("good", order("key"))
+        sent = json.loads(panel.get("/_control/ledger").json()["ledger"]["pulls"]["key"]["order"])
+        assert (sent["permissible_purpose"], sent["consented_at"]) == ("credit_transaction", "2026-03-30T09:00:00Z")
+
     async def test_a_key_with_another_order_is_refused(self, sandbox):
         async with Sources(sandbox) as sources:
-            await sources.credit_report("good", "USD", "key", DAY)
+            await sources.credit_report("good", order("key"))
             with pytest.raises(SourceRefusal, match="answered 422"):
-                await sources.credit_report("thin-file", "USD", "key", DAY)
+                await sources.credit_report("thin-file", order("key"))
 
     async def test_a_bureau_without_keys_charges_every_time(self, sandbox, panel):
         panel.put("/_control", json={"bureau_idempotent": False})
         async with Sources(sandbox) as sources:
             for _ in range(3):
-                await sources.credit_report("good", "USD", "key", DAY)
+                await sources.credit_report("good", order("key"))
         assert panel.get("/_control/ledger").json()["charges"] == 3
 
     async def test_a_report_whose_answer_was_lost_is_found_by_its_key(self, sandbox, panel):
         panel.put("/_control", json={"bureau_idempotent": False, "services": {"bureau": {"lost_rate": 1.0}}})
         async with Sources(sandbox) as sources:
             with pytest.raises(SourceOutage):
-                await sources.credit_report("good", "USD", "key:bureau_pull", DAY)
+                await sources.credit_report("good", order("key:bureau_pull"))
             panel.put("/_control", json={"bureau_idempotent": False})
             found = await sources.find_credit_report("key:bureau_pull", "USD")
             assert found is not None
-            assert found == await sources.credit_report("good", "USD", "another", DAY)
+            assert found == await sources.credit_report("good", order("another"))
         assert panel.get("/_control/ledger").json()["ledger"]["pulls"]["key:bureau_pull"]["charges"] == 1
 
     async def test_a_report_that_was_never_pulled_is_none(self, sandbox):
@@ -178,7 +194,7 @@ class TestBureau:
 
     async def test_a_found_report_in_another_currency_is_malformed(self, sandbox):
         async with Sources(sandbox) as sources:
-            await sources.credit_report("good", "USD", "key", DAY)
+            await sources.credit_report("good", order("key"))
             with pytest.raises(MalformedAnswer, match="currency"):
                 await sources.find_credit_report("key", "EUR")
 

@@ -212,7 +212,8 @@ async def test_the_commands_of_the_compose_file_bring_up_a_lender(home: Path) ->
 async def decided(machine: Machine, client: httpx.AsyncClient) -> dict[str, Any]:
     """The record of an application that the worker decided."""
     api, mine = f"http://127.0.0.1:{machine.ports['8400']}", {"Authorization": f"Bearer {machine.token}"}
-    applied = {"customer_id": "low-score", "amount": "2500.00", "currency": "USD"}
+    consent = {"purpose": "credit_transaction", "consented_at": "2026-03-01T08:00:00Z"}
+    applied = {"customer_id": "low-score", "amount": "2500.00", "currency": "USD", "bureau_consent": consent}
     answer = await client.post(f"{api}/v1/applications", json=applied, headers={**mine, "Idempotency-Key": "compose"})
     assert answer.status_code == 202, answer.text
     async with asyncio.timeout(PATIENCE):

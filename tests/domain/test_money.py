@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from underwriting.domain.money import Money, instalment
+from underwriting.domain.money import Money, annual_percentage_rate, instalment
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,34 @@ def test_instalments_repay_at_least_the_principal(principal: int, months: int, p
 def test_instalment_refuses_what_is_no_loan(principal: int, rate: str, months: int) -> None:
     with pytest.raises(ValueError, match="instalment needs"):
         instalment(Money(minor=principal, currency="USD"), Decimal(rate), months)
+
+
+@pytest.mark.parametrize(
+    ("rate", "months", "fee", "expected"),
+    [
+        ("0.36", 24, "0", "0.36"),
+        ("0.24", 1, "0", "0.24"),
+        ("0", 12, "0", "0"),
+        # 100 back for 98 after one month: 2/98 a month.
+        ("0", 1, "0.02", "0.244897959"),
+        # 102 back for 90: 12/90 a month.
+        ("0.24", 1, "0.1", "1.6"),
+    ],
+)
+def test_the_percentage_rate_counts_the_fee(rate: str, months: int, fee: str, expected: str) -> None:
+    assert annual_percentage_rate(Decimal(rate), months, Decimal(fee)) == Decimal(expected)
+
+
+@given(st.integers(1, 60), st.integers(0, 60), st.integers(0, 50))
+def test_instalments_at_the_percentage_rate_are_worth_what_is_paid_out(months: int, percent: int, fee: int) -> None:
+    share = Decimal(fee) / 100
+    monthly = float(annual_percentage_rate(Decimal(percent) / 100, months, share)) / 12
+    due = float(instalment(Money(minor=10**11, currency="USD"), Decimal(percent) / 100, months).minor) / 10**11
+    worth = sum(due / (1 + monthly) ** month for month in range(1, months + 1))
+    assert worth == pytest.approx(1 - float(share), rel=1e-6)
+
+
+@pytest.mark.parametrize(("rate", "months", "fee"), [("-0.1", 12, "0"), ("0.1", 0, "0"), ("0.1", 12, "1")])
+def test_a_percentage_rate_needs_a_loan(rate: str, months: int, fee: str) -> None:
+    with pytest.raises(ValueError, match="a rate needs"):
+        annual_percentage_rate(Decimal(rate), months, Decimal(fee))

@@ -52,6 +52,17 @@ async def test_the_last_stages_checks_run_at_the_same_time(journey: Journey) -> 
     assert max(loans.start_time, payments.start_time) < min(loans.end_time, payments.end_time)
 
 
+async def test_without_purpose_and_consent_the_bureau_is_not_asked(journey: Journey) -> None:
+    review = await journey.review("good", bureau_consent=None)
+    assert review.record.verdict == "referred"
+    assert [reason.code for reason in review.record.reasons] == ["bureau_consent_missing"]
+    (check,) = [each for each in review.record.checks if each.check == "credit_report"]
+    assert check.trouble is not None
+    assert "bureau_consent" in check.trouble
+    account = await journey.account()
+    assert (account["charges"], account["calls"].get("bureau", 0)) == (0, 0)
+
+
 async def test_an_outage_is_tried_again(journey: Journey) -> None:
     await journey.faults({"exposure": {"error_rate": 1.0, "first": 1}})
     review = await journey.review("good")

@@ -68,7 +68,9 @@ def test_an_unknown_does_what_the_book_says():
 def test_a_possible_match_refers_even_where_the_book_rejects_unknowns():
     assert decision(REJECT, list_match_score=0.8).verdict is Verdict.REFERRED
     both = decision(REJECT, list_match_score=0.8, age_years=None)
-    assert (both.verdict, codes(both)) == (Verdict.REJECTED, ["age_unknown"])
+    assert (both.verdict, codes(both)) == (Verdict.REFERRED, ["age_unknown", "list_match_possible"])
+    assert decision(REJECT, list_match_score=0.8, age_years=17).verdict is Verdict.REJECTED
+    assert not settles(REJECT, results(REJECT, list_match_score=0.8, age_years=None))
     assert codes(decision(REFER, list_match_score=0.8, age_years=None)) == ["age_unknown", "list_match_possible"]
 
 

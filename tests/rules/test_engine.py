@@ -42,7 +42,7 @@ VALUES = {
     "boolean": st.booleans(),
     "integer": st.sampled_from([-1, 0, 1, 2, 3, 6, 18, 30, 700, 5_000_000]),
     "number": st.sampled_from([-0.5, 0.0, 0.2, 0.5, 0.8, 1.0, 2.0]),
-    "text": st.sampled_from(["US", "DE"]),
+    "text": st.sampled_from(["US", "DE", "none", "frozen", "fraud_alert"]),
 }
 # What a good applicant looks like, so that random rows fail, pass and hang on a few facts only.
 GOOD = {
@@ -51,6 +51,7 @@ GOOD = {
     "age_years": 40,
     "residence_country": "US",
     "email_verified": True,
+    "broken_statement_line": 0,
     "months_covered": 6,
     "statement_age_days": 1,
     "lowest_month_end_balance": 100_000,
@@ -58,15 +59,22 @@ GOOD = {
     "spending_cv": 0.1,
     "negative_balance_days": 0,
     "returned_payments": 0,
+    "accounts_add_up": True,
     "profit_margin": 0.3,
     "revenue_growth": 0.1,
     "debt_service_coverage": 2.0,
     "debt_to_income": 0.2,
+    "credit_alert": "none",
     "credit_score": 700,
     "revolving_utilisation": 0.1,
     "delinquencies_24m": 0,
     "insolvencies": 0,
     "inquiries_6m": 0,
+    "reported_debt_service_coverage": 2.0,
+    "reported_debt_to_income": 0.2,
+    "covered_borrower": False,
+    "covered_borrower_age_days": 0,
+    "mapr": 0.24,
     "exposure_with_request": 250_000,
     "list_match_score": 0.1,
     "list_confirmed_score": 0.1,
@@ -93,7 +101,7 @@ def of_rows(rows):
 def test_a_good_applicant_is_approved():
     for book in BOOKS.values():
         evaluation = evaluate(book, of_rows([{**dict.fromkeys(CATALOGUE), **GOOD}]))
-        assert [outcome.result for outcome in evaluation.outcomes(0)] == [Result.PASS] * 30
+        assert [outcome.result for outcome in evaluation.outcomes(0)] == [Result.PASS] * 36
         assert evaluation.verdicts.tolist() == ["approved"]
         assert evaluation.reasons(0) == ()
         assert evaluation.first_failed.tolist() == [-1]
@@ -139,7 +147,7 @@ def test_no_facts_at_all_leave_every_rule_unknown():
 
 def test_no_rows_are_no_trouble():
     evaluation = evaluate(BOOKS["prescreening"], of_rows([]))
-    assert evaluation.results.shape == (0, 30)
+    assert evaluation.results.shape == (0, 36)
     assert evaluation.verdicts.tolist() == []
     assert evaluation.principal_reasons.shape == (0, 4)
     assert evaluation.first_failed.tolist() == []
@@ -178,16 +186,17 @@ def test_a_possible_match_refers_under_either_book_and_is_no_reason_to_reject():
         evaluation = evaluate(book, of_rows([row, {**row, "credit_score": None}]))
         assert evaluation.verdicts.iloc[0] == Verdict.REFERRED
         assert [reason.code for reason in evaluation.reasons(0)] == ["list_match_possible"]
-    assert evaluation.book.name == "prescreening-strict"
-    assert evaluation.verdicts.iloc[1] == Verdict.REJECTED
-    assert [reason.code for reason in evaluation.reasons(1)] == ["credit_score_missing"]
+        # Whatever else is unknown goes to the person too.
+        assert evaluation.verdicts.iloc[1] == Verdict.REFERRED
+        codes = [reason.code for reason in evaluation.reasons(1)]
+        assert codes == ["credit_score_missing", "list_match_possible"]
 
 
 def test_only_the_checks_asked_for_are_run():
     row = of_rows([{**dict.fromkeys(CATALOGUE), **GOOD}])
     evaluation = evaluate(BOOKS["prescreening"], row, ["fraud", "credit_report"])
     assert [result.check for result in evaluation.check_results(0)] == ["credit_report", "fraud"]
-    assert len(evaluation.outcomes(0)) == 10
+    assert len(evaluation.outcomes(0)) == 14
     with pytest.raises(ValueError, match="no verdict without all the checks"):
         _ = evaluation.verdicts
     with pytest.raises(ValueError, match="no verdict without all the checks"):

@@ -58,6 +58,7 @@ CASES = {
             (None, None, U),
         ],
     ),
+    "StatementsAddUp": (["broken_statement_line"], [(0, P), (1, U), (7, U), (None, U)]),
     "StatementCoverage: {min_months: 5, max_age_days: 35}": (
         ["months_covered", "statement_age_days"],
         [(4, 35, F), (5, 35, P), (6, 34, P), (5, 36, F), (None, 35, U), (5, None, U), (4, None, F), (None, 36, F)],
@@ -77,6 +78,7 @@ CASES = {
     "StableSpending: {max_cv: 0.6}": (["spending_cv"], [(0.59, P), (0.6, P), (0.61, F), (None, U)]),
     "NegativeBalanceDays: {max_days: 10}": (["negative_balance_days"], [(0, P), (10, P), (11, F), (None, U)]),
     "ReturnedPayments: {max_count: 2}": (["returned_payments"], [(1, P), (2, P), (3, F), (None, U)]),
+    "AccountsAddUp": (["accounts_add_up"], [(True, P), (False, U), (None, U)]),
     "PositiveProfit: {min_margin: 0.0}": (["profit_margin"], [(-0.01, F), (0.0, P), (0.01, P), (None, U)]),
     "RevenueTrend: {min_growth: -0.2}": (["revenue_growth"], [(-0.21, F), (-0.2, P), (0.5, P), (None, U)]),
     "RepaymentCapacity: {min_dscr: 1.25}": (
@@ -84,6 +86,36 @@ CASES = {
         [(-1.0, F), (1.24, F), (1.25, P), (1.26, P), (None, U)],
     ),
     "DebtToIncome: {max_ratio: 0.43}": (["debt_to_income"], [(0.42, P), (0.43, P), (0.44, F), (None, U)]),
+    "NoCreditAlert": (
+        ["credit_alert"],
+        [("none", P), ("fraud_alert", U), ("deceased", U), ("disputed", U), (None, U)],
+    ),
+    "MilitaryLending: {max_mapr: 0.36, max_age_days: 30}": (
+        ["mapr", "covered_borrower", "covered_borrower_age_days"],
+        [
+            (0.35, True, 0, P),
+            (0.36, True, 0, P),
+            (0.361, True, 0, F),
+            (0.361, True, 31, F),
+            (0.361, False, 30, P),
+            (0.361, False, 31, U),
+            (0.361, None, 0, U),
+            (0.361, False, None, U),
+            (0.36, None, None, P),
+            (None, True, 0, U),
+            (None, False, 30, P),
+            (None, False, 31, U),
+            (None, None, None, U),
+        ],
+    ),
+    "ReportedRepaymentCapacity: {min_dscr: 1.25}": (
+        ["reported_debt_service_coverage"],
+        [(1.24, F), (1.25, P), (1.26, P), (None, U)],
+    ),
+    "ReportedDebtToIncome: {max_ratio: 0.43}": (
+        ["reported_debt_to_income"],
+        [(0.42, P), (0.43, P), (0.44, F), (None, U)],
+    ),
     "CreditScore: {min_score: 620}": (["credit_score"], [(619, F), (620, P), (621, P), (None, U)]),
     "Utilisation: {max_ratio: 0.8}": (["revolving_utilisation"], [(0.0, P), (0.8, P), (0.81, F), (None, U)]),
     "Delinquencies: {max_24m: 1}": (["delinquencies_24m"], [(0, P), (1, P), (2, F), (None, U)]),
@@ -147,7 +179,7 @@ def test_a_rule_says(rule, names, values, result):
 
 def test_every_rule_is_tested_and_reads_facts_of_its_own_check():
     assert {rule.partition(":")[0] for rule in CASES} == set(RULES)
-    assert len(RULES) == 30
+    assert len(RULES) == 36
 
 
 @pytest.mark.parametrize("rule", RULES.values())
@@ -174,3 +206,50 @@ def test_a_possible_match_is_for_a_person_to_judge():
         "list_match_possible",
         "list_screening_unavailable",
     ]
+
+
+@pytest.mark.parametrize(
+    ("alert", "file", "code", "refers"),
+    [
+        ("deceased", "deceased", "credit_file_deceased", True),
+        ("fraud_alert", "found", "credit_file_fraud_alert", True),
+        ("active_duty", "found", "credit_file_active_duty", True),
+        ("security_freeze", "found", "credit_file_frozen", True),
+        ("disputed", "disputed", "credit_file_disputed", True),
+        (None, "frozen", "credit_file_frozen", False),
+        (None, "locked", "credit_file_locked", False),
+        (None, "no_hit", "credit_file_not_found", False),
+        (None, "not_asked", "bureau_consent_missing", False),
+        (None, None, None, False),
+    ],
+)
+def test_the_customer_reads_what_keeps_the_file_from_being_read(alert, file, code, refers):
+    book = book_of("NoCreditAlert", "CreditScore: {min_score: 620}", "NoInsolvency")
+    evaluation = evaluate(book, frame(credit_alert=[alert], credit_file=[file]))
+    outcomes = evaluation.outcomes(0)
+    assert [outcome.refers for outcome in outcomes] == [refers, False, False]
+    general = ["credit_file_unknown", "credit_score_missing", "credit_report_unavailable"]
+    assert [outcome.reason.code for outcome in outcomes] == ([code] * 3 if code else general)
+
+
+@pytest.mark.parametrize(
+    ("file", "exclusion", "code"),
+    [
+        ("found", "4", "credit_score_excluded"),
+        ("thin", None, "credit_file_thin"),
+        ("found", None, "credit_score_missing"),
+    ],
+)
+def test_why_there_is_no_score(file, exclusion, code):
+    facts = frame(credit_alert=["none"], credit_file=[file], credit_score_exclusion=[exclusion])
+    (outcome,) = evaluate(book_of("CreditScore: {min_score: 620}"), facts).outcomes(0)
+    assert outcome.reason.code == code
+
+
+def test_a_military_status_that_is_too_old_is_asked_again():
+    book = book_of("MilitaryLending: {max_mapr: 0.36, max_age_days: 30}")
+    facts = frame(mapr=[0.4] * 3, covered_borrower=[False, False, None], covered_borrower_age_days=[30, 31, 0])
+    evaluation = evaluate(book, facts)
+    outcomes = [evaluation.outcomes(row)[0] for row in range(3)]
+    codes = [outcome.reason and outcome.reason.code for outcome in outcomes]
+    assert codes == [None, "military_status_old", "military_status_unknown"]

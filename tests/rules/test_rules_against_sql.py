@@ -25,20 +25,29 @@ PRESCREENING = {
     "ResidenceServed": "residence_country IN ($countries) AND (NOT is_company OR company_country IN ($countries))",
     "CompanyActive": "NOT is_company OR (company_active AND company_age_days >= $min_age_days)",
     "ContactVerified": "email_verified OR phone_verified",
+    # What is always referred passes or is unknown.
+    "StatementsAddUp": "CASE WHEN broken_statement_line = 0 THEN true END",
     "StatementCoverage": "months_covered >= $min_months AND statement_age_days <= $max_age_days",
     "StableEndOfMonthBalance": "lowest_month_end_balance >= $min_balance AND month_end_balance_cv <= $max_cv",
     "StableSpending": "spending_cv <= $max_cv",
     "NegativeBalanceDays": "negative_balance_days <= $max_days",
     "ReturnedPayments": "returned_payments <= $max_count",
+    "AccountsAddUp": "CASE WHEN accounts_add_up THEN true END",
     "PositiveProfit": "profit_margin >= $min_margin",
     "RevenueTrend": "revenue_growth >= $min_growth",
     "RepaymentCapacity": "debt_service_coverage >= $min_dscr",
     "DebtToIncome": "debt_to_income <= $max_ratio",
+    "NoCreditAlert": "CASE WHEN credit_alert = 'none' THEN true END",
+    "MilitaryLending": "CASE WHEN (mapr <= $max_mapr OR NOT covered_borrower)"
+    " AND (mapr <= $max_mapr OR covered_borrower_age_days <= $max_age_days) THEN true"
+    " WHEN mapr > $max_mapr AND covered_borrower THEN false END",
     "CreditScore": "credit_score >= $min_score",
     "Utilisation": "revolving_utilisation <= $max_ratio",
     "Delinquencies": "delinquencies_24m <= $max_24m",
     "NoInsolvency": "insolvencies = 0",
     "Inquiries": "inquiries_6m <= $max_6m",
+    "ReportedRepaymentCapacity": "reported_debt_service_coverage >= $min_dscr",
+    "ReportedDebtToIncome": "reported_debt_to_income <= $max_ratio",
     "WithinExposure": "exposure_with_request <= $max_total",
     "NotListed": "CASE WHEN list_match_score >= $min_match_score AND list_confirmed_score >= $min_match_score"
     " THEN false WHEN list_match_score < $grey_match_score THEN true END",
@@ -110,7 +119,7 @@ ORDERED = {
 }
 TENTHS = [tenths / 10 for tenths in range(11)]
 SMALL = [0, 1, 2, 3]
-TEXTS = ["US", "CA", "DE"]
+TEXTS = ["US", "CA", "DE", "none"]
 # Few values, so that facts often meet thresholds.
 VALUES = {"boolean": [True, False], "integer": [-2, -1, *SMALL], "number": TENTHS, "text": TEXTS}
 

@@ -67,6 +67,7 @@ def test_a_file_goes_before_a_persona(sandbox, put):
 def test_a_report_from_a_file_is_charged_like_any_other(sandbox, put):
     put("bureau", "1787", {"currency": "CZK", "score": 500})
     order = {"reference": "key", "currency": "CZK", "as_of": "1997-08-31"}
+    order |= {"permissible_purpose": "credit_transaction", "consented_at": "1997-08-31T08:00:00Z"}
     assert sandbox.post("/bureau/customers/1787/reports", json=order).json()["score"] == 500
     assert sandbox.get("/_control/ledger").json()["charges"] == 1
 

@@ -1,5 +1,6 @@
 """What the table of personas promises is what the shipped rulebook makes of their documents."""
 
+import json
 from collections import defaultdict
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,9 +12,11 @@ import pytest
 from rules.engine import evaluate
 from rules.facts import CHECKS, compute_facts, subjects, tables_of
 from rules.rulebook import load_rulebook
+from underwriting.clients.answers import parse_document
+from underwriting.clients.errors import MalformedAnswer
 from underwriting.clients.sources import Service
 from underwriting.domain.decision import Verdict
-from underwriting.domain.documents import ListScreening
+from underwriting.domain.documents import ListScreening, RequestTerms
 from underwriting.domain.money import Money, instalment
 from underwriting.sandbox.lists import sandbox_lists
 from underwriting.sandbox.personas import TABLE, find
@@ -34,10 +37,22 @@ OFAC = Path(__file__).parents[3] / "shared" / "data" / "ofac"
 def documents(customer_id: str, as_of: date) -> dict[Service, object]:
     """Every answer that a client would take of this customer's services."""
     who = find(customer_id)
-    silent = {who.down, who.slow, who.huge, *who.lies}
+    silent = {who.down, who.slow, who.huge}
     asked = Question(customer_id, as_of, "USD", 6)
     answers = {service: RECORDS[service](who, asked) for service in RECORDS if service not in silent}
-    return {service: answer for service, answer in answers.items() if answer is not None}
+    taken = {service: _taken(service, answer, who.lies.get(service)) for service, answer in answers.items()}
+    return {service: answer for service, answer in taken.items() if answer is not None}
+
+
+def _taken(service, answer, lies):
+    """The answer with its lies; None where a client refuses it."""
+    if answer is None or not lies:
+        return answer
+    try:
+        body = json.dumps(answer.model_dump(mode="json") | dict(lies)).encode()
+        return parse_document(service, type(answer), body)
+    except MalformedAnswer:
+        return None
 
 
 def screening(index: ListIndex, person) -> ListScreening:
@@ -52,8 +67,9 @@ def decisions(customers: list[tuple[str, date]]) -> list[tuple[str, str]]:
     for customer_id, as_of in customers:
         found = documents(customer_id, as_of)
         screened = screening(index, found[Service.USERS])
+        terms = RequestTerms(bureau_permitted=True, mapr=BOOK.terms.mapr(BOOK.terms.months))
         row = f"{customer_id} {as_of}"
-        tables = tables_of(row, [*found.values(), screened]) | subjects(row, as_of, REQUESTED, monthly)
+        tables = tables_of(row, [*found.values(), screened, terms]) | subjects(row, as_of, REQUESTED, monthly)
         for name, table in tables.items():
             parts[name].append(table)
     tables = {name: pa.concat_tables(found) for name, found in parts.items()}

@@ -77,6 +77,7 @@ def test_latency_is_waited_for(sandbox):
 def test_a_failed_bureau_charges_nothing_and_a_lost_answer_was_charged(sandbox):
     def order(reference: str) -> None:
         body = {"reference": reference, "currency": "USD", "as_of": "2024-02-29"}
+        body |= {"permissible_purpose": "credit_transaction", "consented_at": "2024-02-29T08:00:00Z"}
         sandbox.post("/bureau/customers/good/reports", json=body)
 
     sandbox.put("/_control", json={"services": {"bureau": {"error_rate": 1}}})

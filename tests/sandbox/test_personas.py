@@ -9,7 +9,7 @@ from underwriting.clients.answers import parse_document
 from underwriting.clients.sources import Service
 from underwriting.domain.application import ApplicationRequest
 from underwriting.domain.decision import Verdict
-from underwriting.domain.documents import CompanyStatus, LineCategory, LoanStatus
+from underwriting.domain.documents import AlertKind, CompanyStatus, FileStatus, LineCategory, LoanStatus
 from underwriting.sandbox.histories import month_start
 from underwriting.sandbox.personas import PERSONAS, TABLE, find
 from underwriting.sandbox.question import Question
@@ -155,6 +155,9 @@ class TestWhatIsSpecial:
 
     def test_the_bureau_s_kinds(self):
         assert record(Service.BUREAU, "thin-file").score is None
+        assert record(Service.BUREAU, "frozen-file").file_status is FileStatus.FROZEN
+        assert [alert.kind for alert in record(Service.BUREAU, "fraud-alert").alerts] == [AlertKind.FRAUD_ALERT]
+        assert record(Service.BUREAU, "excluded-score").score == 4
         assert record(Service.BUREAU, "low-score").score < 500
         assert "insolvency" in [event.kind for event in record(Service.BUREAU, "insolvent").events]
 

@@ -4,9 +4,9 @@ import asyncio
 from datetime import UTC, date, datetime
 
 import pytest
-from support.reviews import NOW, accept, claimed, finish, request, rows
+from support.reviews import CONSENT, NOW, accept, claimed, finish, request, rows
 
-from underwriting.domain.application import State
+from underwriting.domain.application import BureauConsent, State
 from underwriting.domain.decision import Verdict
 from underwriting.store import applications
 from underwriting.store.applications import Accepted, request_key
@@ -17,6 +17,17 @@ from underwriting.store.session import Store
 async def submit(store: Store, tenant: str = "acme", key: str = "k", **changes: object) -> Accepted:
     async with store.begin() as work:
         return await applications.accept(work, tenant, request(**changes), key, NOW)
+
+
+async def test_purpose_and_consent_are_stored_and_shown(store: Store) -> None:
+    accepted = await submit(store, bureau_consent=CONSENT)
+    async with store.read() as work:
+        stored = await applications.get(work, "acme", accepted.stored.application.id)
+    expected = BureauConsent.model_validate(CONSENT)
+    assert stored.application.bureau_consent == stored.record.bureau_consent == expected
+    without = await submit(store, key="another")
+    assert without.stored.application.bureau_consent is None
+    assert b"bureau_consent" not in without.stored.body
 
 
 async def test_an_application_is_stored_as_it_was_asked(store: Store) -> None:

@@ -66,9 +66,9 @@ def statements(
     end: date = AS_OF,
     currency: str = "USD",
 ) -> BankStatements:
-    """Statements of the bookings (day, amount, category) in their order, with the balance after each."""
+    """Statements of the bookings (day, amount, category) by day, those of a day in their order, with all balances."""
     balance, lines = opening, []
-    for number, (day, amount, category) in enumerate(bookings):
+    for number, (day, amount, category) in enumerate(sorted(bookings, key=lambda booking: booking[0])):
         balance += amount
         kind = LineCategory(category) if category else None
         lines.append(StatementLine(line_no=number, booked_on=day, amount=amount, balance=balance, category=kind))

@@ -12,6 +12,7 @@ import httpx
 from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import State, TaskRun
+from support.reviews import CONSENT
 
 from flows.review_application import review_application
 from underwriting.domain.application import Application, ApplicationRequest
@@ -39,7 +40,8 @@ class Journey:
 
     async def accept(self, customer_id: str = "good", **changes: Any) -> Application:
         """Store an application of the sandbox's tenant."""
-        fields = {"customer_id": customer_id, "amount": "2500.00", "currency": "USD"} | changes
+        fields = {"customer_id": customer_id, "amount": "2500.00", "currency": "USD", "bureau_consent": CONSENT}
+        fields |= changes
         request = ApplicationRequest.model_validate(fields)
         async with self.place.store.begin() as work:
             # Prefect's server outlives the test, and with it the keys that runs are known by.

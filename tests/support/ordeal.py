@@ -25,6 +25,7 @@ from sqlalchemy import text
 from tests.support.arena import LEASE, Arena
 from tests.support.forked_workers import Worker
 from tests.support.reckoning import Reckoning, reckon
+from tests.support.reviews import CONSENT
 from tests.support.unguarded import drop_unique_keys
 from underwriting.api.office import Office
 from underwriting.bookshelf import Bookshelf
@@ -262,7 +263,9 @@ class Ordeal:
     async def _apply(self, number: int) -> None:
         """Store an application and dispatch it, as the API does."""
         customer = f"{CUSTOMERS[number % len(CUSTOMERS)]}-{number:05}"
-        request = ApplicationRequest(customer_id=customer, amount="2500.00", currency="USD")
+        request = ApplicationRequest.model_validate(
+            {"customer_id": customer, "amount": "2500.00", "currency": "USD", "bureau_consent": CONSENT}
+        )
         async with self.office.store.begin() as work:
             key = f"{self.plan.seed}-{self.began}-{number}"
             accepted = await applications.accept(work, SANDBOX_TENANT, request, key, datetime.now(UTC))

@@ -4,22 +4,29 @@ No date comes near the clock's: documents refuse the future.
 """
 
 from datetime import date, timedelta
+from itertools import accumulate
 
 from hypothesis import strategies as st
 
 from underwriting.domain.documents import (
+    AlertKind,
     BankStatements,
     Company,
     CompanyStatus,
+    CreditAlert,
     CreditEvent,
     CreditEventKind,
     CreditReport,
     Document,
     Exposure,
+    FileStatus,
     FinancialStatements,
     FinancialYear,
     FraudReport,
     Instalment,
+    KeyFactor,
+    Liability,
+    LiabilityKind,
     LineCategory,
     ListScreening,
     Loan,
@@ -27,6 +34,7 @@ from underwriting.domain.documents import (
     OngoingLoans,
     PaymentHistory,
     Person,
+    RequestTerms,
     StatementLine,
 )
 
@@ -66,21 +74,25 @@ COMPANIES = st.builds(
 def _statements(draw):
     start, length = draw(DAYS), draw(st.integers(0, 400))
     days = sorted(draw(st.lists(st.integers(0, length), max_size=20)))
+    amounts = [draw(AMOUNTS) for _ in days]
+    opening = draw(AMOUNTS)
+    # Every eighth or so does not add up.
+    balances = list(accumulate(amounts, initial=opening + draw(st.sampled_from([0] * 7 + [1]))))[1:]
     lines = [
         StatementLine(
             line_no=number,
             booked_on=start + timedelta(days=day),
-            amount=draw(AMOUNTS),
-            balance=draw(AMOUNTS),
+            amount=amount,
+            balance=balance,
             category=draw(_maybe(st.sampled_from(LineCategory))),
         )
-        for number, day in enumerate(days)
+        for number, (day, amount, balance) in enumerate(zip(days, amounts, balances, strict=True))
     ]
     return BankStatements(
         currency=draw(CURRENCY),
         period_start=start,
         period_end=start + timedelta(days=length),
-        opening_balance=draw(AMOUNTS),
+        opening_balance=opening,
         lines=tuple(lines),
     )
 
@@ -95,6 +107,9 @@ YEARS = st.builds(
 )
 EVENTS = st.builds(
     CreditEvent, kind=st.sampled_from(CreditEventKind), occurred_on=st.dates(date(2020, 1, 1), date(2023, 12, 31))
+)
+LIABILITIES = st.builds(
+    Liability, kind=st.sampled_from(LiabilityKind), balance=POSITIVE, monthly_payment=_maybe(POSITIVE)
 )
 LOANS = st.builds(
     Loan,
@@ -119,11 +134,24 @@ DOCUMENTS: tuple[st.SearchStrategy[Document], ...] = (
     st.builds(
         CreditReport,
         currency=CURRENCY,
+        bureau=st.just("B"),
+        reported_on=DAYS,
+        file_status=st.sampled_from([FileStatus.FOUND] * 7 + list(FileStatus)),
+        alerts=st.lists(st.builds(CreditAlert, kind=st.sampled_from(AlertKind)), max_size=1).map(tuple),
         score=_maybe(st.integers(0, 1000)),
+        score_model=_maybe(st.just("M")),
+        score_min=_maybe(st.just(300)),
+        score_max=_maybe(st.just(850)),
+        exclusion_code=st.sampled_from([None, None, None, "4"]),
+        key_factors=st.just((KeyFactor(rank=1, code="14", text="Few accounts"),)),
+        inquiries_factor=_maybe(st.booleans()),
+        covered_borrower=_maybe(st.booleans()),
+        liabilities=_few(LIABILITIES),
         revolving_balance=_maybe(POSITIVE),
         revolving_limit=_maybe(POSITIVE),
         events=_few(EVENTS),
     ),
+    st.builds(RequestTerms, bureau_permitted=_maybe(st.booleans()), mapr=_maybe(st.floats(0, 1))),
     st.builds(Exposure, currency=CURRENCY, outstanding=POSITIVE),
     st.builds(
         FraudReport,

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 
 from sqlalchemy import text
 
@@ -18,6 +19,7 @@ LEASE = timedelta(seconds=30)
 BOOK = RulebookRef(name="prescreening", version=1, digest="d" * 64)
 TOO_YOUNG = Reason(code="TOO_YOUNG", sentence="You are too young for this loan.")
 NO_SCORE = Reason(code="CREDIT_SCORE_UNKNOWN", sentence="We could not see your credit score.")
+CONSENT = {"purpose": "credit_transaction", "consented_at": "2026-03-01T08:00:00Z"}
 _keys = count(1)
 
 
@@ -38,7 +40,7 @@ async def claim(
         return await claims.claim(work, APPLICATIONS, application_id, "run", lease, max_attempts)
 
 
-async def claimed(store: Store, tenant: str = "acme", **changes: object) -> Claim[Application]:
+async def claimed(store: Store, tenant: str = "acme", **changes: Any) -> Claim[Application]:
     """A new application, owned."""
     owned = await claim(store, (await accept(store, tenant, **changes)).id)
     assert owned is not None

@@ -26,7 +26,8 @@ async def main(traceparent: str) -> None:
     async with LifespanManager(create_app()) as running:
         transport = httpx.ASGITransport(running.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as client:
-            body = {"customer_id": "good", "amount": "2500.00", "currency": "USD"}
+            consent = {"purpose": "credit_transaction", "consented_at": "2026-03-01T08:00:00Z"}
+            body = {"customer_id": "good", "amount": "2500.00", "currency": "USD", "bureau_consent": consent}
             answer = await client.post("/v1/applications", json=body)
     run = await run_of(answer.raise_for_status().json()["id"])
     await WarmEngine.of(review_application, run).run()

@@ -40,12 +40,17 @@ def bank_statements(account: Account, bookings: Sequence[Transaction], as_of: da
     The day itself is left out because a decision is made before that day's bookings are. BerkaError where a balance
     does not follow from the one before.
     """
+    rows = booked_before(account, bookings, as_of)
+    before = [0, *(row.balance for row in rows)]
     return BankStatements(
         currency=CURRENCY,
         period_start=account.opened_on,
         period_end=as_of - timedelta(days=1),
         opening_balance=0,
-        lines=tuple(_line(number, row) for number, row in enumerate(booked_before(account, bookings, as_of))),
+        lines=tuple(
+            _line(number, row, row.balance - balance)
+            for number, (row, balance) in enumerate(zip(rows, before[:-1], strict=True))
+        ),
     )
 
 
@@ -67,9 +72,10 @@ def category(row: Transaction) -> LineCategory:
     return PURPOSES[row.purpose] if row.purpose else UNSTATED[_direction(row)]
 
 
-def _line(number: int, row: Transaction) -> StatementLine:
+def _line(number: int, row: Transaction, amount: int) -> StatementLine:
+    """A line whose balance follows to the haléř: its amount is the difference, which the files' rounding may change."""
     return StatementLine(
-        line_no=number, booked_on=row.booked_on, amount=signed(row), balance=row.balance, category=category(row)
+        line_no=number, booked_on=row.booked_on, amount=amount, balance=row.balance, category=category(row)
     )
 
 

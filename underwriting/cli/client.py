@@ -1,6 +1,7 @@
 """The API as the command line uses it: apply, wait, read."""
 
 import time
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from uuid import uuid4
@@ -8,7 +9,7 @@ from uuid import uuid4
 import httpx
 from pydantic import BaseModel
 
-from underwriting.domain.application import ApplicationRequest, Product, State
+from underwriting.domain.application import ApplicationRequest, BureauConsent, PermissiblePurpose, Product, State
 from underwriting.store.evaluations import EvaluationRecord
 from underwriting.store.record import Record
 
@@ -21,6 +22,11 @@ WAITING = {State.PENDING, State.RUNNING}
 
 class ApiRefused(Exception):
     """The API did not do what was asked; the message is the API's own."""
+
+
+def consent_now() -> BureauConsent:
+    """A consent to a bureau pull for the credit that is applied for, given at this moment."""
+    return BureauConsent(purpose=PermissiblePurpose.CREDIT_TRANSACTION, consented_at=datetime.now(UTC))
 
 
 class Client:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from underwriting.cli.client import LOOK, WAITING, ApiRefused, Client
+from underwriting.cli.client import LOOK, WAITING, ApiRefused, Client, consent_now
 from underwriting.cli.errors import refusing
 from underwriting.cli.setup import prepare
 from underwriting.cli.tokens import SCOPES
@@ -54,7 +54,7 @@ def up() -> None:
             async with _everything() as services:
                 _addresses(services)
                 console.print(
-                    "Try [bold]underwriting review good --amount 2500.00[/] and"
+                    "Try [bold]underwriting review good --amount 2500.00 --consent[/] and"
                     " [bold]underwriting eligibility steady-pay[/]. Ctrl-C ends everything."
                 )
                 await services.watch()
@@ -108,7 +108,9 @@ def _apply_all(services: Services) -> list[Record]:
     with _client(services) as client, Progress(*columns, console=console) as progress:
         bar = progress.add_task("Reviewing ten applications", total=len(APPLICANTS))
         waiting = [
-            client.apply(ApplicationRequest(customer_id=id_, amount=wanted, currency="USD"))
+            client.apply(
+                ApplicationRequest(customer_id=id_, amount=wanted, currency="USD", bureau_consent=consent_now())
+            )
             for id_, wanted in APPLICANTS
         ]
         decided: dict[str, Record] = {}

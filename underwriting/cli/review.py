@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from underwriting.cli.client import ApiRefused, Client
+from underwriting.cli.client import ApiRefused, Client, consent_now
 from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.tokens import SCOPES
 from underwriting.domain.application import ApplicationRequest, Product
@@ -28,13 +28,22 @@ def review(
     product: Annotated[Product, typer.Option()] = Product.LOAN,
     term_months: Annotated[int | None, typer.Option(help="The rulebook's own where left out.")] = None,
     as_of: Annotated[str | None, typer.Option(help="Business date, YYYY-MM-DD; today where left out.")] = None,
+    consent: Annotated[
+        bool, typer.Option("--consent", help="The customer has just consented to a pull from a credit bureau.")
+    ] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the decision.")] = 120.0,
     token: Annotated[str | None, typer.Option(envvar="UNDERWRITING_TOKEN", help="Bearer token.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the API's record instead of a table.")] = False,
 ) -> None:
     """Send an application for CUSTOMER_ID to the API, wait for the decision and show it with its reasons."""
     request = _request(
-        customer_id=customer_id, amount=amount, currency=currency, product=product, term_months=term_months, as_of=as_of
+        customer_id=customer_id,
+        amount=amount,
+        currency=currency,
+        product=product,
+        term_months=term_months,
+        as_of=as_of,
+        bureau_consent=consent_now() if consent else None,
     )
     config = settings()
     token = token or issue_token(config, SANDBOX_TENANT, "shell", SCOPES)

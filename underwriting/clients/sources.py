@@ -1,6 +1,7 @@
 """The outside services, one method for each question the checks ask."""
 
 import json
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Self, TypeVar
@@ -12,6 +13,7 @@ from underwriting.clients.answers import read_document
 from underwriting.clients.errors import SourceRefusal
 from underwriting.clients.feeds import read_feed
 from underwriting.clients.wire import Wire
+from underwriting.domain.application import BureauConsent
 from underwriting.domain.documents import (
     BankStatements,
     Company,
@@ -71,6 +73,29 @@ def addresses(config: Settings) -> dict[Service, str]:
     return {service: (url or f"{config.sandbox_url}/{service}").rstrip("/") for service, url in own.items()}
 
 
+@dataclass(frozen=True)
+class BureauOrder:
+    """What the bureau is asked for a report: our reference, and why and since when we may have it."""
+
+    reference: str
+    currency: str
+    as_of: date
+    consent: BureauConsent
+
+    @property
+    def body(self) -> bytes:
+        """The order as it is sent."""
+        return json.dumps(
+            {
+                "reference": self.reference,
+                "currency": self.currency,
+                "as_of": self.as_of.isoformat(),
+                "permissible_purpose": self.consent.purpose,
+                "consented_at": self.consent.consented_at.isoformat(),
+            }
+        ).encode()
+
+
 class Sources:
     """All outside services over one pool of connections: `async with Sources(settings()) as sources`.
 
@@ -117,16 +142,15 @@ class Sources:
         """The accounts of a company that applies."""
         return await self._of_customer(Service.ACCOUNTS, FinancialStatements, customer_id, as_of, currency)
 
-    async def credit_report(self, customer_id: str, currency: str, provider_key: str, as_of: date) -> CreditReport:
-        """Pull a bureau report. Paid: the same `provider_key` again costs nothing only at an idempotent bureau."""
-        order = {"reference": provider_key, "currency": currency, "as_of": as_of.isoformat()}
+    async def credit_report(self, customer_id: str, order: BureauOrder) -> CreditReport:
+        """Pull a bureau report. Paid: the same reference again costs nothing only at an idempotent bureau."""
         request = self._wire.request(
             "POST",
             f"{self._addresses[Service.BUREAU]}/customers/{quote(customer_id, safe='')}/reports",
-            headers={"Idempotency-Key": provider_key},
-            content=json.dumps(order).encode(),
+            headers={"Idempotency-Key": order.reference},
+            content=order.body,
         )
-        return await self._known(Service.BUREAU, CreditReport, request, currency)
+        return await self._known(Service.BUREAU, CreditReport, request, order.currency)
 
     async def find_credit_report(self, provider_key: str, currency: str) -> CreditReport | None:
         """The report already pulled under this key, or None where the bureau has none. Costs nothing."""

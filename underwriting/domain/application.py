@@ -1,10 +1,10 @@
 """An application for credit, as accepted, and the states it goes through."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from underwriting.domain.money import CurrencyCode, Money
 
@@ -42,6 +42,36 @@ class State(StrEnum):
     QUARANTINED = "quarantined"
 
 
+class PermissiblePurpose(StrEnum):
+    """For what a consumer report may be asked for (US Fair Credit Reporting Act, 15 U.S.C. 1681b(a))."""
+
+    # (a)(3)(A): a credit transaction that the consumer asks for.
+    CREDIT_TRANSACTION = "credit_transaction"
+    # (a)(2): the consumer's written instructions.
+    WRITTEN_INSTRUCTIONS = "written_instructions"
+
+
+# Clocks differ by so much.
+CLOCK_DIFFERENCE = timedelta(seconds=30)
+
+
+def _given_already(moment: datetime) -> datetime:
+    if moment > datetime.now(UTC) + CLOCK_DIFFERENCE:
+        raise ValueError("lies in the future; send the moment at which the customer consented")
+    return moment.astimezone(UTC)
+
+
+class BureauConsent(BaseModel):
+    """What makes a pull of the customer's credit report lawful. It is stored, and sent to the bureau with the pull."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    purpose: PermissiblePurpose
+    consented_at: Annotated[
+        AwareDatetime, AfterValidator(_given_already), Field(description="When the customer consented to the pull")
+    ]
+
+
 class ApplicationRequest(BaseModel):
     """What a partner asks: may this customer have this loan?"""
 
@@ -60,6 +90,13 @@ class ApplicationRequest(BaseModel):
     )
     as_of: date | None = Field(
         default=None, description="Business date the customer is judged on; today (UTC) where it is left out"
+    )
+
+    # Left out of the fingerprint where it is missing: a request of before is the same request after an upgrade.
+    bureau_consent: BureauConsent | None = Field(
+        default=None,
+        exclude_if=lambda consent: consent is None,
+        description="Permissible purpose and consent; without them no credit bureau is asked, and a person decides",
     )
 
     @model_validator(mode="after")
@@ -87,6 +124,7 @@ class Application(BaseModel):
     requested: Money
     term_months: int | None
     as_of: date
+    bureau_consent: BureauConsent | None = None
     received_at: datetime
     # When the customer supplied what an incomplete application lacked, and until when an incomplete one waits.
     completed_at: datetime | None = None

@@ -178,16 +178,102 @@ class CreditEvent(Row):
     occurred_on: PastDate
 
 
+class FileStatus(StrEnum):
+    """What the bureau found of the applicant. Only a file that is found or thin says anything about credit."""
+
+    FOUND = "found"
+    THIN = "thin"
+    NO_HIT = "no_hit"
+    FROZEN = "frozen"
+    LOCKED = "locked"
+    DISPUTED = "disputed"
+    DECEASED = "deceased"
+
+
+class AlertKind(StrEnum):
+    """What a consumer may have put on the file (US 15 U.S.C. 1681c-1)."""
+
+    FRAUD_ALERT = "fraud_alert"
+    ACTIVE_DUTY = "active_duty"
+    SECURITY_FREEZE = "security_freeze"
+
+
+class CreditAlert(Row):
+    """One alert that stands on the file."""
+
+    table: ClassVar[str] = "credit_alerts"
+
+    kind: AlertKind
+
+
+class LiabilityKind(StrEnum):
+    """What an open obligation is."""
+
+    MORTGAGE = "mortgage"
+    VEHICLE = "vehicle"
+    STUDENT = "student"
+    INSTALMENT = "instalment"
+    REVOLVING = "revolving"
+    OTHER = "other"
+
+
+class Liability(Row):
+    """One open obligation of the applicant, with any lender. A payment that the bureau does not know is left out."""
+
+    table: ClassVar[str] = "liabilities"
+
+    kind: LiabilityKind
+    balance: NonNegativeAmount
+    monthly_payment: NonNegativeAmount | None = None
+
+
+class KeyFactor(Row):
+    """One factor that lowered the score, in the bureau's words; rank 1 weighs the most."""
+
+    table: ClassVar[str] = "key_factors"
+
+    rank: int = Field(strict=True, ge=1, le=4)
+    code: str = Field(min_length=1, max_length=16)
+    text: Name
+
+
 class CreditReport(Document):
-    """A bureau's report. A thin file has no score."""
+    """A bureau's answer to a pull, also where there is no file: then its lists are empty.
+
+    A score outside the range of its model is an exclusion code, and so is no score.
+    """
 
     table: ClassVar[str] = "credit_reports"
 
     currency: CurrencyCode
-    score: int | None = Field(default=None, strict=True, ge=0, le=1000)
+    bureau: Name
+    reported_on: PastDate
+    file_status: FileStatus
+    alerts: tuple[CreditAlert, ...] = Field(max_length=20)
+    score: int | None = Field(default=None, strict=True, ge=-9_999, le=99_999)
+    score_model: Name | None = None
+    score_min: int | None = Field(default=None, strict=True, ge=0, le=1_000)
+    score_max: int | None = Field(default=None, strict=True, ge=0, le=1_000)
+    exclusion_code: str | None = Field(default=None, min_length=1, max_length=16)
+    key_factors: tuple[KeyFactor, ...] = Field(max_length=4)
+    # Whether inquiries were a key factor, also where they are not among the four (15 U.S.C. 1681g(f)(9)).
+    inquiries_factor: bool | None = None
+    # The status under the Military Lending Act that a nationwide bureau may state (32 CFR 232.5(b)).
+    covered_borrower: bool | None = None
     revolving_balance: NonNegativeAmount | None = None
     revolving_limit: NonNegativeAmount | None = None
+    liabilities: tuple[Liability, ...] = Field(max_length=1_000)
     events: tuple[CreditEvent, ...] = Field(max_length=5_000)
+
+
+class RequestTerms(Document):
+    """What our own application says: whether the bureau may be asked, and what the loan costs."""
+
+    table: ClassVar[str] = "request_terms"
+
+    bureau_permitted: bool | None = None
+    # The military annual percentage rate of the loan applied for, 0.36 is 36%.
+    mapr: Annotated[FiniteFloat, Field(ge=0)] | None = None
 
 
 class Exposure(Document):
@@ -281,6 +367,7 @@ DOCUMENTS: tuple[type[Document], ...] = (
     BankStatements,
     FinancialStatements,
     CreditReport,
+    RequestTerms,
     Exposure,
     FraudReport,
     ListScreening,

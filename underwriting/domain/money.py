@@ -89,3 +89,30 @@ def instalment(principal: Money, annual_rate: Decimal, months: int) -> Money:
         # Drop the noise of the division before rounding up, or an exact amount would gain a cent.
         exact = due.quantize(Decimal("1e-9"), ROUND_HALF_UP)
         return Money(minor=int(exact.to_integral_value(ROUND_UP)), currency=principal.currency)
+
+
+def annual_percentage_rate(annual_rate: Decimal, months: int, fee: Decimal) -> Decimal:
+    """What a loan costs a year, with a fee, as a share of the amount, that is taken when it is paid out.
+
+    Twelve times the monthly rate at which the level instalments are worth what the borrower gets (the actuarial method
+    of 12 CFR 1026, Appendix J, by which 32 CFR 232.4(c) counts the military annual percentage rate), to nine decimal
+    places. ValueError unless months > 0, rate ≥ 0 and 0 ≤ fee < 1.
+    """
+    if months <= 0 or annual_rate < 0 or not 0 <= fee < 1:
+        raise ValueError("a rate needs a positive term, a nominal rate of zero or more and a fee below the amount")
+    with localcontext() as context:
+        context.prec = 28
+        due = 1 / _worth(annual_rate / 12, months)
+        # A fee only raises the rate.
+        low, high = annual_rate / 12, max(annual_rate, Decimal(1))
+        while due * _worth(high, months) > 1 - fee:
+            high *= 2
+        while high - low > Decimal("1e-15"):
+            middle = (low + high) / 2
+            low, high = (middle, high) if due * _worth(middle, months) > 1 - fee else (low, middle)
+        return (low * 12).quantize(Decimal("1e-9"), ROUND_HALF_UP)
+
+
+def _worth(rate: Decimal, months: int) -> Decimal:
+    """What a unit paid at the end of each month is worth now."""
+    return (1 - (1 + rate) ** -months) / rate if rate else Decimal(months)

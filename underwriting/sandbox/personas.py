@@ -11,7 +11,7 @@ from functools import partial
 
 from underwriting.clients.sources import Service
 from underwriting.domain.decision import Verdict
-from underwriting.domain.documents import CompanyStatus, LineCategory
+from underwriting.domain.documents import AlertKind, CompanyStatus, FileStatus, LineCategory
 from underwriting.sandbox.histories import BUSINESS, HOUSEHOLD, Standing
 
 APPROVED, REJECTED, REFERRED = Verdict.APPROVED, Verdict.REJECTED, Verdict.REFERRED
@@ -47,8 +47,13 @@ class Persona:
     margin: float = 0.09
     growth: float = 0.06
 
-    # The bureau's file; a score of None is a thin file.
+    # The bureau's file; a score of None is one that is too thin for a score. Liabilities are monthly, in major units.
+    file: FileStatus = FileStatus.FOUND
+    alerts: tuple[AlertKind, ...] = ()
     score: int | None = 742
+    exclusion: int | None = None
+    liabilities: float = 95
+    covered_borrower: bool | None = False
     utilisation: float = 0.18
     delinquencies: int = 0
     inquiries: int = 1
@@ -122,12 +127,46 @@ TABLE = (
     Persona(
         "returned-payments", "one bounced payment a month", REJECTED, "payments_returned", plan=HOUSEHOLD + _BOUNCED
     ),
+    Persona(
+        "edited-statements",
+        "an opening balance that leads nowhere",
+        REFERRED,
+        "statements_inconsistent",
+        lies={Service.STATEMENTS: {"opening_balance": 10**9}},
+    ),
     # Financial statements.
     _company("loss-making", "accounts show losses", REJECTED, "profit_insufficient", margin=-0.08),
     _company("shrinking-company", "a third of the revenue lost each year", REJECTED, "income_falling", growth=-0.35),
     Persona("over-indebted", "44% of the income serves debt", REJECTED, "repayment_capacity_low", plan=_DEBTS),
     # Credit report.
-    Persona("thin-file", "the bureau knows no score", REFERRED, "credit_score_missing", score=None),
+    Persona(
+        "thin-file",
+        "the bureau's file is too thin for a score",
+        REFERRED,
+        "credit_file_thin",
+        file=FileStatus.THIN,
+        score=None,
+    ),
+    Persona("no-file", "the bureau has no file", REFERRED, "credit_file_not_found", file=FileStatus.NO_HIT),
+    Persona("frozen-file", "a security freeze", REFERRED, "credit_file_frozen", file=FileStatus.FROZEN),
+    Persona("reported-deceased", "reported as deceased", REFERRED, "credit_file_deceased", file=FileStatus.DECEASED),
+    Persona("disputed-file", "disputes entries", REFERRED, "credit_file_disputed", file=FileStatus.DISPUTED),
+    Persona(
+        "fraud-alert",
+        "a fraud alert on a sound file",
+        REFERRED,
+        "credit_file_fraud_alert",
+        alerts=(AlertKind.FRAUD_ALERT,),
+    ),
+    Persona("excluded-score", "an exclusion code, 4, for a score", REFERRED, "credit_score_excluded", exclusion=4),
+    Persona(
+        "hidden-debts",
+        "debts with others that the account does not show",
+        REJECTED,
+        "reported_repayment_capacity_low",
+        liabilities=2_400,
+    ),
+    Persona("military", "a covered borrower, below the highest rate", APPROVED, covered_borrower=True),
     Persona("low-score", "a bureau score of about 480", REJECTED, "credit_score_low", score=480),
     Persona("maxed-out", "96% of the card limits drawn", REJECTED, "utilisation_high", utilisation=0.96),
     Persona("delinquent", "six delinquencies in two years", REJECTED, "delinquent_obligations", delinquencies=6),

@@ -8,15 +8,20 @@ from underwriting.clients.sources import Service
 from underwriting.domain.documents import (
     BankStatements,
     Company,
+    CreditAlert,
     CreditEvent,
     CreditEventKind,
     CreditReport,
     Document,
     Exposure,
+    FileStatus,
     FinancialStatements,
     FinancialYear,
     FraudReport,
     Instalment,
+    KeyFactor,
+    Liability,
+    LiabilityKind,
     Loan,
     LoanStatus,
     OngoingLoans,
@@ -41,6 +46,12 @@ FAMILY_NAMES = (
     "Winterbourne",
 )
 STREETS = ("Alder Street", "Beech Avenue", "Chestnut Lane", "Dogwood Drive", "Elm Court")
+BUREAU, SCORE_MODEL = "Sandbox Credit Bureau", "Sandbox Score 3"
+KEY_FACTORS = (
+    KeyFactor(rank=1, code="14", text="Length of time accounts have been established"),
+    KeyFactor(rank=2, code="10", text="Proportion of balances to credit limits on revolving accounts"),
+)
+WITHOUT_ENTRIES = {FileStatus.NO_HIT, FileStatus.FROZEN, FileStatus.LOCKED, FileStatus.DECEASED}
 # The instalment loan that every persona has behind it: twelve instalments, the last more than a year ago.
 LOAN_MONTHS, LOAN_ENDED_MONTHS_AGO = 12, 13
 
@@ -95,16 +106,51 @@ def accounts(who: Persona, asked: Question) -> FinancialStatements | None:
 def credit_report(who: Persona, asked: Question) -> CreditReport:
     """The bureau's file: entries are spread over the last months."""
     chance = seeded("bureau", asked.subject)
+    if who.file in WITHOUT_ENTRIES:
+        return _without_file(who, asked)
     limit = round(chance.uniform(9_000, 13_000) * asked.unit)
     dated = [(CreditEventKind.INQUIRY, 20 * number) for number in range(1, who.inquiries + 1)]
     dated += [(CreditEventKind.DELINQUENCY, 70 * number) for number in range(1, who.delinquencies + 1)]
     dated += [(CreditEventKind.INSOLVENCY, 400)] * who.insolvent
+    score = None if who.score is None else who.score + chance.randint(-8, 8)
     return CreditReport(
         currency=asked.currency,
-        score=None if who.score is None else who.score + chance.randint(-8, 8),
+        bureau=BUREAU,
+        reported_on=asked.as_of,
+        file_status=who.file,
+        alerts=tuple(CreditAlert(kind=kind) for kind in who.alerts),
+        score=score if who.exclusion is None else who.exclusion,
+        score_model=SCORE_MODEL,
+        score_min=300,
+        score_max=850,
+        key_factors=KEY_FACTORS,
+        inquiries_factor=who.inquiries > 1,
+        covered_borrower=who.covered_borrower,
         revolving_balance=round(limit * who.utilisation),
         revolving_limit=limit,
+        liabilities=(
+            Liability(
+                kind=LiabilityKind.VEHICLE,
+                balance=round(who.liabilities * 30) * asked.unit,
+                monthly_payment=round(who.liabilities) * asked.unit,
+            ),
+        ),
         events=tuple(CreditEvent(kind=kind, occurred_on=asked.as_of - timedelta(days=ago)) for kind, ago in dated),
+    )
+
+
+def _without_file(who: Persona, asked: Question) -> CreditReport:
+    """An answer that says only why there is no file."""
+    return CreditReport(
+        currency=asked.currency,
+        bureau=BUREAU,
+        reported_on=asked.as_of,
+        file_status=who.file,
+        alerts=tuple(CreditAlert(kind=kind) for kind in who.alerts),
+        key_factors=(),
+        covered_borrower=who.covered_borrower,
+        liabilities=(),
+        events=(),
     )
 
 

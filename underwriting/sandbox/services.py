@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, HTTPException, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from underwriting.clients.sources import Service
-from underwriting.domain.application import CustomerId
+from underwriting.domain.application import CustomerId, PermissiblePurpose
 from underwriting.domain.documents import (
     BankStatements,
     Company,
@@ -45,6 +45,8 @@ class Order(BaseModel):
     reference: Reference
     currency: CurrencyCode
     as_of: PastDate
+    permissible_purpose: PermissiblePurpose
+    consented_at: AwareDatetime
 
 
 def _asked(subject: str, as_of: date | None, currency: str = "USD", months: int = 1) -> Question:

@@ -9,7 +9,7 @@ import rfc8785
 from sqlalchemy import ColumnElement, select
 from ulid import ULID
 
-from underwriting.domain.application import Application, ApplicationRequest, State
+from underwriting.domain.application import Application, ApplicationRequest, BureauConsent, PermissiblePurpose, State
 from underwriting.domain.money import Money
 from underwriting.store.errors import KeyReused, UnknownApplication
 from underwriting.store.models import ApplicationRow, DecisionRow
@@ -73,6 +73,8 @@ async def accept(work: Work, tenant: str, request: ApplicationRequest, idempoten
         amount=request.requested.minor,
         currency=request.currency,
         term_months=request.term_months,
+        bureau_purpose=request.bureau_consent and request.bureau_consent.purpose,
+        consented_at=request.bureau_consent and request.bureau_consent.consented_at,
         as_of=request.as_of or now.astimezone(UTC).date(),
         received_at=now,
         state=State.PENDING,
@@ -119,10 +121,17 @@ def application_of(row: ApplicationRow) -> Application:
         requested=Money(minor=row.amount, currency=row.currency),
         term_months=row.term_months,
         as_of=row.as_of,
+        bureau_consent=_consent(row),
         received_at=row.received_at,
         completed_at=row.completed_at,
         respond_by=row.respond_by,
     )
+
+
+def _consent(row: ApplicationRow) -> BureauConsent | None:
+    if row.bureau_purpose is None or row.consented_at is None:
+        return None
+    return BureauConsent(purpose=PermissiblePurpose(row.bureau_purpose), consented_at=row.consented_at)
 
 
 def _with_body() -> Any:

@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from underwriting.domain.application import Application, ApplicationId, Product, State
+from underwriting.domain.application import Application, ApplicationId, BureauConsent, Product, State
 from underwriting.domain.decision import CheckResult, Decision, Missing, Offer, Outcome, Reason, RulebookRef, Verdict
 from underwriting.domain.money import CurrencyCode
 
@@ -62,6 +62,9 @@ class Record(BaseModel):
     term_months: int | None = None
     as_of: date
     received_at: datetime
+    bureau_consent: BureauConsent | None = Field(
+        default=None, exclude_if=lambda consent: consent is None, description="As the application stated it"
+    )
     verdict: Verdict | None = None
     approved_amount: str | None = Field(default=None, description="Decimal string in major units", examples=["2500.00"])
     reasons: tuple[Reason, ...] = ()
@@ -88,6 +91,7 @@ class Record(BaseModel):
             term_months=application.term_months,
             as_of=application.as_of,
             received_at=application.received_at,
+            bureau_consent=application.bureau_consent,
         )
 
     def decided(self, decision: Decision, checks: tuple[CheckRecord, ...]) -> Self:

@@ -7,13 +7,15 @@ from statistics import fmean, stdev
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.applicants import AS_OF, facts, monthly, one_applicant, statements
+from support.applicants import AS_OF, PERSON, facts, monthly, one_applicant, statements
 from support.examples import steady
 
 from rules.facts import compute_facts
+from underwriting.domain.documents import OngoingLoans
 
 UNKNOWN = dict.fromkeys(
     [
+        "broken_statement_line",
         "months_covered",
         "months_missing",
         "statement_age_days",
@@ -36,6 +38,62 @@ def test_a_source_without_an_answer_leaves_everything_unknown():
 
 def test_statements_in_another_currency_say_nothing():
     assert facts("bank_statements", statements(currency="EUR")) == UNKNOWN
+
+
+LINES = [(date(2025, 1, 10), -5_000, "spending"), (date(2025, 1, 10), 2_000, "income"), (date(2025, 2, 10), 9, None)]
+
+
+def edited(place, **change):
+    """The statements with one line changed afterwards."""
+    sound = statements(*LINES, opening=100_000)
+    lines = list(sound.lines)
+    lines[place] = lines[place].model_copy(update=change)
+    return facts("bank_statements", sound.model_copy(update={"lines": tuple(lines)}))
+
+
+def test_sound_statements_add_up():
+    assert edited(0)["broken_statement_line"] == 0
+    assert edited(0)["months_covered"] == 6
+
+
+@pytest.mark.parametrize(
+    ("place", "change", "broken"),
+    [
+        (0, {"balance": 120_000}, 1),
+        (0, {"amount": -5_001}, 1),
+        (1, {"balance": 97_001}, 2),
+        (2, {"amount": 10}, 3),
+        # It comes before the others now, and their balances do not follow from it.
+        (2, {"booked_on": date(2024, 12, 31)}, 1),
+        (0, {"booked_on": date(2024, 11, 30)}, 1),
+        (0, {"booked_on": date(2025, 2, 11)}, 1),
+        (1, {"line_no": 0}, 1),
+    ],
+)
+def test_a_line_that_does_not_add_up_is_named_and_nothing_else_is_known(place, change, broken):
+    assert edited(place, **change) == {**UNKNOWN, "broken_statement_line": broken}
+
+
+def test_an_opening_balance_that_leads_nowhere_is_seen_at_the_first_line():
+    sound = statements(*LINES, opening=100_000)
+    assert facts("bank_statements", sound.model_copy(update={"opening_balance": 1}))["broken_statement_line"] == 1
+
+
+@pytest.mark.parametrize(("as_of", "broken"), [(date(2025, 2, 9), 0), (date(2025, 2, 10), 3)])
+def test_a_line_after_as_of_breaks_nothing(as_of, broken):
+    sound = statements(*LINES, opening=100_000)
+    lines = (*sound.lines[:2], sound.lines[2].model_copy(update={"balance": 0}))
+    found = facts("bank_statements", sound.model_copy(update={"lines": lines}), as_of=as_of)
+    assert found["broken_statement_line"] == broken
+
+
+@pytest.mark.parametrize("check", ["financial_statements", "ongoing_loans"])
+def test_statements_that_do_not_add_up_say_nothing_of_income(check):
+    sound = statements(*monthly([100_000] * 7, "income"))
+    broken = sound.model_copy(update={"opening_balance": 1})
+    loans = OngoingLoans(currency="USD", loans=())
+    known, unknown = (facts(check, PERSON, loans, each) for each in (sound, broken))
+    assert {name for name in known if known[name] is not None} > {name for name in unknown if unknown[name] is not None}
 
 
 def test_no_lines_are_knowledge():
@@ -175,8 +233,7 @@ def test_lines_outside_the_period_are_not_believed():
     inside = (date(2025, 3, 1), 500, "income")
     strange = (date(2024, 12, 1), -900, "spending")
     period = {"opening": 100, "start": date(2025, 1, 1)}
-    found = bank(inside, strange, **period)
-    assert found == {**bank(inside, **period), "negative_balance_days": 0}
+    assert bank(inside, strange, **period) == {**UNKNOWN, "broken_statement_line": 1}
 
 
 def reference(opening, start, end, bookings, as_of):
@@ -209,6 +266,7 @@ def reference(opening, start, end, bookings, as_of):
     window = [day for day in closing if day >= firsts[-1]]
     seen = [category for day, _, _, category in entries if firsts[-1] <= day <= last]
     return {
+        "broken_statement_line": 0,
         "months_covered": len(balances),
         "months_missing": ", ".join(f"{end_:%Y-%m}" for end_ in reversed(ends) if end_ not in closing) or None,
         "statement_age_days": (as_of - last).days,

@@ -10,7 +10,9 @@ from support.examples import steady
 
 from underwriting.domain.documents import FinancialStatements, FinancialYear
 
-UNKNOWN = dict.fromkeys(["profit_margin", "revenue_growth", "debt_service_coverage", "debt_to_income"])
+UNKNOWN = dict.fromkeys(
+    ["accounts_add_up", "profit_margin", "revenue_growth", "debt_service_coverage", "debt_to_income"]
+)
 REQUESTED_A_YEAR = 12 * INSTALMENT
 
 
@@ -34,6 +36,7 @@ def test_a_company_is_judged_by_its_latest_year():
     found = company(year(), year(end=date(2023, 12, 31), revenue=800_000, profit=1, cash=1, debts=1))
     assert found == pytest.approx(
         {
+            "accounts_add_up": True,
             "profit_margin": 0.1,
             "revenue_growth": 0.25,
             "debt_service_coverage": 300_000 / (50_000 + REQUESTED_A_YEAR),
@@ -49,9 +52,9 @@ def test_losses_are_negative():
 
 
 def test_no_revenue_leaves_its_shares_unknown():
-    found = company(year(revenue=0), year(end=date(2023, 12, 31)))
+    found = company(year(revenue=0, profit=0), year(end=date(2023, 12, 31)))
     assert (found["profit_margin"], found["debt_to_income"], found["revenue_growth"]) == (None, None, -1)
-    assert company(year(), year(end=date(2023, 12, 31), revenue=0))["revenue_growth"] is None
+    assert company(year(), year(end=date(2023, 12, 31), revenue=0, profit=0))["revenue_growth"] is None
 
 
 @pytest.mark.parametrize(
@@ -68,20 +71,29 @@ def test_growth_compares_with_the_year_before(before, known):
     assert (company(year(), year(end=before))["revenue_growth"] is not None) == known
 
 
-def test_two_versions_of_a_year_say_nothing_of_growth():
-    found = company(year(), year(revenue=500_000), year(end=date(2023, 12, 31)))
-    assert found["revenue_growth"] is None
-    # The poorer one counts.
-    assert found["profit_margin"] == pytest.approx(0.2)
+def test_two_versions_of_a_year_do_not_add_up():
+    contradicting = {**UNKNOWN, "accounts_add_up": False}
+    assert company(year(), year(revenue=500_000), year(end=date(2023, 12, 31))) == contradicting
+    assert company(year(), year()) == contradicting
+
+
+@pytest.mark.parametrize(("profit", "adds_up"), [(999_999, True), (1_000_000, True), (1_000_001, False)])
+def test_a_profit_above_the_revenue_does_not_add_up(profit, adds_up):
+    found = company(year(profit=profit))
+    assert found["accounts_add_up"] is adds_up
+    assert (found["profit_margin"] is not None) is adds_up
 
 
 @pytest.mark.parametrize(("end", "known"), [(date(2023, 6, 15), False), (date(2023, 6, 16), True), (AS_OF, True)])
 def test_old_accounts_say_nothing(end, known):
-    assert (company(year(end=end)) != UNKNOWN) == known
+    assert (company(year(end=end)) != {**UNKNOWN, "accounts_add_up": True}) == known
 
 
 def test_a_year_that_ends_after_as_of_was_not_known():
-    assert finances(DIRECTOR, accounts(year()), as_of=date(2024, 12, 30)) == UNKNOWN
+    assert finances(DIRECTOR, accounts(year()), as_of=date(2024, 12, 30)) == {
+        **UNKNOWN,
+        "accounts_add_up": True,
+    }
 
 
 @pytest.mark.parametrize(
@@ -101,7 +113,10 @@ def test_a_year_that_ends_after_as_of_was_not_known():
     ],
 )
 def test_without_the_right_document_everything_is_unknown(documents):
-    assert finances(*documents) == UNKNOWN
+    found = finances(*documents)
+    # A person has no accounts, and those of a company have to be there.
+    assert found["accounts_add_up"] in (None, True)
+    assert {**found, "accounts_add_up": None} == UNKNOWN
 
 
 INCOME = [100_000, 100_000, 100_000, 120_000, 120_000, 120_000, 999_999]
@@ -120,6 +135,7 @@ def test_a_person_is_judged_by_the_whole_months():
     )
     assert found == pytest.approx(
         {
+            "accounts_add_up": True,
             "profit_margin": (660_000 - 360_000) / 660_000,
             "revenue_growth": 0.2,
             "debt_service_coverage": (660_000 - 300_000) / (60_000 + 6 * INSTALMENT),
@@ -141,7 +157,7 @@ def test_money_in_that_is_not_classified_is_no_income():
 
 
 def test_a_person_without_income_cannot_pay():
-    assert finances(PERSON, statements()) == {**UNKNOWN, "debt_service_coverage": 0}
+    assert finances(PERSON, statements()) == {**UNKNOWN, "accounts_add_up": True, "debt_service_coverage": 0}
 
 
 @pytest.mark.parametrize(
@@ -167,7 +183,7 @@ def test_growth_of_a_person_needs_months_before(start, growth):
     [{"start": date(2025, 3, 2)}, {"end": date(2025, 5, 30)}, {"start": date(2024, 1, 1), "end": date(2024, 12, 31)}],
 )
 def test_a_person_without_the_last_three_months_is_unknown(period):
-    assert finances(PERSON, statements(**period)) == UNKNOWN
+    assert finances(PERSON, statements(**period)) == {**UNKNOWN, "accounts_add_up": True}
 
 
 def test_income_that_stopped_has_fallen():

@@ -28,6 +28,9 @@ class ApplicationRow(Claimable):
     completed_at: Mapped[datetime | None]
     respond_by: Mapped[datetime | None]
     wake_at: Mapped[datetime | None]
+    # Why the bureau may be asked; both or neither.
+    bureau_purpose: Mapped[str | None] = mapped_column(String(32))
+    consented_at: Mapped[datetime | None]
 
 
 _owed = ApplicationRow.state.in_((State.PENDING.value, State.RUNNING.value))
