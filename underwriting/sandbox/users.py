@@ -151,7 +151,7 @@ TABLE = (
     FloatUser(
         "login-required",
         "the bank lets the provider in again only after a login",
-        REJECTED,
+        REFERRED,
         _FORTNIGHTLY,
         reason="feed_login_required",
         troubles=("feed_connected",),
