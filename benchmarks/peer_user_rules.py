@@ -112,7 +112,8 @@ CLAIMS: dict[str, Claim] = {
     "NegativeBalanceDays": _at_most("negative_days_30d", "{max_days}"),
     "OverdraftFees": _at_most("overdraft_fees_30d", "{max_count}"),
     "SpendToIncome": _at_most("spend_to_income", "{max_ratio}"),
-    "SubscriptionCurrent": _at_least("renewals_paid", "{min_renewals}"),
+    "SubscriptionCurrent": _at_least("renewals_in_a_row", "{min_renewals}")
+    & _at_most("days_since_renewal", "{max_days}"),
     "CashAdvanceScore": _at_least("cash_advance_score_to_{bracket}", "{min_cash_advance_score}"),
     "MlPaybackPrediction": _is("float_count", ">", "{max_float_count}")
     | _at_least("payback_prediction", "{min_prediction_score}"),

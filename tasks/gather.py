@@ -56,13 +56,20 @@ async def float_history(check: UserCheck) -> None:
 
 
 @task(**CHECK)
+async def ongoing_loans(check: UserCheck) -> None:
+    """Ask the loan service for the user's loans with us."""
+    request, currency = check.request, check.profile.currency
+    check.add(await check.place.sources.ongoing_loans(request.user_id, currency, request.as_of))
+
+
+@task(**CHECK)
 async def scores(check: UserCheck) -> None:
     """Ask the score service for what it predicts."""
     request = check.request
     check.add(await check.place.sources.scores(request.user_id, request.as_of))
 
 
-SOURCES = (user_record, subscription, list_screening, transaction_feed, float_history, scores)
+SOURCES = (user_record, subscription, list_screening, transaction_feed, float_history, ongoing_loans, scores)
 
 
 async def gather(check: UserCheck) -> None:

@@ -16,6 +16,7 @@ CATEGORIES: dict[str, dict[str, type[Rule]]] = {
         "balance_and_limits",
         "behaviour",
         "subscription",
+        "loans",
         "scores",
     )
 }

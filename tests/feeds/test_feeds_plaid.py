@@ -135,10 +135,10 @@ class TestCustomUser:
         income = [(one.booked_on.month, one.amount) for one in feed.transactions if one.category == "wages"]
         assert income == [(1, 5125_25), (2, 5125_25), (3, 5125_25)]
 
-    def test_cards_and_loans_count_as_linked_and_are_not_read(self):
+    def test_cards_and_loans_are_no_bank_accounts_and_are_not_read(self):
         card = {"type": "credit", "subtype": "credit card", "transactions": [ROW | {"amount": 0.00001}]}
         feed = read({"override_accounts": [USER | {"transactions": [ROW | {"amount": 1}]}, card]})
-        assert (feed.linked_accounts, amounts(feed)) == (2, [-100])
+        assert (feed.linked_accounts, amounts(feed)) == (1, [-100])
 
 
 @pytest.mark.parametrize(
@@ -165,11 +165,11 @@ def test_a_broken_answer_is_refused_with_its_place(answer, why):
     assert "Quetzalcoatl" not in said
 
 
-def test_a_broker_s_account_has_finer_amounts_and_is_only_counted():
+def test_a_broker_s_account_has_finer_amounts_and_does_not_count():
     broker = {"account_id": "b", "type": "investment", "subtype": "brokerage"}
     broker |= {"balances": {"current": 1.23456, "iso_currency_code": "USD"}}
     feed = read(get(told(1), told(0.00001, account_id="b"), accounts=[ACCOUNT, broker]))
-    assert (amounts(feed), feed.linked_accounts) == ([-1_00], 2)
+    assert (amounts(feed), feed.linked_accounts) == ([-1_00], 1)
 
 
 def test_another_currency_than_the_one_asked_for_is_refused():

@@ -25,7 +25,15 @@ from underwriting.store.models import Channel
 from underwriting.workplace import Workplace
 
 HOUR = timedelta(hours=1)
-SOURCES = {"user_record", "subscription", "list_screening", "transaction_feed", "float_history", "scores"}
+SOURCES = {
+    "user_record",
+    "subscription",
+    "list_screening",
+    "transaction_feed",
+    "float_history",
+    "ongoing_loans",
+    "scores",
+}
 OWN_TASKS = {"run_books", "record_evaluation", "deliver"}
 HOOK = "https://hooks.partner.example/done"
 

@@ -24,9 +24,19 @@ PLENTY = {"integer": 5_000_00, "number": 1.0, "boolean": True, "text": "standard
 EXCEPT: dict[str, FactValue] = {
     **dict.fromkeys(("fraud_hit",), False),
     **dict.fromkeys(("float_rank", "subscription_rank"), 6),
-    **dict.fromkeys(("days_since_transaction", "days_since_pay", "linked_accounts"), 1),
-    **dict.fromkeys(("float_count", "renewals_paid", "on_time_streak", "recurring_deposits"), 6),
-    **dict.fromkeys(("outstanding_floats", "late_floats", "floats_ever_late", "overdraft_fees_30d"), 0),
+    **dict.fromkeys(("days_since_transaction", "days_since_pay", "days_since_renewal", "linked_accounts"), 1),
+    **dict.fromkeys(("float_count", "renewals_paid", "renewals_in_a_row", "on_time_streak", "recurring_deposits"), 6),
+    **dict.fromkeys(
+        (
+            "outstanding_floats",
+            "loans_open",
+            "loan_instalments",
+            "late_floats",
+            "floats_ever_late",
+            "overdraft_fees_30d",
+        ),
+        0,
+    ),
     **dict.fromkeys(("negative_days_30d", "overdraft_days_60d", "competitor_advances_due"), 0),
     **dict.fromkeys(("returned_debits_30d", "returned_debits_60d", "returned_debits_90d", "runs_below"), 0),
     **dict.fromkeys(

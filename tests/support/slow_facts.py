@@ -31,7 +31,7 @@ def slow_facts(rows: Rows, as_of: date, judged_at: datetime | None, currency: st
     return {
         **transaction_facts(rows, as_of, judged_at, currency),
         **float_facts(rows, as_of, currency),
-        **user_facts(rows, as_of),
+        **user_facts(rows, as_of, currency),
         **limit_facts(rows, as_of, currency),
     }
 
@@ -358,14 +358,25 @@ def float_facts(rows: Rows, as_of: date, currency: str) -> Facts:
     }
 
 
-def user_facts(rows: Rows, as_of: date) -> Facts:
-    """What the user, subscription and score services and the screening say."""
+def user_facts(rows: Rows, as_of: date, currency: str) -> Facts:
+    """What the user, subscription, loan and score services and the screening say."""
     found: Facts = {}
     for row in rows.get("users", ()):
         found |= {name: row[name] for name in ("good_standing", "fraud_hit", "segment")}
     if rows.get("subscriptions"):
         paid = [row for row in rows.get("renewals", ()) if row["paid_on"] is not None and row["paid_on"] <= as_of]
         found |= {"renewals_paid": len(paid), "subscription_rank": min(8, len(paid))}
+        unpaid = [row["due_on"] for row in rows.get("renewals", ()) if row not in paid and row["due_on"] < as_of]
+        found["renewals_in_a_row"] = sum(not unpaid or row["due_on"] > max(unpaid) for row in paid)
+        ages = [max(0, (as_of - row["due_on"]).days) for row in paid]
+        found["days_since_renewal"] = min(ages, default=None)
+    for row in rows.get("ongoing_loans", ()):
+        if row["currency"] == currency:
+            running = [
+                loan for loan in rows.get("loans", ()) if loan["status"] == "open" and loan["opened_on"] <= as_of
+            ]
+            found["loans_open"] = len(running)
+            found["loan_instalments"] = sum(loan["monthly_instalment"] for loan in running)
     for row in rows.get("scores", ()):
         found["payback_prediction"] = row["payback_prediction"]
         for bracket in rows.get("bracket_scores", ()):

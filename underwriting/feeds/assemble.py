@@ -137,7 +137,7 @@ def _feed_of(
         return TransactionFeed(
             currency=account.currency or "",
             institution_id=account.institution_id,
-            linked_accounts=len(raw.accounts),
+            linked_accounts=sum(one.kind is not AccountKind.OTHER for one in raw.accounts),
             covered_from=covered_from,
             opening_balance=None if account.balance is None else account.balance - sum(one.raw.amount for one in since),
             holds=None if any(one.holds_unknown for one in skipped) else holds(rows, as_of),

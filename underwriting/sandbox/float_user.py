@@ -57,6 +57,7 @@ class FloatUser:
     # Renewals paid, and open.
     renewals: int = 12
     unpaid_renewals: int = 0
+    open_loans: int = 0
 
     # The score service's word; None where it knows nothing.
     payback: float | None = 0.93

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from rules.tiers import TIERS
 from underwriting.clients.sources import Service
-from underwriting.domain.documents import Person
+from underwriting.domain.documents import Loan, LoanStatus, OngoingLoans, Person
 from underwriting.domain.histories import (
     Bracket,
     BracketScore,
@@ -84,6 +84,22 @@ def _float(asked: Question, number: int, taken_on: date, *, late: bool, repaid: 
     )
 
 
+def ongoing_loans(who: FloatUser, asked: Question) -> OngoingLoans:
+    """The user's loans that run: each of 300 in four monthly instalments, the first of them past."""
+    opened_on = asked.as_of - timedelta(days=40)
+    loans = tuple(
+        Loan(
+            loan_id=f"{asked.subject}-l{number}",
+            opened_on=opened_on,
+            status=LoanStatus.OPEN,
+            outstanding=225 * asked.unit,
+            monthly_instalment=75 * asked.unit,
+        )
+        for number in range(who.open_loans)
+    )
+    return OngoingLoans(currency=asked.currency, loans=loans)
+
+
 def scores(who: FloatUser, _: Question) -> Scores:
     """The score service's word; larger advances are paid back less often."""
     brackets = () if who.advance_score is None else tuple(Bracket)
@@ -146,5 +162,6 @@ USER_RECORDS: dict[tuple[Service, str], Callable[[FloatUser, Question], BaseMode
     (Service.USERS, "subscription"): subscription,
     (Service.FLOATS, ""): float_history,
     (Service.TRANSACTIONS, ""): transactions,
+    (Service.LOANS, ""): ongoing_loans,
     (Service.SCORES, ""): scores,
 }

@@ -186,7 +186,7 @@ TABLE = (
         "the subscription was never paid, which keeps from the larger amounts",
         APPROVED,
         _FORTNIGHTLY,
-        troubles=("renewals_paid",),
+        troubles=("renewals_in_a_row",),
         plan=STEADY,
         renewals=0,
         unpaid_renewals=3,

@@ -222,7 +222,37 @@ CASES = {
     "NegativeBalanceDays: {max_days: 3}": (["negative_days_30d"], [(2, P), (3, P), (4, F), (None, U)]),
     "OverdraftFees: {max_count: 1}": (["overdraft_fees_30d"], [(0, P), (1, P), (2, F), (None, U)]),
     "SpendToIncome: {max_ratio: 1.0}": (["spend_to_income"], [(0.99, P), (1.0, P), (1.01, F), (None, U)]),
-    "SubscriptionCurrent: {min_renewals: 2}": (["renewals_paid"], [(1, F), (2, P), (3, P), (None, U)]),
+    "SubscriptionCurrent: {min_renewals: 2, max_days: 45}": (
+        ["renewals_in_a_row", "days_since_renewal"],
+        [
+            (1, 0, F),
+            (2, 0, P),
+            (3, 0, P),
+            (2, 44, P),
+            (2, 45, P),
+            (2, 46, F),
+            (1, None, F),
+            (2, None, U),
+            (None, 45, U),
+            (None, 46, F),
+        ],
+    ),
+    "SubscriptionCurrent: {min_renewals: 2}": (["renewals_in_a_row", "days_since_renewal"], [(2, 9_000, P), (1, 0, F)]),
+    "LoansOpen: {max_count: 2}": (["loans_open"], [(1, P), (2, P), (3, F), (None, U)]),
+    "LoanBurden: {max_ratio: 0.1}": (
+        ["loan_instalments", "monthly_income"],
+        [
+            (9_999, 100_000, P),
+            (10_000, 100_000, P),
+            (10_001, 100_000, F),
+            (0, 0, P),
+            (0, None, P),
+            (1, 0, F),
+            (1, -1, F),
+            (1, None, U),
+            (None, 100_000, U),
+        ],
+    ),
     "CashAdvanceScore: {min_cash_advance_score: 700, loan_amount_window: 5000}": (
         ["cash_advance_score_to_50"],
         [(699, F), (700, P), (701, P), (None, U)],
@@ -301,7 +331,7 @@ def test_a_rule_about_users_says(rule, names, values, result):
 
 def test_every_rule_about_users_is_tested():
     assert {rule.partition(":")[0] for rule in CASES} == set(USER_RULES)
-    assert len(USER_RULES) == sum(len(rules) for rules in CATEGORIES.values()) == 33
+    assert len(USER_RULES) == sum(len(rules) for rules in CATEGORIES.values()) == 35
     assert {name for names, _ in CASES.values() for name in names} <= set(USER_FACTS)
 
 

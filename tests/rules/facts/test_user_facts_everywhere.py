@@ -47,8 +47,11 @@ def as_known_on(day: date, documents: tuple[Document, ...]) -> Iterator[Document
     for document in documents:
         match document:
             case Subscription(renewals=renewals):
-                kept = [each if each.paid_on and each.paid_on <= day else None for each in renewals]
-                yield document.model_copy(update={"renewals": tuple(filter(None, kept))})
+                paid = [each.paid_on if each.paid_on and each.paid_on <= day else None for each in renewals]
+                then = [each.model_copy(update={"paid_on": on}) for each, on in zip(renewals, paid, strict=True)]
+                yield document.model_copy(
+                    update={"renewals": tuple(each for each in then if each.paid_on or each.due_on <= day)}
+                )
             case TransactionFeed(covered_from=start, refreshed_at=refreshed, transactions=lines):
                 if start <= day:
                     lines = tuple(line for line in lines if line.booked_on <= day)

@@ -4,6 +4,7 @@ import pytest
 from support.users import AS_OF, a_float, ago, floats, limit, subscription, user_facts_of, user_tables
 
 from rules.facts import FactsError, compute_facts, facts_of
+from underwriting.domain.documents import Loan, LoanStatus, OngoingLoans
 from underwriting.domain.histories import Bracket, BracketScore, Scores, User
 
 
@@ -20,7 +21,7 @@ def open_float(taken, due):
     return a_float(ago(taken), ago(due))
 
 
-@pytest.mark.parametrize("query", ["floats", "users", "subscriptions", "scores", "current_limits"])
+@pytest.mark.parametrize("query", ["floats", "users", "subscriptions", "scores", "loans", "current_limits"])
 def test_a_source_without_an_answer_leaves_everything_unknown(query):
     assert user_facts_of(query) == dict.fromkeys(fact.name for fact in facts_of(query))
 
@@ -126,8 +127,64 @@ def test_what_the_user_service_says():
 def test_renewals_paid_by_as_of():
     paid = [(ago(30 * n), ago(30 * n)) for n in range(9)]
     found = user_facts_of("subscriptions", subscription(*paid, (ago(5), None), (ago(0), ago(-1))))
-    assert found == {"renewals_paid": 9, "subscription_rank": 8}
-    assert user_facts_of("subscriptions", subscription()) == {"renewals_paid": 0, "subscription_rank": 0}
+    assert (found["renewals_paid"], found["subscription_rank"]) == (9, 8)
+    never = user_facts_of("subscriptions", subscription())
+    assert never == {
+        "renewals_paid": 0,
+        "subscription_rank": 0,
+        "renewals_in_a_row": 0,
+        "days_since_renewal": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("renewals", "in_a_row", "days"),
+    [
+        ([(60, 60), (30, 30), (1, 1)], 3, 1),
+        # Unpaid, and over the day; on its last day it may still be paid.
+        ([(60, 60), (30, 30), (1, None)], 0, 30),
+        ([(60, 60), (30, 30), (0, None)], 2, 30),
+        # Paid late counts as paid; what lies before an unpaid one does not count.
+        ([(60, 20), (30, 0)], 2, 30),
+        ([(90, 90), (60, None), (30, 30)], 1, 30),
+        # Paid after as_of, and paid ahead.
+        ([(30, 30), (5, -1)], 0, 30),
+        ([(30, 30), (-3, 2)], 2, 0),
+        # Four of two years ago, and the last six open.
+        ([*((700 - 30 * n, 700 - 30 * n) for n in range(4)), *((180 - 30 * n, None) for n in range(6))], 0, 610),
+        # Nothing fell due since.
+        ([(700 - 30 * n, 700 - 30 * n) for n in range(4)], 4, 610),
+    ],
+)
+def test_renewals_are_counted_up_to_now(renewals, in_a_row, days):
+    rows = [(ago(due), None if paid is None else ago(paid)) for due, paid in renewals]
+    found = user_facts_of("subscriptions", subscription(*rows))
+    assert (found["renewals_in_a_row"], found["days_since_renewal"]) == (in_a_row, days)
+
+
+def loan(number, status="open", opened=100, instalment=7_500):
+    return Loan(
+        loan_id=f"l{number}",
+        opened_on=ago(opened),
+        status=LoanStatus(status),
+        outstanding=0,
+        monthly_instalment=instalment,
+    )
+
+
+@pytest.mark.parametrize(
+    ("loans", "count", "instalments"),
+    [
+        ([], 0, 0),
+        ([loan(1), loan(2, instalment=5_000)], 2, 12_500),
+        ([loan(1, "repaid"), loan(2, "written_off"), loan(3)], 1, 7_500),
+        # Opened on the day, and after it.
+        ([loan(1, opened=0), loan(2, opened=-1)], 1, 7_500),
+    ],
+)
+def test_open_loans_and_their_instalments(loans, count, instalments):
+    found = user_facts_of("loans", OngoingLoans(currency="USD", loans=tuple(loans)))
+    assert found == {"loans_open": count, "loan_instalments": instalments}
 
 
 def test_the_score_of_each_bracket():
