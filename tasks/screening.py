@@ -93,9 +93,16 @@ async def _compare(place: Workplace, index: ListIndex, customer: Customer, today
 
 
 async def _keep(place: Workplace, compared: Sequence[_Compared], among: set[tuple[str, str]]) -> int:
-    """Store what was found; how many customers were found who were not before."""
+    """Store what was found; how many customers were found who were not before.
+
+    Nearly all are found nowhere and never were: for them nothing is written.
+    """
     count = 0
+    async with place.store.read() as work:
+        known = await matches.with_matches(work, [user_id for _, user_id in (one.customer for one in compared)])
     for one in compared:
+        if not one.found and one.customer not in known:
+            continue
         tenant, user_id = one.customer
         async with place.store.begin() as work:
             new = await matches.keep(work, tenant, user_id, one.found, one.kinds, among)

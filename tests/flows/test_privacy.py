@@ -27,7 +27,12 @@ def planted(services: Services) -> list[str]:
     canaries, customers = iter(CANARIES), []
     for number in range(len(CANARIES) // sum(FIELDS.values())):
         person: dict[str, object] = {field: " ".join(islice(canaries, count)) for field, count in FIELDS.items()}
-        person |= {"birth_date": "1985-03-04", "residence_country": "US", "email_verified": True}
+        person |= {
+            "birth_date": "1985-03-04",
+            "residence_country": "US",
+            "email_verified": True,
+            "company_number": None,
+        }
         if number % 3 == 1:
             # An answer against its model, whose error must name the place and not the value.
             person["birth_date"] = person["family_name"]
@@ -88,6 +93,7 @@ def planted_users(services: Services) -> list[str]:
         mine = CANARIES[number * 10 : number * 10 + 10]
         users.append(f"steady-pay-{90_000 + number}")
         person = {"given_name": mine[0], "family_name": mine[1], "birth_date": "1985-03-04"}
+        person |= dict.fromkeys(("identity_document", "street", "company_number"))
         (sandbox / "users" / f"{users[-1]}.json").write_text(json.dumps(person))
         feed = canary_feed(mine[2:], today)
         if number == 2:

@@ -60,6 +60,12 @@ async def of_user(work: Work, tenant: str, user_id: str) -> list[Match]:
     return [_match(work, row) for row in rows]
 
 
+async def with_matches(work: Work, user_ids: Collection[str]) -> set[tuple[str, str]]:
+    """Those of these users who have a match, open or cleared, each with the tenant."""
+    query = select(ListMatchRow.tenant, ListMatchRow.user_id).where(ListMatchRow.user_id.in_(user_ids)).distinct()
+    return {(tenant, user_id) for tenant, user_id in await work.execute(query)}
+
+
 async def waiting(work: Work, limit: int = 100) -> list[Match]:
     """Open matches of all tenants, the oldest first."""
     query = select(ListMatchRow).where(ListMatchRow.cleared_at.is_(None)).order_by(ListMatchRow.found_at)
