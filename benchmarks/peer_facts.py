@@ -5,7 +5,8 @@ A peer is a function of a history and a number of users that reads the Parquet f
 """
 
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ import polars as pl
 
 from benchmarks.limits_rig import END, fact_database, first
 from rules.facts import facts_of, facts_sql
-from underwriting.domain.histories import ESSENTIAL, Category
+from rules.facts.terms import fact_terms
+from rules.tiers import CURRENCY
+from underwriting.domain.histories import ESSENTIAL, INCOME, Category
 from underwriting.limits.order import end_of
 
 QUERY = "transactions"
@@ -27,7 +30,9 @@ FEEDS = [
     "refreshed_at",
 ]  # fmt: skip
 LINES = ["subject_id", "booked_on", "amount", "category", "counterparty"]
-SPENDING = ESSENTIAL | {Category.SPENDING, Category.CASH, Category.FEE, Category.OVERDRAFT_FEE, Category.GAMBLING}
+# Debits that are spending, and credits that undo it.
+GIVEN_BACK = {Category.FEE, Category.OVERDRAFT_FEE, Category.REFUND}
+SPENDING = ESSENTIAL | GIVEN_BACK | {Category.SPENDING, Category.CASH, Category.GAMBLING, Category.LOAN}
 # Counts within a window of days: the sign of the amount, the category, and whether one that nobody could classify
 # makes the count unknown.
 COUNTS = {
@@ -36,13 +41,15 @@ COUNTS = {
     "overdraft_fees_30d": (30, -1, Category.OVERDRAFT_FEE, True),
     **{f"returned_debits_{days}d": (days, 1, Category.RETURNED, True) for days in (30, 60, 90)},
 }
-# The threshold of a deposit that may recur, and of a healthy balance, in cents.
-DEPOSIT, HEALTHY = 150_00, 50_00
-# Days between two deposits of one cadence, from and to; two deposits less than five days apart are one pay.
-CADENCES = ((5, 9), (11, 19), (25, 36))
-ONE_PAY = 5
-# Days of a pay cycle where there is no recurring income.
-CYCLE = 30
+# What a reversal undoes, by the sign of what is booked first.
+UNDONE = {Category.OVERDRAFT_FEE: -1, Category.RETURNED: 1, **dict.fromkeys(INCOME, 1)}
+TERMS = fact_terms()
+DEPOSIT, HEALTHY = TERMS.currencies[CURRENCY].min_deposit, TERMS.currencies[CURRENCY].healthy_balance
+# Days between two pays of one cadence, from and to.
+CADENCES = tuple((one.shortest, one.longest) for one in TERMS.income.cadences)
+# A share of an advance in hundredths, so that products of whole amounts stay whole.
+FEE_PERCENT = int(TERMS.advances.max_fee_share * 100)
+IRREGULAR = TERMS.income.irregular
 
 Frame = pd.DataFrame | pl.DataFrame
 Peer = Callable[[str, int], Frame]
@@ -64,6 +71,25 @@ def compared(peer: Peer, history: str, users: int) -> dict[str, Any]:
     if not ours.index.equals(theirs.index):
         return {"differ": list(FACTS)}
     return {"differ": [name for name in FACTS if not _same(ours[name], theirs[name])]}
+
+
+def undone(lines: Iterable[tuple[int, int, str, int, int, str]]) -> list[int]:
+    """The lines that a reversal undid, and those of such reversals, by their first column.
+
+    A line is (row, account, category, amount, age, payer). A reversal undoes the latest booking of its account,
+    category and amount that is not undone yet.
+    """
+    open_ones: dict[tuple[int, str, int], list[tuple[int, int]]] = defaultdict(list)
+    found: list[int] = []
+    for row, account, category, amount, age, _ in sorted(
+        lines, key=lambda line: (-line[4], line[3] * UNDONE[Category(line[2])] < 0, line[5])
+    ):
+        stack = open_ones[account, category, abs(amount)]
+        if amount * UNDONE[Category(category)] > 0:
+            stack.append((row, age))
+        elif stack and stack[-1][1] - age <= TERMS.reversal_days:
+            found += [stack.pop()[0], row]
+    return found
 
 
 def _by_user(found: Frame) -> pd.DataFrame:

@@ -11,14 +11,18 @@ from benchmarks.peer_facts import (
     AS_OF,
     CADENCES,
     COUNTS,
-    CYCLE,
     DEPOSIT,
+    FEE_PERCENT,
     FEEDS,
+    GIVEN_BACK,
     HEALTHY,
+    IRREGULAR,
     JUDGED_AT,
     LINES,
-    ONE_PAY,
     SPENDING,
+    TERMS,
+    UNDONE,
+    undone,
 )
 from rules.tiers import CURRENCY
 from underwriting.domain.histories import ESSENTIAL, INCOME, Category
@@ -34,18 +38,20 @@ def facts(history: str, users: int) -> pd.DataFrame:
     """Every fact of the query about the first users."""
     accounts = _accounts(history, users)
     lines = _lines(history, users, accounts)
-    incoming = _incoming(accounts, lines)
-    main, totals = _main_streams(accounts, _streams(*_payers(incoming))), _totals(accounts, lines)
+    standing = lines.drop(_undone(lines))
+    incoming = _incoming(accounts, standing)
+    main, totals = _main_streams(accounts, _parts(incoming)), _totals(accounts, lines)
     return pd.DataFrame(
         {
             **{name: accounts[name].array for name in ("subject_id", "institution_id", "linked_accounts")},
             "feed_age_hours": accounts["age_hours"].to_numpy(),
             **totals,
             **_daily_life(accounts, lines),
-            **_telling(accounts, lines),
+            **_telling(accounts, lines, standing),
+            **_debts(accounts, lines),
             **_balances(accounts, lines),
             **_recurring(accounts, incoming, main),
-            "essential_spend_per_pay": _essential_spend(accounts, lines, main),
+            **_per_pay(accounts, lines, main),
             "cycle_available_balance": _cycle_balance(accounts, lines, totals, main),
         }
     )
@@ -71,7 +77,8 @@ def _accounts(history: str, users: int) -> pd.DataFrame:
     # Ages in days of the first and of the last day covered.
     feeds["first"] = (as_of - feeds["covered_from"]).dt.days
     feeds["last"] = (as_of - refreshed).dt.days.clip(lower=0)
-    feeds["fresh"] = feeds["last"] <= 3
+    feeds["fresh"] = feeds["last"] <= TERMS.feed_stands_days
+    feeds["mean_days"] = feeds["first"].clip(upper=89) - feeds["last"] + 1
     late = JUDGED_AT.replace(tzinfo=None) - feeds["refreshed_at"]
     feeds["age_hours"] = late.dt.total_seconds().clip(lower=0) / 3_600
     feeds["holds"] = feeds["holds"].where((refreshed <= as_of) | (late >= pd.Timedelta(0)))
@@ -153,28 +160,45 @@ def _totals(accounts: pd.DataFrame, lines: pd.DataFrame) -> Columns:
 
 def _daily_life(accounts: pd.DataFrame, lines: pd.DataFrame) -> Columns:
     lines = lines[lines["age"] < 90]
-    out, refund = lines["amount"] < 0, _is(lines, {Category.REFUND})
+    out = lines["amount"] < 0
     income = _sum(accounts, lines[_is(lines, INCOME)])
     transfers = -_sum(accounts, lines[out & _is(lines, {Category.TRANSFER})])
-    spending = -_sum(accounts, lines[(out & _is(lines, SPENDING, unclassified=True)) | refund])
+    staked = -_sum(accounts, lines[out & _is(lines, {Category.GAMBLING})])
+    undoes = (lines["amount"] > 0) & _is(lines, GIVEN_BACK)
+    spending = -_sum(accounts, lines[(out & _is(lines, SPENDING, unclassified=True)) | undoes])
     essential = _count(accounts, lines[out & (lines["age"] < 30) & _is(lines, ESSENTIAL)])
     doubted = _latest(accounts, lines[out & (lines["kind"] == UNCLASSIFIED)]) < 90
-    knows = _knows(accounts, 90)
+    knows, days = _knows(accounts, TERMS.least_mean_days), accounts["mean_days"].to_numpy()
     return {
-        "transactions_per_month": _where(knows, _count(accounts, lines) / 3),
+        "transactions_per_month": _where(knows, _count(accounts, lines) * 30 / days),
         "essential_transactions": _where(_knows(accounts, 30), essential),
         "income_90d": _where(knows, income),
-        "monthly_income": _where(knows, income // 3),
+        "monthly_income": _where(knows, income * 30 // days),
         "transfer_ratio": _ratio(_where(knows & ~doubted, transfers), income),
         "spend_to_income": _ratio(_where(knows, spending), income),
+        "gambling_spend_90d": _where(knows & ~doubted, staked),
+        "gambling_share": _ratio(_where(knows & ~doubted, staked), income),
     }
 
 
-def _telling(accounts: pd.DataFrame, lines: pd.DataFrame) -> Columns:
+def _undone(lines: pd.DataFrame) -> list[int]:
+    """The lines that a reversal undid, and those of such reversals; only accounts with reversals are looked at."""
+    sign = np.array([*(UNDONE.get(kind, 0) for kind in KINDS), 0])[lines["kind"]]
+    accounts = lines["account"][sign * lines["amount"] < 0].unique()
+    few = lines[(sign != 0) & lines["account"].isin(accounts)]
+    kinds = (KINDS[kind] for kind in few["kind"])
+    payers = few["payer"].astype("str")
+    return undone(zip(few.index, few["account"], kinds, few["amount"], few["age"], payers, strict=True))
+
+
+def _telling(accounts: pd.DataFrame, lines: pd.DataFrame, standing: pd.DataFrame) -> Columns:
     """The many figures of the few lines that tell of trouble."""
-    lines = lines[(lines["age"] < 90) & _is(lines, TELLING, unclassified=True)]
-    sides = {sign: lines[lines["amount"] * sign > 0] for sign in (1, -1)}
-    vague = {sign: _latest(accounts, side[side["kind"] == UNCLASSIFIED]) for sign, side in sides.items()}
+    vague = {
+        sign: _latest(accounts, lines[(lines["kind"] == UNCLASSIFIED) & (lines["amount"] * sign > 0)])
+        for sign in (1, -1)
+    }
+    standing = standing[(standing["age"] < 90) & _is(standing, TELLING)]
+    sides = {sign: standing[standing["amount"] * sign > 0] for sign in (1, -1)}
     found = {}
     for name, (days, sign, kind, doubted) in COUNTS.items():
         side = sides[sign]
@@ -184,9 +208,35 @@ def _telling(accounts: pd.DataFrame, lines: pd.DataFrame) -> Columns:
     for name, sign in (("competitor_borrowed_90d", 1), ("competitor_repaid_90d", -1)):
         advances = sides[sign][_is(sides[sign], {Category.ADVANCE})]
         found[name] = _where(_knows(accounts, 90), sign * _sum(accounts, advances))
-    due = _sum(accounts, lines[(lines["age"] < 35) & _is(lines, {Category.ADVANCE})])
-    found["competitor_advances_due"] = _where(_knows(accounts, 35) & (vague[1] >= 35), np.maximum(due, 0))
     return found
+
+
+def _debts(accounts: pd.DataFrame, lines: pd.DataFrame) -> Columns:
+    """What is open with each provider: the largest sum of the last days, repayments without their fees."""
+    advances = lines.loc[(lines["age"] < 90) & _is(lines, {Category.ADVANCE}), ["account", "payer", "age", "amount"]]
+    borrowed = advances[advances["amount"] > 0]
+    repaid = advances[advances["amount"] < 0].reset_index(names="row")
+    pairs = repaid.merge(borrowed, on=["account", "payer"], suffixes=("", "_borrowed"))
+    size, lent = -pairs["amount"], pairs["amount_borrowed"]
+    fits = (pairs["age_borrowed"] >= pairs["age"]) & (lent <= size) & (size * 100 <= lent * (100 + FEE_PERCENT))
+    principal = pairs[fits].groupby("row")["amount_borrowed"].max()
+    repaid["amount"] = (
+        -principal.reindex(repaid["row"]).fillna(pd.Series((-repaid["amount"]).array, repaid["row"])).array
+    )
+    moves = pd.concat([borrowed, repaid.drop(columns="row")])
+    days = moves.groupby(["account", "payer", "age"])["amount"].sum().reset_index()
+    days["open"] = days.groupby(["account", "payer"])["amount"].cumsum()
+    providers = days.groupby(["account", "payer"])["open"].max().clip(lower=0).to_frame()
+    providers["latest"] = borrowed.groupby(["account", "payer"])["age"].min()
+    providers = providers.reset_index()
+    used = providers[(providers["open"] > 0) | (providers["latest"] < TERMS.advances.term_days)]
+    nobodys = lines[(lines["kind"] == UNCLASSIFIED) & (lines["amount"] > 0)]
+    known = _knows(accounts, TERMS.least_mean_days) & (_latest(accounts, nobodys) >= TERMS.advances.term_days)
+    due = np.bincount(providers["account"], providers["open"], len(accounts))
+    return {
+        "competitor_advances_due": _where(known, due),
+        "competitor_advance_providers": _where(known, _count(accounts, used)),
+    }
 
 
 def _balances(accounts: pd.DataFrame, lines: pd.DataFrame) -> Columns:
@@ -211,18 +261,33 @@ def _balances(accounts: pd.DataFrame, lines: pd.DataFrame) -> Columns:
 
 def _incoming(accounts: pd.DataFrame, lines: pd.DataFrame) -> pd.DataFrame:
     """What may be part of a stream of income."""
-    chosen = lines.loc[(lines["amount"] > 0) & (lines["age"] < 300) & _is(lines, INCOME, unclassified=True)]
+    out = (lines["kind"] == UNCLASSIFIED) & (lines["amount"] < 0)
+    recent = (lines["age"] < TERMS.income.window_days) & (lines["amount"] != 0)
+    chosen = lines.loc[recent & ~out & _is(lines, INCOME, unclassified=True)]
     return chosen.loc[accounts["fresh"].to_numpy()[chosen["account"]]]
 
 
-def _payers(incoming: pd.DataFrame) -> tuple[pd.DataFrame, Array, Array]:
-    """Who paid more than once; the ages of the latest six deposits of each, the latest first, and what was paid."""
+def _parts(incoming: pd.DataFrame) -> pd.DataFrame:
+    """What named payers paid, with a number for each payer, and the age and the number of the pay."""
     named = incoming[(incoming["kind"] != UNCLASSIFIED) & (incoming["payer"] >= 0)]
-    paid = named.groupby(["account", "payer", "age"])["amount"].sum()
-    deposits = paid[paid >= DEPOSIT].reset_index()
-    by_payer = deposits.groupby(["account", "payer"])
-    deposits["rank"], deposits["stream"] = by_payer.cumcount(), by_payer.ngroup()
-    latest = deposits[(deposits["rank"] < 6) & (by_payer["age"].transform("size") > 1)]
+    parts = named[["account", "payer", "age", "amount"]].sort_values(["account", "payer", "age"], ignore_index=True)
+    changed = (parts[["account", "payer"]].diff() != 0).any(axis=1).to_numpy()
+    begins = changed | (parts["age"].diff() >= TERMS.income.part_days).to_numpy()
+    last = parts["age"].to_numpy()[np.maximum.accumulate(np.where(begins, np.arange(len(parts)), 0))]
+    parts["pay_age"] = last + (parts["age"] - last) // 7 * 7
+    parts["stream"] = np.cumsum(changed)
+    parts["pay"] = np.cumsum(begins | (parts["pay_age"].diff() != 0).to_numpy())
+    return parts
+
+
+def _payers(parts: pd.DataFrame) -> tuple[pd.DataFrame, Array, Array]:
+    """Who paid; the ages of the latest six pays of each, the latest first, and what was paid."""
+    pays = parts.groupby("pay").agg(
+        account=("account", "first"), stream=("stream", "first"), age=("pay_age", "first"), amount=("amount", "sum")
+    )
+    pays = pays[pays["amount"] >= DEPOSIT]
+    pays["rank"] = pays.groupby("stream").cumcount()
+    latest = pays[pays["rank"] < 6]
     streams = latest[latest["rank"] == 0]
     row = np.searchsorted(streams["stream"], latest["stream"])
     ages, amounts = np.full((2, len(streams), 6), np.nan)
@@ -231,37 +296,67 @@ def _payers(incoming: pd.DataFrame) -> tuple[pd.DataFrame, Array, Array]:
 
 
 def _streams(payers: pd.DataFrame, ages: Array, amounts: Array) -> pd.DataFrame:
-    """What each payer's deposits come to, up to the first gap that ends the stream."""
+    """What each payer's pays come to where they have a rhythm, up to the first gap that ends the stream."""
     gaps = np.diff(ages, axis=1)
-    cycles = (gaps >= ONE_PAY).sum(axis=1)
-    of_cadence = [2 * ((gaps >= low) & (gaps <= high)).sum(axis=1) > cycles for low, high in CADENCES]
+    count = np.isfinite(gaps).sum(axis=1)
+    inside = [(gaps >= low) & (gaps <= high) for low, high in CADENCES]
+    of_cadence = [2 * each.sum(axis=1) > count for each in inside]
     longest = np.select(of_cadence, [high for _, high in CADENCES], np.nan)
-    ended = gaps > 2 * longest[:, None]
-    deposits = np.where(ended.any(axis=1), ended.argmax(axis=1) + 1, np.isfinite(ages).sum(axis=1))
+    regular = np.select(
+        [each[:, None] for each in of_cadence], [np.where(each, gaps, np.nan) for each in inside], np.nan
+    )
+    ended = gaps > TERMS.income.max_periods * longest[:, None]
+    deposits = np.where(ended.any(axis=1), ended.argmax(axis=1) + 1, count + 1)
+    found = pd.DataFrame({"account": payers["account"].array, "stream": payers["stream"].array})
+    found = found.assign(**_figures(amounts, deposits), period=_middle(regular) // 2, days_since=ages[:, 0])
+    return found.loc[np.isfinite(longest)]
+
+
+def _figures(amounts: Array, deposits: Array) -> Columns:
+    """Of the latest pays of each row: how many, their 25th percentile, and their variation."""
     amounts = np.where(np.arange(6) < deposits[:, None], amounts, np.nan)
-    cycle = np.where((np.arange(5) < deposits[:, None] - 1) & (gaps >= ONE_PAY), gaps, np.nan)
     mean = np.nansum(amounts, axis=1) / deposits
     variance = np.nansum((amounts - mean[:, None]) ** 2, axis=1) / np.maximum(deposits - 1, 1)
-    return pd.DataFrame(
-        {
-            "account": payers["account"].array,
-            "payer": payers["payer"].array,
-            "deposits": deposits,
-            "amount": np.sort(amounts, axis=1)[np.arange(len(amounts)), (deposits - 1) // 4],
-            "cv": np.sqrt(variance) / mean,
-            "period": np.where(np.isfinite(longest), _middle(cycle) // 2, np.nan),
-            "days_since": ages[:, 0],
-        }
-    )
+    amount = np.sort(amounts, axis=1)[np.arange(len(amounts)), (deposits - 1) // 4]
+    return {"deposits": deposits, "amount": amount, "cv": np.sqrt(variance) / mean}
 
 
-def _main_streams(accounts: pd.DataFrame, streams: pd.DataFrame) -> pd.DataFrame:
-    """The main stream of each account that has one, with how many run."""
-    running = streams.loc[streams["days_since"] <= 2 * streams["period"]]
+def _main_streams(accounts: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
+    """The main stream of each account that has one, with how many run; and the days of income without a rhythm."""
+    rhythmic = _streams(*_payers(parts))
+    in_time = rhythmic["days_since"] <= TERMS.income.max_periods * rhythmic["period"]
+    running = rhythmic.loc[in_time & (rhythmic["deposits"] > 1)]
+    rest = parts[~parts["stream"].isin(rhythmic["stream"]) & ~parts["account"].isin(running["account"])]
+    windows = _windows(rest)
+    running = pd.concat([running, _irregular(accounts, windows)])
     running = running.assign(rate=running["amount"] / running["period"])
-    order = running.sort_values(["account", "rate", "days_since", "payer"], ascending=[True, False, True, True])
+    order = running.sort_values(["account", "rate", "days_since", "stream"], ascending=[True, False, True, True])
     main = order.drop_duplicates("account").set_index("account")
-    return main.assign(streams=running.groupby("account").size()).reindex(accounts.index)
+    lately = windows[windows["window"] * IRREGULAR.window_days < 90].groupby("account")["days"].sum()
+    return main.assign(streams=running.groupby("account").size()).reindex(accounts.index).assign(irregular=lately)
+
+
+def _windows(rest: pd.DataFrame) -> pd.DataFrame:
+    """Income by windows back from the day, those that reach what a deposit has to."""
+    by = ["account", "window"]
+    grouped = rest.assign(window=rest["age"] // IRREGULAR.window_days).groupby(by)
+    windows = grouped.agg(paid=("amount", "sum"), latest=("age", "min"), days=("age", "nunique")).reset_index()
+    return windows[windows["paid"] >= DEPOSIT]
+
+
+def _irregular(accounts: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFrame:
+    """Streams of windows in a row, up to the last, that the feed covers."""
+    first = accounts["first"].to_numpy()[windows["account"]]
+    covered = windows[first >= (windows["window"] + 1) * IRREGULAR.window_days - 1]
+    row = covered[covered.groupby("account").cumcount() == covered["window"]]
+    count = row.groupby("account").size()
+    count = count[count >= IRREGULAR.min_windows]
+    latest = row[row["account"].isin(count.index) & (row["window"] < 6)]
+    amounts = np.full((len(count), 6), np.nan)
+    amounts[np.searchsorted(count.index, latest["account"]), latest["window"]] = latest["paid"]
+    since = latest.groupby("account")["latest"].min()
+    found = pd.DataFrame({"account": count.index, "stream": -1, "period": IRREGULAR.window_days})
+    return found.assign(**_figures(amounts, np.minimum(count.to_numpy(), 6)), days_since=since.to_numpy())
 
 
 def _middle(values: Array) -> Array:
@@ -275,7 +370,8 @@ def _middle(values: Array) -> Array:
 def _recurring(accounts: pd.DataFrame, incoming: pd.DataFrame, main: pd.DataFrame) -> Columns:
     nobodys = (incoming["kind"] == UNCLASSIFIED) | (incoming["payer"] < 0)
     doubtful = _latest(accounts, incoming[nobodys & (incoming["amount"] >= DEPOSIT)])
-    none = np.where(_knows(accounts, 90) & np.isinf(doubtful), 0, np.nan)
+    none_at_all = np.isinf(doubtful) & (main["irregular"].fillna(0).to_numpy() < 2)
+    none = np.where(_knows(accounts, TERMS.least_mean_days) & none_at_all, 0, np.nan)
     told = (main["days_since"] <= main["period"]) | (doubtful >= main["days_since"])
     return {
         "recurring_deposits": main["deposits"].fillna(pd.Series(none)).to_numpy(),
@@ -287,17 +383,21 @@ def _recurring(accounts: pd.DataFrame, incoming: pd.DataFrame, main: pd.DataFram
     }
 
 
-def _essential_spend(accounts: pd.DataFrame, lines: pd.DataFrame, main: pd.DataFrame) -> Array:
-    """The essential debits of the last 90 days, as a mean for a pay period, rounded up."""
-    essential = (lines["age"] < 90) & (lines["amount"] < 0) & _is(lines, ESSENTIAL, unclassified=True)
-    days = np.minimum(accounts["first"].to_numpy(), 89) - accounts["last"].to_numpy() + 1
-    spend: Array = -(_sum(accounts, lines[essential]) * main["period"].to_numpy() // days)
-    return spend
+def _per_pay(accounts: pd.DataFrame, lines: pd.DataFrame, main: pd.DataFrame) -> Columns:
+    """Essential debits and debt service of history, as means for a pay period, rounded up."""
+    out = lines[(lines["age"] < 90) & (lines["amount"] < 0)]
+    days, period = accounts["mean_days"].to_numpy(), main["period"].to_numpy()
+    spent = {
+        "essential_spend_per_pay": out[_is(out, ESSENTIAL, unclassified=True)],
+        "debt_service_per_pay": out[_is(out, {Category.LOAN})],
+    }
+    knows = _knows(accounts, TERMS.least_mean_days)
+    return {name: _where(knows, -(_sum(accounts, each) * period // days)) for name, each in spent.items()}
 
 
 def _cycle_balance(accounts: pd.DataFrame, lines: pd.DataFrame, totals: Columns, main: pd.DataFrame) -> Array:
     """The mean balance of the last pay cycle: the last balance for all of its days, less what was booked since each."""
-    period = main["period"].fillna(CYCLE).to_numpy()
+    period = main["period"].fillna(TERMS.cycle_days).to_numpy()
     since = np.maximum(period[lines["account"]] - 1 - lines["age"].to_numpy(), 0) * lines["amount"].to_numpy()
     booked_since = np.bincount(lines["account"], since, len(accounts))
     balance, holds = totals["current_balance"], accounts["holds"].to_numpy()

@@ -1,6 +1,7 @@
 """Runs the queries of the facts in DuckDB."""
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from pandas.api.extensions import ExtensionArray, ExtensionDtype
 
 from rules.facts.catalogue import DTYPES, HISTORIES_QUERIES, SCREENING, USER_FACTS, facts_of
 from rules.facts.tables import SUBJECTS, TABLES, input_schema
+from rules.facts.terms import fact_terms
 
 # From this many subjects on, a query runs on all cores; below, waking them takes longer than the query.
 MANY_SUBJECTS = 1_000
@@ -47,7 +49,7 @@ def shared_sql() -> str:
 
     To be run there before any of `facts_sql`, and after its input tables have their names.
     """
-    return _sql("shared") + _sql("shared_histories")
+    return fact_terms().sql + _sql("shared") + _sql("shared_histories")
 
 
 @cache
@@ -174,4 +176,6 @@ def _database(*, parallel: bool) -> Iterator[_Database]:
 
 
 def _sql(name: str) -> str:
-    return files(__package__).joinpath(f"{name}.sql").read_text("utf-8")
+    """The text of a file, with the parts that it includes in their places."""
+    text = files(__package__).joinpath(f"{name}.sql").read_text("utf-8")
+    return re.sub(r"^-- include: (\w+)\n", lambda part: _sql(part[1]), text, flags=re.MULTILINE)

@@ -23,26 +23,3 @@ CREATE MACRO month_start(day, months) AS (date_trunc('month', day) - to_months(m
 
 -- The UTC day of a moment, whether its column carries a zone or not.
 CREATE MACRO utc_day(moment) AS make_timestamp(epoch_us(moment))::DATE;
-
--- Minor units in a major one, as ISO 4217 has them: 100 but for these.
-CREATE MACRO major_unit(currency) AS CASE
-    WHEN currency IN ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') THEN 1000
-    WHEN currency IN ('CLF', 'UYW') THEN 10000
-    WHEN currency IN ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI', 'VND', 'VUV', 'XAF', 'XOF', 'XPF') THEN 1
-    ELSE 100
-END;
-
--- The categories of `underwriting.domain.histories` as numbers, which are compared faster than text; what is none of
--- them is as good as not classified. The macros below say what the numbers mean; the sign tells money in from out.
-CREATE MACRO kind_of(category) AS list_position(
-    [
-        'wages', 'benefits', 'gig', 'other_income',
-        'housing', 'utilities', 'groceries', 'transport', 'health', 'insurance', 'family',
-        'spending', 'cash', 'fee', 'overdraft_fee', 'gambling',
-        'advance', 'transfer', 'refund', 'returned', 'own_float', 'loan', 'interest', 'proceeds'
-    ],
-    category
-);
-CREATE MACRO is_income(kind) AS kind <= 4;
-CREATE MACRO is_essential(kind) AS kind BETWEEN 5 AND 11;
-CREATE MACRO is_spending(kind) AS kind BETWEEN 5 AND 16;

@@ -16,3 +16,35 @@ SELECT
 FROM floats
 JOIN subjects USING (subject_id)
 WHERE taken_on <= as_of;
+
+-- The categories of `underwriting.domain.histories` as numbers, which are compared faster than text; what is none of
+-- them is as good as not classified. In what follows a kind has the sign of its amount: money out is below zero.
+CREATE MACRO kind_of(category) AS coalesce(
+    list_position(
+        [
+            'wages', 'benefits', 'gig', 'other_income', 'unclassified',
+            'housing', 'utilities', 'groceries', 'transport', 'health', 'insurance', 'family',
+            'spending', 'cash', 'gambling', 'fee', 'overdraft_fee', 'refund', 'loan',
+            'advance', 'transfer', 'returned', 'own_float', 'interest', 'proceeds'
+        ],
+        category
+    ),
+    5
+)::TINYINT;
+CREATE MACRO unclassified() AS kind_of(NULL);
+-- Reversals deducted.
+CREATE MACRO is_income(kind) AS kind BETWEEN -4 AND 4 AND kind <> 0;
+-- Debits, without and with those that nobody could classify.
+CREATE MACRO is_essential(kind) AS kind BETWEEN -12 AND -6;
+CREATE MACRO may_be_essential(kind) AS kind BETWEEN -12 AND -5;
+-- Debits, also those that nobody could classify and those that serve a loan; and what undoes them: fees given back and
+-- refunds.
+CREATE MACRO is_spending(kind) AS kind BETWEEN -19 AND -5 OR kind BETWEEN 16 AND 18;
+-- A fee given back, a returned debit taken back, a pay taken back.
+CREATE MACRO is_reversal(kind) AS kind BETWEEN -4 AND -1 OR kind = kind_of('overdraft_fee') OR kind = -kind_of('returned');
+
+-- Of the days between deposits those that lie in a cadence; and the first cadence in which more than half of them lie.
+CREATE MACRO within(gaps, cadence) AS
+    list_filter(gaps, lambda gap: gap BETWEEN cadence.shortest AND cadence.longest);
+CREATE MACRO cadence_of(gaps) AS
+    list_filter(cadences(), lambda cadence: 2 * len(within(gaps, cadence)) > len(gaps))[:1];

@@ -6,7 +6,8 @@
            + steadiness · (1 - coefficient of variation of the income, at most 1)
            + history · days of history over those that count in full, at most 1
     cap    = the lower of (base_share + health_share · health) · confidence · pay
-             and free_share · (pay - essential spending of a pay period - advances due to others), at least 0
+             and free_share · (pay - essential spending and debt service of a pay period - advances due to others),
+             at least 0
 
 Exact: integers only, shares as basis points. **The one rounding** is that of health, down to a millionth, which costs
 less than a cent on a pay below 50,000.00. Down to the minor unit and then to a tier is no further rounding, since
@@ -33,6 +34,8 @@ MILLION = 1_000_000
 # The facts look at six repayments and sixty days: rules/facts/histories.yaml. 60 is a multiple of 1 to 6.
 _REPAYMENTS = 6
 _DAYS = 60
+# What is taken from a pay before anything of it is free.
+_TAKES = ("essential_spend_per_pay", "debt_service_per_pay", "competitor_advances_due")
 
 
 @dataclass(frozen=True)
@@ -67,14 +70,15 @@ def affordable(terms: AffordabilityTerms, facts: Columns) -> Affordable:
     pay, deposits = whole(facts["recurring_deposit_amount"]), whole(facts["recurring_deposits"])
     health = _health(terms.health, terms.full_history_days, facts)
     trust = _trust(terms, deposits)
-    essential, due = whole(facts["essential_spend_per_pay"]), whole(facts["competitor_advances_due"])
+    takes = [whole(facts[name]) for name in _TAKES]
+    free = pay.values - np.sum([each.values for each in takes], axis=0)
     untrusted = deposits.known & (trust == 0)
     return Affordable(
         health=health.values,
         from_pay=np.where(untrusted, 0, _from_pay(terms, pay.within(0, MAX_MINOR), trust, health.values)),
-        from_free=np.where(untrusted, 0, _from_free(terms, pay.values - essential.values - due.values)),
+        from_free=np.where(untrusted, 0, _from_free(terms, free)),
         untrusted=untrusted,
-        known=untrusted | (pay.known & deposits.known & health.known & essential.known & due.known),
+        known=untrusted | np.logical_and.reduce([each.known for each in (pay, deposits, health, *takes)]),
     )
 
 

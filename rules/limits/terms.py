@@ -95,7 +95,7 @@ class AffordabilityTerms(Terms):
     full_history_days: Annotated[int, Field(strict=True, ge=1, le=2_000)]
     base_share: Annotated[Share, Field(description="Share of the pay that is affordable without any health")]
     health_share: Annotated[Share, Field(description="Share of the pay that full health adds")]
-    free_share: Annotated[Share, Field(description="Share of what a pay leaves after essentials and advances due")]
+    free_share: Annotated[Share, Field(description="Share of what a pay leaves after essentials, loans and advances")]
 
     @model_validator(mode="after")
     def _within_the_pay_and_rising(self) -> Self:

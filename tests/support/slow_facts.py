@@ -4,7 +4,7 @@ Written from the meanings in rules/facts/histories.yaml. It shares no code with 
 Money is whole, ratios are fractions until the end.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
@@ -12,8 +12,16 @@ from itertools import takewhile
 from math import floor
 from typing import Any
 
-from tests.support.slow_income import Deposit, Stream, essential_spend_per_pay, running_streams
-from underwriting.domain.money import minor_digits
+from tests.support.slow_debts import open_principals
+from tests.support.slow_income import (
+    Deposit,
+    Stream,
+    irregular_days,
+    irregular_stream,
+    per_pay,
+    running,
+    streams_of,
+)
 
 Row = Mapping[str, Any]
 Rows = Mapping[str, Sequence[Row]]
@@ -21,9 +29,21 @@ Facts = dict[str, Any]
 
 INCOME = {"wages", "benefits", "gig", "other_income"}
 ESSENTIAL = {"housing", "utilities", "groceries", "transport", "health", "insurance", "family"}
-SPENDING = ESSENTIAL | {"spending", "cash", "fee", "overdraft_fee", "gambling"}
+# Debits that are spending, and credits that undo it.
+SPENDING = ESSENTIAL | {"spending", "cash", "gambling", "fee", "overdraft_fee", "refund", "loan"}
+GIVEN_BACK = {"fee", "overdraft_fee", "refund"}
 # A feed stands for so many days after its refresh.
 STANDS = 3
+# Means need so many days; an advance is due within so many; a reversal follows within so many.
+LEAST_DAYS, ADVANCE_TERM, REVERSAL = 60, 35, 10
+# The least deposit that recurs, and the healthy balance, in minor units.
+AMOUNTS = {
+    "USD": (150_00, 50_00),
+    "CZK": (1_500_00, 500_00),
+    "EUR": (100_00, 35_00),
+    "GBP": (90_00, 30_00),
+    "CAD": (160_00, 55_00),
+}
 
 
 def slow_facts(rows: Rows, as_of: date, judged_at: datetime | None, currency: str) -> Facts:
@@ -71,6 +91,12 @@ class Account:
         """Whether the feed covers all of the last `days` days."""
         return self.sound and self.feed["covered_from"] <= self.as_of - timedelta(days=days - 1)
 
+    @property
+    def mean_days(self) -> int:
+        """Those of the last 90 days that the feed covers."""
+        first: date = max(self.feed["covered_from"], self.as_of - timedelta(days=89))
+        return (self.covered_to - first).days + 1
+
     def within(self, days: int) -> list[Row]:
         return [line for line in self.lines if self.ago(line) < days]
 
@@ -111,8 +137,8 @@ def transaction_facts(rows: Rows, as_of: date, judged_at: datetime | None, curre
     account = believed(rows, as_of, currency)
     if account is None:
         return told
-    major = 10 ** minor_digits(currency)
-    streams, balances = _of_streams(account, major), _of_balances(account, judged_at, major)
+    least, healthy = AMOUNTS.get(currency, (None, None))
+    streams, balances = {} if least is None else _of_streams(account, least), _of_balances(account, judged_at, healthy)
     return {
         **told,
         **_of_the_feed(account, judged_at),
@@ -151,7 +177,9 @@ def _of_the_feed(account: Account, judged_at: datetime | None) -> Facts:
 def _of_activity(account: Account) -> Facts:
     essential = [line for line in account.within(30) if line["amount"] < 0 and line["category"] in ESSENTIAL]
     return {
-        "transactions_per_month": len(account.within(90)) / 3 if account.knows(90) else None,
+        "transactions_per_month": (
+            len(account.within(90)) * 30 / account.mean_days if account.knows(LEAST_DAYS) else None
+        ),
         "essential_transactions": len(essential) if account.knows(30) else None,
     }
 
@@ -166,9 +194,12 @@ def _of_advances(account: Account) -> Facts:
     if account.knows(90):
         found["competitor_borrowed_90d"] = sum(amount for amount in amounts if amount > 0)
         found["competitor_repaid_90d"] = sum(-amount for amount in amounts if amount < 0)
-    if account.knows(35) and not _unclassified(account, 35, 1):
-        due = [line["amount"] for line in account.within(35) if line["category"] == "advance"]
-        found["competitor_advances_due"] = max(0, sum(due))
+    if account.knows(LEAST_DAYS) and not _unclassified(account, ADVANCE_TERM, 1):
+        lines = [line for line in account.within(90) if line["category"] == "advance"]
+        due = open_principals([(line["counterparty"] or "", line["booked_on"], line["amount"]) for line in lines])
+        lent = {line["counterparty"] or "" for line in lines if line["amount"] > 0 and account.ago(line) < ADVANCE_TERM}
+        found["competitor_advances_due"] = sum(due.values())
+        found["competitor_advance_providers"] = len(lent | {provider for provider, amount in due.items() if amount})
     return found
 
 
@@ -180,27 +211,36 @@ def _unclassified(account: Account, days: int, sign: int) -> bool:
 
 
 def _of_income(account: Account) -> Facts:
-    if not account.knows(90):
+    if not account.knows(LEAST_DAYS):
         return {}
     lines = account.within(90)
     income = sum(line["amount"] for line in lines if line["category"] in INCOME)
-    out = [line for line in lines if line["amount"] < 0]
-    transfers = -sum(line["amount"] for line in out if line["category"] == "transfer")
-    spent = -sum(line["amount"] for line in out if line["category"] is None or line["category"] in SPENDING)
-    refunded = sum(line["amount"] for line in lines if line["category"] == "refund")
-    found: Facts = {"income_90d": income, "monthly_income": floor(Fraction(income, 3))}
+    spent = _out(account, {None, *SPENDING})
+    given_back = sum(line["amount"] for line in lines if line["category"] in GIVEN_BACK and line["amount"] > 0)
+    found: Facts = {"income_90d": income, "monthly_income": floor(Fraction(income * 30, account.mean_days))}
+    if not _unclassified(account, 90, -1):
+        found["gambling_spend_90d"] = _out(account, {"gambling"})
     if income > 0:
         if not account.unread(90):
-            found["spend_to_income"] = float(Fraction(spent - refunded, income))
+            found["spend_to_income"] = float(Fraction(spent - given_back, income))
         if not _unclassified(account, 90, -1):
-            found["transfer_ratio"] = float(Fraction(transfers, income))
+            found["transfer_ratio"] = float(Fraction(_out(account, {"transfer"}), income))
+            found["gambling_share"] = float(Fraction(_out(account, {"gambling"}), income))
     return found
 
 
-def _of_streams(account: Account, major: int) -> Facts:
+def _out(account: Account, categories: Collection[str | None]) -> int:
+    """What went out for the categories in the last 90 days."""
+    out = [line for line in account.within(90) if line["amount"] < 0 and line["category"] in categories]
+    spent: int = -sum(line["amount"] for line in out)
+    return spent
+
+
+def _of_streams(account: Account, least: int) -> Facts:
     """The main stream of recurring income, or that there is none."""
-    least = 150 * major
-    recent = account.within(300)
+    if not account.sound or account.partial:
+        return {}
+    recent = [line for line in standing(account.lines, INCOME, 1) if account.ago(line) < 300]
     # Deposits that may belong to a stream, nobody knows whose.
     doubtful = [
         account.ago(line)
@@ -212,56 +252,86 @@ def _of_streams(account: Account, major: int) -> Facts:
         doubtful.append(max(0, account.ago({"booked_on": account.feed["unread_on"]})))
     paid: dict[str, dict[date, int]] = {}
     for line in recent:
-        if line["category"] in INCOME and line["amount"] > 0 and line["counterparty"]:
+        if line["category"] in INCOME and line["counterparty"] and line["amount"]:
             days = paid.setdefault(line["counterparty"], {})
             days[line["booked_on"]] = days.get(line["booked_on"], 0) + line["amount"]
-    deposits = {payer: [Deposit(*each) for each in days.items() if each[1] >= least] for payer, days in paid.items()}
-    streams = running_streams(deposits, account.as_of) if account.sound and not account.partial else []
-    if not streams:
-        none_at_all = account.knows(90) and not account.partial and not doubtful
+    streams = streams_of(paid, least)
+    found = running(streams, account.as_of)
+    rhythmic = {stream.payer for stream in streams}
+    rest = [Deposit(*each) for payer, days in paid.items() if payer not in rhythmic for each in days.items()]
+    if not found and (irregular := irregular_stream(rest, account.as_of, account.feed["covered_from"], least)):
+        found = [irregular]
+    if not found:
+        none_at_all = account.knows(LEAST_DAYS) and not doubtful and irregular_days(rest, account.as_of, least) < 2
         return {"recurring_deposits": 0, "income_streams": 0} if none_at_all else {}
-    main = min(streams, key=lambda stream: (-stream.a_day, stream.days_since(account.as_of), stream.payer))
-    return {**_of_main(main, account, doubtful), "income_streams": len(streams)}
+    main = min(found, key=lambda stream: (-stream.a_day, stream.days_since(account.as_of), stream.payer))
+    return {**_of_main(main, account, doubtful), "income_streams": len(found)}
 
 
 def _of_main(main: Stream, account: Account, doubtful: Sequence[int]) -> Facts:
     since = main.days_since(account.as_of)
     missed = since > main.period and any(ago < since for ago in doubtful)
-    return {
+    found: Facts = {
         "recurring_deposits": len(main.deposits),
         "recurring_deposit_amount": main.per_pay,
         "recurring_income_cv": main.variation,
         "pay_period_days": main.period,
         "days_since_pay": None if missed else since,
-        "essential_spend_per_pay": None
-        if account.unread(90)
-        else essential_spend_per_pay(
-            main.period,
-            account.feed["covered_from"],
-            account.covered_to,
-            account.as_of,
-            [
-                (line["booked_on"], -line["amount"])
-                for line in account.lines
-                if line["amount"] < 0 and (line["category"] is None or line["category"] in ESSENTIAL)
-            ],
-        ),
     }
+    if account.knows(LEAST_DAYS) and not account.unread(90):
+        spent: dict[str, Collection[str | None]] = {
+            "essential_spend_per_pay": {None, *ESSENTIAL},
+            "debt_service_per_pay": {"loan"},
+        }
+        found |= {
+            name: per_pay(_out(account, categories), account.mean_days, main.period)
+            for name, categories in spent.items()
+        }
+    return found
+
+
+def standing(lines: Sequence[Row], categories: set[str], sign: int) -> list[Row]:
+    """The lines without those that a reversal undid, and without such reversals.
+
+    `sign` is that of what is booked. A reversal undoes the latest booking of its category and amount that stands.
+    """
+    kept: list[Row] = []
+    for line in sorted(lines, key=lambda line: (line["booked_on"], -sign * line["amount"])):
+        undone = [
+            place
+            for place, other in enumerate(kept)
+            if line["category"] in categories
+            and line["amount"] * sign < 0
+            and other["category"] == line["category"]
+            and other["amount"] == -line["amount"]
+            and (line["booked_on"] - other["booked_on"]).days <= REVERSAL
+        ]
+        if undone:
+            del kept[undone[-1]]
+        else:
+            kept.append(line)
+    return kept
 
 
 def _of_trouble(account: Account) -> Facts:
     found: Facts = {}
     if account.knows(30) and not _unclassified(account, 30, -1):
-        fees = [line for line in account.within(30) if line["category"] == "overdraft_fee" and line["amount"] < 0]
-        found["overdraft_fees_30d"] = len(fees)
+        found["overdraft_fees_30d"] = _standing(account, 30, "overdraft_fee", -1)
     for days in (30, 60, 90):
         if account.knows(days) and not _unclassified(account, days, 1):
-            returned = [line for line in account.within(days) if line["category"] == "returned" and line["amount"] > 0]
-            found[f"returned_debits_{days}d"] = len(returned)
+            found[f"returned_debits_{days}d"] = _standing(account, days, "returned", 1)
     return found
 
 
-def _of_balances(account: Account, judged_at: datetime | None, major: int) -> Facts:
+def _standing(account: Account, days: int, category: str, sign: int) -> int:
+    """How many bookings of the category stand, of those of the last `days` days."""
+    return sum(
+        line["category"] == category and line["amount"] * sign > 0 and account.ago(line) < days
+        for line in standing(account.lines, {category}, sign)
+    )
+
+
+def _of_balances(account: Account, judged_at: datetime | None, healthy: int | None) -> Facts:
     known = account.balances
     last_60 = [known[day] for n in range(60) if (day := account.as_of - timedelta(days=n)) in known]
     found: Facts = {"balance_days_60d": len(last_60)}
@@ -271,7 +341,7 @@ def _of_balances(account: Account, judged_at: datetime | None, major: int) -> Fa
         found["negative_days_30d"] = sum(balance < 0 for balance in last_60[:30])
     if account.knows(60) and len(last_60) == 60:
         found["overdraft_days_60d"] = sum(balance < 0 for balance in last_60)
-        found["healthy_days_60d"] = sum(balance >= 50 * major for balance in last_60)
+        found["healthy_days_60d"] = None if healthy is None else sum(balance >= healthy for balance in last_60)
     if account.fresh:
         current, holds = known.get(account.as_of), account.feed["holds"]
         found["current_balance"] = current
@@ -284,10 +354,8 @@ def _of_balances(account: Account, judged_at: datetime | None, major: int) -> Fa
 
 def _of_the_cycle(account: Account, days: int, available: int | None) -> Facts:
     """The mean of the last pay cycle; `available` is what the last of its days counts with."""
-    if available is None or account.partial or not account.knows(days):
-        return {}
-    known = account.balances
-    if any(account.as_of - timedelta(days=n) not in known for n in range(days)):
+    known, sound = account.balances, account.sound and not account.partial
+    if available is None or not sound or any(account.as_of - timedelta(days=n) not in known for n in range(days)):
         return {}
     before = [known[account.as_of - timedelta(days=n)] for n in range(1, days)]
     return {"cycle_available_balance": floor(Fraction(sum(before) + available, days))}

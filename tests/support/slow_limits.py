@@ -66,10 +66,11 @@ def cap(policy: Row, user: Row) -> int | None:
         return 0
     pay, essential = user["recurring_deposit_amount"], user["essential_spend_per_pay"]
     due, healthy = user["competitor_advances_due"], health(policy, user)
-    if pay is None or essential is None or due is None or healthy is None:
+    service = user["debt_service_per_pay"]
+    if healthy is None or None in (pay, essential, service, due):
         return None
     from_pay = (exact(terms["base_share"]) + exact(terms["health_share"]) * healthy) * pay * confidence
-    from_free = exact(terms["free_share"]) * max(0, pay - essential - due)
+    from_free = exact(terms["free_share"]) * max(0, pay - essential - service - due)
     return floor(min(Fraction(from_pay), Fraction(from_free)))
 
 

@@ -11,6 +11,7 @@ OBSERVED = (
     "balance_days_60d",
     "competitor_advances_due",
     "current_limit",
+    "debt_service_per_pay",
     "days_since_pay",
     "days_since_raise",
     "essential_spend_per_pay",

@@ -11,11 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.examples import steady
-from support.feed_reckoning import balance_facts
+from support.slow_facts import slow_facts
 from support.users import AS_OF, JUDGED_AT, ago, feed, user_facts_of
 
 from rules.facts import compute_facts, tables_of, users_as_of
 from underwriting.domain.histories import TransactionFeed
+
+NAMES = ["balance_days_60d", "average_balance", "negative_days_30d", "overdraft_days_60d", "healthy_days_60d"]
+
+
+def balance_facts(account: TransactionFeed) -> dict[str, int | None]:
+    """The facts of balances by the slow calculator."""
+    rows = {"feeds": [account.model_dump()], "transactions": [line.model_dump() for line in account.transactions]}
+    rows["feeds"][0]["refreshed_at"] = account.refreshed_at.replace(tzinfo=None)
+    found = slow_facts(rows, AS_OF, JUDGED_AT.replace(tzinfo=None), "USD")
+    return {name: found.get(name) for name in [*NAMES, "current_balance"]}
 
 
 def balances(*amounts, **account):
@@ -48,9 +58,10 @@ def test_below_zero_and_healthy(opening, negative, healthy):
     assert (found["overdraft_days_60d"], found["healthy_days_60d"]) == (negative, healthy)
 
 
-def test_healthy_is_in_major_units_of_the_currency():
-    found = user_facts_of("transactions", feed(opening=50, currency="JPY"), currency="JPY")
-    assert found["healthy_days_60d"] == 60
+@pytest.mark.parametrize(("opening", "healthy"), [(499_99, 0), (500_00, 60)])
+def test_healthy_is_by_the_currency(opening, healthy):
+    found = user_facts_of("transactions", feed(opening=opening, currency="CZK"), currency="CZK")
+    assert found["healthy_days_60d"] == healthy
 
 
 def test_the_average_is_over_the_days_and_rounded_down():
@@ -136,7 +147,7 @@ def test_the_largest_amounts_are_added_without_loss():
 def test_every_balance_agrees_with_counting_days(amounts, opening, covered, late):
     bookings = [(ago(day), amount, None) for day, amount in amounts]
     account = feed(*bookings, opening=opening, start=ago(max(covered, late)), refreshed=ago(late))
-    expected = balance_facts(account, AS_OF)
+    expected = balance_facts(account)
     found = user_facts_of("transactions", account)
     assert {name: found[name] for name in expected} == expected
 
@@ -169,7 +180,7 @@ def test_among_two_thousand_users_each_has_the_own_balances():
         )
         for number in range(2_000)
     }
-    expected = pd.DataFrame({user: balance_facts(account, AS_OF) for user, account in feeds.items()}).T
+    expected = pd.DataFrame({user: balance_facts(account) for user, account in feeds.items()}).T
     found = facts_of_all(feeds)[list(expected)]
     pd.testing.assert_frame_equal(
         found.astype("Int64"), expected.astype("Int64"), check_names=False, check_index_type=False

@@ -161,10 +161,17 @@ def test_the_kinds_of_the_sql_are_those_of_the_domain():
         database.register(name, input_schema(name).empty_table())
     database.execute(shared_sql())
 
-    def kind(macro):
-        asked = f"SELECT category FROM (SELECT unnest($all) AS category) WHERE {macro}(kind_of(category))"
+    def kind(macro, sign=1):
+        asked = f"SELECT category FROM (SELECT unnest($all) AS category) WHERE {macro}({sign} * kind_of(category))"
         return {category for (category,) in database.execute(asked, {"all": list(Category)}).fetchall()}
 
-    assert kind("is_income") == INCOME
-    assert kind("is_essential") == ESSENTIAL
-    assert kind("is_spending") == ESSENTIAL | {"spending", "cash", "fee", "overdraft_fee", "gambling"}
+    debits = ESSENTIAL | {"spending", "cash", "gambling", "fee", "overdraft_fee", "refund", "loan"}
+    assert kind("is_income") == kind("is_income", -1) == INCOME
+    assert kind("is_essential", -1) == kind("may_be_essential", -1) == ESSENTIAL
+    assert (kind("is_spending", -1), kind("is_spending")) == (debits, {"fee", "overdraft_fee", "refund"})
+    assert kind("is_essential") == kind("may_be_essential") == set()
+    assert (kind("is_reversal"), kind("is_reversal", -1)) == ({"overdraft_fee"}, INCOME | {"returned"})
+    nobodys = "SELECT kind_of(NULL) = kind_of('nonsense'), is_spending(-kind_of(NULL)), is_income(kind_of(NULL))"
+    assert database.execute(nobodys).fetchone() == (True, True, False)
+    kinds = database.execute("SELECT kind_of(category) FROM (SELECT unnest($all) AS category)", {"all": list(Category)})
+    assert len({kind for (kind,) in kinds.fetchall()} - {5}) == len(Category)

@@ -2,12 +2,10 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-import duckdb
 import pytest
-from iso4217 import Currency
 from support.users import AS_OF, JUDGED_AT, ago, feed, pay, user_facts_of
 
-from rules.facts import compute_facts, facts_of, input_schema, shared_sql, tables_of, users_as_of
+from rules.facts import compute_facts, facts_of, input_schema, tables_of, users_as_of
 from rules.facts.queries import FactsError
 
 NAMES = [fact.name for fact in facts_of("transactions")]
@@ -43,8 +41,10 @@ def test_a_feed_without_transactions_is_knowledge():
         "pay_period_days",
         "days_since_pay",
         "essential_spend_per_pay",
+        "debt_service_per_pay",
         "transfer_ratio",
         "spend_to_income",
+        "gambling_share",
     }
     balances = dict.fromkeys(
         ["current_balance", "available_balance", "cycle_available_balance", "average_balance"], 7_000
@@ -72,9 +72,12 @@ COUNTS = [
 SUMS = [
     ("competitor_borrowed_90d", "advance", 100, 90),
     ("competitor_repaid_90d", "advance", -100, 90),
-    ("competitor_advances_due", "advance", 100, 35),
+    ("competitor_advances_due", "advance", 100, 90),
     ("income_90d", "gig", 100, 90),
+    ("gambling_spend_90d", "gambling", -100, 90),
 ]
+# Sums of history, of which 60 days are enough.
+OF_HISTORY = {"competitor_advances_due", "income_90d", "gambling_spend_90d"}
 
 
 @pytest.mark.parametrize(("name", "category", "amount", "window"), COUNTS)
@@ -99,7 +102,10 @@ def test_the_sign_and_the_category_have_to_be_right(name, category, amount, wind
 @pytest.mark.parametrize(("name", "category", "amount", "window"), COUNTS + SUMS)
 def test_a_window_that_the_feed_does_not_cover_is_unknown(name, category, amount, window):
     booking = (ago(3), amount, category)
-    assert of_feed(booking, start=ago(window - 1))[name] == (1 if (name, category, amount, window) in COUNTS else 100)
+    window = 60 if name in OF_HISTORY else window
+    assert of_feed(booking, start=ago(window - 1))[name] == (
+        100 if (name, category, amount) in [each[:3] for each in SUMS] else 1
+    )
     assert of_feed(booking, start=ago(window - 2))[name] is None
 
 
@@ -124,7 +130,7 @@ def test_of_a_stale_feed_only_what_does_not_hang_on_today_is_known():
     }
 
 
-@pytest.mark.parametrize("name", ["overdraft_fees_30d", "transfer_ratio"])
+@pytest.mark.parametrize("name", ["overdraft_fees_30d", "transfer_ratio", "gambling_spend_90d", "gambling_share"])
 def test_money_out_that_nobody_could_classify_may_be_held_against_the_user(name):
     window = 30 if name == "overdraft_fees_30d" else 90
     income = (ago(5), 1_000, "wages")
@@ -140,6 +146,7 @@ def test_money_out_that_nobody_could_classify_may_be_held_against_the_user(name)
         ("returned_debits_60d", 60),
         ("returned_debits_90d", 90),
         ("competitor_advances_due", 35),
+        ("competitor_advance_providers", 35),
     ],
 )
 def test_money_in_that_nobody_could_classify_may_be_held_against_the_user(name, window):
@@ -245,13 +252,19 @@ def test_a_share_of_no_income_is_unknown(name):
         *dict.fromkeys(
             ["housing", "utilities", "groceries", "transport", "health", "insurance", "family"], True
         ).items(),
-        *dict.fromkeys(["spending", "cash", "fee", "overdraft_fee", None], True).items(),
-        *dict.fromkeys(["transfer", "advance", "own_float", "loan", "returned", "interest"], False).items(),
+        *dict.fromkeys(["spending", "cash", "loan", None], True).items(),
+        *dict.fromkeys(["transfer", "advance", "own_float", "returned", "interest"], False).items(),
     ],
 )
 def test_what_counts_as_spending(category, counts):
     found = of_feed((ago(1), 1_000, "wages"), (ago(1), -250, category), (ago(1), 40, category))
     assert found["spend_to_income"] == (0.25 if counts else 0)
+
+
+@pytest.mark.parametrize("category", ["fee", "overdraft_fee"])
+def test_a_fee_given_back_undoes_spending(category):
+    found = of_feed((ago(1), 1_000, "wages"), (ago(1), -250, category), (ago(1), 40, category))
+    assert found["spend_to_income"] == 0.21
 
 
 def test_a_refund_undoes_spending():
@@ -273,11 +286,87 @@ def test_moments_are_utc_without_a_zone():
     assert moment == datetime(2025, 6, 14, 23)  # noqa: DTZ001  # The column's moments carry no zone.
 
 
-def test_major_units_follow_the_standard():
-    database = duckdb.connect()
-    for table in ("subjects", "floats"):
-        database.register(table, input_schema(table).empty_table())
-    database.execute(shared_sql())
-    known = {each.code: 10**each.exponent for each in Currency if each.exponent is not None}
-    asked = "SELECT code, major_unit(code) FROM (SELECT unnest($codes) AS code)"
-    assert dict(database.execute(asked, {"codes": list(known)}).fetchall()) == known
+def test_fees_that_are_given_back_are_no_fees():
+    """Four fees, each given back on the next day."""
+    fees = [(ago(day), -35_00, "overdraft_fee") for day in (4, 8, 12, 16)]
+    back = [(ago(day - 1), 35_00, "overdraft_fee") for day in (4, 8, 12, 16)]
+    assert [of_feed(*fees, *back[:count])["overdraft_fees_30d"] for count in range(5)] == [4, 3, 2, 1, 0]
+    assert of_feed((ago(9), 1_000_00, "wages"), *fees, *back)["spend_to_income"] == 0
+
+
+@pytest.mark.parametrize(("fee", "back", "fees"), [(20, 10, 0), (20, 9, 1), (20, 20, 0), (20, 21, 1), (35, 28, 0)])
+def test_a_fee_given_back_within_ten_days_is_no_fee(fee, back, fees):
+    found = of_feed((ago(fee), -35_00, "overdraft_fee"), (ago(back), 35_00, "overdraft_fee"))
+    assert found["overdraft_fees_30d"] == fees
+
+
+def test_what_is_given_back_undoes_one_fee_of_its_amount():
+    fees = [(ago(5), -35_00, "overdraft_fee"), (ago(5), -35_00, "overdraft_fee"), (ago(5), -20_00, "overdraft_fee")]
+    assert of_feed(*fees, (ago(4), 35_00, "overdraft_fee"))["overdraft_fees_30d"] == 2
+    assert of_feed(*fees, (ago(4), 20_00, "overdraft_fee"))["overdraft_fees_30d"] == 2
+    assert of_feed(*fees, (ago(4), 25_00, "overdraft_fee"))["overdraft_fees_30d"] == 3
+
+
+def test_a_returned_debit_taken_back_is_none():
+    found = of_feed((ago(5), 80_00, "returned"), (ago(3), -80_00, "returned"), (ago(40), 80_00, "returned"))
+    assert [found[f"returned_debits_{days}d"] for days in (30, 60, 90)] == [0, 1, 1]
+
+
+def advances(*lines):
+    """The open principal, and the providers in use, of lines (days ago, amount, provider)."""
+    found = of_feed(*((ago(day), amount, "advance", provider) for day, amount, provider in lines))
+    return found["competitor_advances_due"], found["competitor_advance_providers"]
+
+
+def test_the_last_of_many_advances_is_open_whatever_their_fees_came_to():
+    """Borrowed 200 every 14 days, repaid 209 each time but the last."""
+    lines = [(day, amount, "Paydash") for day in range(2, 200, 14) for amount in (200_00, -209_00)]
+    assert advances((2, 200_00, "Paydash"), *lines[2:]) == (200_00, 1)
+    assert advances(*lines[2:]) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("lines", "due"),
+    [
+        # The fee of one advance repays nothing of another, and one provider nothing of another's.
+        ([(20, 100_00, "A"), (15, 100_00, "A"), (5, -109_00, "A")], 100_00),
+        ([(20, 100_00, "A"), (15, 100_00, "A"), (5, -218_00, "A")], 0),
+        ([(20, 100_00, "A"), (15, 100_00, "B"), (5, -209_00, "A")], 100_00),
+        # Up to 30% are a fee; what is repaid beyond that counts against what else is open.
+        ([(20, 100_00, "A"), (15, 50_00, "A"), (5, -130_00, "A")], 50_00),
+        ([(20, 100_00, "A"), (15, 50_00, "A"), (5, -130_01, "A")], 19_99),
+        # In parts; before it was lent; on one day; of nobody knows whom.
+        ([(20, 100_00, "A"), (10, -50_00, "A"), (5, -30_00, "A")], 20_00),
+        ([(20, -100_00, "A"), (5, 100_00, "A")], 100_00),
+        ([(20, 100_00, "A"), (5, -109_00, "A"), (5, 100_00, "A")], 100_00),
+        ([(5, 100_00, "A"), (5, -100_00, "A")], 0),
+        ([(20, 100_00, "A"), (5, -109_00, None)], 100_00),
+        ([(20, 100_00, None), (5, -109_00, None)], 0),
+        # An advance counts for 90 days; what was repaid of an older one repays none of these.
+        ([(89, 100_00, "A")], 100_00),
+        ([(90, 100_00, "A"), (80, -109_00, "A"), (20, 40_00, "A")], 40_00),
+    ],
+)
+def test_repayments_count_against_the_advances_of_their_provider(lines, due):
+    assert advances(*lines)[0] == due
+
+
+@pytest.mark.parametrize(("day", "providers"), [(34, 3), (35, 2)])
+def test_providers_in_use_are_those_of_the_last_35_days_and_of_open_advances(day, providers):
+    lines = [(day, 50_00, "A"), (day - 7, -55_00, "A"), (80, 50_00, "B"), (10, 50_00, "C"), (3, -55_00, "C")]
+    assert advances(*lines)[1] == providers
+
+
+@pytest.mark.parametrize(("start", "known"), [(58, False), (59, True), (74, True), (120, True)])
+def test_means_are_over_the_days_of_history(start, known):
+    """60 at the least and 90 at the most; here a wage of 20.00 on each day."""
+    days = range(min(start + 1, 100))
+    found = of_feed(*((ago(day), 20_00, "wages", "Acme") for day in days), start=ago(start))
+    means = (found["monthly_income"], found["transactions_per_month"], found["income_90d"])
+    assert means == ((600_00, 30, 20_00 * min(start + 1, 90)) if known else (None, None, None))
+
+
+def test_stakes_are_gambling_and_winnings_are_not_deducted():
+    found = of_feed((ago(3), 1_000_00, "wages"), (ago(2), -250_00, "gambling"), (ago(1), 900_00, "gambling"))
+    assert (found["gambling_spend_90d"], found["gambling_share"], found["spend_to_income"]) == (250_00, 0.25, 0.25)
+    assert of_feed((ago(2), -250_00, "gambling"))["gambling_share"] is None

@@ -25,6 +25,7 @@ INPUTS = [
     "recurring_deposits",
     "recurring_income_cv",
     "essential_spend_per_pay",
+    "debt_service_per_pay",
     "competitor_advances_due",
     "history_days",
     "repayments_of_6",
@@ -50,7 +51,8 @@ def test_the_example_of_the_documentation():
         "recurring_deposit_amount": 120_000,
         "recurring_deposits": 6,
         "recurring_income_cv": 0.12,
-        "essential_spend_per_pay": 90_000,
+        "essential_spend_per_pay": 80_000,
+        "debt_service_per_pay": 10_000,
         "competitor_advances_due": 5_000,
         "history_days": 200,
         "repayments_of_6": 6,
@@ -61,9 +63,11 @@ def test_the_example_of_the_documentation():
     }
     # .30 · 5/6 + .25 · 45/60 + .20 · 57/60 + .15 · .88 + .10 · 200/365
     assert health(**facts) == 814_294
-    # (.10 + .20 · .814294) · 1,200.00 = 315.43; half of 1,200.00 - 900.00 - 50.00 is 125.00.
+    # (.10 + .20 · .814294) · 1,200.00 = 315.43; half of 1,200.00 - 800.00 - 100.00 - 50.00 is 125.00.
     assert cap(**facts) == 12_500
     assert cap(**facts | {"essential_spend_per_pay": 20_000}) == 31_543
+    # 1,000.00 of each pay for a loan leave nothing.
+    assert cap(**facts | {"essential_spend_per_pay": 20_000, "debt_service_per_pay": 100_000}) == 0
     assert affordability_caps(TERMS, user(**facts)).tolist() == [12_500]
 
 
@@ -179,6 +183,7 @@ USERS = st.fixed_dictionaries(
         "recurring_deposits": st.integers(0, 6),
         "recurring_income_cv": st.floats(0, 2),
         "essential_spend_per_pay": AMOUNTS,
+        "debt_service_per_pay": st.just(0) | AMOUNTS,
         "competitor_advances_due": st.just(0) | AMOUNTS,
         "history_days": st.integers(0, 1_000),
         "repayments_of_6": st.just(6),
