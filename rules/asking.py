@@ -11,7 +11,7 @@ from pandas.arrays import BooleanArray
 from rules.columns import Column, Columns, Mask
 from rules.reasons import reason
 from rules.rule import Facts, Rule
-from underwriting.domain.decision import Outcome, Result
+from underwriting.domain.decision import Outcome, Reason, Result
 
 FAIL, PASS, UNKNOWN = 0, 1, 2
 NO_CAP = -1
@@ -45,11 +45,16 @@ class Said:
         return Outcome(
             rule=self.rule.name,
             result=RESULTS[result],
-            reason=reason(code) if code else None,
+            reason=self._reason(code, row, facts) if code else None,
             refers=held,
             amount=self._amount(row),
             observed={name: facts.value(name, row) for name in self.read},
         )
+
+    def _reason(self, code: str, row: int, facts: Columns) -> Reason:
+        """The reason; of a score that is too low, with what lowered it."""
+        factors = self.rule.factors_in if code == self.rule.fails_as else ()
+        return reason(code).because_of(str(told) for name in factors if (told := facts.value(name, row)) is not None)
 
     def unknown_reasons(self) -> Iterator[tuple[str, Mask]]:
         """Each reason code that rows are unknown as, with those rows."""

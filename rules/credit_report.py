@@ -55,6 +55,7 @@ class NoCreditAlert(FileRule):
 class CreditScore(FileRule):
     """The bureau scores the applicant high enough."""
 
+    factors_in: ClassVar[tuple[str, ...]] = tuple(f"credit_score_factor_{rank}" for rank in range(1, 5))
     fails_as: ClassVar[str] = "credit_score_low"
     unknown_as: ClassVar[str] = "credit_score_missing"
     because: ClassVar[tuple[str, ...]] = (*WITHOUT_FILE, "credit_score_excluded", "credit_file_thin")

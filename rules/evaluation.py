@@ -25,6 +25,7 @@ from underwriting.domain.decision import (
     Outcome,
     Reason,
     Verdict,
+    as_found,
 )
 
 __all__ = ["FAIL", "PASS", "UNKNOWN", "Evaluation"]
@@ -78,7 +79,8 @@ class Evaluation:
 
     def reasons(self, row: int) -> tuple[Reason, ...]:
         """The principal reasons of one row's verdict."""
-        return tuple(reason(self.reason_codes[place]) for place in self.principal_reasons[row] if place >= 0)
+        codes = (self.reason_codes[place] for place in self.principal_reasons[row] if place >= 0)
+        return as_found(map(reason, codes), self.outcomes(row))
 
     @cached_property
     def reason_codes(self) -> tuple[str, ...]:

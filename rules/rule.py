@@ -77,6 +77,9 @@ class Rule(BaseModel, ABC):
     # The fact that says what exactly is missing where the rule fails for it.
     missing_in: ClassVar[str | None] = None
 
+    # The facts that name what lowered the score that the rule is about, the weightiest first.
+    factors_in: ClassVar[tuple[str, ...]] = ()
+
     # Every code that `unknown_because` may give.
     because: ClassVar[tuple[str, ...]] = ()
 

@@ -25,7 +25,7 @@ from rules.eligibility.book import EligibilityBook
 from rules.eligibility.judging import FLAG_UNKNOWN, SEGMENT_UNKNOWN, Heard, principal
 from rules.reasons import reason
 from underwriting.domain.application import Product
-from underwriting.domain.decision import ADVERSE_ACTION_NOTICE, FactValue, OnUnknown, RulebookRef, Verdict
+from underwriting.domain.decision import ADVERSE_ACTION_NOTICE, FactValue, OnUnknown, RulebookRef, Verdict, as_found
 from underwriting.domain.eligibility import BookResult, Eligibility
 from underwriting.domain.profile import FloatProfile
 
@@ -76,7 +76,7 @@ def judge(
         policy=policy,
         deciding=made.deciding.book.ref if made.deciding else None,
         arm=made.deciding.said.arm if made.deciding else None,
-        reasons=tuple(map(reason, made.codes)),
+        reasons=as_found(map(reason, made.codes), (outcome for each in heard for outcome in each.said.outcomes)),
         books=tuple(each.said for each in heard),
         facts=dict(facts),
         troubles=dict(troubles or {}),

@@ -8,11 +8,13 @@ from rules.columns import Column, Truth, the_same_for_all
 from rules.rule import Count, Facts, Rule, Score
 
 _MINOR_UNITS = 100
+FACTORS = tuple(f"score_factor_{rank}" for rank in range(1, 5))
 
 
 class CashAdvanceScore(Rule):
     """The score of advances of this size is high enough; nothing above that size is allowed."""
 
+    factors_in: ClassVar[tuple[str, ...]] = FACTORS
     fails_as: ClassVar[str] = "cash_advance_score_low"
     unknown_as: ClassVar[str] = "cash_advance_score_missing"
 
@@ -38,6 +40,7 @@ class CashAdvanceScore(Rule):
 class MlPaybackPrediction(Rule):
     """The model expects a user with few floats to pay back the next one."""
 
+    factors_in: ClassVar[tuple[str, ...]] = FACTORS
     fails_as: ClassVar[str] = "payback_unlikely"
     unknown_as: ClassVar[str] = "payback_prediction_missing"
 
@@ -52,6 +55,7 @@ class MlPaybackPrediction(Rule):
 class MlPaybackPredictionVariableThreshold(Rule):
     """The model expects the user to pay back the next float, by the threshold for that many floats repaid."""
 
+    factors_in: ClassVar[tuple[str, ...]] = FACTORS
     fails_as: ClassVar[str] = "payback_below_threshold"
     unknown_as: ClassVar[str] = "payback_prediction_missing"
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from rules.eligibility.aggregate import amounts_of
 from rules.eligibility.book import EligibilityBook
 from underwriting.domain.application import Product
-from underwriting.domain.decision import ADVERSE_ACTION_NOTICE, Reason, Verdict
+from underwriting.domain.decision import ADVERSE_ACTION_NOTICE, Reason, Verdict, as_found
 from underwriting.domain.eligibility import Decider, Eligibility
 from underwriting.domain.money import Money
 from underwriting.domain.profile import FloatProfile
@@ -14,7 +14,8 @@ from underwriting.domain.profile import FloatProfile
 
 def rejected(then: Eligibility, reasons: tuple[Reason, ...], now: datetime) -> Eligibility:
     """The referral, rejected by a person for the reasons that the person chose; what was not known is none of them."""
-    changes = {"verdict": Verdict.REJECTED, "reasons": reasons, "notice_due": (now + ADVERSE_ACTION_NOTICE).date()}
+    found = as_found(reasons, (outcome for book in then.books for outcome in book.outcomes))
+    changes = {"verdict": Verdict.REJECTED, "reasons": found, "notice_due": (now + ADVERSE_ACTION_NOTICE).date()}
     return then.model_copy(update={**changes, "decided_by": Decider.PERSON, "decided_at": now})
 
 

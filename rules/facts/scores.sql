@@ -9,9 +9,21 @@ WITH brackets AS (
     FROM bracket_scores
     SEMI JOIN subjects USING (subject_id)
     GROUP BY subject_id
+),
+factors AS (
+    SELECT subject_id, list(text ORDER BY rank) AS texts
+    FROM score_factors
+    SEMI JOIN subjects USING (subject_id)
+    GROUP BY subject_id
 )
 SELECT
     scores.subject_id,
+    concat_ws(' ', scores.model, scores.model_version) AS model_and_version,
+    nullif(model_and_version, '') AS score_model,
+    factors.texts[1] AS score_factor_1,
+    factors.texts[2] AS score_factor_2,
+    factors.texts[3] AS score_factor_3,
+    factors.texts[4] AS score_factor_4,
     payback_prediction,
     to_50 AS cash_advance_score_to_50,
     to_100 AS cash_advance_score_to_100,
@@ -20,3 +32,4 @@ SELECT
 FROM scores
 SEMI JOIN subjects USING (subject_id)
 LEFT JOIN brackets USING (subject_id)
+LEFT JOIN factors USING (subject_id)

@@ -133,7 +133,8 @@ def test_a_malformed_answer_is_refused_by_place_and_rule(model, body, why):
         (PaymentHistory, "instalments", {"write_offs": 0}),
         (Subscription, "renewals", {}),
         (FloatHistory, "floats", {}),
-        (Scores, "cash_advance", {}),
+        (Scores, "cash_advance", {"key_factors": []}),
+        (Scores, "key_factors", {"cash_advance": []}),
         *((CreditReport, name, NO_ENTRIES) for name in ("alerts", "key_factors", "liabilities", "events")),
     ],
 )

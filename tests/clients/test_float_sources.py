@@ -143,7 +143,7 @@ async def test_files_go_before_users(sandbox, data_dir):
         "users/user/steady-pay-9.json": {"segment": "vip"},
         "users/subscription/steady-pay-9.json": {"renewals": []},
         "floats/steady-pay-9.json": {"currency": "USD", "floats": []},
-        "scores/steady-pay-9.json": {"payback_prediction": 0.5, "cash_advance": []},
+        "scores/steady-pay-9.json": {"payback_prediction": 0.5, "key_factors": [], "cash_advance": []},
     }.items():
         (data_dir / place).parent.mkdir(parents=True, exist_ok=True)
         (data_dir / place).write_text(json.dumps(document))

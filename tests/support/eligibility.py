@@ -116,6 +116,7 @@ def row_of(**changes: object) -> pd.DataFrame:
 
 def results_of(*books: EligibilityBook, user_id: str = "u-1", **changes: object) -> tuple[BookResult, ...]:
     """What the books say of a good user with some facts changed, no flag being on."""
-    read = {name for book in books for rule in book.rules for name in facts_read_by(type(rule))} | {"segment"}
+    read = {name for book in books for rule in book.rules for name in facts_read_by(type(rule))}
+    read |= {"segment", *changes}
     row = {name: [{**GOOD, **changes}[name]] for name in read}
     return results_for(books, user_id, frame(**row), {})

@@ -19,6 +19,7 @@ from underwriting.domain.histories import (
     Float,
     FloatHistory,
     Renewal,
+    ScoreFactor,
     Scores,
     Subscription,
     Transaction,
@@ -95,7 +96,14 @@ def _floats(draw: Random) -> FloatHistory:
 
 def _scores(draw: Random) -> Scores:
     scores = [BracketScore(bracket=draw.choice(list(Bracket)), score=draw.randint(0, 1000)) for _ in range(4)]
-    return Scores(payback_prediction=_maybe(draw, draw.random()), cash_advance=tuple(scores[: draw.randrange(5)]))
+    ranks = draw.sample(range(1, 5), draw.randrange(5))
+    return Scores(
+        model=_maybe(draw, "payback"),
+        model_version=_maybe(draw, "7"),
+        key_factors=tuple(ScoreFactor(rank=rank, code="c", text=f"factor {rank}") for rank in ranks),
+        payback_prediction=_maybe(draw, draw.random()),
+        cash_advance=tuple(scores[: draw.randrange(5)]),
+    )
 
 
 def _limit(draw: Random) -> CurrentLimit:

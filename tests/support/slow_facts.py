@@ -447,6 +447,9 @@ def user_facts(rows: Rows, as_of: date, currency: str) -> Facts:
             found["loan_instalments"] = sum(loan["monthly_instalment"] for loan in running)
     for row in rows.get("scores", ()):
         found["payback_prediction"] = row["payback_prediction"]
+        found["score_model"] = " ".join(filter(None, (row.get("model"), row.get("model_version")))) or None
+        ranked = sorted(rows.get("score_factors", ()), key=lambda factor: factor["rank"])
+        found |= {f"score_factor_{place}": factor["text"] for place, factor in enumerate(ranked, start=1)}
         for bracket in rows.get("bracket_scores", ()):
             name = f"cash_advance_score_{bracket['bracket']}"
             found[name] = min(bracket["score"], found.get(name, bracket["score"]))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -62,6 +63,18 @@ class Reason(BaseModel):
 
     code: str
     sentence: str
+    # Of a score: what lowered it, the weightiest first. Left out where there is none.
+    key_factors: Annotated[tuple[str, ...], Field(exclude_if=lambda factors: not factors)] = ()
+
+    def because_of(self, factors: Iterable[str]) -> "Reason":
+        """The same with its key factors, in the sentence too: a score that is too low is no specific reason alone.
+
+        Official interpretation of 12 CFR 1002.9(b)(2), 4 and 6.
+        """
+        if not (named := tuple(factors)):
+            return self
+        sentence = f"{self.sentence} What lowered it: {'; '.join(named)}."
+        return Reason(code=self.code, sentence=sentence, key_factors=named)
 
 
 def codes_of(reasons: Iterable[Reason]) -> list[str]:
@@ -114,6 +127,12 @@ class Offer(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.amount} over {self.term_months} months, {self.instalment} a month"
+
+
+def as_found(reasons: Iterable[Reason], outcomes: Iterable[Outcome]) -> tuple[Reason, ...]:
+    """The reasons as rules gave them, with their key factors; those that no rule gave as they are."""
+    given = {outcome.reason.code: outcome.reason for outcome in outcomes if outcome.reason}
+    return tuple(given.get(reason.code, reason) for reason in reasons)
 
 
 class CheckResult(BaseModel):

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from underwriting.domain.documents import Amount, Document, NonNegativeAmount, PastDate, Row, Share
+from underwriting.domain.documents import Amount, Document, KeyFactor, NonNegativeAmount, PastDate, Row, Share
 from underwriting.domain.ids import SourceId
 from underwriting.domain.money import CurrencyCode
 
@@ -198,11 +198,20 @@ class BracketScore(Row):
     score: Points
 
 
+class ScoreFactor(KeyFactor):
+    """One factor that lowered the scores, in words that the customer may read; rank 1 weighs the most."""
+
+    table: ClassVar[str] = "score_factors"
+
+
 class Scores(Document):
-    """The score service's word. A score it does not have is not known."""
+    """The score service's word, by which model, and what lowered it. A score it does not have is not known."""
 
     table: ClassVar[str] = "scores"
 
+    model: str | None = Field(default=None, min_length=1, max_length=100)
+    model_version: str | None = Field(default=None, min_length=1, max_length=64)
+    key_factors: tuple[ScoreFactor, ...] = Field(max_length=4)
     payback_prediction: Share | None = None
     cash_advance: tuple[BracketScore, ...] = Field(max_length=10)
 

@@ -62,6 +62,7 @@ def documents(persona: Persona, end: date) -> list[Document]:
         FloatHistory(currency=CURRENCY, floats=tuple(floats)),
         Scores(
             currency=CURRENCY,
+            key_factors=(),
             payback_prediction=0.9,
             cash_advance=tuple(BracketScore(bracket=bracket, score=700) for bracket in Bracket),
         ),

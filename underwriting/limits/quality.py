@@ -29,6 +29,7 @@ KEYS: dict[str, str] = {
     "floats": "float_id",
     "renewals": "due_on",
     "bracket_scores": "bracket",
+    "score_factors": "rank",
 }
 DUPLICATE = "duplicate"
 UNKNOWN_USER = "unknown_user"

@@ -14,6 +14,7 @@ from underwriting.domain.histories import (
     Float,
     FloatHistory,
     Renewal,
+    ScoreFactor,
     Scores,
     Subscription,
     User,
@@ -100,10 +101,19 @@ def ongoing_loans(who: FloatUser, asked: Question) -> OngoingLoans:
     return OngoingLoans(currency=asked.currency, loans=loans)
 
 
+SCORE_FACTORS = (
+    ScoreFactor(rank=1, code="INC2", text="Time since the first regular payment of income"),
+    ScoreFactor(rank=2, code="BAL1", text="Balance of the account before a payment of income"),
+)
+
+
 def scores(who: FloatUser, _: Question) -> Scores:
     """The score service's word; larger advances are paid back less often."""
     brackets = () if who.advance_score is None else tuple(Bracket)
     return Scores(
+        model="payback",
+        model_version="2026.2",
+        key_factors=SCORE_FACTORS,
         payback_prediction=who.payback,
         cash_advance=tuple(
             BracketScore(bracket=bracket, score=(who.advance_score or 0) - 20 * place)

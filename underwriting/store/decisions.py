@@ -17,6 +17,7 @@ from underwriting.domain.decision import (
     Reason,
     RulebookRef,
     Verdict,
+    as_found,
     codes_of,
 )
 from underwriting.domain.money import Money
@@ -95,7 +96,7 @@ async def settle_referral(
         update={
             "verdict": verdict,
             "approved": stored.application.requested if verdict is Verdict.APPROVED else None,
-            "reasons": reasons,
+            "reasons": as_found(reasons, (found for check in stored.record.checks for found in check.outcomes)),
             "decided_by": decided_by,
             "note": note,
             "decided_at": now,

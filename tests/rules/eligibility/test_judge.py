@@ -345,3 +345,25 @@ def test_an_evaluation_survives_storage():
     safety = book_of(GREY, name="safety", superseding=True)
     made = judged(safety, book_of(SCORE_50, "AgeOfAccount: {min_age: 500}"), list_match_score=0.8)
     assert Eligibility.model_validate_json(made.model_dump_json()) == made
+
+
+@pytest.mark.parametrize(
+    ("rule", "code", "low"),
+    [
+        (SCORE_50, "cash_advance_score_low", {"cash_advance_score_to_50": 699}),
+        ("MlPaybackPrediction: {min_prediction_score: 0.5, max_float_count: 9}", "payback_unlikely",
+         {"payback_prediction": 0.49}),
+        ("MlPaybackPredictionVariableThreshold: {low_float_threshold: 0.5, high_float_threshold: 0.5,"
+         " min_float_count_for_high_threshold: 3}", "payback_below_threshold", {"payback_prediction": 0.49}),
+    ],
+)  # fmt: skip
+def test_a_score_that_is_too_low_names_what_lowered_it(rule, code, low):
+    factors = {"score_factor_1": "Short history", "score_factor_2": "Low balance before pay"}
+    (found,) = judged(book_of(rule), **low, **factors).reasons
+    assert (found.code, found.key_factors) == (code, ("Short history", "Low balance before pay"))
+    assert found.sentence.endswith(" What lowered it: Short history; Low balance before pay.")
+    # A failure of another kind has no factors, and one without factors keeps its sentence.
+    (other,) = judged(book_of("AgeOfAccount: {min_age: 500}"), **factors).reasons
+    assert (other.key_factors, "lowered" in other.sentence) == ((), False)
+    (bare,) = judged(book_of(rule), **low).reasons
+    assert (bare.key_factors, bare.model_dump().keys()) == ((), {"code", "sentence"})

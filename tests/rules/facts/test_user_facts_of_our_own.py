@@ -5,7 +5,7 @@ from support.users import AS_OF, a_float, ago, floats, limit, subscription, user
 
 from rules.facts import FactsError, compute_facts, facts_of
 from underwriting.domain.documents import Loan, LoanStatus, OngoingLoans
-from underwriting.domain.histories import Bracket, BracketScore, Scores, User
+from underwriting.domain.histories import Bracket, BracketScore, ScoreFactor, Scores, User
 
 
 def history(*taken, **judged):
@@ -189,7 +189,8 @@ def test_open_loans_and_their_instalments(loans, count, instalments):
 
 def test_the_score_of_each_bracket():
     both = (BracketScore(bracket=Bracket.TO_50, score=700), BracketScore(bracket=Bracket.TO_200, score=0))
-    assert user_facts_of("scores", Scores(payback_prediction=0.9, cash_advance=both)) == {
+    unscored = dict.fromkeys(("score_model", *(f"score_factor_{rank}" for rank in range(1, 5))))
+    assert user_facts_of("scores", Scores(payback_prediction=0.9, key_factors=(), cash_advance=both)) == unscored | {
         "payback_prediction": 0.9,
         "cash_advance_score_to_50": 700,
         "cash_advance_score_to_100": None,
@@ -200,7 +201,7 @@ def test_the_score_of_each_bracket():
 
 def test_of_two_scores_of_a_bracket_the_lower_counts():
     scores = tuple(BracketScore(bracket=Bracket.TO_50, score=score) for score in (700, 300, 500))
-    assert user_facts_of("scores", Scores(cash_advance=scores))["cash_advance_score_to_50"] == 300
+    assert user_facts_of("scores", Scores(key_factors=(), cash_advance=scores))["cash_advance_score_to_50"] == 300
 
 
 def limits(*documents, **judged):
@@ -238,10 +239,18 @@ def test_floats_repaid_on_time_since_the_raise():
         ("floats", floats(repaid(3))),
         ("users", User()),
         ("subscriptions", subscription((AS_OF, AS_OF))),
-        ("scores", Scores(cash_advance=())),
+        ("scores", Scores(key_factors=(), cash_advance=())),
         ("current_limits", limit()),
     ],
 )
 def test_two_answers_of_one_source_are_refused(query, document):
     with pytest.raises(FactsError, match=f"{query}: a subject stands twice"):
         compute_facts(query, user_tables(document, document))
+
+
+def test_scores_name_their_model_and_what_lowered_them_by_rank():
+    factors = tuple(ScoreFactor(rank=rank, code="c", text=f"factor {rank}") for rank in (3, 1, 2))
+    found = user_facts_of("scores", Scores(model="payback", model_version="7", key_factors=factors, cash_advance=()))
+    assert found["score_model"] == "payback 7"
+    assert [found[f"score_factor_{rank}"] for rank in range(1, 5)] == ["factor 1", "factor 2", "factor 3", None]
+    assert user_facts_of("scores", Scores(model="payback", key_factors=(), cash_advance=()))["score_model"] == "payback"
