@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 
 .PHONY: demo up test lint format browser lock clean soak soak-events soak-facts soak-texts
 .PHONY: bench-latency bench-rules bench-burst bench-eligibility bench-facts bench-limits bench-limits-scale
+.PHONY: bench-stability
 .DEFAULT_GOAL := demo
 
 # An environment of exactly the locked versions, checked by hash.
@@ -53,6 +54,10 @@ bench-limits: $(VENV)/.installed
 
 bench-limits-scale: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.limits_scale $(if $(filter command line,$(origin USERS)),--users $(USERS))
+
+# How steady limits are under the policy of before and of now; `make bench-stability USERS=5000`.
+bench-stability: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.stability $(if $(filter command line,$(origin USERS)),--users $(USERS))
 
 # The long version of tests/kills.
 soak: $(VENV)/.installed

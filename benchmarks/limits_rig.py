@@ -25,13 +25,15 @@ from underwriting.domain.limits import IdRange, Scope
 from underwriting.embedded.postgres import Postgres
 from underwriting.limits.history import MODELS
 from underwriting.limits.judged import offer_subjects, prepare
-from underwriting.limits.order import Request, end_of
+from underwriting.limits.order import Request
 from underwriting.store.crypto import Keyring
+from underwriting.store.limit_bases import SCHEMA
 from underwriting.store.limit_profiles import adopt
 from underwriting.store.migrate import migrate
 from underwriting.store.session import Store
 
 END = date(2025, 8, 31)
+DECIDED_AT = shipped_policies()["cfi"].business_day.moment(END)
 TENANT = "sandbox"
 # What both may use, as issue 4 asks: two cores and 4 GiB.
 THREADS, MEMORY = 2, "3500MB"
@@ -57,9 +59,11 @@ def transactions(history: Path) -> int:
 def lenient() -> LimitPolicy:
     """The shipped policy with a guard that lets everything pass: what is measured is to be applied."""
     document = shipped_policies()["cfi"].model_dump(mode="json")
-    wide = {"ceiling": "1", "times": "100", "slack": "1"}
-    document["guard"] |= dict.fromkeys(("share_raised", "share_lowered", "share_unknown"), wide)
-    document["guard"]["money_up"] = {"ceiling": 10**9, "times": "100", "slack": 10**9}
+    shares = {"ceiling": "1", "first_runs": "1", "times": "100", "slack": "1"}
+    money = {"ceiling": 10**9, "first_runs": 10**9, "times": "100", "slack": 10**9}
+    for name in document["guard"]:
+        if name.startswith(("share_", "money_")):
+            document["guard"][name] = money if name.startswith("money_") else shares
     return LimitPolicy.model_validate(document)
 
 
@@ -120,9 +124,9 @@ def fact_database(history: str, ids: IdRange = EVERYBODY) -> duckdb.DuckDBPyConn
     for table in MODELS:
         connection.execute(f"CREATE VIEW {table} AS FROM read_parquet('{history}/{table}/*.parquet'){where}")
     connection.execute("CREATE TABLE judged AS SELECT subject_id FROM users ORDER BY 1")
-    columns = "subject_id VARCHAR, amount BIGINT, raised_on DATE, runs_below BIGINT, version BIGINT, paused BOOLEAN"
-    connection.execute(f"CREATE TABLE bases({columns})")
-    offer_subjects(connection, END, end_of(END), CURRENCY)
+    connection.register("nobody", SCHEMA.empty_table())
+    connection.execute("CREATE TABLE bases AS FROM nobody")
+    offer_subjects(connection, END, DECIDED_AT, CURRENCY)
     prepare(connection)
     return connection
 

@@ -57,8 +57,10 @@ def specs(history: Path, folder: Path, shards: int) -> list[ShardSpec]:
     config = Settings(state_dir=folder)
     desk = Desk(None, config)  # type: ignore[arg-type]  # Nothing is stored here.
     ranges: Sequence[IdRange] = plan_ranges(opened, asked.scope, shards, config.limits_shard_users)
-    bases = str(folder / "bases.parquet")
-    return [spec_of(desk, asked, opened, number, ids, bases, str(folder)) for number, ids in enumerate(ranges)]
+    bases, judged_at = str(folder / "bases.parquet"), asked.judged_at
+    return [
+        spec_of(desk, asked, opened, judged_at, number, ids, bases, str(folder)) for number, ids in enumerate(ranges)
+    ]
 
 
 def on_dask(workers: int, shards: list[ShardSpec]) -> float:

@@ -13,15 +13,14 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from benchmarks.limits_rig import END, fact_database, first
+from benchmarks.limits_rig import DECIDED_AT, END, fact_database, first
 from rules.facts import facts_of, facts_sql
 from rules.facts.terms import fact_terms
 from rules.tiers import CURRENCY
 from underwriting.domain.histories import ESSENTIAL, INCOME, Category
-from underwriting.limits.order import end_of
 
 QUERY = "transactions"
-AS_OF, JUDGED_AT = END, end_of(END)
+AS_OF, JUDGED_AT = END, DECIDED_AT
 # The histories have feeds without gaps only, so the peers do not look for gaps.
 OF_GAPS = {"feed_complete", "feed_connected"}
 FACTS = tuple(fact.name for fact in facts_of(QUERY) if fact.name not in OF_GAPS)

@@ -1,6 +1,6 @@
 """The scheduled run over everybody's history: from transactions to limits, with a reason for each user."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 from prefect import flow
@@ -23,7 +23,7 @@ from underwriting.workplace import workplace
 
 BusinessDate = Annotated[
     date | None,
-    Field(description="Limits as of the end of this day, UTC; left out, the day before the run was due"),
+    Field(description="Limits as of this business day of the lender; left out, the last one when the run was due"),
 ]
 History = Annotated[
     str, Field(description="A folder, s3://bucket/folder or `database`; left out, as the settings say", max_length=500)
@@ -59,12 +59,13 @@ async def recalculate_limits(
     waits for the form of `release-limits`.
     """
     async with workplace() as place:
+        decides = policy_for(product, policy, today=not dry_run)
         request = Request(
             tenant=tenant or place.config.limits_tenant,
             product=product,
-            business_date=business_date or due_date(),
+            business_date=business_date or decides.business_day.last(due()),
             history=history or place.config.limits_history,
-            policy=policy_for(product, policy, today=not dry_run),
+            policy=decides,
             scope=Scope(segment, user_id),
             shards=shards,
             dry_run=dry_run,
@@ -79,7 +80,7 @@ async def recalculate_limits(
     return Completed(name=name, message=f"{report.run_id} for {report.business_date}: {report.sentence}")
 
 
-def due_date() -> date:
-    """The day before the one on which this run was due, however late it started, UTC."""
-    due: datetime | None = flow_run.scheduled_start_time
-    return ((due or datetime.now(UTC)).astimezone(UTC) - timedelta(days=1)).date()
+def due() -> datetime:
+    """When this run was due, however late it started."""
+    scheduled: datetime | None = flow_run.scheduled_start_time
+    return scheduled or datetime.now(UTC)

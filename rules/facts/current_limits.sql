@@ -1,9 +1,9 @@
--- Our own record of the limit. One that was raised after as_of tells nothing of the limit that stood then.
+-- Our own record of the limit. One that was raised or lowered after as_of tells nothing of the limit that stood then.
 WITH standing AS (
-    SELECT subject_id, currency, as_of, amount, raised_on, runs_below
+    SELECT subject_id, currency, as_of, amount, raised_on, lowered_on, runs_below, below_since
     FROM current_limits
     JOIN subjects USING (subject_id, currency)
-    WHERE raised_on IS NULL OR raised_on <= as_of
+    WHERE coalesce(raised_on <= as_of, TRUE) AND coalesce(lowered_on <= as_of, TRUE)
 ),
 since AS (
     SELECT subject_id, count(*) AS on_time
@@ -16,8 +16,10 @@ SELECT
     standing.subject_id,
     amount AS current_limit,
     as_of - raised_on AS days_since_raise,
+    as_of - lowered_on AS days_since_lowering,
     CASE WHEN float_histories.subject_id IS NOT NULL THEN coalesce(since.on_time, 0) END AS on_time_since_raise,
-    runs_below
+    runs_below,
+    CASE WHEN runs_below > 0 THEN as_of - below_since END AS days_below
 FROM standing
 LEFT JOIN float_histories USING (subject_id, currency)
 LEFT JOIN since ON standing.subject_id = since.subject_id

@@ -19,7 +19,9 @@ counted AS (
         min(as_of - coalesce(repaid, as_of)) FILTER (was_late) AS days_since_late,
         count(*) FILTER (is_settled AND place <= 6) AS settled_of_6,
         count(*) FILTER (is_settled AND place <= 6 AND NOT was_late) AS on_time_of_6,
-        ratio(sum(collection_failures), sum(collection_attempts)) AS error_ratio,
+        ratio(
+            sum(collection_failures) FILTER (is_owed), sum(collection_attempts) FILTER (is_owed)
+        ) AS error_ratio,
         max(amount) FILTER (repaid IS NOT NULL) AS largest_repaid
     FROM ranked
     GROUP BY subject_id

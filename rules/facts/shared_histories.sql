@@ -11,6 +11,8 @@ SELECT
     repaid IS NULL AND due_on < as_of AS is_late,
     is_late OR coalesce(repaid > due_on, FALSE) AS was_late,
     is_late OR repaid IS NOT NULL AS is_settled,
+    -- Nothing is collected before it is due, unless it was repaid before.
+    due_on <= as_of OR repaid IS NOT NULL AS is_owed,
     collection_attempts,
     collection_failures
 FROM floats

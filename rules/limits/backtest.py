@@ -1,14 +1,16 @@
 """What a policy would have done in months that are past: exposure, moves, losses avoided, good users held back.
 
-A walk takes the months one after another: decide on the facts of a business date (`decide_limits`), hold the floats
-that users took until the next date against the decided limits (`month_figures`), and hand the limits on
-(`limits_after`), so that each policy has its own. Sums, so that those of shards add up.
+A walk takes the days one after another: decide on the facts of a business date (`decide_limits`), give the floats that
+users took until the next date the decided limits (`under_limits`), and hand the limits on (`limits_after`), so that
+each policy has its own. A month's figures are the sum of its days' `moves_of`, the `standing_of` its last day, and the
+`ends_of` its floats. Sums, so that those of shards add up.
 
 What the figures cannot say: a float that nobody took because the limit was low. They judge what was taken.
 """
 
 from dataclasses import astuple, dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rules.limits.decisions import LimitDecisions
+from rules.limits.standing import standing_after
 from rules.limits.whole import Numbers
 
 
@@ -23,7 +26,7 @@ from rules.limits.whole import Numbers
 class MonthFigures:
     """One month under one policy. Amounts are minor units.
 
-    - `exposure`: all limits together after the decisions.
+    - `exposure`: all limits together after the month's last decisions.
     - `floats`: taken in the month by users whom the policy judged, `unsettled` those whose end is not known yet.
     - `losses`: what was never repaid; `losses_avoided`: the part of it above the limits.
     - `good_users`: users who repaid a float of the month; `good_users_held_back`: those whose limit lay below one that
@@ -34,6 +37,7 @@ class MonthFigures:
     exposure: int = 0
     raised: int = 0
     lowered: int = 0
+    paused: int = 0
     money_up: int = 0
     money_down: int = 0
     floats: int = 0
@@ -64,38 +68,48 @@ def settled(floats: pd.DataFrame, known_to: date, lost_after_days: int) -> "pd.S
     return outcome
 
 
-def month_figures(decisions: LimitDecisions, taken: pd.DataFrame) -> MonthFigures:
-    """What the decisions of one date mean for the floats that were taken until the next.
+def standing_of(decisions: LimitDecisions) -> MonthFigures:
+    """How many users there are, and what their limits come to."""
+    return MonthFigures(users=len(decisions), exposure=int(_limits(decisions).fillna(0).sum()))
+
+
+def moves_of(decisions: LimitDecisions) -> MonthFigures:
+    """What the decisions of one date move."""
+    change = _change(decisions)
+    return MonthFigures(
+        raised=int(decisions.raised.sum()),
+        lowered=int(decisions.lowered.sum()),
+        paused=int(decisions.paused.sum()),
+        money_up=int(change[change > 0].sum()),
+        money_down=int(-change[change < 0].sum()),
+    )
+
+
+def under_limits(decisions: LimitDecisions, taken: pd.DataFrame) -> pd.DataFrame:
+    """The floats that were taken under the decisions, with the column `limit` beside their own.
 
     `taken` has the columns `subject_id`, `amount` and `repaid` (see `settled`), a row for each float; those of users
     whom the policy did not judge, or who have no limit, are left out. The index of the decisions is `subject_id`.
     """
-    change = _change(decisions)
-    return MonthFigures(
-        users=len(decisions),
-        exposure=int(decisions.frame["after"].fillna(0).sum()),
-        raised=int(decisions.raised.sum()),
-        lowered=int(decisions.lowered.sum()),
-        money_up=int(change[change > 0].sum()),
-        money_down=int(-change[change < 0].sum()),
-    ) + _ends(decisions.frame["after"].dropna(), taken)
-
-
-def _ends(limits: "pd.Series[int]", taken: pd.DataFrame) -> MonthFigures:
-    """How the floats of users with these limits ended."""
+    limits = _limits(decisions).dropna()
     places = _places(taken["subject_id"], limits.index)
-    mine, user = taken[places >= 0], places[places >= 0]
-    limit, amount = limits.to_numpy(np.int64)[user], mine["amount"].to_numpy(np.int64)
-    good = mine["repaid"].eq(True).to_numpy(np.bool_, na_value=False)
-    bad = mine["repaid"].eq(False).to_numpy(np.bool_, na_value=False)
+    mine = places >= 0
+    return taken[mine].assign(limit=limits.to_numpy(np.int64)[places[mine]])
+
+
+def ends_of(taken: pd.DataFrame) -> MonthFigures:
+    """How floats with their limits ended."""
+    limit, amount = taken["limit"].to_numpy(np.int64), taken["amount"].to_numpy(np.int64)
+    good = taken["repaid"].eq(True).to_numpy(np.bool_, na_value=False)
+    bad = taken["repaid"].eq(False).to_numpy(np.bool_, na_value=False)
     above = np.maximum(amount - limit, 0)
     return MonthFigures(
-        floats=len(mine),
+        floats=len(taken),
         unsettled=int((~good & ~bad).sum()),
         losses=int(amount[bad].sum()),
         losses_avoided=int(above[bad].sum()),
-        good_users=_different(user[good]),
-        good_users_held_back=_different(user[good & (above > 0)]),
+        good_users=taken["subject_id"][good].nunique(),
+        good_users_held_back=taken["subject_id"][good & (above > 0)].nunique(),
         good_held_back=int(above[good].sum()),
     )
 
@@ -103,23 +117,12 @@ def _ends(limits: "pd.Series[int]", taken: pd.DataFrame) -> MonthFigures:
 def limits_after(decisions: LimitDecisions, facts: pd.DataFrame, business_date: date) -> pd.DataFrame:
     """The limits as the next run finds them: rows of the input table `current_limits`, by which facts are computed.
 
-    `facts` are those that were decided on, whose `days_since_raise` tells when a limit was raised before. Users without
-    a limit are left out.
+    `facts` are those that were decided on. Users without a limit are left out; those whose product is paused have 0.
     """
-    frame = decisions.frame
-    day = pd.Timestamp(business_date)
-    earlier = day - pd.to_timedelta(facts["days_since_raise"].astype("Float64"), unit="D")
-    raised_on = earlier.mask(decisions.raised, day)
-    table = pd.DataFrame(
-        {
-            "subject_id": frame.index,
-            "currency": decisions.policy.currency,
-            "amount": frame["after"].to_numpy(),
-            "raised_on": raised_on.dt.date.to_numpy(),
-            "runs_below": frame["runs_below"].to_numpy(),
-        }
-    )
-    return table[frame["after"].notna().to_numpy()].reset_index(drop=True)
+    limits = _limits(decisions)
+    standing = standing_after(decisions, facts, business_date)
+    table = standing.assign(subject_id=limits.index, currency=decisions.policy.currency, amount=limits)
+    return table[limits.notna().to_numpy()].reset_index(drop=True)
 
 
 def _places(users: "pd.Series[str]", known: "pd.Index[str]") -> Numbers:
@@ -129,9 +132,9 @@ def _places(users: "pd.Series[str]", known: "pd.Index[str]") -> Numbers:
     return found
 
 
-def _different(places: Numbers) -> int:
-    """How many different users there are."""
-    return int(np.count_nonzero(np.bincount(places)))
+def _limits(decisions: LimitDecisions) -> "pd.Series[Any]":
+    """What each user may take after the decisions."""
+    return decisions.frame["after"].mask(decisions.paused, 0)
 
 
 def _change(decisions: LimitDecisions) -> Numbers:

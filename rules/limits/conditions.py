@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
 
 import numpy as np
 
@@ -9,6 +11,7 @@ from rules.columns import Columns, Mask
 from rules.limits.affordability import Affordable
 from rules.limits.policy import LimitPolicy
 from rules.limits.table import AMOUNTS
+from rules.limits.terms import BASIS_POINTS, basis_points
 from rules.limits.whole import Numbers, Whole, whole
 
 
@@ -22,11 +25,11 @@ class Condition:
     unknown: Mask
 
 
-# A row's thresholds, the fact that each is about, and the reasons.
+# A row's thresholds, the fact that each is about, and the reasons. The policy says which balance it is.
 _ASKED = {
     "min_float_rank": ("float_rank", "limit_float_rank_low", "limit_floats_unknown"),
     "min_subscription_rank": ("subscription_rank", "limit_subscription_rank_low", "limit_subscription_unknown"),
-    "min_available": ("available_balance", "limit_available_balance_low", "limit_available_balance_unknown"),
+    "min_available": ("balance", "limit_available_balance_low", "limit_available_balance_unknown"),
     "min_repaid": ("largest_repaid", "limit_repaid_amount_low", "limit_floats_unknown"),
 }
 
@@ -43,16 +46,28 @@ def unknown_any(conditions: Sequence[Condition]) -> Mask:
     return unknown
 
 
+def _less(asked: Numbers, share: Decimal) -> Numbers:
+    """What is asked, less a share of it, rounded up: a balance may be negative, and is asked for less then, too."""
+    less: Numbers = asked - np.abs(asked) * basis_points(share) // BASIS_POINTS
+    return less
+
+
 class TableConditions:
     """The policy's table over all rows of facts, by places: 0 is the lowest tier, which asks nothing but the cap.
 
     `amounts` are the tiers by place. The place behind the last is that of limits above the table: nothing to meet.
+    With `dead_band`, balance and cap may lie below what a tier asks by that share of it: so a limit is kept.
     """
 
-    def __init__(self, policy: LimitPolicy, facts: Columns, affordable: Affordable) -> None:
+    def __init__(
+        self, policy: LimitPolicy, facts: Columns, affordable: Affordable, dead_band: Decimal = Decimal(0)
+    ) -> None:
         self.amounts = np.array([AMOUNTS[0], *(row.tier for row in policy.table)], np.int64)
         self._asked = {name: np.array([0, *(row.asked[name] for row in policy.table), 0]) for name in _ASKED}
-        self._facts: dict[str, Whole] = {name: whole(facts[fact]) for name, (fact, _, _) in _ASKED.items()}
+        self._asked["min_available"] = _less(self._asked["min_available"], dead_band)
+        self._cap_asked = _less(np.append(self.amounts, 0), dead_band)
+        named = {name: policy.balance if fact == "balance" else fact for name, (fact, _, _) in _ASKED.items()}
+        self._facts: dict[str, Whole] = {name: whole(facts[fact]) for name, fact in named.items()}
         self._affordable = affordable
 
     def next_place(self, limits: Numbers) -> Numbers:
@@ -76,7 +91,7 @@ class TableConditions:
     def within_cap(self, places: Numbers) -> Iterator[Condition]:
         """The cap against each user's tier, by what bounds it: how regular the pay is, its amount, what it leaves."""
         afford, asks = self._affordable, self._in_table(places)
-        amount = np.append(self.amounts, 0)[places]
+        amount = self._cap_asked[places]
         judged = asks & afford.known & ~afford.untrusted
         fails = {
             "limit_income_irregular": asks & afford.untrusted,
@@ -86,6 +101,7 @@ class TableConditions:
         unknown = asks & ~afford.known
         return (Condition(code, "limit_affordability_unknown", mask, unknown) for code, mask in fails.items())
 
+    @cached_property
     def target(self) -> tuple[Numbers, Mask]:
         """The highest tier that the table and the cap allow, the lowest at least, and where it is known."""
         least = np.full(len(self._affordable.known), self.amounts[0])

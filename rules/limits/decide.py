@@ -1,6 +1,7 @@
 """Decides the limits of every user of a frame of facts: one user or a million, the same call."""
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -23,17 +24,17 @@ def decide_limits(policy: LimitPolicy, facts: pd.DataFrame) -> LimitDecisions:
     """What the policy does with the limit of every row, and why. A fact without a column is not known.
 
     The facts are those of the user histories in rules/facts/histories.yaml, with `list_match_score`. The facts about
-    the limit (`current_limit`, `days_since_raise`, `on_time_since_raise`, `runs_below`) are as they were before the
-    run: a run that is repeated decides the same from the same facts. ValueError where a column is not what the
+    the limit (those of `current_limits`) are as they were before the run: a run that is repeated decides the same from
+    the same facts. ValueError where a column is not what the
     catalogue says of its fact.
     """
     columns = Columns(facts)
     afford = affordable(policy.affordability, columns)
-    table = TableConditions(policy, columns, afford)
+    table, kept = (TableConditions(policy, columns, afford, band) for band in (Decimal(0), policy.step.dead_band))
     gates = gate_results(policy.gates, columns)
     steady = pace(policy.step, columns)
-    moved = moves(policy.step, columns, table, gates, steady)
-    found = grounds(moved, gates, table, steady, policy.step.at_once)
+    moved = moves(policy.step, columns, table, kept, gates, steady)
+    found = grounds(moved, gates, table, kept, steady, policy.step)
     codes = tuple(dict.fromkeys(code for code, _ in found))
     places = principal(found, codes, len(facts))
     return LimitDecisions(policy, _frame(facts.index, moved, table, afford, gates, places, codes), gates, places, codes)
@@ -48,7 +49,7 @@ def _frame(
     places: Places,
     codes: Sequence[str],
 ) -> pd.DataFrame:
-    target, target_known = table.target()
+    target, target_known = table.target
     return pd.DataFrame(
         {
             "move": _moves(moved),
@@ -66,8 +67,11 @@ def _frame(
 
 
 def _moves(moved: Moves) -> "pd.Categorical[Any]":
-    codes = np.where(moved.raised, 0, np.where(moved.lowered, 2, 1))
-    return pd.Categorical.from_codes(codes, pd.Index([move.value for move in (Move.RAISED, Move.HELD, Move.LOWERED)]))
+    names = list(Move)
+    codes = np.full(len(moved.raised), names.index(Move.HELD))
+    for move, rows in ((Move.RAISED, moved.raised), (Move.LOWERED, moved.lowered), (Move.PAUSED, moved.paused)):
+        codes[rows] = names.index(move)
+    return pd.Categorical.from_codes(codes, pd.Index([move.value for move in names]))
 
 
 def _spelled(keys: Numbers, spell: Callable[[int], str]) -> "pd.Categorical[Any]":
@@ -94,7 +98,7 @@ def _codes_of(key: int, codes: Sequence[str]) -> str:
 
 def _closed(gates: GateResults, moved: Moves) -> Numbers:
     """The gates that keep each row from the next tier, as bits; 0 where its row is not met anyway."""
-    kept: Mask = moved.reached & ~moved.lowered
+    kept: Mask = moved.reached & ~moved.lowered & ~moved.paused
     keys = np.zeros(len(kept), np.int64)
     for place in range(len(gates.gates)):
         keys |= (kept & (gates.results[:, place] != PASS)).astype(np.int64) << place

@@ -19,11 +19,12 @@ from underwriting.domain.decision import ADVERSE_ACTION_NOTICE, Reason, Result
 
 
 class Move(StrEnum):
-    """What became of a limit."""
+    """What became of a limit; PAUSED means that the user may take nothing more of the product, whatever the limit."""
 
     RAISED = "raised"
     HELD = "held"
     LOWERED = "lowered"
+    PAUSED = "paused"
 
 
 def notice_due(business_date: date) -> date:
@@ -37,7 +38,7 @@ class LimitDecisions:
 
     | column | |
     |---|---|
-    | move | `raised`, `held` or `lowered`, a categorical |
+    | move | a `Move`, a categorical |
     | before, after | the limit, minor units; NA where there is none |
     | target | the highest tier that the table and the cap allow; NA where that is not known |
     | affordability_cap | what the user can afford, down to a tier; 0 below the lowest; NA where it is not known |
@@ -69,10 +70,18 @@ class LimitDecisions:
         return self._that(Move.LOWERED)
 
     @cached_property
+    def paused(self) -> Mask:
+        """The rows whose product is paused."""
+        return self._that(Move.PAUSED)
+
+    @cached_property
     def unknown(self) -> Mask:
-        """The rows of users with a limit of whom a gate or the cap is not known."""
+        """The rows of users with a limit of whom a fact is missing that the decision needed.
+
+        These are the facts of the gates, and of the table and the cap where the target hangs on them.
+        """
         enabled = self.frame["before"].gt(0).to_numpy(np.bool_, na_value=False)
-        unknown: Mask = enabled & (self.gates.any_unknown | self.frame["affordability_cap"].isna().to_numpy())
+        unknown: Mask = enabled & (self.gates.any_unknown | self.frame["target"].isna().to_numpy())
         return unknown
 
     def reasons(self, row: int) -> tuple[Reason, ...]:
@@ -84,9 +93,9 @@ class LimitDecisions:
         return {name: RESULTS[int(said)] for name, said in zip(self.gates.gates, self.gates.results[row], strict=True)}
 
     def notice_due(self, business_date: date) -> "pd.Series[Any]":
-        """For every row that was lowered, the day by which notice of it is due; else None."""
+        """For every row that was lowered or paused, the day by which notice of it is due; else None."""
         due = np.full(len(self), None, dtype=object)
-        due[self.lowered] = notice_due(business_date)
+        due[self.lowered | self.paused] = notice_due(business_date)
         return pd.Series(due, index=self.frame.index, name="notice_due")
 
     def _that(self, move: Move) -> Mask:

@@ -9,6 +9,7 @@ from rules.evaluation import Places
 from rules.limits.conditions import Condition, TableConditions
 from rules.limits.gates import GateResults
 from rules.limits.step import Moves, Pace
+from rules.limits.terms import StepTerms
 from underwriting.domain.decision import MAX_PRINCIPAL_REASONS
 
 Ground = tuple[str, Mask]
@@ -22,22 +23,29 @@ _OF_OWN_TIER = {
 
 
 def grounds(
-    moves: Moves, gates: GateResults, table: TableConditions, pace: Pace, at_once: Sequence[str]
+    moves: Moves,
+    gates: GateResults,
+    table: TableConditions,
+    kept: TableConditions,
+    pace: Pace,
+    step: StepTerms,
 ) -> list[Ground]:
     """Codes, each with the rows whose decision rests on it; for a row, the weightier comes first.
 
-    A raise was earned. A limit is lowered at once for the gates that failed, and else, now or at the next run, for
-    what its own tier asks and the user does not meet. A limit that holds has the gates that are closed and, unless it
-    is to be lowered, what the next tier asks, and the pace; what is not known comes after what is known to fail.
+    A raise was earned. A product is paused, and a limit lowered at once, for the gates that failed. Else a limit is
+    lowered, now or at a later run, for what its own tier asks and the user does not meet, dead band included. A limit
+    that holds has the gates that are closed and, unless it is to be lowered, what the next tier asks, and the pace;
+    what is not known comes after what is known to fail.
     """
-    held = moves.enabled & ~moves.raised & ~moves.lowered
-    below = moves.below & ~moves.at_once
-    next_row, own_row = list(table.of(moves.next_place)), list(table.of(moves.own_place))
+    held = moves.enabled & ~moves.raised & ~moves.lowered & ~moves.paused
+    below = moves.below & ~moves.at_once & ~moves.paused
+    next_row, own_row = list(table.of(moves.next_place)), list(kept.of(moves.own_place))
     return [
         ("limit_none_yet", ~moves.before.known),
+        *_among(_failed(gates, step.pauses), moves.paused),
         ("limit_disabled", moves.before.known & ~moves.enabled),
         ("limit_raised", moves.raised),
-        *_among(_failed(gates, at_once), moves.at_once),
+        *_among(_failed(gates, step.at_once), moves.at_once),
         ("limit_under_review", held & below),
         ("limit_above_all", below & (moves.own_place >= len(table.amounts))),
         *_among([(_OF_OWN_TIER.get(each.fails_as, each.fails_as), each.fails) for each in own_row], below),
@@ -87,6 +95,7 @@ def _short(next_row: Iterable[Condition], pace: Pace) -> Iterator[Ground]:
     for each in next_row:
         yield each.fails_as, each.fails
     yield "limit_raised_recently", pace.too_soon
+    yield "limit_lowered_recently", pace.rests
     yield pace.too_few.fails_as, pace.too_few.fails
 
 

@@ -1,17 +1,20 @@
 """The guard: whether what a run came to may be applied, or waits for a person.
 
-A run that raises half of all users, or lowers them, is more likely a fault in the data than a change in the users. Each
-figure is a share of the users or an amount per user. It is judged against the policy's ceiling and, once there are
-enough earlier runs, against the band around their median. Computed in fractions: exact.
+A run that raises half of all users, or lowers them, is more likely a fault in the data than a change in the users; so
+is one that raises nobody where some are usual. A share of users is judged against the policy's ceiling and, once there
+are enough earlier runs, against the band around their median; before that, against the band of first runs. Of few
+users a share varies by chance, so every bound gives way by a binomial band of 99.9%. Money is judged in the same way,
+upwards.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from statistics import median
 from typing import Protocol
 
+from rules.limits.chance import least_by_chance, most_by_chance
 from rules.limits.terms import GuardTerms, MoneyBand, ShareBand
 
 
@@ -31,12 +34,24 @@ class RunTotals(Protocol):
         """Users lowered."""
 
     @property
+    def paused(self) -> int:
+        """Users whose product was paused."""
+
+    @property
     def unknown(self) -> int:
-        """Users of whom a gate or the cap is not known."""
+        """Users of whom a fact is missing that the decision needed."""
 
     @property
     def money_up(self) -> int:
         """What the raises add to all limits together, minor units."""
+
+    @property
+    def money_down(self) -> int:
+        """What the decreases take from all limits together, minor units."""
+
+    @property
+    def reasons(self) -> Mapping[str, int]:
+        """Users by reason code; a user has up to four."""
 
 
 class GuardVerdict(StrEnum):
@@ -55,61 +70,94 @@ class GuardWord:
 
 
 @dataclass(frozen=True)
-class _Figure:
-    """One figure of a run and of earlier ones, and how many users make it up."""
+class _Bounds:
+    """The least and the most that a figure may be for each user, and why."""
 
-    says: str
-    users: int
-    value: Fraction
-    usual: tuple[Fraction, ...]
-    band: ShareBand | MoneyBand
+    least: Fraction
+    most: Fraction
+    why: str
 
 
 def judge_run(terms: GuardTerms, totals: RunTotals, earlier: Sequence[RunTotals]) -> GuardWord:
     """Whether the run is released or held, by its totals and those of earlier runs of the same kind, the latest last.
 
-    Of the earlier runs only the last few of the policy count, and none without users. A figure that rests on no more
-    than the policy's `few_moves` users is never too high: a run for one user raises everybody or nobody. A figure may
-    also be too low: a run that raises nobody where a tenth is usual has not seen its data.
+    Of the earlier runs only the last few of the policy count, and none without users.
     """
     last = [run for run in earlier if run.users > 0][-terms.last_runs :]
     usual = last if len(last) >= terms.min_runs else []
-    reasons = tuple(reason for figure in _figures(terms, totals, usual) for reason in _complaints(figure, terms))
-    return GuardWord(GuardVerdict.HOLD if reasons else GuardVerdict.RELEASE, reasons)
+    found = (*_shares(terms, totals, usual), *_money(terms, totals, usual)) if totals.users else ()
+    return GuardWord(GuardVerdict.HOLD if found else GuardVerdict.RELEASE, found)
 
 
-def _figures(terms: GuardTerms, totals: RunTotals, usual: Sequence[RunTotals]) -> Iterator[_Figure]:
-    """The four figures that a policy has bands for; none of a run without users."""
-    if totals.users == 0:
-        return
-    for says, name, users, band in (
-        ("raised", "raised", totals.raised, terms.share_raised),
-        ("lowered", "lowered", totals.lowered, terms.share_lowered),
-        ("not known well enough to judge", "unknown", totals.unknown, terms.share_unknown),
-        ("added to the limit of the average user", "money_up", totals.raised, terms.money_up),
+def _shares(terms: GuardTerms, totals: RunTotals, usual: Sequence[RunTotals]) -> Iterator[str]:
+    """What is wrong with the shares of users, by what became of them and by reason."""
+    for says, name, band in (
+        ("raised", "raised", terms.share_raised),
+        ("lowered", "lowered", terms.share_lowered),
+        ("paused", "paused", terms.share_paused),
+        ("not known well enough to judge", "unknown", terms.share_unknown),
     ):
-        value = Fraction(getattr(totals, name), totals.users)
-        yield _Figure(says, users, value, tuple(Fraction(getattr(run, name), run.users) for run in usual), band)
+        earlier = [Fraction(getattr(run, name), run.users) for run in usual]
+        yield from _share_trouble(says, getattr(totals, name), totals.users, band, earlier)
+    for code in sorted({*totals.reasons, *(code for run in usual for code in run.reasons)}):
+        earlier = [Fraction(run.reasons.get(code, 0), run.users) for run in usual]
+        yield from _share_trouble(
+            f"with the reason {code}", totals.reasons.get(code, 0), totals.users, terms.share_reason, earlier
+        )
 
 
-def _complaints(figure: _Figure, terms: GuardTerms) -> Iterator[str]:
-    """What is wrong with a figure, at most one thing: it lies above the ceiling, above the band or below it."""
-    band = figure.band
-    ceiling, times, slack = Fraction(band.ceiling), Fraction(band.times), Fraction(band.slack)
-    many = figure.users > terms.few_moves
-    if many and figure.value > ceiling:
-        yield f"{_shown(figure.value, band)} {figure.says}; the policy's ceiling is {_shown(ceiling, band)}"
-    elif figure.usual:
-        middle = median(figure.usual)
-        most, least = middle * times + slack, middle / times - slack
-        if figure.value < least or (many and figure.value > most):
-            yield (
-                f"{_shown(figure.value, band)} {figure.says}; the last {len(figure.usual)} runs had "
-                f"{_shown(middle, band)} (median), so that {_shown(max(least, Fraction(0)), band)} to "
-                f"{_shown(min(most, ceiling), band)} is usual"
-            )
+def _share_trouble(says: str, count: int, users: int, band: ShareBand, earlier: Sequence[Fraction]) -> Iterator[str]:
+    ceiling = Fraction(band.ceiling)
+    if count > most_by_chance(users, float(ceiling)):
+        yield f"{_percent(count, users)} {says}; the policy's ceiling is {float(ceiling):.2%}"
+        return
+    bounds = _bounds(band, earlier, f"{float(median(earlier)):.2%}" if earlier else "")
+    most = most_by_chance(users, float(min(bounds.most, ceiling)))
+    least = least_by_chance(users, float(bounds.least))
+    if not least <= count <= most:
+        usual = f"{_percent(least, users)} to {_percent(most, users)}"
+        yield f"{_percent(count, users)} {says}; {bounds.why}, so that {usual} is usual"
 
 
-def _shown(value: Fraction, band: ShareBand | MoneyBand) -> str:
-    """A share in percent, an amount in minor units, each with two decimals."""
-    return f"{float(value * 100):.2f}%" if isinstance(band, ShareBand) else f"{float(value):.2f} minor units"
+def _money(terms: GuardTerms, totals: RunTotals, usual: Sequence[RunTotals]) -> Iterator[str]:
+    """What is wrong with the money that is added and taken, per user."""
+    for says, name, moved, band in (
+        ("added to the limit of the average user", "money_up", totals.raised, terms.money_up),
+        ("taken from the limit of the average user", "money_down", totals.lowered, terms.money_down),
+    ):
+        earlier = [Fraction(getattr(run, name), run.users) for run in usual]
+        yield from _money_trouble(says, getattr(totals, name), moved, totals.users, band, earlier)
+
+
+def _money_trouble(
+    says: str, money: int, moved: int, users: int, band: MoneyBand, earlier: Sequence[Fraction]
+) -> Iterator[str]:
+    value, ceiling = Fraction(money, users), Fraction(band.ceiling)
+    if _too_much(value, ceiling, moved, users):
+        yield f"{_minor(value)} {says}; the policy's ceiling is {_minor(ceiling)}"
+        return
+    bounds = _bounds(band, earlier, _minor(median(earlier)) if earlier else "")
+    if _too_much(value, bounds.most, moved, users):
+        yield f"{_minor(value)} {says}; {bounds.why}, so that up to {_minor(min(bounds.most, ceiling))} is usual"
+
+
+def _too_much(value: Fraction, most: Fraction, moved: int, users: int) -> bool:
+    """Whether more users moved than may by chance, if each move is as large as this run's and `most` is usual."""
+    return value > most and moved > most_by_chance(users, float(most / (value * users / moved)))
+
+
+def _bounds(band: ShareBand | MoneyBand, earlier: Sequence[Fraction], middle: str) -> _Bounds:
+    """The band around the median of earlier runs, or that of first runs where there are too few."""
+    if not earlier:
+        return _Bounds(Fraction(0), Fraction(band.first_runs), "there are too few earlier runs to compare with")
+    usual, times, slack = median(earlier), Fraction(band.times), Fraction(band.slack)
+    why = f"the last {len(earlier)} runs had {middle} (median)"
+    return _Bounds(max(Fraction(0), usual / times - slack), usual * times + slack, why)
+
+
+def _percent(count: int, users: int) -> str:
+    return f"{count / users:.2%}"
+
+
+def _minor(amount: Fraction) -> str:
+    return f"{float(amount):.2f} minor units"

@@ -5,14 +5,14 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from rules.book import PARSED, Edition, read_document, read_file
 from rules.limits.gates import Gates
 from rules.limits.table import AMOUNTS, Table
-from rules.limits.terms import AffordabilityTerms, GuardTerms, StepTerms
+from rules.limits.terms import AffordabilityTerms, BusinessDay, GuardTerms, StepTerms
 from rules.problems import reworded, rulebook_error, wrong, wrong_at
 from rules.tiers import CURRENCY
 from underwriting.domain.application import Product
@@ -38,6 +38,11 @@ class LimitPolicy(Edition):
 
     product: Annotated[Product, AfterValidator(_has_tiers)]
     currency: Annotated[CurrencyCode, AfterValidator(_of_the_tiers)]
+    business_day: BusinessDay
+    balance: Annotated[
+        Literal["cycle_available_balance", "available_balance"],
+        Field(description="The fact that min_available is held against: of a whole pay cycle, or of one day"),
+    ]
     table: Table
     affordability: AffordabilityTerms
     gates: Gates

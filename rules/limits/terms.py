@@ -1,8 +1,10 @@
-"""The parts of a limit policy other than its table and gates: affordability, steps, and the guard's bands."""
+"""The parts of a limit policy other than its table and gates: the business day, affordability, steps, the guard."""
 
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Self
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -54,6 +56,28 @@ class Terms(BaseModel):
     """A part of a policy: unchangeable, and without keys that nobody reads."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise wrong(f"there is no time zone {name}; write one of the IANA database, such as America/New_York")
+    return name
+
+
+class BusinessDay(Terms):
+    """When the lender's business day is decided on: a moment within it, after the evening's refreshes of bank feeds."""
+
+    timezone: Annotated[str, AfterValidator(_known_zone), Field(description="Of the lender, as IANA names it")]
+    decided_at: Annotated[time, Field(description="The time of day there, such as 23:59:59")]
+
+    def moment(self, day: date) -> datetime:
+        """The decision time of a business date, UTC."""
+        return datetime.combine(day, self.decided_at, ZoneInfo(self.timezone)).astimezone(UTC)
+
+    def last(self, now: datetime) -> date:
+        """The latest business date whose decision time has come."""
+        today = now.astimezone(ZoneInfo(self.timezone)).date()
+        return today if self.moment(today) <= now else today - timedelta(days=1)
 
 
 class Confidence(Terms):
@@ -128,20 +152,32 @@ class StepTerms(Terms):
 
     cool_down_days: Annotated[int, Field(strict=True, ge=1, le=3_650, description="Days between two raises")]
     min_on_time: Annotated[int, Field(strict=True, ge=0, le=100, description="Floats repaid on time since the last")]
+    min_on_time_share: Annotated[Share, Field(description="Share of the last six repayments on time, for a raise")]
+    rest_days: Annotated[int, Field(strict=True, ge=0, le=3_650, description="Days from a decrease to the next raise")]
+    dead_band: Annotated[
+        Share, Field(lt=1, description="Share by which balance and cap may lie below what a tier asks")
+    ]
     runs_below: Annotated[int, Field(strict=True, ge=1, le=100, description="Runs in a row below, to be lowered")]
+    cycles_below: Annotated[int, Field(strict=True, ge=0, le=12, description="Pay cycles below, to be lowered")]
+    days_below: Annotated[int, Field(strict=True, ge=0, le=366, description="Days below at least, to be lowered")]
+    cycle_days: Annotated[int, Field(strict=True, ge=1, le=90, description="The pay cycle of a user who has none")]
     first_limit: Annotated[NonNegativeMinorUnits, Field(description="Up to it the cap lowers, never the table")]
     at_once: Annotated[tuple[str, ...], Field(description="Gates whose failure lowers to the lowest tier")]
+    pauses: Annotated[tuple[str, ...], Field(description="Gates whose failure pauses the product")]
 
     @model_validator(mode="after")
     def _known_gates_once(self) -> Self:
         problems: list[tuple[Path, str]] = []
-        for place, name in enumerate(self.at_once):
-            if name not in Gates.model_fields:
-                known = ", ".join(Gates.model_fields)
-                hint = did_you_mean(name, Gates.model_fields, f"the gates are {known}")
-                problems.append((("at_once", place), f"no gate is called {name}; {hint}"))
-            elif name in self.at_once[:place]:
-                problems.append((("at_once", place), f"{name} stands twice; keep one"))
+        seen: set[str] = set()
+        for key in ("at_once", "pauses"):
+            for place, name in enumerate(getattr(self, key)):
+                if name not in Gates.model_fields:
+                    known = ", ".join(Gates.model_fields)
+                    hint = did_you_mean(name, Gates.model_fields, f"the gates are {known}")
+                    problems.append(((key, place), f"no gate is called {name}; {hint}"))
+                elif name in seen:
+                    problems.append(((key, place), f"{name} stands twice in at_once and pauses; keep one"))
+                seen.add(name)
         if problems:
             raise wrong_at(problems)
         return self
@@ -151,14 +187,16 @@ class ShareBand(Terms):
     """How far a share of the users may lie from the median of the last runs, and where it always stops the run."""
 
     ceiling: Share
+    first_runs: Annotated[Share, Field(description="The most while there are too few earlier runs to compare with")]
     times: Times
     slack: Share
 
 
 class MoneyBand(Terms):
-    """The same of an amount per user."""
+    """The same of an amount per user, upwards."""
 
     ceiling: NonNegativeMinorUnits
+    first_runs: NonNegativeMinorUnits
     times: Times
     slack: NonNegativeMinorUnits
 
@@ -167,12 +205,14 @@ class GuardTerms(Terms):
     """When a run waits for a person: see `rules.limits.guard`."""
 
     last_runs: Annotated[int, Field(strict=True, ge=1, le=100, description="How many runs tell what is usual")]
-    min_runs: Annotated[int, Field(strict=True, ge=1, le=100, description="With fewer, ceilings alone judge")]
-    few_moves: Annotated[int, Field(strict=True, ge=0, le=1_000_000, description="So few users never stop a run")]
+    min_runs: Annotated[int, Field(strict=True, ge=1, le=100, description="With fewer, the bounds of first_runs judge")]
     share_raised: ShareBand
     share_lowered: ShareBand
+    share_paused: ShareBand
     share_unknown: ShareBand
+    share_reason: Annotated[ShareBand, Field(description="Of each reason code")]
     money_up: MoneyBand
+    money_down: MoneyBand
 
     @model_validator(mode="after")
     def _enough_runs_can_be_had(self) -> Self:

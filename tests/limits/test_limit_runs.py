@@ -7,14 +7,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from support.limit_histories import END, corrected, lenient, request, rewritten
 
 from rules.tiers import CURRENCY, TIERS
 from underwriting.domain.application import Product
 from underwriting.domain.limits import LimitRunState, LimitShardState, Scope
+from underwriting.domain.profile import FloatProfile
 from underwriting.limits.desk import Desk, in_a_thread
 from underwriting.limits.dry import rehearse
 from underwriting.limits.rollback import roll_back
@@ -73,10 +76,10 @@ async def test_a_run_writes_a_record_of_everybody_and_a_profile_of_whoever_moved
     totals = report.totals
     assert (report.state, report.calculated, totals.users) == (LimitRunState.APPLIED, 2, 60)
     assert totals.raised > 0
-    assert totals.lowered > 0
+    assert totals.paused > 0
     said = {row.user_id: row for row in await records(desk.store)}
     assert len(said) == 60
-    moved = {user: row.after for user, row in said.items() if row.after != row.before}
+    moved = {user: row.after for user, row in said.items() if row.move != "held"}
     assert {user: limit for user, (_, limit) in (await limits(desk.store)).items()} == moved
     assert report.written == len(moved) == await count(desk.store, MessageRow)
     async with desk.store.read() as work:
@@ -187,7 +190,7 @@ async def test_limits_are_not_written_backwards(few_users: Path, desk: Desk) -> 
 async def test_one_date_is_decided_by_one_policy(few_users: Path, desk: Desk) -> None:
     await recalculate(desk, request(few_users))
     with pytest.raises(RunInTheWay, match="discard it or roll it back first"):
-        await recalculate(desk, request(few_users, policy=lenient(version=2)))
+        await recalculate(desk, request(few_users, policy=lenient(version=3)))
 
 
 async def test_a_held_run_applies_nothing_until_a_person_releases_it(few_users: Path, desk: Desk) -> None:
@@ -201,7 +204,7 @@ async def test_a_held_run_applies_nothing_until_a_person_releases_it(few_users: 
     await settle(desk, held.run_id, LimitRunState.APPLYING)
     released = await finish(desk, held.run_id)
     assert (released.state, released.written) == (LimitRunState.APPLIED, len(await limits(desk.store)))
-    assert released.written == held.totals.raised + held.totals.lowered
+    assert released.written == held.totals.raised + held.totals.lowered + held.totals.paused
     async with desk.store.read() as work:
         entries = {entry.action: entry.actor for entry in await audit.entries(work, held.run_id)}
     assert entries["limits.released"] == "ann"
@@ -315,6 +318,75 @@ async def test_whoever_is_paused_is_not_judged(few_users: Path, desk: Desk) -> N
     assert "u000000003" not in {row.user_id for row in await records(desk.store)}
 
 
+def hit(folder: Path, user_id: str, value: bool) -> None:
+    """Let the user service say of one user whether fraud was confirmed."""
+
+    def change(rows: pa.Table) -> pa.Table:
+        place, mine = rows.schema.get_field_index("fraud_hit"), pc.equal(rows["subject_id"], user_id)
+        return rows.set_column(place, "fraud_hit", pc.if_else(mine, pa.scalar(value), rows["fraud_hit"]))
+
+    rewritten(folder, "users", change)
+
+
+async def profile_of(desk: Desk, user_id: str) -> FloatProfile | None:
+    async with desk.store.read() as work:
+        return await profiles.current(work, TENANT, user_id, datetime.now(UTC))
+
+
+async def test_confirmed_fraud_pauses_the_product_and_a_correction_or_a_rollback_ends_that(
+    copied: Path, desk: Desk
+) -> None:
+    defrauder, met = "u000000003", "u000000004"
+    await meet(desk.store, met)
+    for user in (defrauder, met):
+        hit(copied, user, value=True)
+    report = await recalculate(desk, request(copied))
+    assert report.totals.paused >= 2
+    said = {row.user_id: row for row in await records(desk.store)}
+    for user, version in ((defrauder, 1), (met, 2)):
+        profile = await profile_of(desk, user)
+        assert profile is not None
+        assert (profile.version, profile.limit, profile.paused) == (version, 2_000, {Product.FLOAT})
+        assert (profile.reason, said[user].reasons) == ("limit_paused", "limit_fraud")
+        assert said[user].notice_due == END + timedelta(days=30)
+    again = await recalculate(desk, request(copied, full=True))
+    assert (again.written, again.totals.paused) == (0, report.totals.paused)
+    # It was somebody else.
+    hit(copied, met, value=False)
+    assert (await recalculate(desk, request(copied))).written == 1
+    cleared = await profile_of(desk, met)
+    assert cleared is not None
+    assert (cleared.version, cleared.paused) == (3, frozenset())
+    await roll_back(desk, report.run_id, "ann")
+    back = await profile_of(desk, defrauder)
+    assert back is not None
+    assert (back.version, back.limit, back.paused, back.reason) == (2, 2_000, frozenset(), "limit_rolled_back")
+
+
+async def test_the_decision_time_is_the_one_that_the_run_was_planned_with(few_users: Path, desk: Desk) -> None:
+    """Within the lender's business day, also in a run that is resumed and in a rehearsal."""
+    moments: list[datetime] = []
+
+    async def calculate(spec: ShardSpec) -> ShardResult:
+        moments.append(spec.judged_at)
+        if len(moments) == 1:
+            raise Interrupted
+        return await in_a_thread(spec)
+
+    seeing = replace(desk, calculate=calculate, at_once=1)
+    asked = request(few_users)
+    with pytest.raises(Interrupted):
+        await recalculate(seeing, asked)
+    planned = datetime(2025, 9, 1, 2, tzinfo=UTC)
+    async with desk.store.begin() as work:
+        await work.execute(update(LimitRunRow).values(judged_at=planned))
+    assert (await recalculate(seeing, asked)).state is LimitRunState.APPLIED
+    await rehearse(seeing, asked)
+    # Midnight in New York, in summer.
+    close = datetime(2025, 9, 1, 3, 59, 59, tzinfo=UTC)
+    assert (moments[0], set(moments[2:-2]), set(moments[-2:])) == (close, {planned}, {close})
+
+
 async def test_one_user_at_a_time(few_users: Path, desk: Desk) -> None:
     report = await recalculate(desk, request(few_users, scope=Scope(user_id="u000000005")))
     assert (report.totals.users, report.shards, report.state) == (1, 1, LimitRunState.APPLIED)
@@ -356,7 +428,8 @@ async def test_who_lost_the_fence_writes_nothing(few_users: Path, desk: Desk) ->
 def held_policy() -> Any:
     """A policy whose guard holds every run that raises anybody."""
     guard = lenient().guard.model_dump(mode="json")
-    return lenient(guard=guard | {"few_moves": 0, "share_raised": {"ceiling": "0", "times": "1", "slack": "0"}})
+    nobody = {"ceiling": "0", "first_runs": "0", "times": "1", "slack": "0"}
+    return lenient(guard=guard | {"share_raised": nobody})
 
 
 async def settle(desk: Desk, run_id: str, word: LimitRunState) -> None:

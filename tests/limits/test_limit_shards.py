@@ -130,7 +130,7 @@ def test_totals_are_the_records_to_the_cent(history: Path, tmp_path: Path) -> No
     assert totals.money_up == sum(change for change in changes if change > 0) > 0
     assert totals.money_down == -sum(change for change in changes if change < 0) > 0
     assert totals.after - totals.before == totals.money_up - totals.money_down
-    assert totals.users == totals.raised + totals.held + totals.lowered == len(rows)
+    assert totals.users == totals.raised + totals.held + totals.lowered + totals.paused == len(rows)
     assert sum(totals.limits_after.values()) == len(rows)
     halves = [totals_of(records.slice(0, 90)), totals_of(records.slice(90))]
     assert summed(halves) == totals

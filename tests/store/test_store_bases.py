@@ -58,6 +58,7 @@ NOW = datetime(2026, 3, 1, 4, tzinfo=UTC)
 # Late in the evening of the 9th where the day is counted in UTC, and nowhere else.
 MADE = datetime.fromisoformat("2026-02-10T01:30:00+02:00")
 MADE_ON, RAISED_ON, BEFORE_THAT = date(2026, 2, 9), date(2026, 1, 15), date(2025, 12, 1)
+LOWERED_ON, LONG_BEFORE, SINCE, SINCE_BEFORE = date(2026, 1, 5), date(2025, 11, 1), date(2026, 2, 18), date(2026, 2, 19)
 
 
 def profile(limit: int, version: int = 1, paused: tuple[str, ...] = (), until: datetime | None = None) -> ProfileRow:
@@ -80,7 +81,9 @@ def profile(limit: int, version: int = 1, paused: tuple[str, ...] = (), until: d
 def record(in_force: int, after: int | None = None, run: str = "full", **values: Any) -> LimitRecordRow:
     """What a run says of whomever; applied unless `after` is another limit."""
     given = {"before": in_force, "after": in_force if after is None else after, "raised_on": RAISED_ON, "runs_below": 2}
+    given |= {"lowered_on": LOWERED_ON, "below_since": SINCE, "paused": False}
     of_the_base = {"base_raised_on": BEFORE_THAT, "base_runs_below": 1, "base_version": 3}
+    of_the_base |= {"base_lowered_on": LONG_BEFORE, "base_below_since": SINCE_BEFORE}
     texts = dict.fromkeys(("reasons", "gates_held"), "")
     values = {**given, **of_the_base, **texts, "facts": "{}", "move": "held", **values}
     return LimitRecordRow(run_id=run, shard=0, in_force=in_force, **values)
@@ -88,10 +91,13 @@ def record(in_force: int, after: int | None = None, run: str = "full", **values:
 
 @dataclass(frozen=True)
 class Case:
-    """What the store has of one user, and what a run starts from: amount, day, runs below, version, paused."""
+    """What the store has of one user, and what a run starts from.
+
+    That is the amount, the days of the last raise and decrease, runs below and since when, the version, paused.
+    """
 
     why: str
-    base: tuple[int, date | None, int, int, bool] | None
+    base: tuple[int, date | None, date | None, int, date | None, int, bool] | None
     rows: list[ProfileRow | LimitRecordRow] = field(default_factory=list)
 
 
@@ -99,40 +105,68 @@ def cases() -> list[Case]:
     """Rows of this call's own: a store makes them its own."""
     return [
         Case("nobody knows the user", None),
-        Case("a first profile at the first limit", (2_000, None, 0, 1, False), [profile(2_000)]),
-        Case("a first profile above it was a raise", (3_000, MADE_ON, 0, 1, False), [profile(3_000)]),
-        Case("no tier is left", (0, None, 0, 1, False), [profile(0)]),
-        Case("the newest version counts", (5_000, MADE_ON, 0, 2, False), [profile(2_000), profile(5_000, 2)]),
-        Case("the limit is the last run's", (3_000, RAISED_ON, 2, 1, False), [profile(3_000), record(3_000)]),
-        Case("staff lowered it since", (2_000, RAISED_ON, 0, 2, False), [profile(2_000, 2), record(3_000)]),
-        Case("staff raised it since", (5_000, MADE_ON, 0, 2, False), [profile(5_000, 2), record(3_000)]),
-        Case("a run without a profile", (2_000, None, 2, 0, False), [record(2_000)]),
-        Case("a raise that was not applied", (2_000, BEFORE_THAT, 2, 1, False), [profile(2_000), record(2_000, 3_000)]),
+        Case("a first profile at the first limit", (2_000, None, None, 0, None, 1, False), [profile(2_000)]),
+        Case("a first profile above it was a raise", (3_000, MADE_ON, None, 0, None, 1, False), [profile(3_000)]),
+        Case("no tier is left", (0, None, None, 0, None, 1, False), [profile(0)]),
         Case(
-            "a limit that was not known", (2_000, RAISED_ON, 2, 1, False), [profile(2_000), record(2_000, before=None)]
+            "the newest version counts", (5_000, MADE_ON, None, 0, None, 2, False), [profile(2_000), profile(5_000, 2)]
+        ),
+        Case(
+            "the limit is the last run's",
+            (3_000, RAISED_ON, LOWERED_ON, 2, SINCE, 1, False),
+            [profile(3_000), record(3_000)],
+        ),
+        Case(
+            "staff lowered it since", (2_000, RAISED_ON, MADE_ON, 0, None, 2, False), [profile(2_000, 2), record(3_000)]
+        ),
+        Case(
+            "staff raised it since", (5_000, MADE_ON, LOWERED_ON, 0, None, 2, False), [profile(5_000, 2), record(3_000)]
+        ),
+        Case("a run without a profile", (2_000, None, None, 2, SINCE, 0, False), [record(2_000)]),
+        Case(
+            "a raise that was not applied",
+            (2_000, BEFORE_THAT, LONG_BEFORE, 2, SINCE, 1, False),
+            [profile(2_000), record(2_000, 3_000)],
+        ),
+        Case(
+            "a limit that was not known",
+            (2_000, RAISED_ON, LOWERED_ON, 2, SINCE, 1, False),
+            [profile(2_000), record(2_000, before=None)],
         ),
         Case(
             "a later run over some",
-            (3_000, date(2026, 2, 2), 0, 1, False),
-            [profile(3_000), record(3_000), record(3_000, run="some", raised_on=date(2026, 2, 2), runs_below=0)],
+            (3_000, date(2026, 2, 2), LOWERED_ON, 0, None, 1, False),
+            [
+                profile(3_000),
+                record(3_000),
+                record(3_000, run="some", raised_on=date(2026, 2, 2), runs_below=0, below_since=None),
+            ],
         ),
-        Case("runs that do not count", (3_000, MADE_ON, 0, 1, False), [profile(3_000), record(3_000, run="discarded")]),
-        Case("another tenant's runs", (3_000, MADE_ON, 0, 1, False), [profile(3_000), record(3_000, run="other")]),
+        Case(
+            "runs that do not count",
+            (3_000, MADE_ON, None, 0, None, 1, False),
+            [profile(3_000), record(3_000, run="discarded")],
+        ),
+        Case(
+            "another tenant's runs",
+            (3_000, MADE_ON, None, 0, None, 1, False),
+            [profile(3_000), record(3_000, run="other")],
+        ),
         Case(
             "before the last run over everybody",
-            (3_000, MADE_ON, 0, 1, False),
+            (3_000, MADE_ON, None, 0, None, 1, False),
             [profile(3_000), record(3_000, run="old")],
         ),
-        Case("the product is paused", (2_000, None, 0, 1, True), [profile(2_000, paused=("float",))]),
-        Case("another product is paused", (2_000, None, 0, 1, False), [profile(2_000, paused=("loan",))]),
+        Case("the product is paused", (2_000, None, None, 0, None, 1, True), [profile(2_000, paused=("float",))]),
+        Case("another product is paused", (2_000, None, None, 0, None, 1, False), [profile(2_000, paused=("loan",))]),
         Case(
             "an active temporary profile pauses",
-            (2_000, None, 0, 2, True),
+            (2_000, None, None, 0, None, 2, True),
             [profile(2_000), profile(2_000, 2, ("float",), NOW + timedelta(seconds=1))],
         ),
         Case(
             "an active temporary profile ends a pause",
-            (2_000, None, 0, 3, False),
+            (2_000, None, None, 0, None, 3, False),
             [
                 profile(2_000, 1, ("float",)),
                 profile(2_000, 2, ("float",), NOW + timedelta(days=2)),
@@ -141,16 +175,23 @@ def cases() -> list[Case]:
         ),
         Case(
             "a temporary profile has expired",
-            (2_000, None, 0, 2, False),
+            (2_000, None, None, 0, None, 2, False),
             [profile(2_000), profile(5_000, 2, ("float",), NOW)],
         ),
         Case(
             "this very run was here before",
-            (2_000, BEFORE_THAT, 1, 3, True),
+            (2_000, BEFORE_THAT, LONG_BEFORE, 1, SINCE_BEFORE, 3, True),
             [profile(3_000, 4, ("float",)), record(3_000), record(3_000, run="this", before=2_000)],
         ),
         Case(
-            "so it was, and knew no limit", (2_000, BEFORE_THAT, 1, 3, False), [record(2_000, run="this", before=None)]
+            "this very run paused the product",
+            (2_000, BEFORE_THAT, LONG_BEFORE, 1, SINCE_BEFORE, 3, False),
+            [profile(2_000, 4, ("float",)), record(2_000, run="this", move="paused", paused=True)],
+        ),
+        Case(
+            "so it was, and knew no limit",
+            (2_000, BEFORE_THAT, LONG_BEFORE, 1, SINCE_BEFORE, 3, False),
+            [record(2_000, run="this", before=None)],
         ),
     ]
 

@@ -26,6 +26,7 @@ GOOD: dict[str, Any] = {
     "healthy_days_60d": 60,
     "balance_days_60d": 60,
     "available_balance": 300_000,
+    "cycle_available_balance": 300_000,
     "float_rank": 8,
     "outstanding_floats": 0,
     "late_floats": 0,
@@ -39,7 +40,9 @@ GOOD: dict[str, Any] = {
     "current_limit": 5_000,
     "days_since_raise": 30,
     "on_time_since_raise": 3,
+    "days_since_lowering": None,
     "runs_below": 0,
+    "days_below": None,
 }
 _OF_GATES = [
     "history_days",
@@ -55,7 +58,20 @@ _OF_GATES = [
     "list_confirmed_score",
     "list_match_score",
 ]
-_OF_RANK = ["subscription_rank", "float_rank", "on_time_since_raise", "days_since_raise", "available_balance"]
+_OF_RANK = [
+    "subscription_rank",
+    "float_rank",
+    "on_time_since_raise",
+    "days_since_raise",
+    "days_since_lowering",
+    "cycle_available_balance",
+]
+# At the steps of both shipped policies, and where their dead bands end.
+_BALANCES = [
+    *(-5_000, -1, 0, 1),
+    *(step + cent for step in (72_000, 90_000, 121_500, 120_000, 135_000, 150_000) for cent in (-1, 0)),
+    *(159_999, 160_000, 199_999, 200_000, 269_999, 270_000, 900_000),
+]
 _AMOUNTS = [1_000, 2_000, 3_000, 4_000, 5_000, 8_000, 10_000, 20_000]
 
 
@@ -93,9 +109,8 @@ def random_users(count: int, seed: int, unknown: float = 0.02) -> pd.DataFrame:
         "overdraft_days_60d": np.minimum(days, dice.choice([0, 1, 4, 20], count)),
         "healthy_days_60d": (days * dice.random(count)).astype(np.int64),
         "balance_days_60d": days,
-        "available_balance": dice.choice(
-            [-5_000, -1, 0, 1, 89_999, 90_000, 149_999, 150_000, 199_999, 200_000, 900_000], count, p=_mostly(11, 8, 10)
-        ),
+        "available_balance": dice.integers(-50_000, 900_000, count),
+        "cycle_available_balance": dice.choice(_BALANCES, count, p=_mostly(len(_BALANCES), -1, -3)),
         "float_rank": dice.integers(0, 9, count),
         "outstanding_floats": dice.choice([0, 1, 2], count, p=[0.85, 0.1, 0.05]),
         "late_floats": dice.choice([0, 1], count, p=[0.95, 0.05]),
@@ -108,7 +123,9 @@ def random_users(count: int, seed: int, unknown: float = 0.02) -> pd.DataFrame:
         "current_limit": dice.choice([0, 500, 2_500, 35_000, *_AMOUNTS], count, p=[0.01] * 4 + [0.12] * 8),
         "days_since_raise": dice.choice([0, 13, 14, 15, 29, 30, 400], count),
         "on_time_since_raise": dice.choice([0, 1, 2, 3, 4, 9], count),
-        "runs_below": dice.choice([0, 1, 2, 9], count),
+        "days_since_lowering": dice.choice([0, 6, 7, 13, 14, 15, 29, 30, 59, 60, 400], count),
+        "runs_below": dice.choice([0, 1, 2, 9, 40], count),
+        "days_below": dice.choice([0, 1, 6, 7, 13, 14, 15, 29, 30, 31, 100], count),
         "list_confirmed_score": dice.choice([0.0, 0.9199, 0.92, 1.0], count, p=[0.5, 0.1, 0.2, 0.2]),
     }
     frame = pd.DataFrame({name: pd.array(values, dtype=CATALOGUE[name].dtype) for name, values in columns.items()})
@@ -125,4 +142,5 @@ def random_users(count: int, seed: int, unknown: float = 0.02) -> pd.DataFrame:
 
 def _mostly(values: int, *likely: int) -> list[float]:
     """Probabilities for so many values, of which the ones at these places share four fifths."""
-    return [0.8 / len(likely) if place in likely else 0.2 / (values - len(likely)) for place in range(values)]
+    places = {place % values for place in likely}
+    return [0.8 / len(places) if place in places else 0.2 / (values - len(places)) for place in range(values)]

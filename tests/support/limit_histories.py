@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,11 @@ def written(folder: Path, end: date = END, users: int = USERS, **changes: Any) -
 def lenient(**changes: Any) -> LimitPolicy:
     """The shipped policy with a guard that lets everything pass, or with other changes."""
     document = _shipped().model_dump(mode="json")
-    wide = {"ceiling": "1", "times": "100", "slack": "1"}
-    document["guard"] |= dict.fromkeys(("share_raised", "share_lowered", "share_unknown"), wide)
-    document["guard"]["money_up"] = {"ceiling": 10**9, "times": "100", "slack": 10**9}
+    shares = {"ceiling": "1", "first_runs": "1", "times": "100", "slack": "1"}
+    money = {"ceiling": 10**9, "first_runs": 10**9, "times": "100", "slack": 10**9}
+    for name in document["guard"]:
+        if name.startswith(("share_", "money_")):
+            document["guard"][name] = money if name.startswith("money_") else shares
     return LimitPolicy.model_validate(document | changes)
 
 
@@ -82,7 +84,7 @@ def shard(
         bases=str(folder / "bases.parquet"),
         folder=str(folder),
         business_date=business_date,
-        judged_at=datetime(business_date.year, business_date.month, business_date.day, tzinfo=UTC) + timedelta(days=1),
+        judged_at=_shipped().business_day.moment(business_date),
         policy=lenient().text,
     )
     return replace(spec, **changes)

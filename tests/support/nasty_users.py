@@ -106,4 +106,6 @@ def _limit(random: Random) -> CurrentLimit:
         amount=5_000,
         raised_on=None if raised is None else ago(raised),
         runs_below=random.randint(0, 3),
+        lowered_on=random.choice([None, ago(-1), ago(0), ago(1), ago(30)]),
+        below_since=random.choice([None, ago(0), ago(1), ago(30)]),
     )

@@ -109,7 +109,12 @@ def _scores(draw: Random) -> Scores:
 def _limit(draw: Random) -> CurrentLimit:
     raised_on = _maybe(draw, _day(draw, 120, 60))
     return CurrentLimit(
-        currency=_currency(draw), amount=draw.randrange(60_000), raised_on=raised_on, runs_below=draw.randrange(4)
+        currency=_currency(draw),
+        amount=draw.randrange(60_000),
+        raised_on=raised_on,
+        runs_below=draw.randrange(4),
+        lowered_on=_maybe(draw, _day(draw, 120, 40)),
+        below_since=_maybe(draw, _day(draw, 60, 0)),
     )
 
 

@@ -409,7 +409,9 @@ def float_facts(rows: Rows, as_of: date, currency: str) -> Facts:
     settled = sorted((each for each in taken if each.settled_on), key=lambda each: (each.settled_on, each.late))
     latest = settled[::-1]
     seen = [row for row in rows.get("floats", ()) if row["taken_on"] <= as_of]
-    attempts = sum(row["collection_attempts"] for row in seen)
+    # Nothing is collected before it is due, unless it was repaid before.
+    owed = [row for row in seen if row["due_on"] <= as_of or (row["repaid_on"] and row["repaid_on"] <= as_of)]
+    attempts = sum(row["collection_attempts"] for row in owed)
     late_on = [each.settled_on for each in settled if each.late and each.settled_on]
     return {
         "float_count": len(repaid),
@@ -421,7 +423,7 @@ def float_facts(rows: Rows, as_of: date, currency: str) -> Facts:
         "days_since_late": (as_of - max(late_on)).days if late_on else None,
         "repayments_of_6": len(latest[:6]),
         "on_time_of_6": sum(not each.late for each in latest[:6]),
-        "collection_error_ratio": sum(row["collection_failures"] for row in seen) / attempts if attempts else 0.0,
+        "collection_error_ratio": sum(row["collection_failures"] for row in owed) / attempts if attempts else 0.0,
         "largest_repaid": max((each.amount for each in repaid), default=0),
     }
 
@@ -464,11 +466,16 @@ def limit_facts(rows: Rows, as_of: date, currency: str) -> Facts:
     found: Facts = {}
     for row in rows.get("current_limits", ()):
         raised_on = row["raised_on"]
-        if row["currency"] != currency or (raised_on is not None and raised_on > as_of):
+        lowered_on, below_since = row["lowered_on"], row["below_since"]
+        if row["currency"] != currency or any(day is not None and day > as_of for day in (raised_on, lowered_on)):
             continue
         found |= {"current_limit": row["amount"], "runs_below": row["runs_below"]}
         if raised_on is not None:
             found["days_since_raise"] = (as_of - raised_on).days
+        if lowered_on is not None:
+            found["days_since_lowering"] = (as_of - lowered_on).days
+        if below_since is not None and row["runs_below"]:
+            found["days_below"] = (as_of - below_since).days
         if _has_floats(rows, currency):
             on_time = [each for each in taken_floats(rows, as_of) if each.repaid_on and not each.late]
             found["on_time_since_raise"] = sum(raised_on is None or each.repaid_on > raised_on for each in on_time)

@@ -4,7 +4,7 @@ Written from docs/limits.md and the policy's YAML alone. It shares no code with 
 """
 
 from fractions import Fraction
-from math import floor
+from math import ceil, floor
 from typing import Any
 
 TIERS = [1_000, 2_000, 3_000, 4_000, 5_000, 8_000, 10_000, 20_000]
@@ -115,8 +115,13 @@ def income_runs(periods: Any, user: Row) -> str:
     return NO if late and user["recurring_deposits"] is not None else PERHAPS
 
 
-def row_met(row: Row, user: Row) -> str:
-    answers = [at_least(user["available_balance"], row["min_available"])]
+def less(asked: int, band: Any) -> int:
+    """What is asked, less the dead band, rounded up to the cent."""
+    return ceil(asked - abs(asked) * exact(band))
+
+
+def row_met(policy: Row, row: Row, user: Row, band: Any) -> str:
+    answers = [at_least(user[policy["balance"]], less(row["min_available"], band))]
     for name, fact in (
         ("min_float_rank", "float_rank"),
         ("min_subscription_rank", "subscription_rank"),
@@ -127,12 +132,12 @@ def row_met(row: Row, user: Row) -> str:
     return every(*answers)
 
 
-def allowed(policy: Row, user: Row, affordable: int | None, tier: int) -> str:
-    """Whether the table and the cap allow a tier."""
+def allowed(policy: Row, user: Row, affordable: int | None, tier: int, band: Any = 0) -> str:
+    """Whether the table and the cap allow a tier, or keep it, with the dead band."""
     if tier == TIERS[0]:
         return YES
     row = next((row for row in policy["table"] if row["tier"] == tier), None)
-    return NO if row is None else every(row_met(row, user), at_least(affordable, tier))
+    return NO if row is None else every(row_met(policy, row, user, band), at_least(affordable, less(tier, band)))
 
 
 def target(policy: Row, user: Row, affordable: int | None) -> int | None:
@@ -143,11 +148,23 @@ def target(policy: Row, user: Row, affordable: int | None) -> int | None:
 
 
 def is_below(policy: Row, user: Row, affordable: int | None, limit: int) -> bool:
-    if any(allowed(policy, user, affordable, tier) != NO for tier in TIERS if tier >= limit):
+    band = policy["step"]["dead_band"]
+    if target(policy, user, affordable) is None:
+        return False
+    if any(allowed(policy, user, affordable, tier, band) != NO for tier in TIERS if tier >= limit):
         return False
     # What everybody gets on first contact is taken away by the cap alone.
+    own = min((tier for tier in TIERS if tier >= limit), default=limit)
     protected = limit <= policy["step"]["first_limit"]
-    return not protected or (affordable is not None and affordable < min(tier for tier in TIERS if tier >= limit))
+    return not protected or (affordable is not None and affordable < less(own, band))
+
+
+def lasted(policy: Row, user: Row) -> bool:
+    """Whether the limit was below for as many pay cycles, and not lowered in as many."""
+    cycles, period = policy["step"]["cycles_below"], user["pay_period_days"]
+    days = max(policy["step"]["days_below"], cycles * (policy["step"]["cycle_days"] if period is None else period))
+    lowered = user["days_since_lowering"]
+    return (user["days_below"] or 0) >= days and (lowered is None or lowered >= days)
 
 
 def decide(policy: Row, user: Row) -> dict[str, Any]:
@@ -157,6 +174,8 @@ def decide(policy: Row, user: Row) -> dict[str, Any]:
     basis = {"target": target(policy, user, affordable), "cap": down_to_tier(affordable), "gates": said}
     if limit is None or limit <= 0:
         return {"move": "held", "after": limit, "runs_below": 0, "at_once": False, **basis}
+    if any(said[name] == NO for name in step["pauses"]):
+        return {"move": "paused", "after": limit, "runs_below": 0, "at_once": False, **basis}
     if limit > TIERS[0] and any(said[name] == NO for name in step["at_once"]):
         return {"move": "lowered", "after": TIERS[0], "runs_below": 0, "at_once": True, **basis}
     up = next((row["tier"] for row in [{"tier": TIERS[0]}, *policy["table"]] if row["tier"] > limit), None)
@@ -167,12 +186,16 @@ def decide(policy: Row, user: Row) -> dict[str, Any]:
         and at_least(affordable, up) == YES
         and set(said.values()) == {YES}
         and (since is None or since >= step["cool_down_days"])
+        and (user["days_since_lowering"] is None or user["days_since_lowering"] >= step["rest_days"])
         and repaid is not None
         and repaid >= step["min_on_time"]
+        and user["on_time_of_6"] is not None
+        and user["repayments_of_6"] is not None
+        and user["on_time_of_6"] >= user["repayments_of_6"] * exact(step["min_on_time_share"])
     ):
         return {"move": "raised", "after": up, "runs_below": 0, "at_once": False, **basis}
     runs = (user["runs_below"] or 0) + 1 if is_below(policy, user, affordable, limit) else 0
-    if runs >= step["runs_below"] and PERHAPS not in said.values():
+    if runs >= step["runs_below"] and lasted(policy, user) and PERHAPS not in said.values():
         lower = max(tier for tier in TIERS if tier < limit)
         return {"move": "lowered", "after": lower, "runs_below": 0, "at_once": False, **basis}
     return {"move": "held", "after": limit, "runs_below": runs, "at_once": False, **basis}

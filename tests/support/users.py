@@ -93,7 +93,8 @@ def subscription(*renewals: tuple[date, date | None]) -> Subscription:
 
 
 def limit(
-    amount: int = 5_000, raised_on: date | None = None, runs_below: int = 0, currency: str = "USD"
+    amount: int = 5_000, raised_on: date | None = None, runs_below: int = 0, currency: str = "USD", **days: date | None
 ) -> CurrentLimit:
     """What the store knows of the limit."""
-    return CurrentLimit(currency=currency, amount=amount, raised_on=raised_on, runs_below=runs_below)
+    given = {"currency": currency, "amount": amount, "raised_on": raised_on, "runs_below": runs_below}
+    return CurrentLimit(**{"lowered_on": None, "below_since": None, **given, **days})

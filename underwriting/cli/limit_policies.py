@@ -23,6 +23,7 @@ from underwriting.limits.comparison import write_comparison
 from underwriting.limits.history import HistoryError
 from underwriting.limits.order import Request
 from underwriting.limits.policies import policy_for
+from underwriting.limits.walk import NOT_REWOUND
 from underwriting.settings import settings
 
 First = Annotated[str, typer.Argument(help="A shipped policy, or a YAML file.")]
@@ -53,7 +54,7 @@ def compare(first: First, second: Second, history: History, date: Day, into: Fol
 def backtest(
     first: First, second: Second, history: History, since: Day, until: Day, into: Folder = Path("backtest")
 ) -> None:
-    """Walk both policies through the ends of months: exposure, moves, losses avoided, good users held back."""
+    """Walk both policies day by day: exposure, moves, losses avoided, good users held back, by month."""
     policies = _policies(first, second)
     config = settings()
     with refusing(HistoryError), Bar() as bar:
@@ -70,11 +71,21 @@ def backtest(
         )
     write_backtest(walked, into)
     _show(walked)
+    typer.echo(NOT_REWOUND)
     typer.echo(f"{len(frame_of(walked))} rows and a picture: {into}")
 
 
 def _show(walked: Mapping[str, Mapping[date, MonthFigures]]) -> None:
-    figures = ("exposure", "raised", "lowered", "losses", "losses_avoided", "good_users", "good_users_held_back")
+    figures = (
+        "exposure",
+        "raised",
+        "lowered",
+        "paused",
+        "losses",
+        "losses_avoided",
+        "good_users",
+        "good_users_held_back",
+    )
     table = Table("month", "policy", *(name.replace("_", " ") for name in figures))
     months = {day for per_policy in walked.values() for day in per_policy}
     for day in sorted(months):

@@ -2,7 +2,7 @@
 
 import getpass
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -36,7 +36,7 @@ from underwriting.store.session import Store
 
 T = TypeVar("T")
 app = typer.Typer(no_args_is_help=True, help="Limits of floats: run, release, roll back, adopt, compare.")
-Day = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Business date; else yesterday.")]
+Day = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Business date; else the last one.")]
 History = Annotated[str, typer.Option(help="Folder, s3://bucket/folder or `database`; else as the settings say.")]
 Policy = Annotated[str, typer.Option(help="A shipped policy, or a YAML file.")]
 Tenant = Annotated[str, typer.Option(help="Whose users; else as the settings say.")]
@@ -63,12 +63,13 @@ def run(
     """Recalculate limits in this process, or go on with a run that was cut short. The same date twice is once."""
     config = settings()
     with refusing(ValueError, RulebookError):
+        decides = policy_for(Product.FLOAT, policy, today=not dry_run)
         request = Request(
             tenant=tenant or config.limits_tenant,
             product=Product.FLOAT,
-            business_date=day.date() if day else _yesterday(),
+            business_date=day.date() if day else decides.business_day.last(datetime.now(UTC)),
             history=history or config.limits_history or refuse("name a history with --history"),
-            policy=policy_for(Product.FLOAT, policy, today=not dry_run),
+            policy=decides,
             scope=Scope(segment, user),
             shards=shards,
             dry_run=dry_run,
@@ -166,7 +167,7 @@ def _show(report: Report, as_json: bool) -> None:
         typer.echo(json.dumps({**shown, "totals": report.totals.model_dump(), "failed": dict(report.failed)}))
         return
     table = Table("", "users", title=f"{report.run_id}: {report.state or 'dry run'}", title_justify="left")
-    for name in ("users", "raised", "held", "lowered", "unknown"):
+    for name in ("users", "raised", "held", "lowered", "paused", "unknown"):
         table.add_row(name, str(getattr(report.totals, name)))
     Console().print(table)
     if report.busy:
@@ -178,7 +179,3 @@ def _show(report: Report, as_json: bool) -> None:
     if report.state is LimitRunState.HELD:
         typer.echo(f"`underwriting limits release {report.run_id}` applies it, with --discard it is discarded")
     typer.echo(f"files: {report.folder}")
-
-
-def _yesterday() -> date:
-    return (datetime.now(UTC) - timedelta(days=1)).date()

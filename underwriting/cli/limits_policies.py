@@ -43,7 +43,7 @@ def show(
     console.print(f"{found.ref} of {found.valid_from}, SHA-256 {found.ref.digest[:12]}\n", soft_wrap=True)
     console.print(_decision_table(found))
     console.print(_properties("gate", {name: gate.model_dump() for name, gate in found.gates.by_name.items()}))
-    parts = found.model_dump(mode="json", include={"affordability", "step", "guard"})
+    parts = found.model_dump(mode="json", include={"business_day", "affordability", "step", "guard"})
     console.print(
         _properties("number", {f"{name}: {key}": each for name in parts for key, each in parts[name].items()})
     )
@@ -67,7 +67,8 @@ def policy_named(wanted: str) -> LimitPolicy:
 
 
 def _decision_table(policy: LimitPolicy) -> Table:
-    table = Table("tier", "floats repaid", "renewals paid", "available balance", "largest float repaid")
+    balance = policy.balance.replace("_", " ")
+    table = Table("tier", "floats repaid", "renewals paid", balance, "largest float repaid")
     for row in policy.table:
         table.add_row(_amount(policy, row.tier), *_asked(policy, row))
     return table

@@ -227,6 +227,9 @@ class CurrentLimit(Document):
     raised_on: date | None
     # Runs in a row, up to the last one, whose target lay below the limit.
     runs_below: int = Field(strict=True, ge=0)
+    # None where it was never lowered; the day of the first of those runs, None where there is none.
+    lowered_on: date | None
+    below_since: date | None
 
 
 HISTORIES: tuple[type[Document], ...] = (User, Subscription, TransactionFeed, FloatHistory, Scores, CurrentLimit)

@@ -78,6 +78,8 @@ def documents(persona: Persona, end: date) -> list[Document]:
             amount=persona.limit,
             raised_on=None if persona.raised_ago is None else _ago(end, persona.raised_ago),
             runs_below=persona.runs_below,
+            lowered_on=None,
+            below_since=_ago(end, persona.runs_below) if persona.runs_below else None,
         ),
     ]
     return [document for document in given if document.table not in persona.without]

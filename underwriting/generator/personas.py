@@ -1,7 +1,7 @@
 """Users with a known right answer: one table, each the steady user but for what makes it special.
 
 The answers are those of the policy `cfi` for a run on the histories' last day, whose facts are judged on that day. A
-move is raised, held or lowered; the reason is among those of the record.
+move is raised, held, lowered or paused; the reason is among those of the record.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class Cadence(StrEnum):
     MONTHLY = "monthly"
 
 
-RAISED, HELD, LOWERED = "raised", "held", "lowered"
+RAISED, HELD, LOWERED, PAUSED = "raised", "held", "lowered", "paused"
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,9 @@ class Persona:
     without: frozenset[str] = frozenset()
 
 
+# A balance on the last day with which that of the fortnight is a cent short of 1,500.00.
+LOW = 132_257
+
 TABLE = (
     Persona("steady", "all that the next tier asks", RAISED, "limit_raised", 8_000),
     Persona(
@@ -100,7 +103,7 @@ TABLE = (
     ),
     Persona(
         "steady-twice-a-month", "paid twice a month, before weekends", RAISED, "limit_raised", 8_000,
-        {"recurring_deposits": 6}, cadence=Cadence.TWICE_A_MONTH,
+        {"recurring_deposits": 6}, cadence=Cadence.TWICE_A_MONTH, balance=400_000,
     ),
     Persona(
         "missed-one-pay", "one pay never came", RAISED, "limit_raised", 8_000,
@@ -125,8 +128,8 @@ TABLE = (
             {"recurring_deposits": 0, "days_since_pay": None}, most_pays=1),
     Persona("long-stopped", "the last pay is three periods ago", HELD, "limit_under_review", None,
             {"recurring_deposits": 0, "days_since_pay": None}, paid_ago=42),
-    Persona("long-stopped-again", "nor did it come before the last run", LOWERED, "limit_income_irregular", 4_000,
-            {"recurring_deposits": 0, "runs_below": 1}, paid_ago=42, runs_below=1),
+    Persona("long-stopped-again", "nor did it come for a month", LOWERED, "limit_income_irregular", 4_000,
+            {"recurring_deposits": 0, "runs_below": 30}, paid_ago=42, runs_below=30),
     Persona("late-pay", "the pay is a week late", RAISED, "limit_raised", 8_000,
             {"days_since_pay": 21}, paid_ago=21),
     Persona("stopped", "the pay has stopped", LOWERED, "limit_income_stopped", 1_000,
@@ -158,20 +161,23 @@ TABLE = (
             {"largest_repaid": 10_000}, limit=10_000, largest=10_000),
     Persona("highest", "has the highest limit", HELD, "limit_highest", None,
             {"current_limit": 20_000}, limit=20_000, largest=10_000),
-    # The balance.
-    Persona("low-balance", "a dollar short of the next step", HELD, "limit_available_balance_low", None,
-            {"available_balance": 149_900}, limit=4_000, balance=149_900),
+    # The balance, of a whole pay cycle: it ends it at `balance`, and is higher between a pay and what is spent of it.
+    Persona("low-balance", "a cent short of the next step", HELD, "limit_available_balance_low", None,
+            {"cycle_available_balance": 149_999}, limit=4_000, balance=LOW),
     Persona("held-balance", "a hold brings the balance below the step", HELD, "limit_available_balance_low", None,
-            {"current_balance": 150_000, "available_balance": 149_900}, limit=4_000, balance=150_000, holds=100),
+            {"current_balance": LOW + 1, "available_balance": LOW - 99, "cycle_available_balance": 149_993},
+            limit=4_000, balance=LOW + 1, holds=100),
     Persona("enough-balance", "the next step to the cent", RAISED, "limit_raised", 5_000,
-            {"available_balance": 150_000}, limit=4_000, balance=150_000),
+            {"cycle_available_balance": 150_000}, limit=4_000, balance=LOW + 1),
+    Persona("banded-balance", "a fifth below what the limit asks", HELD, "limit_available_balance_low", None,
+            {"cycle_available_balance": 160_000}, limit=8_000, balance=LOW + 10_001),
     Persona("below-once", "the balance does not support the limit", HELD, "limit_under_review", None,
-            {"runs_below": 0}, limit=8_000, balance=160_000),
-    Persona("below-twice", "nor did it at the last run", LOWERED, "limit_available_balance_low", 5_000,
-            {"runs_below": 1}, limit=8_000, balance=160_000, runs_below=1),
+            {"runs_below": 0}, limit=8_000, balance=LOW + 10_000),
+    Persona("below-long", "nor did it for a month", LOWERED, "limit_available_balance_low", 5_000,
+            {"runs_below": 30, "days_below": 30}, limit=8_000, balance=LOW + 10_000, runs_below=30),
     # Hits.
-    Persona("fraud", "fraud was confirmed", LOWERED, "limit_fraud", 1_000, {"fraud_hit": True}, fraud=True),
-    Persona("listed", "on a list", LOWERED, "list_match", 1_000, {"list_confirmed_score": 0.97},
+    Persona("fraud", "fraud was confirmed", PAUSED, "limit_fraud", None, {"fraud_hit": True}, fraud=True),
+    Persona("listed", "on a list", PAUSED, "list_match", None, {"list_confirmed_score": 0.97},
             match_score=0.97, confirmed_score=0.97),
     Persona("namesake", "bears a listed name", HELD, "list_match_possible", None,
             {"list_match_score": 1.0, "list_confirmed_score": 0.0}, match_score=1.0),

@@ -66,5 +66,5 @@ def _frame(
     other: LimitPolicy,
 ) -> pd.DataFrame:
     with walking(history, ids, memory_mb, bases) as walker:
-        facts = walker.facts(request.business_date)
+        facts = walker.facts(request.business_date, request.judged_at)
     return side_by_side(decide_limits(request.policy, facts), decide_limits(other, facts))

@@ -58,7 +58,8 @@ async def _calculated(desk: Desk, request: Request, history: History, run_id: st
                 run, now = unsaved(request, run_id), datetime.now(UTC)
                 found = await limit_bases.bases(work, run, ranges[number], now, FIRST_LIMIT)
             await asyncio.to_thread(pq.write_table, found, bases)
-            spec = spec_of(desk, request, history, number, ranges[number], str(bases), str(folder))
+            files = str(bases)
+            spec = spec_of(desk, request, history, request.judged_at, number, ranges[number], files, str(folder))
             results.append(await desk.calculate(spec))
         await desk.progress("calculating", len(results), len(ranges))
 

@@ -21,7 +21,7 @@ def write_files(report: Report) -> Path:
 
 
 def export_moves(run: Path, into: Path) -> int:
-    """`moves.csv` and `moves.parquet`: everybody who was raised or lowered, in the order of their ids; how many."""
+    """`moves.csv` and `moves.parquet`: everybody but those who were held, in the order of their ids; how many."""
     into.mkdir(parents=True, exist_ok=True)
     found = sorted(str(file) for file in run.glob("records-*.parquet"))
     if not found:

@@ -1,5 +1,6 @@
 """Who is judged in a shard, and the facts about them, by the SQL that also serves the check of one user."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 import duckdb
@@ -49,7 +50,7 @@ def offer_subjects(
         f"""
         CREATE OR REPLACE TABLE {CURRENT_LIMITS} AS
         SELECT subject_id, currency, coalesce(amount, {FIRST_LIMIT}) AS amount, raised_on,
-            coalesce(runs_below, 0) AS runs_below
+            coalesce(runs_below, 0) AS runs_below, lowered_on, below_since
         FROM {SUBJECTS}
         LEFT JOIN bases USING (subject_id)
         """
@@ -86,14 +87,15 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(shared_sql())
 
 
-def facts_frame(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """Every fact about every subject, in the order of their ids, in the catalogue's nullable dtypes."""
-    joins = "\n".join(f"LEFT JOIN ({facts_sql(query)}) AS {query}_facts USING (subject_id)" for query in QUERIES)
+def facts_frame(connection: duckdb.DuckDBPyConnection, queries: Sequence[str] = QUERIES) -> pd.DataFrame:
+    """The facts of these queries about every subject, by their ids, in the catalogue's nullable dtypes."""
+    facts = {name: fact for name, fact in USER_FACTS.items() if fact.check in queries}
+    joins = "\n".join(f"LEFT JOIN ({facts_sql(query)}) AS {query}_facts USING (subject_id)" for query in queries)
     rows = connection.execute(
-        f"SELECT subject_id, {', '.join(USER_FACTS)} FROM {SUBJECTS}\n{joins}\nORDER BY subject_id"
+        f"SELECT subject_id, {', '.join(facts)} FROM {SUBJECTS}\n{joins}\nORDER BY subject_id"
     ).to_arrow_table()
     columns = {
         name: fact.dtype.__from_arrow__(rows.column(name))  # type: ignore[attr-defined]  # Missing in pandas' stubs.
-        for name, fact in USER_FACTS.items()
+        for name, fact in facts.items()
     }
     return pd.DataFrame(columns, index=pd.Index(rows.column("subject_id").to_pandas(), name="subject_id"))

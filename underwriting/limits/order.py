@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from pathlib import Path
 
 from rules.limits.guard import GuardVerdict, GuardWord
@@ -18,11 +18,6 @@ from underwriting.store.limit_runs import Order
 Calculate = Callable[[ShardSpec], Awaitable[ShardResult]]
 # What is told of how far a run is: what is being done, how many shards of how many.
 Progress = Callable[[str, int, int], Awaitable[None]]
-
-
-def end_of(day: date) -> datetime:
-    """The moment at which a day ends, UTC."""
-    return datetime.combine(day + timedelta(days=1), time(), UTC)
 
 
 @dataclass(frozen=True)
@@ -43,8 +38,8 @@ class Request:
 
     @property
     def judged_at(self) -> datetime:
-        """The end of the business date, UTC: the moment as of which hours are counted."""
-        return end_of(self.business_date)
+        """The decision time, as of which hours are counted. A stored run keeps the one it was planned with."""
+        return self.policy.business_day.moment(self.business_date)
 
     @property
     def order(self) -> Order:
@@ -90,7 +85,8 @@ class Report:
     def sentence(self) -> str:
         """What became of it, in one line without personal data."""
         totals = self.totals
-        moves = f"{totals.raised} raised, {totals.lowered} lowered, {totals.held} held of {totals.users}"
+        paused = f"{totals.paused} paused, " if totals.paused else ""
+        moves = f"{totals.raised} raised, {totals.lowered} lowered, {paused}{totals.held} held of {totals.users}"
         failed = f"; {len(self.failed)} of {self.shards} shards failed" if self.failed else ""
         held = "; the guard holds it" if self.guard.verdict is GuardVerdict.HOLD else ""
         return f"{moves}{failed}{held}"

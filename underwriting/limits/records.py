@@ -6,7 +6,8 @@ import pandas as pd
 import pyarrow as pa
 
 from rules.facts import USER_FACTS
-from rules.limits.decisions import LimitDecisions, Move
+from rules.limits.decisions import LimitDecisions
+from rules.limits.standing import standing_after
 
 _ARROW = {"boolean": pa.bool_(), "integer": pa.int64(), "number": pa.float64(), "text": pa.string()}
 # What is decided; behind it come all facts by their names.
@@ -20,15 +21,17 @@ DECIDED = pa.schema(
         ("affordability_cap", pa.int64()),
         ("runs_below", pa.int64()),
         ("at_once", pa.bool_()),
-        # A gate or the cap is not known.
+        # A fact is missing that the decision needed.
         ("unknown", pa.bool_()),
         # The user did what is advertised: repaid on time as often, and waited as long, as a raise asks.
         ("kept_to_terms", pa.bool_()),
         # Codes with spaces between, the weightiest first.
         ("reasons", pa.string()),
         ("gates_held", pa.string()),
-        # The day of the last raise, with this run's.
+        # The days of the last raise and of the last decrease, with this run's, and since when it has been below.
         ("raised_on", pa.date32()),
+        ("lowered_on", pa.date32()),
+        ("below_since", pa.date32()),
         ("notice_due", pa.date32()),
     ]
 )
@@ -40,14 +43,12 @@ SCHEMA = pa.schema([*DECIDED, *((column, _ARROW[USER_FACTS[name].type]) for colu
 
 def records_of(decisions: LimitDecisions, facts: pd.DataFrame, business_date: date) -> pa.Table:
     """The records of a shard, in the order of the facts. Amounts are minor units of the policy's currency."""
-    frame = decisions.frame
-    earlier = pd.to_datetime(pd.Series(business_date, facts.index)) - pd.to_timedelta(facts["days_since_raise"], "D")
-    raised_on = earlier.mask(frame["move"].eq(Move.RAISED).to_numpy(), pd.Timestamp(business_date))
+    frame, standing = decisions.frame, standing_after(decisions, facts, business_date)
     columns = {
         **{name: frame[name] for name in frame.columns},
+        **{name: standing[name] for name in standing.columns},
         "unknown": decisions.unknown,
         "kept_to_terms": _kept_to_terms(decisions, facts),
-        "raised_on": raised_on.dt.date,
         "notice_due": decisions.notice_due(business_date),
         **{column: facts[name] for column, name in FACTS.items()},
     }
@@ -58,8 +59,12 @@ def records_of(decisions: LimitDecisions, facts: pd.DataFrame, business_date: da
 
 def _kept_to_terms(decisions: LimitDecisions, facts: pd.DataFrame) -> "pd.Series[bool]":
     step = decisions.policy.step
-    waited = facts["days_since_raise"].isna() | facts["days_since_raise"].ge(step.cool_down_days).fillna(False)
-    return waited & facts["on_time_since_raise"].ge(step.min_on_time).fillna(False)
+    waited = [
+        facts[name].isna() | facts[name].ge(days).fillna(False)
+        for name, days in (("days_since_raise", step.cool_down_days), ("days_since_lowering", step.rest_days))
+    ]
+    punctual = facts["on_time_of_6"].ge(facts["repayments_of_6"] * float(step.min_on_time_share)).fillna(False)
+    return waited[0] & waited[1] & punctual & facts["on_time_since_raise"].ge(step.min_on_time).fillna(False)
 
 
 def _array(column: object, kind: pa.DataType) -> pa.Array:

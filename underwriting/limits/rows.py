@@ -11,6 +11,9 @@ OBSERVED = (
     "balance_days_60d",
     "competitor_advances_due",
     "current_limit",
+    "cycle_available_balance",
+    "days_below",
+    "days_since_lowering",
     "debt_service_per_pay",
     "days_since_pay",
     "days_since_raise",
@@ -52,7 +55,9 @@ def record_rows(records: Path, bases: Path, run_id: str, number: int, first_limi
                 SELECT
                     records.*,
                     bases.raised_on AS base_raised_on,
+                    bases.lowered_on AS base_lowered_on,
                     coalesce(bases.runs_below, 0) AS base_runs_below,
+                    bases.below_since AS base_below_since,
                     coalesce(bases.amount, $first_limit) AS in_force,
                     coalesce(bases.version, 0) AS base_version
                 FROM read_parquet($records) AS records
@@ -60,9 +65,10 @@ def record_rows(records: Path, bases: Path, run_id: str, number: int, first_limi
             )
             SELECT
                 $run_id AS run_id, subject_id AS user_id, $number::BIGINT AS shard, move, before, after, target,
-                affordability_cap, runs_below, raised_on, reasons, gates_held, notice_due,
+                affordability_cap, runs_below, below_since, raised_on, lowered_on, reasons, gates_held, notice_due,
                 json_object({facts})::VARCHAR AS facts,
-                base_raised_on, base_runs_below, in_force, base_version, NULL::BIGINT AS applied_version
+                base_raised_on, base_lowered_on, base_runs_below, base_below_since, in_force, base_version,
+                NULL::BIGINT AS applied_version, false AS paused
             FROM standing
             ORDER BY subject_id
             """,  # noqa: S608

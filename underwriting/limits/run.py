@@ -147,7 +147,8 @@ class _Run:
         async with self._desk.store.read() as work:
             found = await limit_bases.bases(work, run, ids, datetime.now(UTC), FIRST_LIMIT)
         await asyncio.to_thread(pq.write_table, found, bases)
-        return spec_of(self._desk, self._request, self._history, number, ids, str(bases), str(self._folder), seen)
+        files, folder = str(bases), str(self._folder)
+        return spec_of(self._desk, self._request, self._history, run.judged_at, number, ids, files, folder, seen)
 
     async def _store(self, spec: ShardSpec, result: ShardResult, version: str) -> None:
         """Write down what came of it, in one transaction."""
@@ -204,6 +205,7 @@ def spec_of(
     desk: Desk,
     request: Request,
     history: History,
+    judged_at: datetime,
     number: int,
     ids: IdRange,
     bases: str,
@@ -219,7 +221,7 @@ def spec_of(
         bases=bases,
         folder=folder,
         business_date=request.business_date,
-        judged_at=request.judged_at,
+        judged_at=judged_at,
         policy=request.policy.text,
         segment=request.scope.segment,
         memory_mb=desk.config.limits_memory_mb,

@@ -42,6 +42,7 @@ def _counts(report: Report) -> Iterator[str]:
     for name, count, money in (
         ("raised", totals.raised, totals.money_up),
         ("lowered", totals.lowered, -totals.money_down),
+        ("paused", totals.paused, 0),
         ("held", totals.held, 0),
     ):
         yield f"| {name} | {count} | {_share(count, totals.users)} | {_money(money, report.currency)} |"

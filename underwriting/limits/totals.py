@@ -20,7 +20,9 @@ class Totals(BaseModel):
     raised: NotNegative = 0
     held: NotNegative = 0
     lowered: NotNegative = 0
-    # Users of whom a gate or the affordability cap is not known.
+    # Users whose product is paused; their limits stay as they are.
+    paused: NotNegative = 0
+    # Users of whom a fact is missing that the decision needed.
     unknown: NotNegative = 0
     # All limits together, before and after; what raises add and what decreases take.
     before: NotNegative = 0
@@ -60,7 +62,7 @@ def totals_of(records: pa.Table) -> Totals:
     raised = pc.equal(move, "raised")
     return Totals(
         users=len(records),
-        **{name: _count(pc.equal(move, name)) for name in ("raised", "held", "lowered")},
+        **{name: _count(pc.equal(move, name)) for name in ("raised", "held", "lowered", "paused")},
         unknown=_count(records["unknown"]),
         before=pc.sum(before).as_py() or 0,
         after=pc.sum(after).as_py() or 0,

@@ -1,4 +1,4 @@
-"""Facts of a history without a store: for comparing policies on one date, and for walking through past months."""
+"""Facts of a history without a store: for comparing policies on one date, and for walking through past days."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,17 +11,43 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from rules.facts import input_schema
+from rules.facts import USER_FACTS, input_schema
 from rules.tiers import CURRENCY
 from underwriting.domain.limits import IdRange, Scope
 from underwriting.limits.fetch import sources
-from underwriting.limits.history import History
+from underwriting.limits.history import MODELS, History
 from underwriting.limits.intake import take_in
-from underwriting.limits.judged import CURRENT_LIMITS, facts_frame, offer_subjects, prepare
-from underwriting.limits.order import end_of
+from underwriting.limits.judged import CURRENT_LIMITS, QUERIES, facts_frame, offer_subjects, prepare
 from underwriting.limits.plan import open_history, plan_ranges
 from underwriting.limits.quality import shipped_quality
 from underwriting.store.limit_bases import SCHEMA
+
+# Facts that a history has of its end only. What was not so in the past, as far as anybody knew, is taken as the
+# value here: of these a source says only that it is so now. The others are not known, and no limit hangs on them.
+NOT_REWINDABLE: dict[str, bool | float | None] = {
+    "fraud_hit": False,
+    "list_match_score": 0.0,
+    "list_confirmed_score": 0.0,
+    "good_standing": None,
+    "segment": None,
+    "institution_id": None,
+    "linked_accounts": None,
+    "collection_error_ratio": None,
+    "list_match_evidence": None,
+    "list_age_days": None,
+    **{name: None for name, fact in USER_FACTS.items() if fact.check == "scores"},
+}
+# What a walk cannot know of the past, for whoever reads its figures.
+NOT_REWOUND = (
+    f"not rewindable: {', '.join(name for name, value in NOT_REWINDABLE.items() if value is not None)} (taken as no "
+    f"hit), {', '.join(name for name, value in NOT_REWINDABLE.items() if value is None)} (taken as not known), "
+    "feed_age_hours, feed_complete, feed_connected (each feed counts as refreshed, read to the end, just before the "
+    "decision time, or when it was refreshed last), available_balance, cycle_available_balance (debits authorised and "
+    "not yet booked are taken as none)"
+)
+# What a feed says of its last refresh alone.
+_OF_THE_REFRESH = ("available_balance", "still_reading", "login_required", "changes_unknown")
+_PAST_QUERIES = tuple(query for query in QUERIES if query != CURRENT_LIMITS)
 
 
 @dataclass(frozen=True)
@@ -30,29 +56,45 @@ class Walker:
 
     _connection: duckdb.DuckDBPyConnection
 
-    def facts(self, as_of: date, limits: pd.DataFrame | None = None) -> pd.DataFrame:
-        """The facts as of the end of a day, with these rows of `current_limits`, or with the limits of the bases."""
-        offer_subjects(self._connection, as_of, end_of(as_of), CURRENCY)
+    def facts(self, as_of: date, judged_at: datetime) -> pd.DataFrame:
+        """The facts as of a business date and its decision time, with the limits of the bases."""
+        offer_subjects(self._connection, as_of, judged_at, CURRENCY)
+        return facts_frame(self._connection)
+
+    def past(self, as_of: date, judged_at: datetime) -> pd.DataFrame:
+        """The facts as they were known at the decision time of a past date, but for those about limits.
+
+        A history has one refresh of each feed, the last: before it, feeds count as refreshed just before that time,
+        and what was authorised at it was not so then. Facts that cannot be rewound are as `NOT_REWINDABLE` says.
+        """
+        then = f"TIMESTAMP '{judged_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}' - INTERVAL 1 MINUTE"
+        self._connection.execute(
+            f"""
+            CREATE OR REPLACE VIEW feeds AS
+            SELECT * EXCLUDE (is_later) REPLACE (
+                if(is_later, {then}, refreshed_at) AS refreshed_at,
+                if(is_later, 0, holds) AS holds,
+                {", ".join(f"if(is_later, NULL, {name}) AS {name}" for name in _OF_THE_REFRESH)}
+            )
+            FROM (SELECT *, coalesce(refreshed_at > {then}, FALSE) AS is_later FROM feeds_as_last_seen)
+            """  # The names are ours.
+        )
+        offer_subjects(self._connection, as_of, judged_at, CURRENCY)
+        facts = facts_frame(self._connection, _PAST_QUERIES)
+        for name, value in NOT_REWINDABLE.items():
+            facts[name] = facts[name].mask(facts[name].notna(), pd.NA if value is None else value)
+        return facts
+
+    def with_limits(self, past: pd.DataFrame, limits: pd.DataFrame | None) -> pd.DataFrame:
+        """The facts of `past`, which was asked last, with those about these limits (rows of `current_limits`).
+
+        Without any, everybody is at the first limit.
+        """
         if limits is not None:
             given = pa.Table.from_pandas(limits, input_schema(CURRENT_LIMITS), preserve_index=False)
             self._connection.register("given", given)
             self._connection.execute(f"CREATE OR REPLACE TABLE {CURRENT_LIMITS} AS FROM given")
-        return facts_frame(self._connection)
-
-    def rewind(self, as_of: date) -> None:
-        """Let the feeds be as they were at the end of a past day: refreshed on it, if they reach beyond.
-
-        A history has one refresh of each feed, the last; what was authorised at it was not so then.
-        """
-        self._connection.execute(
-            """
-            CREATE OR REPLACE VIEW feeds AS
-            SELECT * REPLACE (
-                if(refreshed_at < $then, holds, 0) AS holds, least(refreshed_at, $then) AS refreshed_at
-            )
-            FROM feeds_as_last_seen
-            """.replace("$then", f"TIMESTAMP '{end_of(as_of):%Y-%m-%d}' - INTERVAL 1 MINUTE")
-        )
+        return pd.concat([past, facts_frame(self._connection, (CURRENT_LIMITS,))], axis=1)
 
     def floats(self) -> pd.DataFrame:
         """Every float of the range's users: `subject_id`, `amount`, `taken_on`, `due_on`, `repaid_on`."""
@@ -74,12 +116,18 @@ def walking(history: History, ids: IdRange, memory_mb: int, bases: pa.Table | No
             take_in(connection, rows, shipped_quality(), place / "quarantine.parquet")
             connection.register("in_force", SCHEMA.empty_table() if bases is None else bases)
             connection.execute("CREATE TABLE bases AS FROM in_force")
-            connection.execute("ALTER VIEW feeds RENAME TO feeds_as_last_seen")
-            connection.execute("CREATE VIEW feeds AS FROM feeds_as_last_seen")
+            _keep(connection)
             # The macros look for every table.
             offer_subjects(connection, date.min, datetime.min.replace(tzinfo=UTC), CURRENCY)
             prepare(connection)
             yield Walker(connection)
+
+
+def _keep(connection: duckdb.DuckDBPyConnection) -> None:
+    """Read every file once: a walk looks at each table on every day."""
+    for table in MODELS:
+        connection.execute(f"CREATE TABLE {table}_as_last_seen AS FROM {table}")
+        connection.execute(f"CREATE OR REPLACE VIEW {table} AS FROM {table}_as_last_seen")
 
 
 def ranges_of(location: str, shard_users: int) -> tuple[History, Sequence[IdRange]]:
@@ -88,14 +136,11 @@ def ranges_of(location: str, shard_users: int) -> tuple[History, Sequence[IdRang
     return history, plan_ranges(history, Scope(), None, shard_users)
 
 
-def month_ends(first: date, last: date) -> list[date]:
-    """The last days of months that lie from `first` to `last`."""
-    days, day = [], _last_of_month(first)
-    while day <= last:
-        days.append(day)
-        day = _last_of_month(day + timedelta(days=1))
-    return days
+def days_of(first: date, last: date) -> list[date]:
+    """Every day from the first to the last: limits are recalculated daily."""
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
-def _last_of_month(day: date) -> date:
+def last_of_month(day: date) -> date:
+    """The last day of a day's month."""
     return (day.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import duckdb
 import pyarrow as pa
-from sqlalchemy import ColumnElement, Text, and_, cast, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Integer, Text, and_, cast, func, literal, select, union_all
 from sqlalchemy.orm import QueryableAttribute
 
 from underwriting.domain.limits import IdRange
@@ -22,7 +22,9 @@ SCHEMA = pa.schema(
         ("subject_id", pa.string()),
         ("amount", pa.int64()),
         ("raised_on", pa.date32()),
+        ("lowered_on", pa.date32()),
         ("runs_below", pa.int64()),
+        ("below_since", pa.date32()),
         # The profile's newest version, which the next one follows; 0 where the user has no profile yet.
         ("version", pa.int64()),
         # Whether the product is paused for the user, who is then not judged.
@@ -63,18 +65,25 @@ _RECORDS = pa.schema(
         ("after", pa.int64()),
         ("in_force", pa.int64()),
         ("raised_on", pa.date32()),
+        ("lowered_on", pa.date32()),
         ("runs_below", pa.int64()),
+        ("below_since", pa.date32()),
         ("base_raised_on", pa.date32()),
+        ("base_lowered_on", pa.date32()),
         ("base_runs_below", pa.int64()),
+        ("base_below_since", pa.date32()),
         ("base_version", pa.int64()),
+        # 1 where the run has paused the product: PostgreSQL's CSV has its own letters for truth values.
+        ("paused", pa.int64()),
     ]
 )
 _BASES = """
     WITH last AS (
         -- What was decided and could not be applied did not happen.
         SELECT
-            user_id, in_force, runs_below,
-            CASE WHEN in_force = after THEN raised_on ELSE base_raised_on END AS raised_on
+            user_id, in_force, runs_below, below_since,
+            CASE WHEN in_force = after THEN raised_on ELSE base_raised_on END AS raised_on,
+            CASE WHEN in_force = after THEN lowered_on ELSE base_lowered_on END AS lowered_on
         FROM earlier
         QUALIFY row_number() OVER (PARTITION BY user_id ORDER BY run DESC) = 1
     ),
@@ -87,8 +96,14 @@ _BASES = """
                 WHEN last.in_force >= profiles.amount THEN last.raised_on
                 WHEN profiles.amount > coalesce(last.in_force, $first_limit) THEN profiles.since
             END AS raised_on,
+            CASE
+                WHEN last.in_force <= profiles.amount THEN last.lowered_on
+                WHEN last.in_force > profiles.amount THEN profiles.since
+            END AS lowered_on,
             CASE WHEN coalesce(last.in_force = profiles.amount, profiles.amount IS NULL) THEN last.runs_below END
                 AS runs_below,
+            CASE WHEN coalesce(last.in_force = profiles.amount, profiles.amount IS NULL) THEN last.below_since END
+                AS below_since,
             profiles.newest AS version,
             coalesce(temporary.pauses, profiles.pauses) AS paused
         FROM profiles
@@ -109,9 +124,11 @@ _BASES = """
         CASE WHEN own.run IS NULL THEN coalesce(known.amount, $first_limit) ELSE coalesce(own.before, own.in_force) END
             AS amount,
         CASE WHEN own.run IS NULL THEN known.raised_on ELSE own.base_raised_on END AS raised_on,
+        CASE WHEN own.run IS NULL THEN known.lowered_on ELSE own.base_lowered_on END AS lowered_on,
         coalesce(own.base_runs_below, known.runs_below, 0) AS runs_below,
+        CASE WHEN own.run IS NULL THEN known.below_since ELSE own.base_below_since END AS below_since,
         coalesce(own.base_version, known.version, 0) AS version,
-        coalesce(known.paused, false) AS paused,
+        coalesce(known.paused AND coalesce(own.paused, 0) = 0, false) AS paused,
         listed.match_score,
         listed.confirmed_score,
         listed.cleared
@@ -125,9 +142,9 @@ _BASES = """
 async def bases(work: Work, run: LimitRunRow, ids: IdRange, now: datetime, first_limit: int) -> pa.Table:
     """Every user of the range of whom the store knows (`SCHEMA`), by id. Others are at `first_limit`.
 
-    Users of whom this very run has a record are as the record found them: a run that is repeated decides from the
-    same. A limit that was changed by somebody else since the last run counts as raised on the day of that change, if
-    it went up, and the runs below it are counted afresh.
+    Users of whom this very run has a record are as the record found them, not paused where this run paused them: a run
+    that is repeated decides from the same. A limit that was changed by somebody else since the last run counts as
+    raised or lowered on the day of that change, and the runs below it are counted afresh.
     """
     mine = and_(ProfileRow.tenant == run.tenant, within(ProfileRow.user_id, ids))
     recorded = within(LimitRecordRow.user_id, ids)
@@ -200,7 +217,10 @@ async def _records(work: Work, run_ids: list[str], inside: ColumnElement[bool]) 
     if not run_ids:
         return _RECORDS.empty_table()
     names = [name for name in _RECORDS.names if name not in ("user_id", "run")]
-    columns = [getattr(LimitRecordRow, name) for name in names]
+    columns = [
+        cast(getattr(LimitRecordRow, name), Integer) if name == "paused" else getattr(LimitRecordRow, name)
+        for name in names
+    ]
     of_each = [
         select(LimitRecordRow.user_id, literal(number), *columns).where(LimitRecordRow.run_id == run_id, inside)
         for number, run_id in enumerate(run_ids)

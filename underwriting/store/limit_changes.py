@@ -10,7 +10,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, false, or_, select, update
 
 from underwriting.domain.limits import LimitShardState
 from underwriting.domain.profile import Tier
@@ -23,6 +23,8 @@ from underwriting.store.models import LimitRecordRow, LimitRunRow, MessageRow, P
 from underwriting.store.profile_rows import standing_of
 from underwriting.store.session import Work
 
+# Whether a record pauses the product.
+_PAUSES = LimitRecordRow.move == "paused"
 # Users named in one statement: databases bind some thirty thousand values at most.
 PAGE = 5_000
 
@@ -42,34 +44,53 @@ async def apply_shard(
 
     `tiers` are those of a user who has no profile yet.
     """
-    wanted = (LimitRecordRow.after.is_not(None), LimitRecordRow.after != LimitRecordRow.in_force)
-    rows = await _records(work, run, number, LimitRecordRow.after, *wanted)
+    differs = or_(LimitRecordRow.after != LimitRecordRow.in_force, LimitRecordRow.paused != _PAUSES)
+    rows = await _records(work, run, number, LimitRecordRow.after, _PAUSES, LimitRecordRow.after.is_not(None), differs)
     changes = [
-        Change(
-            row.user_id, row.limit, "limit_raised" if row.limit > row.in_force else "limit_lowered", row.base_version
-        )
+        Change(row.user_id, row.limit, _reason(row), row.base_version, None if row.paused == row.pause else row.pause)
         for row in rows
     ]
-    state = LimitShardState.APPLIED
-    return await _apply(work, claimed, run, number, changes, LimitRecordRow.after, tiers, now, state)
+    standing = {"in_force": LimitRecordRow.after, "paused": _PAUSES}
+    return await _apply(work, claimed, run, number, changes, standing, tiers, now, LimitShardState.APPLIED)
 
 
 async def roll_back_shard(
     work: Work, claimed: Claimed, run: LimitRunRow, number: int, tiers: Sequence[Tier], now: datetime
 ) -> Applied:
-    """Give everybody whose limit the shard changed the limit from before the run, by a version of its own."""
-    wanted = (LimitRecordRow.applied_version.is_not(None), LimitRecordRow.before != LimitRecordRow.in_force)
-    rows = await _records(work, run, number, LimitRecordRow.before, *wanted)
-    changes = [Change(row.user_id, row.limit, "limit_rolled_back", row.base_version) for row in rows]
-    state = LimitShardState.ROLLED_BACK
-    return await _apply(work, claimed, run, number, changes, LimitRecordRow.before, tiers, now, state)
+    """Give everybody whose limit the shard changed the limit from before the run, by a version of its own.
+
+    A product that it paused is paused no more.
+    """
+    differs = or_(LimitRecordRow.before != LimitRecordRow.in_force, LimitRecordRow.paused)
+    applied = LimitRecordRow.applied_version.is_not(None)
+    rows = await _records(work, run, number, LimitRecordRow.before, false(), applied, differs)
+    changes = [
+        Change(row.user_id, row.limit, "limit_rolled_back", row.base_version, False if row.paused else None)
+        for row in rows
+    ]
+    standing = {"in_force": LimitRecordRow.before, "paused": false()}
+    return await _apply(work, claimed, run, number, changes, standing, tiers, now, LimitShardState.ROLLED_BACK)
+
+
+def _reason(row: Any) -> str:
+    """Why the profile's next version is written."""
+    if row.pause != row.paused:
+        return "limit_paused" if row.pause else "limit_unpaused"
+    return "limit_raised" if row.limit > row.in_force else "limit_lowered"
 
 
 async def _records(
-    work: Work, run: LimitRunRow, number: int, limit: Any, *wanted: ColumnElement[bool]
+    work: Work,
+    run: LimitRunRow,
+    number: int,
+    limit: Any,
+    pause: ColumnElement[bool],
+    *wanted: ColumnElement[bool],
 ) -> Sequence[Any]:
+    """The wanted records of a shard, with the limit, and the pause of the product, that each shall have."""
+    standing = (LimitRecordRow.in_force, LimitRecordRow.paused, LimitRecordRow.base_version)
     query = (
-        select(LimitRecordRow.user_id, limit.label("limit"), LimitRecordRow.in_force, LimitRecordRow.base_version)
+        select(LimitRecordRow.user_id, limit.label("limit"), pause.label("pause"), *standing)
         .where(LimitRecordRow.run_id == run.id, LimitRecordRow.shard == number, *wanted)
         .order_by(LimitRecordRow.user_id)
     )
@@ -82,7 +103,7 @@ async def _apply(
     run: LimitRunRow,
     number: int,
     changes: Sequence[Change],
-    limit: Any,
+    standing: Mapping[str, Any],
     tiers: Sequence[Tier],
     now: datetime,
     state: LimitShardState,
@@ -92,7 +113,7 @@ async def _apply(
     for start in range(0, len(changes), PAGE):
         page = changes[start : start + PAGE]
         versions = await _write(work, run, page, tiers, now)
-        await _note(work, run, page, versions, limit)
+        await _note(work, run, page, versions, standing)
         written |= versions
     overtaken = tuple(change.user_id for change in changes if change.user_id not in written)
     lines = [f"{one.user_id} {written[one.user_id]} {one.limit}" for one in changes if one.user_id in written]
@@ -128,13 +149,21 @@ async def _below_a_temporary(work: Work, run: LimitRunRow, change: Change, now: 
     """A permanent version that the active temporary one follows at once; the number of the latter."""
     base = (await standing_of(work, run.tenant, change.user_id, now)).permanent
     in_force = await profiles.put(
-        work, run.tenant, change.user_id, base.with_limit(change.limit), base.paused, change.reason, None, run.id, now
+        work,
+        run.tenant,
+        change.user_id,
+        base.with_limit(change.limit),
+        change.pauses(base.paused, run.product),
+        change.reason,
+        None,
+        run.id,
+        now,
     )
     return in_force.version
 
 
 async def _note(
-    work: Work, run: LimitRunRow, changes: Sequence[Change], written: Mapping[str, int], limit: Any
+    work: Work, run: LimitRunRow, changes: Sequence[Change], written: Mapping[str, int], standing: Mapping[str, Any]
 ) -> None:
     """Say in the records what is in force now. Most users have the next version, so one statement serves them all."""
     plain = [one.user_id for one in changes if written.get(one.user_id) == one.follows + 1]
@@ -142,13 +171,13 @@ async def _note(
     record = update(LimitRecordRow).where(LimitRecordRow.run_id == run.id)
     await work.execute(
         record.where(LimitRecordRow.user_id.in_(plain)).values(
-            in_force=limit, applied_version=following, base_version=following
+            applied_version=following, base_version=following, **standing
         )
     )
     for user_id in written.keys() - set(plain):
         version = written[user_id]
         await work.execute(
             record.where(LimitRecordRow.user_id == user_id).values(
-                in_force=limit, applied_version=version, base_version=version
+                applied_version=version, base_version=version, **standing
             )
         )

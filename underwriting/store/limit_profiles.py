@@ -1,6 +1,6 @@
 """Profiles of many users at once: the newest versions, the next ones, and the events that tell of them, as rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +10,7 @@ from pydantic_core import to_json
 from sqlalchemy import and_, func, select
 from ulid import ULID
 
+from underwriting.domain.application import Product
 from underwriting.domain.profile import FloatProfile, Tier
 from underwriting.store import audit
 from underwriting.store.bulk import copy_rows
@@ -25,12 +26,23 @@ _MOMENT = pa.timestamp("us", tz="UTC")
 
 @dataclass(frozen=True)
 class Change:
-    """A limit to be written, minor units, and the version of the profile that it follows; 0 where there is none."""
+    """A limit to be written, minor units, and the version of the profile that it follows; 0 where there is none.
+
+    `pause` begins or ends the pause of the run's product; None leaves it as it is.
+    """
 
     user_id: str
     limit: int
     reason: str
     follows: int
+    pause: bool | None = None
+
+    def pauses(self, paused: Iterable[str], product: Product) -> frozenset[Product]:
+        """The products that are paused after it."""
+        before = frozenset(map(Product, paused))
+        if self.pause is None:
+            return before
+        return before | {product} if self.pause else before - {product}
 
 
 @dataclass(frozen=True)
@@ -58,7 +70,7 @@ class Drafts:
         """What follows the user's permanent profile; a user without one has the default tiers before."""
         row = self._standing.permanent.get(change.user_id)
         base = self._default if row is None else {name: getattr(row, name) for name in self._default}
-        key = to_json([base, change.limit, change.reason])
+        key = to_json([base, change.limit, change.reason, change.pause])
         if key not in self._drafts:
             self._drafts[key] = self._drafted(base, change)
         own = {"user_id": change.user_id, "version": change.follows + 1}
@@ -67,7 +79,7 @@ class Drafts:
 
     def _drafted(self, base: dict[str, Any], change: Change) -> FloatProfile:
         before = FloatProfile(
-            **base,
+            **{**base, "paused": change.pauses(base["paused"], self._run.product)},
             user_id=change.user_id,
             version=change.follows + 1,
             created_on=self._now,

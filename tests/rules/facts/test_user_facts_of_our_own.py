@@ -104,6 +104,16 @@ def test_collections_refused_over_those_attempted():
     assert history(once, future)["collection_error_ratio"] == 0
 
 
+@pytest.mark.parametrize(
+    ("due_in", "repaid_ago", "ratio"), [(1, None, 0), (0, None, 0.75), (-1, None, 0.75), (1, 0, 0.75)]
+)
+def test_nothing_is_collected_before_it_is_due(due_in, repaid_ago, ratio):
+    """What the history says of later attempts was not known then."""
+    repaid = None if repaid_ago is None else ago(repaid_ago)
+    tried = a_float(ago(10), ago(-due_in), repaid, collection_attempts=4, collection_failures=3)
+    assert history(tried)["collection_error_ratio"] == ratio
+
+
 def test_the_largest_float_repaid():
     taken = [a_float(ago(60), ago(46), ago(46), 5_000), a_float(ago(9), ago(-5), amount=10_000)]
     assert history(*taken)["largest_repaid"] == 5_000
@@ -209,20 +219,26 @@ def limits(*documents, **judged):
 
 
 def test_the_limit_and_the_runs_below_it():
-    assert limits(limit(8_000, ago(20), runs_below=1)) == {
+    assert limits(limit(8_000, ago(20), runs_below=1, lowered_on=ago(40), below_since=ago(2))) == {
         "current_limit": 8_000,
         "days_since_raise": 20,
+        "days_since_lowering": 40,
         "on_time_since_raise": None,
         "runs_below": 1,
+        "days_below": 2,
     }
-    assert limits(limit(8_000))["days_since_raise"] is None
+    never = limits(limit(8_000))
+    assert [never[name] for name in ("days_since_raise", "days_since_lowering", "days_below")] == [None] * 3
+    # A day without a run below is no day of a run below.
+    assert limits(limit(8_000, runs_below=0, below_since=ago(2)))["days_below"] is None
 
 
 @pytest.mark.parametrize(("days_ago", "known"), [(0, 0), (1, 1), (-1, None)])
-def test_a_limit_raised_after_as_of_tells_nothing_of_before(days_ago, known):
-    found = limits(limit(8_000, ago(days_ago)), floats())
-    assert found["days_since_raise"] == known
-    assert (found["current_limit"] is None) == (known is None)
+def test_a_limit_moved_after_as_of_tells_nothing_of_before(days_ago, known):
+    for move, since in (("raised_on", "days_since_raise"), ("lowered_on", "days_since_lowering")):
+        found = limits(limit(8_000, **{move: ago(days_ago)}), floats())
+        assert found[since] == known
+        assert (found["current_limit"] is None) == (known is None)
 
 
 def test_floats_repaid_on_time_since_the_raise():

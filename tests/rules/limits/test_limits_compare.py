@@ -39,8 +39,8 @@ def test_who_differs_and_by_how_much():
     assert (found.users, found.higher, found.lower) == (5, 0, 2)
     assert (found.money_higher, found.money_lower) == (0, 22_000)
     assert (found.exposure_first, found.exposure_second) == (36_000, 14_000)
-    assert found.moves_first == {"raised": 3, "held": 2, "lowered": 0}
-    assert found.moves_second == {"raised": 1, "held": 3, "lowered": 1}
+    assert found.moves_first == {"raised": 3, "held": 2, "lowered": 0, "paused": 0}
+    assert found.moves_second == {"raised": 1, "held": 3, "lowered": 1, "paused": 0}
     assert found.limits.loc[8_000, 5_000] == 1
     assert found.limits.to_numpy().sum() == 4
 

@@ -143,10 +143,13 @@ def test_gates_held_names_the_gates_that_kept_a_user_from_the_next_tier():
     assert decisions.frame["gates_held"].tolist() == ["", "history fresh_feed", "no_late_float", "", ""]
 
 
-def test_users_with_a_limit_of_whom_a_gate_or_the_cap_is_not_known_are_counted():
+def test_users_with_a_limit_of_whom_a_fact_is_missing_that_the_decision_needed_are_counted():
     rows = [{}, {"late_floats": None}, {"essential_spend_per_pay": None}, {"late_floats": 1}, {"float_rank": None}]
     strangers = [{"late_floats": None, "current_limit": None}, {"late_floats": None, "current_limit": 0}]
-    assert decide_limits(POLICY, users(rows + strangers)).unknown.tolist() == [False, True, True, *[False] * 4]
+    # The rank rules the next tiers out, whatever the balance; without the rank, nobody can tell.
+    ruled_out = {"float_rank": 0, "cycle_available_balance": None}
+    found = decide_limits(POLICY, users([*rows, {"subscription_rank": None}, ruled_out, *strangers])).unknown
+    assert found.tolist() == [False, True, True, False, True, True, False, False, False]
 
 
 def test_each_gate_has_a_reason_of_its_own_for_a_failure():

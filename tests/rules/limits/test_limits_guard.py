@@ -1,6 +1,9 @@
 """The guard: what it releases and what it holds, at every bound, and in words that a person can act on."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import comb
 
 import pytest
 from hypothesis import given
@@ -8,6 +11,7 @@ from hypothesis import strategies as st
 from support.examples import steady
 from support.limit_policies import policy_with
 
+from rules.limits.chance import least_by_chance, most_by_chance
 from rules.limits.guard import GuardVerdict, judge_run
 from rules.limits.policy import shipped_policies
 
@@ -20,96 +24,160 @@ class Run:
     users: int = 10_000
     raised: int = 0
     lowered: int = 0
+    paused: int = 0
     unknown: int = 0
     money_up: int = 0
+    money_down: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
 
 
 def usual(count=7, **figures):
     return [Run(**figures)] * count
 
 
+def verdict_of(run, earlier=()):
+    return judge_run(TERMS, run, earlier).verdict
+
+
 @pytest.mark.parametrize(
-    ("run", "verdict"),
-    [
-        (Run(raised=5_000), RELEASE),
-        (Run(raised=5_001), HOLD),
-        (Run(lowered=2_500), RELEASE),
-        (Run(lowered=2_501), HOLD),
-        (Run(unknown=2_500), RELEASE),
-        (Run(unknown=2_501), HOLD),
-        (Run(raised=4_000, money_up=10_000_000), RELEASE),
-        (Run(raised=4_000, money_up=10_000_001), HOLD),
-        (Run(users=0), RELEASE),
-        (Run(), RELEASE),
-    ],
+    ("figure", "share"), [("raised", 0.45), ("lowered", 0.05), ("paused", 0.01), ("unknown", 0.15)]
 )
 @pytest.mark.parametrize("earlier", [0, 1, 2])
-def test_with_too_few_earlier_runs_the_ceilings_alone_judge(run, verdict, earlier):
-    assert judge_run(TERMS, run, usual(earlier, raised=1, lowered=1)).verdict is verdict
+def test_with_too_few_earlier_runs_a_share_stays_within_the_bound_of_first_runs(figure, share, earlier):
+    most = most_by_chance(10_000, share)
+    assert share < most / 10_000 < share * 1.4
+    before = usual(earlier, **{figure: 1})
+    verdicts = [verdict_of(Run(**{figure: count}), before) for count in (0, most, most + 1, 10_000)]
+    assert verdicts == [RELEASE, RELEASE, HOLD, HOLD]
+
+
+def test_a_first_run_that_lowers_a_quarter_of_all_users_is_held():
+    assert verdict_of(Run(lowered=2_400)) is HOLD
 
 
 @pytest.mark.parametrize(
-    ("run", "verdict"),
-    [
-        # 4% is usual: up to twice as much and two points, and down to half of it less two points.
-        (Run(raised=1_000), RELEASE),
-        (Run(raised=1_001), HOLD),
-        (Run(raised=0), RELEASE),
-    ],
+    # 4% are usual: up to three times as much and half a point, down to a third of it less half a point; and chance.
+    ("raised", "verdict"),
+    [(0, HOLD), (54, HOLD), (55, RELEASE), (400, RELEASE), (1_360, RELEASE), (1_361, HOLD)],
 )
 @pytest.mark.parametrize("earlier", [3, 7, 20])
-def test_a_figure_stays_within_its_band(run, verdict, earlier):
-    assert judge_run(TERMS, run, usual(earlier, raised=400)).verdict is verdict
+def test_a_share_stays_within_its_band(raised, verdict, earlier):
+    assert verdict_of(Run(raised=raised), usual(earlier, raised=400)) is verdict
 
 
-@pytest.mark.parametrize(("raised", "verdict"), [(800, RELEASE), (799, HOLD), (0, HOLD)])
-def test_too_few_raises_are_as_suspicious_as_too_many(raised, verdict):
-    assert judge_run(TERMS, Run(raised=raised), usual(raised=2_000)).verdict is verdict
+def test_nobody_raised_where_a_fortieth_is_usual_is_an_outage():
+    """The subscription service gave nothing, so that nobody's next tier is known to be met."""
+    assert verdict_of(Run(raised=0), usual(raised=250)) is HOLD
+    assert verdict_of(Run(raised=250), usual(raised=250)) is RELEASE
+
+
+def test_few_users_are_not_held_for_chance():
+    """30 users, of whom a tenth is usually raised: none at all happens by chance."""
+    small = [Run(users=30, raised=3)] * 7
+    assert [verdict_of(Run(users=30, raised=raised), small) for raised in (0, 3, 9, 30)] == [
+        RELEASE,
+        RELEASE,
+        RELEASE,
+        HOLD,
+    ]
+    # A run for one user raises or lowers everybody or nobody.
+    for move in ({"raised": 1, "money_up": 10_000}, {"lowered": 1, "money_down": 19_000}, {"paused": 1}):
+        assert verdict_of(Run(users=1, **move)) is RELEASE
+    assert verdict_of(Run(users=30, lowered=20)) is HOLD
 
 
 def test_a_ceiling_holds_whatever_is_usual():
-    assert judge_run(TERMS, Run(lowered=2_501), usual(lowered=2_400)).verdict is HOLD
+    most = most_by_chance(10_000, 0.10)
+    assert verdict_of(Run(lowered=most), usual(lowered=900)) is RELEASE
+    word = judge_run(TERMS, Run(lowered=most + 1), usual(lowered=900))
+    assert word.verdict is HOLD
+    assert word.reasons == (f"{(most + 1) / 10_000:.2%} lowered; the policy's ceiling is 10.00%",)
+
+
+@pytest.mark.parametrize(("figure", "users"), [("money_up", "raised"), ("money_down", "lowered")])
+def test_money_is_bounded_in_both_directions(figure, users):
+    # 10 cents per user are usual: up to three times as much, and 25 more.
+    before = usual(**{users: 100, figure: 100_000})
+    for money, verdict in ((0, RELEASE), (550_000, RELEASE), (1_200_000, HOLD)):
+        assert verdict_of(Run(**{users: 100 if money else 0, figure: money}), before) is verdict
+    # Without earlier runs, the bound of first runs; above the ceiling, whatever is usual.
+    first, ceiling = {"money_up": (600, 1_000), "money_down": (250, 500)}[figure]
+    assert verdict_of(Run(**{users: 400, figure: first * 10_000})) is RELEASE
+    assert verdict_of(Run(**{users: 400, figure: first * 13_000})) is HOLD
+    huge = usual(**{users: 400, figure: ceiling * 10_000})
+    assert verdict_of(Run(**{users: 400, figure: ceiling * 10_000}), huge) is RELEASE
+    assert verdict_of(Run(**{users: 400, figure: ceiling * 13_000}), huge) is HOLD
+
+
+def test_the_share_of_each_reason_stays_within_its_band():
+    before = usual(reasons={"limit_float_open": 3_000, "limit_raised": 100})
+    same = {"limit_float_open": 3_100, "limit_raised": 90}
+    assert verdict_of(Run(reasons=same), before) is RELEASE
+    # 30% are usual: 65% at most, and 10% at least.
+    for count, verdict in ((6_400, RELEASE), (6_800, HOLD), (1_100, RELEASE), (800, HOLD), (0, HOLD)):
+        assert verdict_of(Run(reasons={**same, "limit_float_open": count}), before) is verdict
+    # One that never was before.
+    for count, verdict in ((400, RELEASE), (700, HOLD)):
+        assert verdict_of(Run(reasons={**same, "limit_subscription_unknown": count}), before) is verdict
+    word = judge_run(TERMS, Run(reasons={**same, "limit_subscription_unknown": 700}), before)
+    assert word.reasons[0].startswith("7.00% with the reason limit_subscription_unknown; the last 7 runs had 0.00%")
 
 
 def test_the_usual_is_the_median_of_the_last_runs_alone():
     old, new = usual(7, raised=4_000), usual(7, raised=0)
-    assert judge_run(TERMS, Run(raised=4_000), [*old, *new]).verdict is HOLD
-    assert judge_run(TERMS, Run(raised=4_000), [*new, *old]).verdict is RELEASE
+    assert verdict_of(Run(raised=4_000), [*old, *new]) is HOLD
+    assert verdict_of(Run(raised=4_000), [*new, *old]) is RELEASE
     # One run that went wrong does not make the next one usual, nor unusual.
     odd = [*usual(3, raised=100), Run(raised=5_000), *usual(3, raised=100)]
-    assert judge_run(TERMS, Run(raised=2_000), odd).verdict is HOLD
-    assert judge_run(TERMS, Run(raised=100), odd).verdict is RELEASE
+    assert verdict_of(Run(raised=2_000), odd) is HOLD
+    assert verdict_of(Run(raised=100), odd) is RELEASE
     # Runs without users tell nothing.
-    assert judge_run(TERMS, Run(raised=4_000), [*usual(2, raised=1), *[Run(users=0)] * 5]).verdict is RELEASE
+    assert verdict_of(Run(raised=2_900), [*usual(2, raised=1), *[Run(users=0)] * 5]) is RELEASE
+    assert verdict_of(Run(users=0)) is RELEASE
 
 
-@pytest.mark.parametrize(("raised", "verdict"), [(1, RELEASE), (20, RELEASE), (21, HOLD)])
-def test_a_run_for_a_few_users_is_never_too_much(raised, verdict):
-    run = Run(users=raised, raised=raised, unknown=0, money_up=raised * 10_000)
-    for earlier in ([], usual(7)):
-        assert judge_run(TERMS, run, earlier).verdict is verdict
-
-
-def test_the_reasons_name_figure_band_and_ceiling():
-    run = Run(raised=1_234, lowered=2_600, money_up=3_000_000)
+def test_the_reasons_name_figure_and_band():
+    run = Run(raised=2_234, lowered=2_600, money_up=5_000_000)
     word = judge_run(TERMS, run, usual(raised=400, lowered=100, money_up=1_000_000))
     assert word.reasons == (
-        "12.34% raised; the last 7 runs had 4.00% (median), so that 0.00% to 10.00% is usual",
-        "26.00% lowered; the policy's ceiling is 25.00%",
-        "300.00 minor units added to the limit of the average user; the last 7 runs had 100.00 minor units (median), "
-        "so that 0.00 minor units to 250.00 minor units is usual",
+        "22.34% raised; the last 7 runs had 4.00% (median), so that 0.55% to 13.60% is usual",
+        "26.00% lowered; the policy's ceiling is 10.00%",
+        "500.00 minor units added to the limit of the average user; the last 7 runs had 100.00 minor units (median), "
+        "so that up to 325.00 minor units is usual",
     )
+    first = judge_run(TERMS, Run(lowered=700), [])
+    assert first.reasons[0].startswith("7.00% lowered; there are too few earlier runs to compare with, so that 0.00%")
     assert judge_run(TERMS, Run(), []).reasons == ()
 
 
 def test_the_bands_are_the_policys():
-    stricter = policy_with(("share_raised: {ceiling: 0.50", "share_raised: {ceiling: 0.0001")).guard
+    stricter = policy_with(("first_runs: 0.45", "first_runs: 0.0001")).guard
     assert judge_run(stricter, Run(raised=100), []).verdict is HOLD
-    assert judge_run(TERMS, Run(raised=100), []).verdict is RELEASE
+    assert verdict_of(Run(raised=100)) is RELEASE
+
+
+@pytest.mark.parametrize("users", [0, 1, 2, 7, 30, 100, 400])
+@pytest.mark.parametrize("share", [0.0, 0.0001, 0.01, 0.05, 0.1, 0.5, 0.93, 0.9999, 1.0])
+def test_the_bounds_of_chance_are_exact(users, share):
+    chances = [
+        comb(users, count) * Fraction(share) ** count * (1 - Fraction(share)) ** (users - count)
+        for count in range(users + 1)
+    ]
+    tail = Fraction(1, 2_000)
+    most = min(count for count in range(users + 1) if sum(chances[count + 1 :]) <= tail)
+    least = max(count for count in range(users + 1) if sum(chances[:count]) <= tail)
+    assert (most_by_chance(users, share), least_by_chance(users, share)) == (most, least)
+
+
+def test_of_many_users_chance_moves_little():
+    assert (least_by_chance(1_000_000, 0.05), most_by_chance(1_000_000, 0.05)) == (49_284, 50_719)
 
 
 COUNTS = st.integers(0, 1_000)
-RUNS = st.builds(Run, users=st.integers(1_000, 2_000), raised=COUNTS, lowered=COUNTS, unknown=COUNTS, money_up=COUNTS)
+RUNS = st.builds(
+    Run, users=st.integers(1_000, 2_000), raised=COUNTS, lowered=COUNTS, unknown=COUNTS, money_up=COUNTS,
+    money_down=COUNTS, reasons=st.dictionaries(st.sampled_from(["limit_raised", "limit_fraud"]), COUNTS),
+)  # fmt: skip
 
 
 @steady(100)

@@ -248,7 +248,21 @@ FOURTH = "  - {tier: 4000, min_float_rank: 3, min_subscription_rank: 2, min_avai
             "  at_once",
             ["step: at_once: row 1: no gate is called few_returned; did you mean few_returned_debits?"],
         ),
-        (", not_listed]", ", no_fraud]", "  at_once", ["step: at_once: row 4: no_fraud stands twice; keep one"]),
+        (
+            "pauses: [no_fraud, not_listed]",
+            "pauses: [no_fraud, running_income]",
+            "  pauses",
+            ["step: pauses: row 2: running_income stands twice in at_once and pauses; keep one"],
+        ),
+        (
+            "America/New_York",
+            "America/New_Yorck",
+            "business_day",
+            [
+                "business_day: timezone: there is no time zone America/New_Yorck; write one of the IANA database, "
+                "such as America/New_York"
+            ],
+        ),
         (
             "first_limit: 2000",
             "first_limit: 2500",
@@ -268,8 +282,8 @@ FOURTH = "  - {tier: 4000, min_float_rank: 3, min_subscription_rank: 2, min_avai
             ["guard: min_runs: above last_runs (7): no run would ever be compared"],
         ),
         (
-            "share_raised: {ceiling: 0.50, times: 2",
-            "share_raised: {ceiling: 0.50, times: 0.5",
+            "first_runs: 0.45, times: 3",
+            "first_runs: 0.45, times: 0.5",
             "share_raised",
             ["guard: share_raised: times: should be greater than or equal to 1, not 0.5"],
         ),

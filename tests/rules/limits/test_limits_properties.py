@@ -14,8 +14,9 @@ from rules.limits.table import AMOUNTS
 
 POLICIES = [pytest.param(policy, id=name) for name, policy in shipped_policies().items()]
 SEEDS = st.integers(0, 10**6)
-# NULL means that the limit was never raised: it is no unknown.
-UNKNOWABLE = sorted({*GOOD} - {"days_since_raise"})
+# NULL means that the limit was never raised or lowered, or is not below: it is no unknown. One day's balance is not
+# looked at.
+UNKNOWABLE = sorted({*GOOD} - {"days_since_raise", "days_since_lowering", "days_below", "available_balance"})
 FEWER_IS_BETTER = [
     "negative_days_30d",
     "overdraft_days_60d",
@@ -27,7 +28,7 @@ FEWER_IS_BETTER = [
 ]
 MORE_IS_BETTER = [
     "recurring_deposit_amount",
-    "available_balance",
+    "cycle_available_balance",
     "healthy_days_60d",
     "on_time_of_6",
     "float_rank",
@@ -143,7 +144,7 @@ def test_every_decision_has_a_reason(policy):
 def test_no_users_at_all():
     decisions = decide_limits(shipped_policies()["cfi"], random_users(5, 1).iloc[:0])
     assert len(decisions) == 0
-    assert list(decisions.frame["move"].cat.categories) == ["raised", "held", "lowered"]
+    assert list(decisions.frame["move"].cat.categories) == ["raised", "held", "lowered", "paused"]
 
 
 def test_a_column_of_another_type_is_refused():

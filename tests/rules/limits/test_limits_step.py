@@ -1,4 +1,4 @@
-"""How a limit moves: one tier up after its time, one down after two runs, at once to the lowest, and else it stays."""
+"""How a limit moves: one tier up after its time, one down after a month below, at once to the lowest, or it stays."""
 
 from datetime import date
 
@@ -11,8 +11,10 @@ from rules.limits.decide import decide_limits
 from rules.limits.policy import shipped_policies
 
 POLICY = shipped_policies()["cfi"]
-# Can afford nothing, while every gate is open.
+REST = POLICY.step.rest_days
+# Can afford nothing, while every gate is open; and has done so for a month.
 POOR = {"essential_spend_per_pay": 150_000}
+LONG = {"runs_below": 30, "days_below": 30}
 
 
 def moved(*rows, policy=POLICY):
@@ -63,47 +65,107 @@ def test_the_cool_down_and_the_repayments_since_the_last_raise():
     assert reasons(on_time_since_raise=None) == ["limit_floats_unknown"]
 
 
-def test_down_one_tier_on_the_second_run_in_a_row_and_then_counted_afresh():
-    assert moved(
-        *({**POOR, "current_limit": limit, "runs_below": runs} for limit in (20_000, 3_000) for runs in (0, 1, 5, None))
-    ) == [
-        ("held", 20_000, 1),
-        ("lowered", 10_000, 0),
-        ("lowered", 10_000, 0),
-        ("held", 20_000, 1),
-        ("held", 3_000, 1),
-        ("lowered", 2_000, 0),
-        ("lowered", 2_000, 0),
-        ("held", 3_000, 1),
+@pytest.mark.parametrize("limit", [20_000, 3_000])
+@pytest.mark.parametrize(
+    ("period", "needed"),
+    # A month, or a pay cycle where it is longer; whoever has none is taken to have one of a month.
+    [(7, 30), (14, 30), (30, 30), (31, 31), (45, 45), (None, 30)],
+)
+def test_down_one_tier_once_it_was_below_for_a_month_and_a_pay_cycle(limit, period, needed):
+    lower = {20_000: 10_000, 3_000: 2_000}[limit]
+    poor = {**POOR, "current_limit": limit, "pay_period_days": period, "runs_below": 7}
+    if period is None:
+        poor |= {"recurring_deposits": 0, "days_since_pay": None}
+    assert moved(*({**poor, "days_below": days} for days in (None, needed - 1, needed, needed + 1))) == [
+        ("held", limit, 8),
+        ("held", limit, 8),
+        ("lowered", lower, 0),
+        ("lowered", lower, 0),
     ]
-    assert reasons(**POOR, runs_below=1) == ["limit_free_income_low"]
+
+
+def test_one_run_below_lowers_nobody_however_long_ago_it_was():
+    assert moved({**POOR, "runs_below": 0, "days_below": 99}) == [("held", 5_000, 1)]
+    assert moved({**POOR, "runs_below": 1, "days_below": 99}) == [("lowered", 4_000, 0)]
+    assert reasons(**POOR, **LONG) == ["limit_free_income_low"]
     assert reasons(**POOR)[:2] == ["limit_under_review", "limit_free_income_low"]
 
 
+@pytest.mark.parametrize(("since", "move"), [(0, "held"), (29, "held"), (30, "lowered"), (31, "lowered")])
+def test_nobody_is_lowered_twice_within_the_same_time(since, move):
+    assert [each for each, _, _ in moved({**POOR, **LONG, "days_since_lowering": since})] == [move]
+
+
+@pytest.mark.parametrize(
+    ("since", "move"), [(0, "held"), (REST - 1, "held"), (REST, "raised"), (REST + 1, "raised"), (None, "raised")]
+)
+def test_a_limit_that_was_lowered_rests(since, move):
+    assert [each for each, _, _ in moved({"days_since_lowering": since})] == [move]
+    if move == "held":
+        assert reasons(days_since_lowering=since) == ["limit_lowered_recently"]
+
+
+@pytest.mark.parametrize(
+    ("balance", "at_4_000", "at_5_000"),
+    [
+        # 1,500.00 raises to 50.00; down to 1,200.00 it stays.
+        (150_000, ("raised", 5_000, 0), ("held", 5_000, 0)),
+        (149_999, ("held", 4_000, 0), ("held", 5_000, 0)),
+        (120_000, ("held", 4_000, 0), ("held", 5_000, 0)),
+        (119_999, ("held", 4_000, 0), ("lowered", 4_000, 0)),
+        (None, ("held", 4_000, 0), ("held", 5_000, 0)),
+    ],
+)
+def test_what_raises_a_limit_is_more_than_what_keeps_it(balance, at_4_000, at_5_000):
+    of = {"cycle_available_balance": balance, **LONG}
+    assert moved({**of, "current_limit": 4_000}, {**of, "current_limit": 5_000}) == [at_4_000, at_5_000]
+
+
+@pytest.mark.parametrize(
+    # Half of what essential spending leaves: 50.00 are affordable, then 40.00 and a cent less.
+    ("free", "move"),
+    [(10_000, "held"), (9_998, "held"), (8_000, "held"), (7_998, "lowered")],
+)
+def test_the_cap_has_the_same_dead_band(free, move):
+    facts = {"essential_spend_per_pay": 150_000 - free, **LONG}
+    assert [each for each, _, _ in moved(facts)] == [move]
+
+
+def test_the_balance_of_one_day_has_no_say():
+    for balance in (-100_000, 0, None):
+        assert moved({"available_balance": balance}) == [("raised", 8_000, 0)]
+
+
 def test_a_run_that_is_not_below_clears_the_count():
-    assert moved({"current_limit": 20_000, "runs_below": 1}) == [("held", 20_000, 0)]
-    assert moved({"days_since_raise": 1, "runs_below": 7}) == [("held", 5_000, 0)]
-    # What is not known is not below.
-    assert moved({"runs_below": 1, "essential_spend_per_pay": None}) == [("held", 5_000, 0)]
+    assert moved({"current_limit": 20_000, **LONG}) == [("held", 20_000, 0)]
+    assert moved({"days_since_raise": 1, **LONG}) == [("held", 5_000, 0)]
+
+
+@pytest.mark.parametrize("unknown", ["essential_spend_per_pay", "recurring_income_cv", "cycle_available_balance"])
+def test_an_unknown_target_is_never_below(unknown):
+    # The rank alone rules the limit out; how far down the target lies, nobody knows.
+    rank = {"float_rank": 2, "current_limit": 5_000, **LONG}
+    assert moved({**rank, unknown: None}) == [("held", 5_000, 0)]
+    assert moved(rank) == [("lowered", 4_000, 0)]
 
 
 def test_an_unknown_gate_holds_what_would_be_lowered_and_the_run_counts():
-    assert moved({**POOR, "runs_below": 1, "late_floats": None}) == [("held", 5_000, 2)]
-    assert moved({**POOR, "runs_below": 1, "late_floats": 1}) == [("lowered", 4_000, 0)]
+    assert moved({**POOR, **LONG, "late_floats": None}) == [("held", 5_000, 31)]
+    assert moved({**POOR, **LONG, "late_floats": 1}) == [("lowered", 4_000, 0)]
 
 
 @pytest.mark.parametrize(
     ("limit", "after"), [(5_000, 4_000), (8_000, 5_000), (2_000, 1_000), (2_500, 2_000), (35_000, 20_000)]
 )
 def test_down_to_the_next_lower_tier(limit, after):
-    assert moved({**POOR, "current_limit": limit, "runs_below": 1}) == [("lowered", after, 0)]
+    assert moved({**POOR, **LONG, "current_limit": limit}) == [("lowered", after, 0)]
 
 
 @pytest.mark.parametrize("limit", [1_000, 500])
 def test_the_lowest_tier_stays(limit):
-    assert moved({**POOR, "current_limit": limit, "runs_below": 9}) == [("held", limit, 0)]
-    assert moved({"fraud_hit": True, "current_limit": limit}) == [("held", limit, 0)]
-    assert reasons(fraud_hit=True, current_limit=limit) == ["limit_fraud"]
+    assert moved({**POOR, **LONG, "current_limit": limit}) == [("held", limit, 0)]
+    assert moved({"returned_debits_30d": 3, "current_limit": limit}) == [("held", limit, 0)]
+    assert reasons(returned_debits_30d=3, current_limit=limit) == ["limit_debits_returned"]
 
 
 def test_not_even_the_lowest_tier_is_reached_beyond_the_cap():
@@ -112,7 +174,7 @@ def test_not_even_the_lowest_tier_is_reached_beyond_the_cap():
 
 
 def test_what_everybody_gets_at_first_is_lowered_by_the_cap_alone():
-    newcomer = {"float_rank": 0, "subscription_rank": 0, "available_balance": -5_000, "runs_below": 5}
+    newcomer = {"float_rank": 0, "subscription_rank": 0, "cycle_available_balance": -5_000, **LONG}
     assert moved({**newcomer, "current_limit": 2_000}) == [("held", 2_000, 0)]
     assert moved({**newcomer, "current_limit": 3_000}) == [("lowered", 2_000, 0)]
     assert moved({**newcomer, **POOR, "current_limit": 2_000}) == [("lowered", 1_000, 0)]
@@ -126,8 +188,6 @@ def test_what_everybody_gets_at_first_is_lowered_by_the_cap_alone():
 AT_ONCE = [
     ({"returned_debits_30d": 3}, "limit_debits_returned"),
     ({"days_since_pay": 22}, "limit_income_stopped"),
-    ({"fraud_hit": True}, "limit_fraud"),
-    ({"list_match_score": 0.92, "list_confirmed_score": 0.92}, "list_match"),
 ]
 
 
@@ -143,17 +203,41 @@ def test_at_once_to_the_lowest_tier_whatever_else_is_unknown(facts, code):
             assert [reason.code for reason in decisions.reasons(0)] == [code]
 
 
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [({"fraud_hit": True}, "limit_fraud"), ({"list_match_score": 0.92, "list_confirmed_score": 0.92}, "list_match")],
+)
+def test_fraud_and_a_hit_on_a_list_pause_the_product_whatever_else_is_unknown(facts, code):
+    blank = dict.fromkeys(["history_days", "cycle_available_balance", "essential_spend_per_pay", "late_floats"])
+    for limit in (500, 1_000, 20_000, 35_000):
+        for others in ({}, blank, {"returned_debits_30d": 3}, {**POOR, **LONG}):
+            decisions = decide_limits(POLICY, user(**{**others, **facts}, current_limit=limit))
+            assert moved({**others, **facts, "current_limit": limit}) == [("paused", limit, 0)]
+            assert not decisions.frame["at_once"].any()
+            assert [reason.code for reason in decisions.reasons(0)] == [code]
+
+
+@pytest.mark.parametrize(("score", "move"), [(0.9199, "held"), (0.92, "paused"), (None, "held")])
+def test_a_possible_match_pauses_nothing(score, move):
+    match = {"list_match_score": score, "list_confirmed_score": score}
+    # The name alone is for a person to judge.
+    assert [each for each, _, _ in moved(match, {**match, "list_confirmed_score": 0.0})] == [move, "held"]
+    assert [each for each, _, _ in moved({"fraud_hit": None})] == ["held"]
+
+
 def test_income_that_never_recurred_or_stopped_long_ago_is_lowered_step_by_step():
     nothing = dict.fromkeys(["recurring_deposit_amount", "recurring_income_cv", "essential_spend_per_pay"])
     gone = {**nothing, "recurring_deposits": 0, "days_since_pay": None, "pay_period_days": None}
-    assert moved(gone, {**gone, "runs_below": 1}) == [("held", 5_000, 1), ("lowered", 4_000, 0)]
+    assert moved(gone, {**gone, **LONG}) == [("held", 5_000, 1), ("lowered", 4_000, 0)]
     assert reasons(**gone) == ["limit_under_review", "limit_income_irregular"]
 
 
 def test_at_once_is_the_policys_choice():
-    lenient = policy_with(("at_once: [few_returned_debits, running_income, no_fraud, not_listed]", "at_once: []"))
-    for facts, _ in AT_ONCE[:2]:
+    lenient = policy_with(("at_once: [few_returned_debits, running_income]", "at_once: []"))
+    for facts, _ in AT_ONCE:
         assert moved(facts, policy=lenient) == [("held", 5_000, 0)]
+    unpaused = policy_with(("pauses: [no_fraud, not_listed]", "pauses: []"))
+    assert moved({"fraud_hit": True}, policy=unpaused) == [("held", 5_000, 0)]
 
 
 def test_users_without_a_limit_are_not_raised_and_nothing_is_made_up_for_them():
@@ -166,10 +250,11 @@ def test_users_without_a_limit_are_not_raised_and_nothing_is_made_up_for_them():
     assert reasons(current_limit=0) == ["limit_disabled"]
 
 
-def test_a_decrease_carries_the_day_by_which_notice_is_due():
-    decisions = decide_limits(POLICY, users([{}, {"fraud_hit": True}, {"current_limit": None}]))
-    assert decisions.notice_due(date(2028, 2, 1)).tolist() == [None, date(2028, 3, 2), None]
-    assert decisions.notice_due(date(2028, 2, 1)).index.tolist() == ["u0", "u1", "u2"]
+def test_a_decrease_and_a_pause_carry_the_day_by_which_notice_is_due():
+    rows = [{}, {"fraud_hit": True}, {"returned_debits_30d": 3}, {"current_limit": None}]
+    due = decide_limits(POLICY, users(rows)).notice_due(date(2028, 2, 1))
+    assert due.tolist() == [None, date(2028, 3, 2), date(2028, 3, 2), None]
+    assert due.index.tolist() == ["u0", "u1", "u2", "u3"]
 
 
 def test_at_most_four_reasons_failures_before_what_is_unknown_and_each_once():

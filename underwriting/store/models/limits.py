@@ -99,7 +99,9 @@ class LimitRecordRow(Base):
     target: Mapped[int | None]
     affordability_cap: Mapped[int | None]
     runs_below: Mapped[int]
+    below_since: Mapped[date | None]
     raised_on: Mapped[date | None]
+    lowered_on: Mapped[date | None]
     reasons: Mapped[str]
     gates_held: Mapped[str]
     notice_due: Mapped[date | None]
@@ -107,13 +109,17 @@ class LimitRecordRow(Base):
     facts: Mapped[str]
     # What it was decided from, beside the limit before: so that the run decides the same again.
     base_raised_on: Mapped[date | None]
+    base_lowered_on: Mapped[date | None]
     base_runs_below: Mapped[int]
+    base_below_since: Mapped[date | None]
     # The limit that is in force as far as this run knows, and the profile's version it stands in, which the next one
     # follows; 0 where there was no profile. Where `after` is another limit, it is still to be applied.
     in_force: Mapped[int]
     base_version: Mapped[int]
     # The version that this run wrote last, if any.
     applied_version: Mapped[int | None]
+    # Whether this run has paused the product. Where `move` says otherwise, that is still to be applied.
+    paused: Mapped[bool]
 
 
 index_of_due(LimitRecordRow)
