@@ -59,6 +59,7 @@ served AS (
 factors AS (
     SELECT subject_id, list(text ORDER BY rank) AS texts
     FROM key_factors
+    SEMI JOIN files USING (subject_id)
     GROUP BY subject_id
 )
 SELECT

@@ -62,7 +62,9 @@ def owed(payment, balance=1):
 def test_a_source_without_an_answer_leaves_everything_unknown():
     assert facts("credit_report") == UNKNOWN
     assert facts("credit_report", report(score=700, currency="EUR")) == UNKNOWN
-    assert facts("credit_report", report(score=700, reported_on=AS_OF), as_of=date(2025, 6, 14)) == UNKNOWN
+    factors = (KeyFactor(rank=1, code="14", text="Few accounts"),)
+    assert facts("credit_report", report(score=700, key_factors=factors), as_of=date(2025, 6, 14)) == UNKNOWN
+    assert facts("credit_report", report(score=700, key_factors=factors, currency="EUR")) == UNKNOWN
 
 
 def test_without_consent_nobody_was_asked():
