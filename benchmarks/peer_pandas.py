@@ -309,7 +309,8 @@ def _streams(payers: pd.DataFrame, ages: Array, amounts: Array) -> pd.DataFrame:
     deposits = np.where(ended.any(axis=1), ended.argmax(axis=1) + 1, count + 1)
     found = pd.DataFrame({"account": payers["account"].array, "stream": payers["stream"].array})
     found = found.assign(**_figures(amounts, deposits), period=_middle(regular) // 2, days_since=ages[:, 0])
-    return found.loc[np.isfinite(longest)]
+    rhythmic: pd.DataFrame = found[np.isfinite(longest)]
+    return rhythmic
 
 
 def _figures(amounts: Array, deposits: Array) -> Columns:

@@ -81,6 +81,7 @@ CLAIMS: dict[str, Claim] = {
     & _at_least("competitor_repayments_{number_of_days}d", "{min_repayments}"),
     "EwaDollarAmount": _at_least("competitor_borrowed_90d", "{required_min_borrow_amount}")
     & _at_least("competitor_repaid_90d", "{required_min_repayment_amount}"),
+    "AdvanceProviders": _at_most("competitor_advance_providers", "{max_providers}"),
     "EssentialSpend": _at_least("float_rank", "{required_float_rank}")
     | _at_least("essential_transactions", "{required_number_of_transactions}"),
     "LowTransactions": _at_least("float_rank", "{float_rank}")
@@ -111,6 +112,7 @@ CLAIMS: dict[str, Claim] = {
     "HighTransfer": _is("income_90d", "<", "{min_income}") | _at_most("transfer_ratio", "{max_transfer_ratio}"),
     "NegativeBalanceDays": _at_most("negative_days_30d", "{max_days}"),
     "OverdraftFees": _at_most("overdraft_fees_30d", "{max_count}"),
+    "Gambling": _at_most("gambling_share", "{max_share}"),
     "SpendToIncome": _at_most("spend_to_income", "{max_ratio}"),
     "SubscriptionCurrent": _at_least("renewals_in_a_row", "{min_renewals}")
     & _at_most("days_since_renewal", "{max_days}"),

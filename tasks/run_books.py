@@ -13,6 +13,7 @@ from rules.eligibility.aggregate import judge
 from rules.eligibility.book import EligibilityBook
 from rules.eligibility.user import results_for
 from rules.facts import USER_FACTS, user_facts
+from rules.facts.terms import fact_terms
 from rules.limits.affordability import affordability_caps
 from rules.limits.policy import LimitPolicy, shipped_policies
 from tasks.user_check import UserCheck
@@ -49,6 +50,8 @@ async def run_books(check: UserCheck) -> Ran:
     policy = shipped_policies()[place.config.limit_policy]
     if not policy.in_force_on(now.date()):
         check.troubles["limit_policy"] = f"{policy.ref} is not in force; UNDERWRITING_LIMIT_POLICY names it"
+    if check.profile.currency not in fact_terms().currencies:
+        check.troubles["fact_terms"] = f"{fact_terms().ref} has no amounts in {check.profile.currency}; add them"
     facts = await asyncio.to_thread(user_facts, check.tables(now))
     columns = Columns(facts)
     segment = columns.value("segment", 0)
@@ -81,6 +84,7 @@ def judge_results(check: UserCheck, ran: Ran) -> Eligibility:
         ran.at,
         check.troubles,
         ran.policy,
+        fact_terms().ref,
     )
 
 

@@ -9,6 +9,7 @@ from cachetools import TTLCache
 
 from rules.eligibility.assignment import arm_of
 from rules.eligibility.book import EligibilityBook, parse_eligibility_book
+from rules.facts.terms import fact_terms
 from rules.limits.policy import LimitPolicy, shipped_policies
 from rules.rulebook import Rulebook, parse_rulebook
 from underwriting.domain.application import Application, ApplicationRequest, Product
@@ -143,8 +144,10 @@ class Bookshelf:
 
 
 def digest_of(books: BookSet, policy: LimitPolicy) -> str:
-    """The SHA-256 of which books are in force and which policy says what is affordable: what an evaluation rests on."""
-    return hashlib.sha256(rfc8785.dumps([books.digest, policy.ref.digest])).hexdigest()
+    """The SHA-256 of what an evaluation rests on: the books in force, the policy that says what is affordable, and the
+    numbers in the facts.
+    """
+    return hashlib.sha256(rfc8785.dumps([books.digest, policy.ref.digest, fact_terms().ref.digest])).hexdigest()
 
 
 def _is_in_arm(book: Rulebook, customer_id: str) -> bool:

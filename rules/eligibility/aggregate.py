@@ -56,12 +56,13 @@ def judge(
     now: datetime,
     troubles: Mapping[str, str] | None = None,
     policy: RulebookRef | None = None,
+    fact_terms: RulebookRef | None = None,
 ) -> Eligibility:
     """The evaluation of one user for `product`, from the results of every book that applies.
 
     `affordability_cap` is what may fall due from one pay by the limit policy `policy`, minor units; None where it is
-    not known. ValueError where a result is of none of `books`, or where a book is not of the product or not in the
-    profile's currency.
+    not known. `fact_terms` are the numbers that the facts rest on. ValueError where a result is of none of `books`, or
+    where a book is not of the product or not in the profile's currency.
     """
     heard = _heard(product, books, results, profile.currency)
     made = _Judgement(Verdict.REJECTED, [PAUSED]) if product in profile.paused else _by_precedence(heard)
@@ -74,6 +75,7 @@ def judge(
         approved_amounts=made.amounts,
         affordability_cap=affordability_cap,
         policy=policy,
+        fact_terms=fact_terms,
         deciding=made.deciding.book.ref if made.deciding else None,
         arm=made.deciding.said.arm if made.deciding else None,
         reasons=as_found(map(reason, made.codes), (outcome for each in heard for outcome in each.said.outcomes)),

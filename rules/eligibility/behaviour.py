@@ -59,3 +59,16 @@ class SpendToIncome(Rule):
     def claim(self, facts: Facts) -> Truth:
         """Spending over income stays within the maximum."""
         return facts.spend_to_income <= self.max_ratio
+
+
+class Gambling(Rule):
+    """The user does not gamble too much of the income away."""
+
+    fails_as: ClassVar[str] = "gambling_high"
+    unknown_as: ClassVar[str] = "spending_unknown"
+
+    max_share: Annotated[Ratio, Field(description="Stakes over income in the last 90 days")]
+
+    def claim(self, facts: Facts) -> Truth:
+        """Stakes over income stay within the maximum."""
+        return facts.gambling_share <= self.max_share

@@ -28,9 +28,17 @@ def rejudged(
     assigned = {said.rulebook: said for said in then.books}
     evaluation = evaluate_books([books[ref] for ref in assigned], frame_of(facts))
     results = [_as_assigned(result, assigned[result.rulebook]) for result in evaluation.book_results(0)]
-    asked = books.values()
     return judge(
-        product, asked, results, profile, affordability_cap, facts, then.decided_at, then.troubles, then.policy
+        product,
+        books.values(),
+        results,
+        profile,
+        affordability_cap,
+        facts,
+        then.decided_at,
+        then.troubles,
+        then.policy,
+        then.fact_terms,
     )
 
 

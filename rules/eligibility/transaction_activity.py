@@ -39,6 +39,19 @@ class EwaDollarAmount(Rule):
         return borrowed & (facts.competitor_repaid_90d >= self.required_min_repayment_amount)
 
 
+class AdvanceProviders(Rule):
+    """The user does not use advances from many providers at once."""
+
+    fails_as: ClassVar[str] = "advance_providers_many"
+    unknown_as: ClassVar[str] = "competitor_advances_unknown"
+
+    max_providers: Annotated[Count, Field(description="Providers with an open advance, or one of the last 35 days")]
+
+    def claim(self, facts: Facts) -> Truth:
+        """Providers in use at once stay within the maximum."""
+        return facts.competitor_advance_providers <= self.max_providers
+
+
 class EssentialSpend(Rule):
     """A user below the rank lives off this account: it pays for essentials often enough."""
 

@@ -14,6 +14,7 @@ from support.judged_users import BOOKS, judged
 from support.reviews import NOW
 from typer.testing import CliRunner
 
+from rules.facts.terms import fact_terms
 from rules.limits.policy import shipped_policies
 from rules.tiers import CURRENCY, TIERS
 from underwriting.bookshelf import digest_of
@@ -53,7 +54,9 @@ class Shell:
                     in_force = await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, BOOKS[0].product, today)
                 policy = shipped_policies()[config.limit_policy]
                 cap = affordability_cap(policy.name, judged(**facts).facts)
-                result = judged(cap=cap, **facts).model_copy(update={"policy": policy.ref})
+                result = judged(cap=cap, **facts).model_copy(
+                    update={"policy": policy.ref, "fact_terms": fact_terms().ref}
+                )
                 record = await finish_check(store, await claimed_check(store), result, digest_of(in_force, policy))
             return record.id
 
@@ -115,7 +118,20 @@ def test_another_set_of_books_is_named_and_the_answer_stands(shell: Shell) -> No
     assert shell.run("rulebooks", "publish", str(book))[0] == 0
     code, told = shell.run("replay", evaluation_id)
     assert code == 0
-    assert "rule: another set of rulebooks, or another limit policy, is in force today" in told
+    assert "rule: other rulebooks, another limit policy or other numbers in the facts are in force today" in told
+
+
+def test_other_numbers_in_the_facts_are_named_and_the_answer_stands(shell: Shell) -> None:
+    evaluation_id = shell.evaluated()
+    body, ref = shell.body(), fact_terms().ref
+    other = body.replace(ref.digest.encode(), b"0" * 64)
+    assert other != body, "the evaluation names the numbers that its facts rest on"
+    shell.change("UPDATE eligibilities SET body = ?", other)
+    code, told = shell.run("replay", evaluation_id)
+    rested = (
+        f"rule: facts rest on {ref} with digest {ref.digest[:12]} today, and rested on {ref} with 000000000000 then"
+    )
+    assert (code, rested in told) == (0, True)
 
 
 def test_a_limit_policy_that_is_not_what_it_was_is_rule_drift(shell: Shell) -> None:
@@ -143,7 +159,7 @@ def test_a_book_that_is_not_what_it_was_is_rule_drift(shell: Shell) -> None:
     shell.change("UPDATE rulebooks SET text = replace(text, ?, ?)", '"priority":10', '"priority":11')
     code, told = shell.run("replay", evaluation_id)
     assert code == 1
-    assert "rule drift: float-stringent v1 judged with digest" in told
+    assert "rule drift: float-stringent v2 judged with digest" in told
 
 
 def test_another_answer_of_the_same_facts_and_books_is_code_drift(shell: Shell) -> None:

@@ -85,6 +85,8 @@ USERS = {
     "MinimumIncome": "monthly_income >= $min_monthly",
     "IncomeVariability": "recurring_income_cv <= $max_cv",
     "InstitutionCheck": "NOT (institution_id IN ($institution_list) AND current_balance < $min_balance)",
+    "AdvanceProviders": "competitor_advance_providers <= $max_providers",
+    "Gambling": "gambling_share <= $max_share",
     "LinkedAccounts": "linked_accounts <= $max_accounts",
     "ReturnedDebits": "returned_debits_{number_of_days}d <= $max_count",
     "NotListed": PRESCREENING["NotListed"],

@@ -37,7 +37,11 @@ EXCEPT: dict[str, FactValue] = {
         ),
         0,
     ),
-    **dict.fromkeys(("negative_days_30d", "overdraft_days_60d", "competitor_advances_due"), 0),
+    **dict.fromkeys(
+        ("negative_days_30d", "overdraft_days_60d", "competitor_advances_due", "competitor_advance_providers"), 0
+    ),
+    **dict.fromkeys(("debt_service_per_pay", "gambling_spend_90d"), 0),
+    "gambling_share": 0.0,
     **dict.fromkeys(("returned_debits_30d", "returned_debits_60d", "returned_debits_90d", "runs_below"), 0),
     **dict.fromkeys(
         ("list_match_score", "list_confirmed_score", "collection_error_ratio", "recurring_income_cv", "transfer_ratio"),

@@ -4,7 +4,9 @@ import typer
 
 from rules.drift import fact_differences, named
 from rules.eligibility.replay import differences, rejudged
+from rules.facts.terms import fact_terms
 from underwriting.cli.telling import tell
+from underwriting.domain.eligibility import Eligibility
 from underwriting.recall import Recalled, affordability_cap, cap_of_then, recall
 from underwriting.settings import settings
 from underwriting.store.session import Work
@@ -37,10 +39,20 @@ def _tell_of_today(recalled: Recalled) -> None:
     """What a new evaluation would rest on otherwise; the answer of then stands."""
     then = recalled.judged.eligibility
     if recalled.digest_now != recalled.judged.books_digest:
-        typer.echo("rule: another set of rulebooks, or another limit policy, is in force today")
+        typer.echo("rule: other rulebooks, another limit policy or other numbers in the facts are in force today")
+    _tell_of_terms(then)
     cap = affordability_cap(settings().limit_policy, then.facts)
     if cap != then.affordability_cap:
         typer.echo(f"rule: the limit policy in force today allows {cap}, and allowed {then.affordability_cap} then")
+
+
+def _tell_of_terms(then: Eligibility) -> None:
+    """Say where facts would rest on other numbers now; an evaluation from before they were kept names none."""
+    if (rested := then.fact_terms) is not None and rested != (ref := fact_terms().ref):
+        typer.echo(
+            f"rule: facts rest on {ref} with digest {ref.digest[:12]} today, "
+            f"and rested on {rested} with {rested.digest[:12]} then"
+        )
 
 
 async def refreshed(evaluation_id: str) -> bool:
@@ -55,6 +67,7 @@ async def refreshed(evaluation_id: str) -> bool:
     then = recalled.judged.eligibility
     for source, why in troubles.items():
         typer.echo(f"trouble with {source}: {why}")
+    _tell_of_terms(then)
     found = fact_differences(then.facts, facts)
     if not found:
         typer.echo("the sources say the same")

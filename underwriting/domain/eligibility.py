@@ -71,6 +71,8 @@ class Eligibility(BaseModel):
     affordability_cap: int | None = None
     # The limit policy that says what is affordable.
     policy: RulebookRef | None = None
+    # The numbers that the facts about bank feeds rest on.
+    fact_terms: RulebookRef | None = None
     deciding: RulebookRef | None = None
     arm: str | None = None
     reasons: tuple[Reason, ...] = Field(default=(), max_length=MAX_PRINCIPAL_REASONS)

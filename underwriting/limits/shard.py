@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rules.facts.terms import fact_terms
 from rules.limits.decide import decide_limits
 from rules.limits.policy import LimitPolicy, parse_policy
 from underwriting.domain.limits import IdRange
@@ -113,8 +114,9 @@ def _database(spec: ShardSpec, scratch: str) -> duckdb.DuckDBPyConnection:
 
 
 def _digest(tables: Mapping[str, TableIntake], policy: LimitPolicy, spec: ShardSpec) -> str:
-    """What the records follow from: all rows in whatever order and files, the policy, and whom it is about."""
-    parts = [*(f"{name}={one.digest}" for name, one in sorted(tables.items())), policy.ref.digest, spec.segment or ""]
+    """What the records follow from: all rows in any order, the policy, the numbers in the facts, whom it is about."""
+    rules = [policy.ref.digest, fact_terms().ref.digest, spec.segment or ""]
+    parts = [*(f"{name}={one.digest}" for name, one in sorted(tables.items())), *rules]
     return sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -56,6 +56,7 @@ CASES = {
             (None, 3_999, F),
         ],
     ),
+    "AdvanceProviders: {max_providers: 3}": (["competitor_advance_providers"], [(2, P), (3, P), (4, F), (None, U)]),
     "EssentialSpend: {required_float_rank: 3, required_number_of_transactions: 4}": (
         ["float_rank", "essential_transactions"],
         [
@@ -146,6 +147,7 @@ CASES = {
             (None, 2_000, P),
         ],
     ),
+    "Gambling: {max_share: 0.2}": (["gambling_share"], [(0.0, P), (0.2, P), (0.21, F), (None, U)]),
     "LinkedAccounts: {max_accounts: 5}": (["linked_accounts"], [(4, P), (5, P), (6, F), (None, U)]),
     "ReturnedDebits: {max_count: 2, number_of_days: 30}": (
         ["returned_debits_30d"],
@@ -331,7 +333,7 @@ def test_a_rule_about_users_says(rule, names, values, result):
 
 def test_every_rule_about_users_is_tested():
     assert {rule.partition(":")[0] for rule in CASES} == set(USER_RULES)
-    assert len(USER_RULES) == sum(len(rules) for rules in CATEGORIES.values()) == 35
+    assert len(USER_RULES) == sum(len(rules) for rules in CATEGORIES.values()) == 37
     assert {name for names, _ in CASES.values() for name in names} <= set(USER_FACTS)
 
 

@@ -61,6 +61,7 @@ class EvaluationRecord(BaseModel):
         default=None, description="Decimal string in major units; null means not known", examples=["50.00"]
     )
     policy: RulebookRef | None = Field(default=None, description="The limit policy that says what is affordable")
+    fact_terms: RulebookRef | None = Field(default=None, description="The numbers that facts about bank feeds rest on")
     deciding: RulebookRef | None = None
     arm: str | None = None
     reasons: tuple[Reason, ...] = ()
@@ -96,6 +97,7 @@ class EvaluationRecord(BaseModel):
                 "approved_amounts": tuple(Money(minor=it, currency=currency).decimal for it in judged.approved_amounts),
                 "affordability_cap": _decimal(judged.affordability_cap, currency),
                 "policy": judged.policy,
+                "fact_terms": judged.fact_terms,
                 "deciding": judged.deciding,
                 "arm": judged.arm,
                 "reasons": judged.reasons,
@@ -119,6 +121,7 @@ class EvaluationRecord(BaseModel):
             approved_amounts=tuple(Money.parse(amount, currency).minor for amount in self.approved_amounts),
             affordability_cap=_minor(self.affordability_cap, currency),
             policy=self.policy,
+            fact_terms=self.fact_terms,
             deciding=self.deciding,
             arm=self.arm,
             reasons=self.reasons,
