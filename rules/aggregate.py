@@ -53,8 +53,8 @@ def decide(book: Rulebook, results: Sequence[CheckResult], application: Applicat
 
     A fail rejects, unless the customer can supply what is missing, or the book may offer an alternative to the request.
     An unknown refers, or rejects where the book says so and no outcome is a person's to judge. A rule of the book
-    without an outcome is unknown, unless the review was settled before it. ValueError where an outcome is of no rule of
-    the book.
+    without an outcome is unknown, unless the review was settled before it. The time for the notice also runs while a
+    person decides. ValueError where an outcome is of no rule of the book.
     """
     outcomes = _in_book_order(book, results)
     if not settles(book, results):
@@ -68,7 +68,7 @@ def decide(book: Rulebook, results: Sequence[CheckResult], application: Applicat
         rulebook=book.ref,
         arm=book.experiment and book.experiment.arm,
         decided_at=now,
-        notice_due=(application.complete_since + APPLICATION_NOTICE).date() if verdict is Verdict.REJECTED else None,
+        notice_due=None if verdict is Verdict.APPROVED else (application.complete_since + APPLICATION_NOTICE).date(),
     )
     if verdict is not Verdict.REJECTED:
         return made

@@ -85,6 +85,7 @@ def judge_results(check: UserCheck, ran: Ran) -> Eligibility:
         check.troubles,
         ran.policy,
         fact_terms().ref,
+        check.request.requested_at,
     )
 
 

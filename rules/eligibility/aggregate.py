@@ -19,13 +19,21 @@ unknown might have decided in its place: no amount goes above the highest that i
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from rules.eligibility.book import EligibilityBook
 from rules.eligibility.judging import FLAG_UNKNOWN, SEGMENT_UNKNOWN, Heard, principal
 from rules.reasons import reason
 from underwriting.domain.application import Product
-from underwriting.domain.decision import ADVERSE_ACTION_NOTICE, FactValue, OnUnknown, RulebookRef, Verdict, as_found
+from underwriting.domain.decision import (
+    ADVERSE_ACTION_NOTICE,
+    APPLICATION_NOTICE,
+    FactValue,
+    OnUnknown,
+    RulebookRef,
+    Verdict,
+    as_found,
+)
 from underwriting.domain.eligibility import BookResult, Eligibility
 from underwriting.domain.profile import FloatProfile
 
@@ -57,12 +65,14 @@ def judge(
     troubles: Mapping[str, str] | None = None,
     policy: RulebookRef | None = None,
     fact_terms: RulebookRef | None = None,
+    requested_at: datetime | None = None,
 ) -> Eligibility:
     """The evaluation of one user for `product`, from the results of every book that applies.
 
     `affordability_cap` is what may fall due from one pay by the limit policy `policy`, minor units; None where it is
-    not known. `fact_terms` are the numbers that the facts rest on. ValueError where a result is of none of `books`, or
-    where a book is not of the product or not in the profile's currency.
+    not known. `fact_terms` are the numbers that the facts rest on. A referral is owed notice from `requested_at` on, or
+    from `now` where it is left out. ValueError where a result is of none of `books`, or where a book is not of the
+    product or not in the profile's currency.
     """
     heard = _heard(product, books, results, profile.currency)
     made = _Judgement(Verdict.REJECTED, [PAUSED]) if product in profile.paused else _by_precedence(heard)
@@ -83,9 +93,20 @@ def judge(
         facts=dict(facts),
         troubles=dict(troubles or {}),
         profile_version=profile.version,
-        notice_due=(now + ADVERSE_ACTION_NOTICE).date() if made.verdict is Verdict.REJECTED else None,
+        notice_due=_notice_due(made.verdict, requested_at or now, now),
         decided_at=now,
     )
+
+
+def _notice_due(verdict: Verdict, requested_at: datetime, now: datetime) -> date | None:
+    """A rejection is an action on an existing account; a referral is a request that nobody has answered yet."""
+    match verdict:
+        case Verdict.REJECTED:
+            return (now + ADVERSE_ACTION_NOTICE).date()
+        case Verdict.REFERRED:
+            return (requested_at + APPLICATION_NOTICE).date()
+        case _:
+            return None
 
 
 def _heard(

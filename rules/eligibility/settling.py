@@ -13,9 +13,13 @@ from underwriting.domain.profile import FloatProfile
 
 
 def rejected(then: Eligibility, reasons: tuple[Reason, ...], now: datetime) -> Eligibility:
-    """The referral, rejected by a person for the reasons that the person chose; what was not known is none of them."""
+    """The referral, rejected by a person for the reasons that the person chose; what was not known is none of them.
+
+    Notice is due on the same day as before, however long it waited for the person.
+    """
     found = as_found(reasons, (outcome for book in then.books for outcome in book.outcomes))
-    changes = {"verdict": Verdict.REJECTED, "reasons": found, "notice_due": (now + ADVERSE_ACTION_NOTICE).date()}
+    due = then.notice_due or (now + ADVERSE_ACTION_NOTICE).date()
+    changes = {"verdict": Verdict.REJECTED, "reasons": found, "notice_due": due}
     return then.model_copy(update={**changes, "decided_by": Decider.PERSON, "decided_at": now})
 
 
@@ -49,5 +53,5 @@ def approved(
     if not amounts:
         lowest = Money(minor=allowed[0], currency=then.currency)
         raise ValueError(f"at least {lowest} can be approved: there is no lower amount")
-    changes = {"verdict": Verdict.APPROVED, "approved_amounts": amounts, "reasons": ()}
+    changes = {"verdict": Verdict.APPROVED, "approved_amounts": amounts, "reasons": (), "notice_due": None}
     return then.model_copy(update={**changes, "decided_by": Decider.PERSON, "decided_at": now})

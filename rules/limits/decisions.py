@@ -1,10 +1,8 @@
 """What a policy decided on every user of a frame of facts, and why."""
 
 from dataclasses import dataclass
-from datetime import date
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +13,7 @@ from rules.evaluation import Places
 from rules.limits.gates import GateResults
 from rules.limits.policy import LimitPolicy
 from rules.reasons import reason
-from underwriting.domain.decision import ADVERSE_ACTION_NOTICE, Reason, Result
+from underwriting.domain.decision import Reason, Result
 
 
 class Move(StrEnum):
@@ -25,11 +23,6 @@ class Move(StrEnum):
     HELD = "held"
     LOWERED = "lowered"
     PAUSED = "paused"
-
-
-def notice_due(business_date: date) -> date:
-    """The day by which a user has to be told of a decrease of that day (12 CFR 1002.9(a)(1))."""
-    return business_date + ADVERSE_ACTION_NOTICE
 
 
 @dataclass(frozen=True)
@@ -91,12 +84,6 @@ class LimitDecisions:
     def gate_results(self, row: int) -> dict[str, Result]:
         """What each gate says of one row."""
         return {name: RESULTS[int(said)] for name, said in zip(self.gates.gates, self.gates.results[row], strict=True)}
-
-    def notice_due(self, business_date: date) -> "pd.Series[Any]":
-        """For every row that was lowered or paused, the day by which notice of it is due; else None."""
-        due = np.full(len(self), None, dtype=object)
-        due[self.lowered | self.paused] = notice_due(business_date)
-        return pd.Series(due, index=self.frame.index, name="notice_due")
 
     def _that(self, move: Move) -> Mask:
         mask: Mask = self.frame["move"].eq(move.value).to_numpy()

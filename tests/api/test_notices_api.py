@@ -77,6 +77,19 @@ async def test_a_notice_is_listed_written_sent_and_gone(lender, api_store: Store
     assert await listed(lender) == []
 
 
+async def test_a_referral_is_listed_and_has_no_notice_before_its_decision(lender, api_store: Store) -> None:
+    referred = (await finish(api_store, await claimed(api_store), Verdict.REFERRED)).id
+    (item,) = (await lender.get("/v1/notices", params={"until": "2026-04-01"})).json()["items"]
+    assert (item["subject_id"], item["kind"], item["due"]) == (referred, "undecided", "2026-04-01")
+    for answer in (
+        await lender.get(f"/v1/notices/{referred}"),
+        await lender.post(f"/v1/notices/{referred}/sent", json={"how": "letter"}),
+    ):
+        assert (answer.status_code, answer.json()["error_code"]) == (409, "NOTICE_IMPOSSIBLE")
+        assert "nobody has decided it" in answer.json()["message"]
+    assert await listed(lender, until="2026-03-31") == []
+
+
 async def test_pages_follow_each_other(lender, api_store: Store) -> None:
     ids = [await rejected(api_store) for _ in range(3)]
     first = (await lender.get("/v1/notices", params={"until": "2026-04-01", "limit": 2})).json()

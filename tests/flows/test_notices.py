@@ -45,6 +45,22 @@ async def test_a_deadline_that_comes_near_is_told_once(journey: Journey) -> None
     }
 
 
+async def test_a_referral_that_nobody_decides_is_told_of_and_cannot_be_sent(journey: Journey) -> None:
+    record = (await journey.review("nobody-like-that")).record
+    assert record.verdict == "referred"
+    assert record.notice_due == (record.received_at + timedelta(days=30)).date()
+    soon = datetime.now(UTC).date() + timedelta(days=journey.place.config.notice_warning_days)
+    for day, told in ((soon + timedelta(days=1), 0), (soon, 1)):
+        async with journey.place.store.begin() as work:
+            await work.execute(text("UPDATE decisions SET notice_due = :day"), {"day": day})
+        await sweep()
+        assert [event["data"]["kind"] for event in await events(journey)] == ["undecided"] * told
+    assert "undecided" in (await shell("due"))[1]
+    for words in (("show", record.id), ("sent", record.id, "--how", "letter")):
+        code, said = await shell(*words)
+        assert (code, f"{record.id} was referred and nobody has decided it" in said) == (2, True), said
+
+
 async def test_a_notice_is_listed_shown_and_sent_from_the_shell(journey: Journey) -> None:
     record = (await journey.review("low-score")).record
     code, listed = await shell("due")

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from underwriting.limits.dry import rehearse
 from underwriting.limits.rollback import roll_back
 from underwriting.limits.run import finish, recalculate
 from underwriting.limits.shard import ShardResult, ShardSpec
-from underwriting.store import audit, limit_runs, limit_settling, limit_shards, profiles
+from underwriting.store import audit, limit_runs, limit_settling, limit_shards, notices, profiles
 from underwriting.store.errors import NotHeld, RunInTheWay, UnknownLimitRun
 from underwriting.store.models import (
     AuditRow,
@@ -63,6 +63,12 @@ async def count(store: Store, table: Any) -> int:
 async def meet(store: Store, user_id: str) -> None:
     async with store.begin() as work:
         await profiles.on_first_contact(work, TENANT, user_id, datetime.now(UTC), CURRENCY, TIERS)
+
+
+async def told_by(store: Store, until: date) -> list[str]:
+    """The users of whom a notice is due until that day."""
+    async with store.read() as work:
+        return [owed.customer_id for owed in await notices.due(work, TENANT, until, limit=100)]
 
 
 @pytest.fixture
@@ -212,6 +218,40 @@ async def test_a_held_run_applies_nothing_until_a_person_releases_it(few_users: 
         await settle(desk, held.run_id, LimitRunState.DISCARDED)
 
 
+async def test_notice_is_due_thirty_days_after_a_decrease_or_a_pause_was_applied(few_users: Path, desk: Desk) -> None:
+    held = await recalculate(desk, request(few_users, policy=held_policy()))
+    assert {row.notice_due for row in await records(desk.store)} == {None}, "nobody's limit is lowered yet"
+    await settle(desk, held.run_id, LimitRunState.APPLYING)
+    await finish(desk, held.run_id)
+    day = datetime.now(UTC).date() + timedelta(days=30)
+    said = await records(desk.store)
+    assert {row.notice_due for row in said if row.move in {"held", "raised"}} == {None}
+    told = [row.user_id for row in said if row.move in {"lowered", "paused"}]
+    assert {row.notice_due for row in said if row.user_id in told} == {day}
+    for until, found in ((day - timedelta(days=1), []), (day, told), (day + timedelta(days=1), told)):
+        assert await told_by(desk.store, until) == found
+    await roll_back(desk, held.run_id, "ann")
+    assert {row.notice_due for row in await records(desk.store)} == {None}
+    assert await told_by(desk.store, day) == []
+
+
+async def test_a_correction_moves_no_notice_of_what_was_applied_before(copied: Path, desk: Desk) -> None:
+    await recalculate(desk, request(copied, shards=1))
+    said = await records(desk.store)
+    raised = next(row.user_id for row in said if row.move == "raised")
+    told = [row.user_id for row in said if row.notice_due is not None]
+    assert told
+    applied = datetime.now(UTC).date() - timedelta(days=5)
+    earlier = update(LimitRecordRow).where(LimitRecordRow.notice_due.is_not(None))
+    async with desk.store.begin() as work:
+        await work.execute(earlier.values(notice_due=applied + timedelta(days=30)))
+    corrected(copied, raised, refreshed_at=datetime(2025, 8, 1))  # noqa: DTZ001
+    assert (await recalculate(desk, request(copied, shards=1))).written == 1
+    after = {row.user_id: row.notice_due for row in await records(desk.store)}
+    assert {after[user] for user in told} == {applied + timedelta(days=30)}
+    assert after[raised] is None
+
+
 async def test_a_discarded_run_makes_room_for_another(few_users: Path, desk: Desk) -> None:
     held = await recalculate(desk, request(few_users, policy=held_policy()))
     await settle(desk, held.run_id, LimitRunState.DISCARDED)
@@ -348,7 +388,7 @@ async def test_confirmed_fraud_pauses_the_product_and_a_correction_or_a_rollback
         assert profile is not None
         assert (profile.version, profile.limit, profile.paused) == (version, 2_000, {Product.FLOAT})
         assert (profile.reason, said[user].reasons) == ("limit_paused", "limit_fraud")
-        assert said[user].notice_due == END + timedelta(days=30)
+        assert said[user].notice_due == datetime.now(UTC).date() + timedelta(days=30)
     again = await recalculate(desk, request(copied, full=True))
     assert (again.written, again.totals.paused) == (0, report.totals.paused)
     # It was somebody else.

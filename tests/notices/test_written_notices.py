@@ -28,6 +28,7 @@ COUNTEROFFER = about(kind=NoticeKind.COUNTEROFFER, offer=OFFER, respond_by=UNTIL
 STREET = Missing(code="identity_incomplete", sentence="Personal details are missing.", what="street")
 INCOMPLETE = about(kind=NoticeKind.INCOMPLETENESS, missing=(STREET,), respond_by=UNTIL, reasons=(LOW,))
 LOWERED = about(subject_id="lim_01KAYB2M4Z5W8Q0V6T3R9N7XJC", amount=None, limit_before="50.00", limit_after="40.00")
+PAUSED = LOWERED.model_copy(update={"limit_after": "50.00"})
 
 
 def noticed(what: About, addressee: Addressee = ADA, creditor: Creditor = CREDITOR) -> Notice:
@@ -154,7 +155,7 @@ def test_a_customer_whose_name_is_not_known_is_called_by_the_id():
     assert "Customer ada" in text_of(about(), Addressee(customer_id="ada"))
 
 
-@pytest.mark.parametrize("what", [about(report=report()), COUNTEROFFER, INCOMPLETE, LOWERED], ids=str)
+@pytest.mark.parametrize("what", [about(report=report()), COUNTEROFFER, INCOMPLETE, LOWERED, PAUSED], ids=str)
 def test_the_page_says_what_the_text_says(what):
     reader = Reader()
     reader.feed(as_html(noticed(what), CREDITOR))
@@ -200,3 +201,9 @@ def test_a_template_sees_the_notice_alone(tmp_path, template, error):
     creditor = own(tmp_path, template)
     with pytest.raises(error):
         as_text(noticed(about(), creditor=creditor), creditor)
+
+
+def test_a_pause_is_not_told_as_a_lower_limit() -> None:
+    assert "On 2026-03-02 we stopped offering you loans." in text_of(PAUSED)
+    assert "<p>On 2026-03-02 we stopped offering you loans.</p>" in as_html(noticed(PAUSED), CREDITOR)
+    assert "lowered" not in text_of(PAUSED)

@@ -62,7 +62,11 @@ def test_an_unknown_does_what_the_book_says():
     rejected = decision(REJECT, age_years=None)
     assert (rejected.verdict, codes(rejected)) == (Verdict.REJECTED, ["age_unknown"])
     assert rejected.notice_due == date(2025, 7, 10)
-    assert decision(REFER, age_years=None).notice_due is None
+
+
+def test_a_referral_owes_notice_thirty_days_after_the_receipt_whoever_decides():
+    made = decision(REFER, age_years=None)
+    assert (made.verdict, made.notice_due) == (Verdict.REFERRED, date(2025, 7, 10))
 
 
 def test_a_possible_match_refers_even_where_the_book_rejects_unknowns():

@@ -94,6 +94,7 @@ async def lowered(store: Store, tenant: str = "acme", state: LimitRunState = Lim
             in_force=in_force,
             base_version=1,
             applied_version=applied,
+            paused=False,
         )
         for user, in_force, applied in (("ada", 4000, 2), ("bob", 5000, None), ("eve", 5000, 3))
     ]
@@ -122,14 +123,45 @@ async def test_a_rejection_is_due_until_it_is_sent(store: Store, until: date, fo
         assert await notices.get(work, "acme", application_id) == owed, "it can still be shown"
 
 
-async def test_approvals_and_referrals_owe_no_notice(store: Store) -> None:
-    await finish(store, await claimed(store), Verdict.APPROVED)
-    referred = (await finish(store, await claimed(store), Verdict.REFERRED)).id
+async def test_approvals_owe_no_notice(store: Store) -> None:
+    approved = (await finish(store, await claimed(store), Verdict.APPROVED)).id
     await evaluated(store, "bob")
     assert await due(store, date.max) == []
-    with pytest.raises(NoNotice, match=f"no notice about {referred} is owed"):
+    with pytest.raises(NoNotice, match=f"no notice about {approved} is owed"):
         async with store.read() as work:
-            await notices.get(work, "acme", referred)
+            await notices.get(work, "acme", approved)
+
+
+@pytest.mark.parametrize(("until", "found"), [(DUE - timedelta(days=1), 0), (DUE, 2), (DUE + timedelta(days=1), 2)])
+async def test_what_nobody_has_decided_is_due_warned_of_and_counted(store: Store, until: date, found: int) -> None:
+    application = await finish(store, await claimed(store), Verdict.REFERRED)
+    evaluation = await evaluated(store, verdict=Verdict.REFERRED)
+    assert application.notice_due == evaluation.notice_due == DUE
+    listed = await due(store, until)
+    assert {(owed.subject_id, owed.kind) for owed in listed} == {
+        (record.id, NoticeKind.UNDECIDED) for record in (application, evaluation)[:found]
+    }
+    async with store.begin() as work:
+        assert await notices.counts(work, DUE, until) == {"overdue": 0, "due_soon": found}
+        coming = await notices.unwarned(work, until)
+        assert [await notices.warn(work, owed) for owed in coming] == [True] * found
+        assert await notices.unwarned(work, until) == []
+
+
+@pytest.mark.parametrize("verdict", [Verdict.APPROVED, Verdict.REJECTED])
+async def test_an_answer_ends_the_referral_of_a_user_and_another_referral_does_not(
+    store: Store, verdict: Verdict
+) -> None:
+    first = await evaluated(store, verdict=Verdict.REFERRED)
+    second = await evaluated(store, verdict=Verdict.REFERRED, notice_due=DUE + timedelta(days=3))
+    others = [await evaluated(store, *whose, verdict=Verdict.REFERRED) for whose in (("bob",), ("ada", "globex"))]
+    await evaluated(store, "bob", "globex", verdict=verdict)
+    waiting = {owed.subject_id: owed.due for owed in await due(store, date.max) if owed.kind is NoticeKind.UNDECIDED}
+    assert waiting == {record.id: record.notice_due for record in (first, second, *others)}
+    answer = await evaluated(store, verdict=verdict)
+    left = {owed.subject_id: owed.kind for owed in await due(store, date.max) if owed.customer_id == "ada"}
+    rejected_too = {answer.id: NoticeKind.ADVERSE_ACTION} if verdict is Verdict.REJECTED else {}
+    assert left == {others[1].id: NoticeKind.UNDECIDED, **rejected_too}
 
 
 async def test_a_persons_rejection_owes_one_and_names_its_decision(store: Store) -> None:
@@ -147,7 +179,9 @@ async def test_a_persons_rejection_owes_one_and_names_its_decision(store: Store)
             partners=(),
         )
     (owed,) = await due(store)
-    assert (owed.number, owed.due) == (2, DUE), "30 days after the receipt, however long the person took"
+    assert (owed.number, owed.kind, owed.due) == (2, NoticeKind.ADVERSE_ACTION, DUE), (
+        "30 days after the receipt, however long the person took"
+    )
 
 
 async def test_only_the_newest_decision_owes_a_notice(store: Store) -> None:

@@ -23,7 +23,13 @@ from underwriting.store.session import Store
 LATER = NOW + timedelta(hours=1)
 REFERRED = eligibility(Verdict.REFERRED)
 APPROVED = REFERRED.model_copy(
-    update={"verdict": Verdict.APPROVED, "approved_amounts": (1000,), "reasons": (), "decided_by": Decider.PERSON}
+    update={
+        "verdict": Verdict.APPROVED,
+        "approved_amounts": (1000,),
+        "reasons": (),
+        "notice_due": None,
+        "decided_by": Decider.PERSON,
+    }
 )
 HOOK = "https://hooks.partner.example/done"
 

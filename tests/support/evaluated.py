@@ -88,7 +88,7 @@ def eligibility(verdict: Verdict = Verdict.APPROVED, **changes: object) -> Eligi
         facts={"average_available": 12_345, "float_rank": 2, "available": None, "ratio": 0.25},
         troubles={"scores": "score service: timed out"},
         profile_version=1,
-        notice_due=(NOW + 30 * DAY).date() if verdict is Verdict.REJECTED else None,
+        notice_due=None if verdict is Verdict.APPROVED else (NOW + 30 * DAY).date(),
         decided_at=NOW,
     )
     return judged.model_copy(update=changes)

@@ -64,7 +64,7 @@ def decision(application: Application, verdict: Verdict = Verdict.REFERRED) -> D
         reasons=() if verdict is Verdict.APPROVED else (NO_SCORE,),
         rulebook=BOOK,
         decided_at=NOW,
-        notice_due=(NOW + timedelta(days=30)).date() if verdict is Verdict.REJECTED else None,
+        notice_due=None if verdict is Verdict.APPROVED else (NOW + timedelta(days=30)).date(),
     )
 
 

@@ -14,6 +14,8 @@ class NoticeKind(StrEnum):
     ADVERSE_ACTION = "adverse_action"
     INCOMPLETENESS = "incompleteness"
     COUNTEROFFER = "counteroffer"
+    # Nothing yet: a person has to decide first, in time for the notice.
+    UNDECIDED = "undecided"
 
 
 class Owed(BaseModel):

@@ -8,7 +8,7 @@ from underwriting.limits.order import Report
 from underwriting.limits.pictures import pictures
 from underwriting.limits.summary import summary
 
-MOVES = "subject_id, move, before, after, target, affordability_cap, at_once, reasons, gates_held, notice_due"
+MOVES = "subject_id, move, before, after, target, affordability_cap, at_once, reasons, gates_held"
 
 
 def write_files(report: Report) -> Path:

@@ -32,7 +32,6 @@ DECIDED = pa.schema(
         ("raised_on", pa.date32()),
         ("lowered_on", pa.date32()),
         ("below_since", pa.date32()),
-        ("notice_due", pa.date32()),
     ]
 )
 # The one fact whose name is taken: the count as it was before the run.
@@ -49,7 +48,6 @@ def records_of(decisions: LimitDecisions, facts: pd.DataFrame, business_date: da
         **{name: standing[name] for name in standing.columns},
         "unknown": decisions.unknown,
         "kept_to_terms": _kept_to_terms(decisions, facts),
-        "notice_due": decisions.notice_due(business_date),
         **{column: facts[name] for column, name in FACTS.items()},
     }
     arrays = [pa.array(facts.index, pa.string())]

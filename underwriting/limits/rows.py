@@ -65,7 +65,8 @@ def record_rows(records: Path, bases: Path, run_id: str, number: int, first_limi
             )
             SELECT
                 $run_id AS run_id, subject_id AS user_id, $number::BIGINT AS shard, move, before, after, target,
-                affordability_cap, runs_below, below_since, raised_on, lowered_on, reasons, gates_held, notice_due,
+                affordability_cap, runs_below, below_since, raised_on, lowered_on, reasons, gates_held,
+                NULL::DATE AS notice_due,
                 json_object({facts})::VARCHAR AS facts,
                 base_raised_on, base_lowered_on, base_runs_below, base_below_since, in_force, base_version,
                 NULL::BIGINT AS applied_version, false AS paused

@@ -1,6 +1,6 @@
 """What a notice is about, read from the store: a decision with its reasons, and the bureau's report under it."""
 
-from datetime import UTC, timedelta
+from datetime import UTC
 
 from rules.reasons import reason
 from underwriting.domain.decision import ADVERSE_ACTION_NOTICE
@@ -54,12 +54,10 @@ async def _evaluation(work: Work, owed: Owed) -> About:
 async def _limit(work: Work, owed: Owed) -> About:
     run, record = await notices.limit_change(work, owed.subject_id, owed.customer_id)
     before, after = (Money(minor=minor or 0, currency=run.currency).decimal for minor in (record.before, record.after))
-    acted = (
-        run.applied_at.astimezone(UTC).date() if run.applied_at else owed.due - timedelta(ADVERSE_ACTION_NOTICE.days)
-    )
     return About(
         **_of(owed),
-        decided_on=acted,
+        # The day on which it was applied.
+        decided_on=owed.due - ADVERSE_ACTION_NOTICE,
         currency=run.currency,
         limit_before=before,
         limit_after=after,

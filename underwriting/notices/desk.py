@@ -8,9 +8,10 @@ from pydantic import BaseModel
 
 from underwriting.clients.errors import SourceError
 from underwriting.clients.sources import Sources
-from underwriting.domain.notice import Owed
+from underwriting.domain.notice import NoticeKind, Owed
 from underwriting.notices import about as reading
 from underwriting.notices.creditor import Creditor
+from underwriting.notices.errors import NoticeImpossible
 from underwriting.notices.notice import About, Addressee, Notice
 from underwriting.notices.write import as_html, as_text, creditor_of, notice_of
 from underwriting.settings import Settings
@@ -61,10 +62,16 @@ async def write(
 ) -> Written:
     """The notice as it is to be sent today.
 
-    NoNotice where none is owed, NoticeImpossible where something is missing that it has to state.
+    NoNotice where none is owed; NoticeImpossible where nobody has decided yet, or where something is missing that the
+    notice has to state.
     """
     async with store.read() as work:
         owed = await notices.get(work, tenant, subject_id, customer_id)
+        if owed.kind is NoticeKind.UNDECIDED:
+            raise NoticeImpossible(
+                f"{subject_id} was referred and nobody has decided it; decide it first, so that the customer has the "
+                f"notice by {owed.due}"
+            )
         found: About = await reading.read(work, owed)
     creditor = creditor_of(owed.tenant, config.creditors)
     today = datetime.now(UTC).date()

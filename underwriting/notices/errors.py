@@ -2,4 +2,4 @@
 
 
 class NoticeImpossible(Exception):
-    """Something is missing that the notice has to state; the message says what, and where to add it."""
+    """Nothing is decided yet, or something is missing that the notice has to state; the message says what to do."""

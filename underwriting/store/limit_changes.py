@@ -6,12 +6,13 @@ changes nothing. A profile that somebody else changed since the record was made 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, or_, select, update
+from sqlalchemy import ColumnElement, case, false, func, literal, null, or_, select, update
 
+from underwriting.domain.decision import ADVERSE_ACTION_NOTICE
 from underwriting.domain.limits import LimitShardState
 from underwriting.domain.profile import Tier
 from underwriting.store import audit, limit_shards, profiles
@@ -50,7 +51,7 @@ async def apply_shard(
         Change(row.user_id, row.limit, _reason(row), row.base_version, None if row.paused == row.pause else row.pause)
         for row in rows
     ]
-    standing = {"in_force": LimitRecordRow.after, "paused": _PAUSES}
+    standing = {"in_force": LimitRecordRow.after, "paused": _PAUSES, "notice_due": _notice_due(now)}
     return await _apply(work, claimed, run, number, changes, standing, tiers, now, LimitShardState.APPLIED)
 
 
@@ -68,8 +69,18 @@ async def roll_back_shard(
         Change(row.user_id, row.limit, "limit_rolled_back", row.base_version, False if row.paused else None)
         for row in rows
     ]
-    standing = {"in_force": LimitRecordRow.before, "paused": false()}
+    standing = {"in_force": LimitRecordRow.before, "paused": false(), "notice_due": null()}
     return await _apply(work, claimed, run, number, changes, standing, tiers, now, LimitShardState.ROLLED_BACK)
+
+
+def _notice_due(now: datetime) -> ColumnElement[date | None]:
+    """By when a user is to be told of a decrease or a pause that is applied now (12 CFR 1002.9(a)(1)(iii)).
+
+    A correction of what the run applied before moves the day no further.
+    """
+    due = literal((now.astimezone(UTC) + ADVERSE_ACTION_NOTICE).date())
+    adverse = or_(LimitRecordRow.after < LimitRecordRow.before, _PAUSES)
+    return case((adverse, func.coalesce(LimitRecordRow.notice_due, due)), else_=null())
 
 
 def _reason(row: Any) -> str:

@@ -14,7 +14,7 @@ from underwriting.store.models import LimitRecordRow
 from underwriting.store.session import Work
 
 # How a record stands to what is in force, as columns of the rows; the rest of the columns are of the decision.
-STANDING = ("in_force", "base_version", "applied_version", "paused")
+STANDING = ("in_force", "base_version", "applied_version", "paused", "notice_due")
 
 
 async def propose(work: Work, claimed: Claimed, number: int, rows: pa.Table, **shard: Any) -> None:

@@ -1,7 +1,8 @@
 """Notices that customers have to be sent: which are due, and what was sent, when and how.
 
 Due are the newest decision about an application, an evaluation that was rejected (by the rulebooks or by a person), and
-a limit that a run lowered and that still stands. What was sent is only ever added to.
+a limit that a run lowered and that still stands. A referral that nobody has decided is due as well: its time runs. What
+was sent is only ever added to.
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    or_,
     select,
     tuple_,
     union_all,
@@ -47,7 +49,7 @@ from underwriting.store.session import Work
 # Where a row of the list stands: the day, the subject, the customer.
 Cursor = tuple[date, str, str]
 BY_RULEBOOKS, BY_PERSON, BY_RUN = 1, 2, 1
-_ADVERSE = literal(NoticeKind.ADVERSE_ACTION.value)
+_ADVERSE, _UNDECIDED = literal(NoticeKind.ADVERSE_ACTION.value), literal(NoticeKind.UNDECIDED.value)
 
 
 def _selected(
@@ -84,6 +86,7 @@ def _sources(until: date | None, subject_id: str | None) -> list[Select[Any]]:
     kind = case(
         (DecisionRow.verdict == Verdict.INCOMPLETE, literal(NoticeKind.INCOMPLETENESS.value)),
         (DecisionRow.verdict == Verdict.COUNTEROFFER, literal(NoticeKind.COUNTEROFFER.value)),
+        (DecisionRow.verdict == Verdict.REFERRED, _UNDECIDED),
         else_=_ADVERSE,
     )
     applications = _selected(
@@ -102,11 +105,12 @@ def _sources(until: date | None, subject_id: str | None) -> list[Select[Any]]:
         _selected(
             *wanted(result.evaluation_id, result.notice_due),
             result.evaluation_id == EvaluationRow.id,
+            or_(result.verdict != Verdict.REFERRED, ~_answered()),
             tenant=EvaluationRow.tenant,
             subject=EvaluationRow.id,
             customer=EvaluationRow.user_id,
             number=literal(number),
-            kind=_ADVERSE,
+            kind=case((result.verdict == Verdict.REFERRED, _UNDECIDED), else_=_ADVERSE),
             product=EvaluationRow.product,
             due=result.notice_due,
         )
@@ -127,6 +131,19 @@ def _sources(until: date | None, subject_id: str | None) -> list[Select[Any]]:
         due=LimitRecordRow.notice_due,
     )
     return [applications, *evaluations, limits]
+
+
+def _answered() -> ColumnElement[bool]:
+    """Whether the user was told yes or no by this evaluation or a later one for the same product."""
+    same, result, word = aliased(EvaluationRow), aliased(EligibilityRow), aliased(SettlementRow)
+    return exists().where(
+        same.tenant == EvaluationRow.tenant,
+        same.user_id == EvaluationRow.user_id,
+        same.product == EvaluationRow.product,
+        same.id >= EvaluationRow.id,
+        result.evaluation_id == same.id,
+        or_(result.verdict != Verdict.REFERRED, exists().where(word.evaluation_id == same.id)),
+    )
 
 
 def _all(until: date | None = None, subject_id: str | None = None) -> Subquery:

@@ -1,6 +1,6 @@
 """What the books come to: precedence in every combination, amounts, reasons."""
 
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from itertools import product
 
@@ -31,6 +31,15 @@ PROFILE = profile_of()
 def judged(*books, cap=100_000, profile=PROFILE, product=Product.FLOAT, **changes):
     results = results_of(*books, **changes)
     return judge(product, books, results, profile, cap, {**GOOD, **changes}, NOW)
+
+
+@pytest.mark.parametrize(("state", "due"), [("pass", None), ("fail", date(2026, 4, 1)), ("refer", date(2026, 3, 30))])
+def test_notice_of_a_referral_is_due_from_its_request_and_of_a_rejection_from_the_decision(state, due):
+    book = in_state(state, 1, superseding=False)
+    results = results_of(book, **UNKNOWN)
+    requested_at = NOW - timedelta(days=2)
+    made = judge(Product.FLOAT, [book], results, PROFILE, 100_000, GOOD, NOW, requested_at=requested_at)
+    assert made.notice_due == due
 
 
 def codes(eligibility):
@@ -83,7 +92,7 @@ def test_precedence_of_up_to_two_and_two(superseding, regular):
     assert (made.deciding and made.deciding.name) == decides
     assert bool(made.approved_amounts) is (made.verdict is APPROVED)
     assert bool(made.reasons) is (made.verdict is not APPROVED)
-    assert made.notice_due == (date(2026, 4, 1) if made.verdict is REJECTED else None)
+    assert made.notice_due == (None if made.verdict is APPROVED else date(2026, 4, 1))
     # Every book's result is kept, also of those after the one that decides.
     assert [each.rulebook.name for each in made.books] == [
         *(f"safety-{number}" for number in range(len(superseding))),

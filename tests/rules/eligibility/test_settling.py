@@ -73,11 +73,18 @@ def test_of_a_loan_an_instalment_has_to_be_affordable(cap: int, amounts: tuple[i
         word(product=Product.LOAN, cap=6_666)
 
 
+def test_notice_of_a_referral_stays_due_on_its_day_however_late_the_person_decides() -> None:
+    then = eligibility(Verdict.REFERRED)
+    late = rejected(then, (reason("income_low"),), then.decided_at + timedelta(hours=23))
+    assert late.decided_at.date() > then.decided_at.date()
+    assert late.notice_due == then.notice_due == date(2026, 4, 1)
+
+
 def test_the_rest_of_the_evaluation_stands() -> None:
     then = eligibility(Verdict.REFERRED)
     yes, no = approved(then, Product.FLOAT, LOANS, FLOATS, None, LATER), rejected(then, (reason("income_low"),), LATER)
     assert (yes.verdict, yes.reasons, yes.notice_due) == (Verdict.APPROVED, (), None)
-    assert (no.verdict, no.reasons, no.notice_due) == (Verdict.REJECTED, (reason("income_low"),), date(2026, 4, 1))
+    assert (no.verdict, no.reasons, no.notice_due) == (Verdict.REJECTED, (reason("income_low"),), then.notice_due)
     for settled in (yes, no):
         assert (settled.decided_by, settled.decided_at) == (Decider.PERSON, LATER)
         assert (settled.books, settled.facts, settled.profile_version) == (then.books, then.facts, 1)

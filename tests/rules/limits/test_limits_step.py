@@ -1,7 +1,5 @@
 """How a limit moves: one tier up after its time, one down after a month below, at once to the lowest, or it stays."""
 
-from datetime import date
-
 import pandas as pd
 import pytest
 from support.limit_facts import user, users
@@ -248,13 +246,6 @@ def test_users_without_a_limit_are_not_raised_and_nothing_is_made_up_for_them():
     ]
     assert reasons(current_limit=None) == ["limit_none_yet"]
     assert reasons(current_limit=0) == ["limit_disabled"]
-
-
-def test_a_decrease_and_a_pause_carry_the_day_by_which_notice_is_due():
-    rows = [{}, {"fraud_hit": True}, {"returned_debits_30d": 3}, {"current_limit": None}]
-    due = decide_limits(POLICY, users(rows)).notice_due(date(2028, 2, 1))
-    assert due.tolist() == [None, date(2028, 3, 2), date(2028, 3, 2), None]
-    assert due.index.tolist() == ["u0", "u1", "u2", "u3"]
 
 
 def test_at_most_four_reasons_failures_before_what_is_unknown_and_each_once():

@@ -68,7 +68,7 @@ class EvaluationRecord(BaseModel):
     profile_version: int | None = None
     decided_by: Decider | None = None
     decided_at: datetime | None = None
-    notice_due: date | None = Field(default=None, description="Day by which the customer must be told of a rejection")
+    notice_due: date | None = Field(default=None, description="Day by which the customer must be told of the decision")
     troubles: dict[str, str] = Field(
         default_factory=dict, description="Why a source gave nothing, or what its answer lacks"
     )
