@@ -5,23 +5,21 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from support.evaluated import evaluated
-from support.notices import report
+from support.notices import DUE, RUN, lowered, report
 from support.reviews import BOOK, NO_SCORE, NOW, claimed, decision, finish, results
 
 from underwriting.domain.application import Product
 from underwriting.domain.decision import Decision, Offer, Verdict
-from underwriting.domain.limits import LimitRunState, LimitShardState
+from underwriting.domain.limits import LimitRunState
 from underwriting.domain.money import Money
 from underwriting.domain.notice import NoticeKind, Owed
 from underwriting.notices import about
 from underwriting.store import applications, audit, decisions, ledger, notices, waiting
 from underwriting.store.errors import NoNotice
-from underwriting.store.models import LimitRecordRow, LimitRunRow, LimitShardRow, NoticeRow
+from underwriting.store.models import NoticeRow
 from underwriting.store.session import Store
 from underwriting.store.waiting import Answer
 
-DUE = date(2026, 4, 1)
-RUN = "lim_01KAYB2M4Z5W8Q0V6T3R9N7XJC"
 OFFER = Offer(amount=Money(minor=2, currency="USD"), term_months=36, instalment=Money(minor=1, currency="USD"))
 UNTIL = NOW + timedelta(days=20)
 
@@ -55,53 +53,6 @@ async def waits(store: Store, verdict: Verdict) -> str:
 async def sent(store: Store, owed: Owed, sent_at: datetime = NOW, how: str = "letter") -> NoticeRow:
     async with store.begin() as work:
         return await notices.record(work, owed, how=how, sent_at=sent_at, sent_by="ann", content=b"Dear Ada Byron")
-
-
-async def lowered(store: Store, tenant: str = "acme", state: LimitRunState = LimitRunState.APPLIED) -> None:
-    """A run that lowered ada's limit; that of bob was never applied, and that of eve was set back."""
-    run = LimitRunRow(
-        id=RUN,
-        tenant=tenant,
-        product=Product.FLOAT,
-        business_date=NOW.date(),
-        scope="",
-        history="h",
-        judged_at=NOW,
-        currency="USD",
-        policy="cfi",
-        policy_version=1,
-        policy_digest="d" * 64,
-        policy_text="{}",
-        state=state,
-        created_at=NOW,
-        applied_at=NOW,
-    )
-    shard = LimitShardRow(run_id=RUN, number=0, state=LimitShardState.APPLIED)
-    records = [
-        LimitRecordRow(
-            run_id=RUN,
-            user_id=user,
-            shard=0,
-            move="lowered",
-            before=5000,
-            after=4000,
-            runs_below=2,
-            reasons="limit_income_stopped limit_pay_low",
-            gates_held="",
-            notice_due=DUE,
-            facts="{}",
-            base_runs_below=1,
-            in_force=in_force,
-            base_version=1,
-            applied_version=applied,
-            paused=False,
-        )
-        for user, in_force, applied in (("ada", 4000, 2), ("bob", 5000, None), ("eve", 5000, 3))
-    ]
-    async with store.begin() as work:
-        for rows in ([run], [shard], records):
-            work.add_all(rows)
-            await work.flush()
 
 
 @pytest.mark.parametrize(("until", "found"), [(DUE - timedelta(days=1), 0), (DUE, 1), (DUE + timedelta(days=1), 1)])

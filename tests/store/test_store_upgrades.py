@@ -4,8 +4,9 @@ from datetime import date, timedelta
 from typing import Any
 
 from alembic import command
-from sqlalchemy import Connection, MetaData, insert, select
+from sqlalchemy import Connection, MetaData, insert, select, text, update
 from support.evaluated import evaluated, meet
+from support.notices import lowered
 from support.reviews import BOOK, NOW, accept, claimed, finish
 
 from rules.tiers import CURRENCY, TIERS
@@ -15,10 +16,11 @@ from underwriting.store.crypto import Keyring
 from underwriting.store.engines import create_engine
 from underwriting.store.limit_profiles import adopt
 from underwriting.store.migrate import migrate, scripts
-from underwriting.store.models import Channel, DecisionRow, MessageState, RulebookKind, place
+from underwriting.store.models import Channel, DecisionRow, LimitShardRow, MessageState, RulebookKind, place
 from underwriting.store.session import Store
 
 APPLICATION = "app_01JZZZZZZZZZZZZZZZZZZZZZZZ"
+SETTLED = text("UPDATE applications SET state = 'done' WHERE id = :id")
 BODY = b'{"type":"application.referred","timestamp":"2026-03-02T09:30:00Z","data":{"id":1}}'
 
 
@@ -226,3 +228,28 @@ async def test_rulebooks_get_their_first_day_out_of_their_text(database_url: str
     rows = (await content(database_url, "rulebooks"))["rulebooks"]
     assert {row["name"]: row["valid_from"] for row in rows} == {"dated": date(2027, 1, 1), "broken": None}
     assert [row["valid_until"] for row in rows] == [None, None]
+
+
+async def test_referrals_that_still_wait_get_the_day_of_their_notice(database_url: str, keyring: Keyring) -> None:
+    async with Store.open(database_url, keyring) as store:
+        waits, done = [(await finish(store, await claimed(store))).id for _ in range(2)]
+        await on(database_url, lambda connection: connection.execute(SETTLED, {"id": done}))
+    await down(database_url, "0013")
+    assert {row["notice_due"] for row in (await content(database_url, "decisions"))["decisions"]} == {None}
+    await migrate(database_url)
+    rows = await content(database_url, "applications", "decisions")
+    received = {row["id"]: row["received_at"].date() for row in rows["applications"]}
+    days = {row["application_id"]: row["notice_due"] for row in rows["decisions"]}
+    assert days == {waits: received[waits] + timedelta(days=30), done: None}
+
+
+async def test_notice_of_lowered_limits_counts_from_their_application(database_url: str, keyring: Keyring) -> None:
+    applied = NOW + timedelta(days=4)
+    async with Store.open(database_url, keyring) as store:
+        await lowered(store)
+    shard = update(LimitShardRow).values(applied_at=applied)
+    await on(database_url, lambda connection: connection.execute(shard))
+    await down(database_url, "0013")
+    await migrate(database_url)
+    rows = (await content(database_url, "limit_records"))["limit_records"]
+    assert {row["notice_due"] for row in rows} == {(applied + timedelta(days=30)).date()}

@@ -1,14 +1,19 @@
-"""Builders of notices: what is decided, the creditor, the bureau, and what its report says."""
+"""Builders of notices: what is decided, lowered limits, the creditor, the bureau, and what its report says."""
 
 import json
 from datetime import date
 from typing import Any
 
+from support.reviews import NOW
+
 from underwriting.domain.application import Product
 from underwriting.domain.decision import Reason
+from underwriting.domain.limits import LimitRunState, LimitShardState
 from underwriting.domain.notice import NoticeKind
 from underwriting.notices.creditor import Contact, Creditor
 from underwriting.notices.notice import About, Addressee
+from underwriting.store.models import LimitRecordRow, LimitRunRow, LimitShardRow
+from underwriting.store.session import Store
 
 AGENCY = Contact(name="Federal Trade Commission", address="Washington, DC 20580")
 CREDITOR = Creditor(name="Acme Lending, Inc.", address="1 Main Street", telephone="+1 555 0100", agency=AGENCY)
@@ -18,6 +23,9 @@ LOW = Reason(code="credit_score_low", sentence="Your credit score is too low.")
 ADA = Addressee(customer_id="ada", name="Ada Byron", street="7 Elm Court", country="US")
 TODAY = date(2026, 3, 5)
 APPLICATION = "app_01KAYB2M4Z5W8Q0V6T3R9N7XJC"
+RUN = "lim_01KAYB2M4Z5W8Q0V6T3R9N7XJC"
+# Of what was received or done on the day of the tests.
+DUE = date(2026, 4, 1)
 
 
 def about(**changes: Any) -> About:
@@ -54,3 +62,50 @@ def report(**changes: Any) -> bytes:
         "currency": "USD",
     }
     return json.dumps({**answer, **changes}).encode()
+
+
+async def lowered(store: Store, tenant: str = "acme", state: LimitRunState = LimitRunState.APPLIED) -> None:
+    """A run that lowered ada's limit; that of bob was never applied, and that of eve was set back."""
+    run = LimitRunRow(
+        id=RUN,
+        tenant=tenant,
+        product=Product.FLOAT,
+        business_date=NOW.date(),
+        scope="",
+        history="h",
+        judged_at=NOW,
+        currency="USD",
+        policy="cfi",
+        policy_version=1,
+        policy_digest="d" * 64,
+        policy_text="{}",
+        state=state,
+        created_at=NOW,
+        applied_at=NOW,
+    )
+    shard = LimitShardRow(run_id=RUN, number=0, state=LimitShardState.APPLIED)
+    records = [
+        LimitRecordRow(
+            run_id=RUN,
+            user_id=user,
+            shard=0,
+            move="lowered",
+            before=5000,
+            after=4000,
+            runs_below=2,
+            reasons="limit_income_stopped limit_pay_low",
+            gates_held="",
+            notice_due=DUE,
+            facts="{}",
+            base_runs_below=1,
+            in_force=in_force,
+            base_version=1,
+            applied_version=applied,
+            paused=False,
+        )
+        for user, in_force, applied in (("ada", 4000, 2), ("bob", 5000, None), ("eve", 5000, 3))
+    ]
+    async with store.begin() as work:
+        for rows in ([run], [shard], records):
+            work.add_all(rows)
+            await work.flush()
