@@ -6,12 +6,13 @@ import re
 import signal
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from distributed import LocalCluster
 from prefect import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import State
-from support.limit_histories import END, written
+from support.limit_histories import END, rewritten, written
 
 from flows.recalculate_limits import recalculate_limits
 from flows.release_limits import Release, release_limits
@@ -22,8 +23,7 @@ from underwriting.settings import settings
 from underwriting.store import limit_runs, limit_shards
 from underwriting.workplace import Workplace
 
-# Where everybody is a persona, most of whom are raised, the guard of the shipped policy sees what is no usual day.
-ONLY_PERSONAS, NO_PERSONAS = 1.0, 0.0
+NO_PERSONAS = 0.0
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,15 @@ def usual(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def strange(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(written(tmp_path_factory.mktemp("strange") / "history", users=120, personas=ONLY_PERSONAS))
+    """The fraud service says the same of everybody: the guard of the shipped policy sees what is no usual day."""
+    folder = written(tmp_path_factory.mktemp("strange") / "history", users=120, personas=NO_PERSONAS)
+
+    def confirmed(rows: pa.Table) -> pa.Table:
+        place = rows.schema.get_field_index("fraud_hit")
+        return rows.set_column(place, rows.schema.field(place), pa.repeat(pa.scalar(True), len(rows)))
+
+    rewritten(folder, "users", confirmed)
+    return str(folder)
 
 
 async def run(history: str, dask: str = "", shards: int = 3, **parameters: Any) -> State[None]:
@@ -86,6 +94,7 @@ async def test_a_rehearsal_stores_nothing(place: Workplace, usual: str) -> None:
 async def test_a_strange_run_waits_for_a_person(place: Workplace, strange: str) -> None:
     held = await run(strange)
     assert held.name == "Held"
+    assert "120 paused" in str(held.message)
     async with place.store.read() as work:
         (row,) = await limit_runs.newest(work, place.config.limits_tenant)
     refused: State[None] = await release_limits(

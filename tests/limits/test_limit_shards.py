@@ -114,7 +114,7 @@ def test_what_the_store_knows_of_lists_counts_beside_the_history(history: Path, 
     said = [
         (found[user]["move"], found[user]["list_match_score"], found[user]["list_confirmed_score"]) for user in known
     ]
-    assert said[0] == ("lowered", 0.95, 0.95)
+    assert said[0] == ("paused", 0.95, 0.95)
     assert said[1] == ("held", 0.95, 0.0)
     assert (said[2][1:], said[3]) == ((0.0, 0.0), ("held", 0.8, 0.0))
     assert "list_match_possible" not in found[of["namesake"]["subject_id"]]["reasons"]
