@@ -181,6 +181,23 @@ class TestOfSeveralTransactions:
         rows += [row(-545_00, "KASHABLY", codes=codes, on=days_ago(14 * n + 1)) for n in range(5)]
         assert {one.category for one in feed(*rows).transactions if one.amount > 0} == {category}
 
+    @pytest.mark.parametrize(
+        ("repaid_as", "category"),
+        [
+            (("LOAN_PAYMENTS_CASH_ADVANCES",), "advance"),
+            (("LOAN_PAYMENTS_CASH_ADVANCES", "LOAN_PAYMENTS_PERSONAL_LOAN_PAYMENT"), "loan"),
+            (("LOAN_PAYMENTS_PERSONAL_LOAN_PAYMENT",), "loan"),
+            ((), "loan"),
+        ],
+    )
+    def test_who_collects_advances_only_has_paid_out_advances(self, repaid_as, category):
+        paid = row(150_00, "QZX ADV", on=days_ago(30), codes=("TRANSFER_IN_CASH_ADVANCES_AND_LOANS",))
+        repaid = [
+            row(-155_00, "QZX ADV", on=days_ago(10 - number), codes=(code, "LOAN_PAYMENTS"))
+            for number, code in enumerate(repaid_as)
+        ]
+        assert feed(paid, *repaid).transactions[0].category == category
+
     @pytest.mark.parametrize(("taken", "category"), [(499_99, "wages"), (500_00, "loan"), (500_01, "loan")])
     def test_half_of_what_it_pays_is_the_threshold(self, taken, category):
         rows = [row(500_00, "KASHABLY DES:PAYROLL", on=days_ago(day)) for day in (23, 9)]

@@ -16,6 +16,7 @@ async def test_what_waits_is_counted_by_queue(store: Store) -> None:
         assert await depths(work) == {
             "applications": 3,
             "referrals": 0,
+            "customers": 0,
             "evaluations": 1,
             "inbox": 0,
             "inbox_dead": 0,

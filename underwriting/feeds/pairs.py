@@ -49,6 +49,7 @@ def judged_together(rows: Sequence[Judged]) -> list[Judged]:
     _match_reversals(found)
     _mark_own_transfers(found)
     _mark_collectors(found)
+    _mark_advances(found)
     return found
 
 
@@ -143,6 +144,18 @@ def _mark_collector(payer: str, rows: list[Judged], places: Sequence[int]) -> No
     kind = next((kind for kind, _ in kinds.most_common() if kind in _COLLECTED), likeliest)
     for at in (*paid, *(at for at in taken if kind and rows[at].category is None)):
         rows[at] = replace(rows[at], judgement=replace(rows[at].judgement, category=kind, counterparty=payer))
+
+
+def _mark_advances(rows: list[Judged]) -> None:
+    """Payouts of one who collects repayments of advances only are advances: some codes do not tell them from loans."""
+    collected: dict[str, set[Category | None]] = defaultdict(set)
+    for one in rows:
+        if one.raw.amount < 0 and one.counterparty and one.category in {Category.ADVANCE, Category.LOAN}:
+            collected[one.counterparty].add(one.category)
+    for at, one in enumerate(rows):
+        is_loan = one.raw.amount > 0 and one.category is Category.LOAN
+        if is_loan and collected.get(one.counterparty or "") == {Category.ADVANCE}:
+            rows[at] = one.as_category(Category.ADVANCE)
 
 
 def _same(payer: str, name: str | None) -> bool:
