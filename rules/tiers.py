@@ -14,6 +14,8 @@ def _schedule() -> tuple[str, tuple[Tier, ...]]:
 
 
 CURRENCY, TIERS = _schedule()
+# What falls due from one pay for each amount: the amount and its fee.
+DUE = {tier.amount: tier.due for tier in TIERS}
 # Minor units. Whoever has no profile yet has what is enabled on first contact.
 FIRST_LIMIT = max(tier.amount for tier in TIERS if tier.enabled)
 

@@ -12,9 +12,9 @@ Where no regular book applies nothing was judged: that is referred, since nobody
 
 **Amounts** are those that the user has (the enabled tiers of the profile; a loan has no tiers, and so its book's
 offers), the deciding book offers and its rules allow, as long as the user can afford what falls due from one pay: all
-of a float, one instalment of a loan. If that cap is not known, no amount is: the deciding book's `on_unknown` says
-what then. A regular book that comes before the deciding one and is
-unknown might have decided in its place: no amount goes above the highest that it would have allowed.
+of a float with its fee, one instalment of a loan with interest and fees. If that cap is not known, no amount is: the
+deciding book's `on_unknown` says what then. A regular book that comes before the deciding one and is unknown might have
+decided in its place: no amount goes above the highest that it would have allowed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,6 +35,7 @@ from underwriting.domain.decision import (
     as_found,
 )
 from underwriting.domain.eligibility import BookResult, Eligibility
+from underwriting.domain.money import MAX_MINOR
 from underwriting.domain.profile import FloatProfile
 
 PAUSED = "product_paused"
@@ -77,8 +78,8 @@ def judge(
     heard = _heard(product, books, results, profile.currency)
     made = _Judgement(Verdict.REJECTED, [PAUSED]) if product in profile.paused else _by_precedence(heard)
     if made.verdict is Verdict.APPROVED and made.deciding:
-        amounts = amounts_of(product, profile, made.deciding.book.offers)
-        made = _with_amounts(heard, made.deciding, amounts, affordability_cap)
+        due = due_by_amount(product, profile, [made.deciding.book])
+        made = _with_amounts(heard, made.deciding, due, affordability_cap)
     return Eligibility(
         verdict=made.verdict,
         currency=profile.currency,
@@ -139,17 +140,25 @@ def _by_precedence(heard: Sequence[Heard]) -> _Judgement:
     return _Judgement(Verdict.REFERRED, principal(doubtful) if regular else [NO_BOOK])
 
 
-def amounts_of(product: Product, profile: FloatProfile, offers: tuple[int, ...]) -> tuple[int, ...]:
-    """The amounts that a user has: the enabled tiers of the profile; of a loan, which has no tiers, the offers."""
+def due_by_amount(product: Product, profile: FloatProfile, books: Iterable[EligibilityBook]) -> dict[int, int]:
+    """The amounts that a user has, each with what falls due from one pay, minor units.
+
+    They are the enabled tiers of the profile; of a loan, which has no tiers, what the books offer, by the cheapest.
+    """
     if product is Product.FLOAT:
-        return tuple(tier.amount for tier in profile.tiers if tier.enabled)
-    return offers
+        return {tier.amount: tier.due for tier in profile.tiers if tier.enabled}
+    due: dict[int, int] = {}
+    for book in books:
+        for offer in book.offers:
+            due[offer] = min(book.due_a_pay(offer), due.get(offer, MAX_MINOR))
+    return dict(sorted(due.items()))
 
 
 def _with_amounts(
-    heard: Sequence[Heard], deciding: Heard, amounts: tuple[int, ...], affordability_cap: int | None
+    heard: Sequence[Heard], deciding: Heard, due: Mapping[int, int], affordability_cap: int | None
 ) -> _Judgement:
-    """The approval with its amounts; where none is left, what that comes to."""
+    """The approval with its amounts; where none is left, what that comes to. `due` is what each costs from a pay."""
+    amounts = tuple(due)
     doubtful = [each for each in heard[: heard.index(deciding)] if not each.book.superseding and each.might_pass]
     opened = deciding.allowed(amounts)
     highest = min((max(each.allowed(amounts), default=0) for each in doubtful), default=None)
@@ -161,7 +170,7 @@ def _with_amounts(
     if affordability_cap is None:
         rejects = deciding.book.on_unknown is OnUnknown.REJECT
         return _Judgement(Verdict.REJECTED if rejects else Verdict.REFERRED, [AFFORDABILITY_UNKNOWN], deciding)
-    affordable = tuple(each for each in certain if deciding.book.due_a_pay(each) <= affordability_cap)
+    affordable = tuple(each for each in certain if due[each] <= affordability_cap)
     if not affordable:
         return _Judgement(Verdict.REJECTED, [UNAFFORDABLE], deciding)
     return _Judgement(Verdict.APPROVED, deciding=deciding, amounts=affordable)

@@ -1,6 +1,7 @@
 """A book of eligibility: rules that all have to pass, whom they apply to, and which amounts they open."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import ROUND_CEILING, Decimal
 from functools import cache, cached_property, lru_cache
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -16,6 +17,11 @@ from rules.problems import RulebookError, wrong, wrong_at
 from rules.rule import Rule
 from underwriting.domain.application import Product
 from underwriting.domain.money import MAX_MINOR
+
+_YEAR = 365
+# Where people are paid once a month; whoever is paid more often pays less interest.
+_LONGEST_PAY_PERIOD = 31
+_OF_LOANS = frozenset({"instalments", "annual_rate", "fee", "instalment_days"})
 
 
 def _each_once(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
@@ -65,6 +71,39 @@ class EligibilityBook(Book):
             description="Into how many pays a loan is repaid, in equal parts; a float is repaid from one",
         ),
     ] = 1
+    # The costs of a loan, left out of the canonical form where they are the defaults.
+    annual_rate: Annotated[
+        Decimal,
+        Field(
+            ge=0,
+            le=10,
+            allow_inf_nan=False,
+            exclude_if=lambda rate: rate == 0,
+            description="0.24 is 24% of interest a year; of loans only, and without the fee",
+        ),
+        # 0.24 and 0.240 are the same costs.
+        AfterValidator(Decimal.normalize),
+    ] = Decimal(0)
+    fee: Annotated[
+        int,
+        Field(
+            strict=True,
+            ge=0,
+            le=MAX_MINOR,
+            exclude_if=lambda fee: fee == 0,
+            description="Fee of a loan, minor units, repaid with it; a float's fee is its tier's",
+        ),
+    ] = 0
+    instalment_days: Annotated[
+        int,
+        Field(
+            strict=True,
+            ge=1,
+            le=366,
+            exclude_if=lambda days: days == _LONGEST_PAY_PERIOD,
+            description="Days of interest from one instalment to the next",
+        ),
+    ] = _LONGEST_PAY_PERIOD
     rules: Annotated[
         tuple[UserRule, ...],
         Field(min_length=1),
@@ -83,12 +122,20 @@ class EligibilityBook(Book):
             yield ("offers",), "a superseding book opens no amounts; leave them to the regular ones"
         if not self.superseding and not self.offers:
             yield ("offers",), "missing; list the amounts that the book opens, in minor units"
-        if self.instalments > 1 and (self.superseding or self.product is not Product.LOAN):
-            yield ("instalments",), "only a regular book for loans has instalments; leave them out"
+        if self.superseding or self.product is not Product.LOAN:
+            for name in sorted(_OF_LOANS & self.model_fields_set):
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    yield (name,), f"only a regular book for loans has {name}; leave it out"
 
     def due_a_pay(self, amount: int) -> int:
-        """What is to be repaid from the first pay, minor units, for `amount`: an instalment, rounded up."""
-        return -(-amount // self.instalments)
+        """What is to be repaid from one pay, minor units, for a loan of `amount`: an instalment, rounded up.
+
+        All instalments are equal; each has its part of the amount, the fee and the interest on what is still owed.
+        """
+        rate = self.annual_rate * self.instalment_days / _YEAR
+        owed = Decimal(amount + self.fee)
+        instalment = owed * rate / (1 - (1 + rate) ** -self.instalments) if rate else owed / self.instalments
+        return int(instalment.to_integral_value(ROUND_CEILING))
 
     @property
     def experiment(self) -> Experiment | None:

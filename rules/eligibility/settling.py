@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from rules.eligibility.aggregate import amounts_of
+from rules.eligibility.aggregate import due_by_amount
 from rules.eligibility.book import EligibilityBook
 from underwriting.domain.application import Product
 from underwriting.domain.decision import ADVERSE_ACTION_NOTICE, Reason, Verdict, as_found
@@ -33,17 +33,13 @@ def approved(
 ) -> Eligibility:
     """The referral, approved by a person, with the amounts up to `up_to` minor units, or all that there may be.
 
-    There may be those that the user has (`amounts_of`), for a loan those that any of the books offers, as long as the
-    user can afford what falls due from a pay, where that is known: a person judges what is not known, and nothing
-    against what is. ValueError where none is left, or more is wanted.
+    There may be those that the user has (`due_by_amount`, for a loan of all the books), as long as the user can afford
+    what falls due from a pay, where that is known: a person judges what is not known, and nothing against what is.
+    ValueError where none is left, or more is wanted.
     """
-    due: dict[int, int] = {}
-    for book in books:
-        for offer in book.offers:
-            due[offer] = min(due.get(offer, offer), book.due_a_pay(offer))
     cap = then.affordability_cap
-    enabled = amounts_of(product, profile, tuple(sorted(due)))
-    allowed = tuple(each for each in enabled if cap is None or due.get(each, each) <= cap)
+    due = due_by_amount(product, profile, books)
+    allowed = tuple(amount for amount in due if cap is None or due[amount] <= cap)
     if not allowed:
         raise ValueError("there is no amount to approve: none is enabled, or none is affordable")
     if up_to is not None and up_to > allowed[-1]:

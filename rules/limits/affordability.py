@@ -11,7 +11,8 @@
 
 Exact: integers only, shares as basis points. **The one rounding** is that of health, down to a millionth, which costs
 less than a cent on a pay below 50,000.00. Down to the minor unit and then to a tier is no further rounding, since
-tiers are whole minor units. The coefficient of variation, the only input that is no integer, is read in millionths.
+tiers and their fees are whole minor units. The coefficient of variation, the only input that is no integer, is read in
+millionths.
 
 Overflow: within 64 bits for every pay up to MAX_MINOR (10¹² minor units), up to 60 days of balances and 2,000 days of
 full history. The largest terms are 60 · 60 · 2,000 · 10⁶ · 10⁶ = 7.2 · 10¹⁸ in the health and 10¹² · 10⁶ in the cap.
@@ -28,6 +29,7 @@ from rules.columns import Columns, Mask
 from rules.limits.table import AMOUNTS
 from rules.limits.terms import BASIS_POINTS, AffordabilityTerms, HealthWeights, basis_points
 from rules.limits.whole import Numbers, Whole, series, whole
+from rules.tiers import DUE
 from underwriting.domain.money import MAX_MINOR
 
 MILLION = 1_000_000
@@ -59,9 +61,9 @@ class Affordable:
 
     @property
     def tier(self) -> Numbers:
-        """The cap down to a tier; 0 below the lowest."""
-        amounts = np.array([0, *AMOUNTS], np.int64)
-        down: Numbers = amounts[np.searchsorted(amounts, self.cap, side="right") - 1]
+        """The highest tier whose amount and fee are within the cap; 0 below the lowest."""
+        amounts, due = np.array([0, *AMOUNTS], np.int64), np.array([0, *map(DUE.get, AMOUNTS)], np.int64)
+        down: Numbers = amounts[np.searchsorted(due, self.cap, side="right") - 1]
         return down
 
 
@@ -85,8 +87,7 @@ def affordable(terms: AffordabilityTerms, facts: Columns) -> Affordable:
 def affordability_caps(terms: AffordabilityTerms, facts: pd.DataFrame) -> "pd.Series[Any]":
     """The cap of each row of a facts frame, minor units; NA where it is not known.
 
-    Not down to a tier: amounts of loans lie between and above the tiers, and no tier is allowed by the one and not by
-    the other.
+    Not down to a tier: what is compared with it is an amount with its fee, or an instalment of a loan.
     """
     found = affordable(terms, Columns(facts))
     return series(found.cap, found.known, facts.index).rename("affordability_cap")

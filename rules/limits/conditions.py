@@ -13,6 +13,7 @@ from rules.limits.policy import LimitPolicy
 from rules.limits.table import AMOUNTS
 from rules.limits.terms import BASIS_POINTS, basis_points
 from rules.limits.whole import Numbers, Whole, whole
+from rules.tiers import DUE
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class TableConditions:
         self.amounts = np.array([AMOUNTS[0], *(row.tier for row in policy.table)], np.int64)
         self._asked = {name: np.array([0, *(row.asked[name] for row in policy.table), 0]) for name in _ASKED}
         self._asked["min_available"] = _less(self._asked["min_available"], dead_band)
-        self._cap_asked = _less(np.append(self.amounts, 0), dead_band)
+        self._due = _less(np.array([*(DUE[amount] for amount in self.amounts.tolist()), 0], np.int64), dead_band)
         named = {name: policy.balance if fact == "balance" else fact for name, (fact, _, _) in _ASKED.items()}
         self._facts: dict[str, Whole] = {name: whole(facts[fact]) for name, fact in named.items()}
         self._affordable = affordable
@@ -89,14 +90,14 @@ class TableConditions:
         yield from self.within_cap(places)
 
     def within_cap(self, places: Numbers) -> Iterator[Condition]:
-        """The cap against each user's tier, by what bounds it: how regular the pay is, its amount, what it leaves."""
+        """The cap against each user's tier with its fee, by what bounds it: rhythm of the pay, amount, rest."""
         afford, asks = self._affordable, self._in_table(places)
-        amount = self._cap_asked[places]
+        due = self._due[places]
         judged = asks & afford.known & ~afford.untrusted
         fails = {
             "limit_income_irregular": asks & afford.untrusted,
-            "limit_pay_low": judged & (afford.from_pay < amount),
-            "limit_free_income_low": judged & (afford.from_free < amount),
+            "limit_pay_low": judged & (afford.from_pay < due),
+            "limit_free_income_low": judged & (afford.from_free < due),
         }
         unknown = asks & ~afford.known
         return (Condition(code, "limit_affordability_unknown", mask, unknown) for code, mask in fails.items())

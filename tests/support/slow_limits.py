@@ -8,6 +8,17 @@ from math import ceil, floor
 from typing import Any
 
 TIERS = [1_000, 2_000, 3_000, 4_000, 5_000, 8_000, 10_000, 20_000]
+# What falls due of each, its fee included: rules/policies/float_tiers.yaml.
+DUE = {
+    1_000: 1_100,
+    2_000: 2_300,
+    3_000: 3_400,
+    4_000: 4_500,
+    5_000: 5_500,
+    8_000: 8_600,
+    10_000: 10_700,
+    20_000: 20_700,
+}
 YES, NO, PERHAPS = "yes", "no", "perhaps"
 Row = dict[str, Any]
 
@@ -75,7 +86,7 @@ def cap(policy: Row, user: Row) -> int | None:
 
 
 def down_to_tier(amount: int | None) -> int | None:
-    return None if amount is None else max((tier for tier in TIERS if tier <= amount), default=0)
+    return None if amount is None else max((tier for tier in TIERS if DUE[tier] <= amount), default=0)
 
 
 def gates(policy: Row, user: Row) -> dict[str, str]:
@@ -137,7 +148,7 @@ def allowed(policy: Row, user: Row, affordable: int | None, tier: int, band: Any
     if tier == TIERS[0]:
         return YES
     row = next((row for row in policy["table"] if row["tier"] == tier), None)
-    return NO if row is None else every(row_met(policy, row, user, band), at_least(affordable, less(tier, band)))
+    return NO if row is None else every(row_met(policy, row, user, band), at_least(affordable, less(DUE[tier], band)))
 
 
 def target(policy: Row, user: Row, affordable: int | None) -> int | None:
@@ -156,7 +167,7 @@ def is_below(policy: Row, user: Row, affordable: int | None, limit: int) -> bool
     # What everybody gets on first contact is taken away by the cap alone.
     own = min((tier for tier in TIERS if tier >= limit), default=limit)
     protected = limit <= policy["step"]["first_limit"]
-    return not protected or (affordable is not None and affordable < less(own, band))
+    return not protected or (affordable is not None and affordable < less(DUE.get(own, own), band))
 
 
 def lasted(policy: Row, user: Row) -> bool:
@@ -183,7 +194,7 @@ def decide(policy: Row, user: Row) -> dict[str, Any]:
     if (
         up is not None
         and allowed(policy, user, affordable, up) == YES
-        and at_least(affordable, up) == YES
+        and at_least(affordable, DUE[up]) == YES
         and set(said.values()) == {YES}
         and (since is None or since >= step["cool_down_days"])
         and (user["days_since_lowering"] is None or user["days_since_lowering"] >= step["rest_days"])

@@ -22,6 +22,11 @@ class Tier(BaseModel):
     fee: Annotated[int, Field(strict=True, ge=0, le=MAX_MINOR)]
     enabled: bool
 
+    @property
+    def due(self) -> int:
+        """What is to be repaid from the next pay: the amount and its fee."""
+        return self.amount + self.fee
+
 
 class FloatProfile(BaseModel):
     """One version of a user's profile. A temporary one has `expires_on` and wins until that moment."""

@@ -49,10 +49,10 @@ TABLE = (
         "gig-worker",
         "two platforms, paid weekly and unevenly",
         APPROVED,
-        Income("Uber", (7, 7), 410, 0.3),
+        Income("Uber", (7, 7), 480, 0.3),
         streams=2,
         plan=(
-            Regular("UBER USA 6787 EDI PAYMNT XXXX", 410, day=MONDAY, every=7, spread=0.3),
+            Regular("UBER USA 6787 EDI PAYMNT XXXX", 480, day=MONDAY, every=7, spread=0.3),
             Regular("DOORDASH, INC. DASHER PAYOUT XXXX", 210, day=WEDNESDAY, every=7, spread=0.25),
             *FRUGAL,
         ),

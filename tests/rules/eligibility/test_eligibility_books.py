@@ -255,7 +255,7 @@ def test_a_new_version_of_an_experiment_moves_nobody():
 def test_only_a_regular_book_for_loans_has_instalments(text):
     assert problems(text + "instalments: 2\n") == [
         f"book.yaml:{len(text.splitlines()) + 1}: instalments: only a regular book for loans has instalments; "
-        "leave them out"
+        "leave it out"
     ]
 
 
@@ -265,6 +265,14 @@ def test_one_instalment_is_as_good_as_not_said():
     several = parse_eligibility_book(loan + "instalments: 2\n")
     assert several.ref != parse_eligibility_book(loan).ref
     assert parse_eligibility_book(several.text).instalments == 2
+
+
+@pytest.mark.parametrize(("costs", "same"), [("0", True), ("0.30", False)])
+def test_a_loan_without_interest_is_as_good_as_not_said(costs, same):
+    loan = changed("product: float", "product: loan")
+    priced = parse_eligibility_book(loan + f"annual_rate: {costs}\nfee: 0\ninstalment_days: 31\n")
+    assert (priced.ref == parse_eligibility_book(loan).ref) is same
+    assert parse_eligibility_book(priced.text) == priced
 
 
 def test_a_file_is_read_as_the_kind_of_book_that_it_is(tmp_path):

@@ -1,14 +1,19 @@
 """What the books come to: precedence in every combination, amounts, reasons."""
 
 from datetime import date, timedelta
+from fractions import Fraction
 from functools import cache
 from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.eligibility import GOOD, NOW, book_of, profile_of, results_of
 
 from rules.eligibility.aggregate import judge
 from rules.eligibility.book import shipped_eligibility_books
+from rules.problems import RulebookError
+from rules.tiers import TIERS
 from underwriting.domain.application import Product
 from underwriting.domain.decision import Result, Verdict
 from underwriting.domain.eligibility import Eligibility
@@ -134,12 +139,14 @@ SCORE_100 = "CashAdvanceScore: {min_cash_advance_score: 700, loan_amount_window:
         # What a rule of it allows: up to its bracket.
         ([SCORE_50], ALL, 20_000, 100_000, ALL[:5]),
         ([SCORE_100], ALL, 20_000, 100_000, ALL[:7]),
-        # What the user can afford: below, at and above a tier.
-        (["GoodStanding"], ALL, 20_000, 4_999, ALL[:4]),
-        (["GoodStanding"], ALL, 20_000, 5_000, ALL[:5]),
-        (["GoodStanding"], ALL, 20_000, 5_001, ALL[:5]),
+        # What the user can afford: below, at and above a tier with its fee.
+        (["GoodStanding"], ALL, 20_000, 5_499, ALL[:4]),
+        (["GoodStanding"], ALL, 20_000, 5_500, ALL[:5]),
+        (["GoodStanding"], ALL, 20_000, 5_501, ALL[:5]),
+        (["GoodStanding"], ALL, 20_000, 2_000, ALL[:1]),
+        (["GoodStanding"], ALL, 20_000, 2_300, ALL[:2]),
         # The lowest of all counts.
-        ([SCORE_50], ALL, 4_000, 3_000, ALL[:3]),
+        ([SCORE_50], ALL, 4_000, 3_400, ALL[:3]),
     ],
 )
 def test_approved_amounts(rules, offers, limit, cap, amounts):
@@ -151,7 +158,7 @@ def test_approved_amounts(rules, offers, limit, cap, amounts):
 @pytest.mark.parametrize(
     ("given", "verdict", "code"),
     [
-        ({"cap": 999}, REJECTED, "amount_unaffordable"),
+        ({"cap": 1_099}, REJECTED, "amount_unaffordable"),
         ({"cap": 0}, REJECTED, "amount_unaffordable"),
         ({"cap": None}, REFERRED, "limit_affordability_unknown"),
         ({"profile": profile_of(0)}, REJECTED, "no_amount_enabled"),
@@ -376,3 +383,53 @@ def test_a_score_that_is_too_low_names_what_lowered_it(rule, code, low):
     assert (other.key_factors, "lowered" in other.sentence) == ((), False)
     (bare,) = judged(book_of(rule), **low).reasons
     assert (bare.key_factors, bare.model_dump().keys()) == ((), {"code", "sentence"})
+
+
+LOAN = {"product": "loan", "offers": [20_000, 35_000], "instalments": 4}
+
+
+@pytest.mark.parametrize(
+    ("terms", "due"),
+    [
+        ({}, 5_000),
+        ({"fee": 1_000}, 5_250),
+        # 200.00 over four months at 36% of 365 days: a month of 31 days costs 3.0575%.
+        ({"annual_rate": 0.36}, 5_388),
+        ({"annual_rate": 0.36, "instalment_days": 14}, 5_174),
+        ({"annual_rate": 0.36, "fee": 1_000}, 5_658),
+    ],
+)
+def test_an_instalment_has_its_part_of_interest_and_fees(terms, due):
+    book = book_of("GoodStanding", **LOAN, **terms)
+    assert book.due_a_pay(20_000) == due
+    assert judged(book, cap=due, product=Product.LOAN).approved_amounts == (20_000,)
+    assert codes(judged(book, cap=due - 1, product=Product.LOAN)) == ["amount_unaffordable"]
+
+
+@given(
+    st.integers(1, 10**7),
+    st.integers(1, 52),
+    st.decimals(0, 2, places=4),
+    st.integers(0, 10**5),
+    st.integers(1, 366),
+)
+def test_the_instalments_pay_the_loan_off_with_less_than_a_unit_each_to_spare(amount, pays, rate, fee, days):
+    terms = {"instalments": pays, "annual_rate": float(rate), "fee": fee, "instalment_days": days}
+    book = book_of("GoodStanding", product="loan", offers=[amount], **terms)
+    owed, growth = Fraction(amount + fee), 1 + Fraction(rate) * days / 365
+    spare = Fraction(0)
+    for _ in range(pays):
+        owed, spare = owed * growth - book.due_a_pay(amount), spare * growth + 1
+    assert -spare < owed <= 0
+
+
+@given(st.integers(0, 25_000))
+def test_no_float_is_approved_whose_amount_and_fee_are_above_the_cap(cap):
+    made = judged(book_of("GoodStanding", offers=list(ALL)), cap=cap, profile=profile_of(20_000))
+    assert made.approved_amounts == tuple(tier.amount for tier in TIERS if tier.amount + tier.fee <= cap)
+
+
+@pytest.mark.parametrize("terms", [{"annual_rate": 0.1}, {"fee": 1}, {"instalment_days": 7}, {"instalments": 2}])
+def test_only_a_regular_book_for_loans_has_costs(terms):
+    with pytest.raises(RulebookError, match="only a regular book for loans has"):
+        book_of("GoodStanding", offers=[1000], **terms)

@@ -33,7 +33,8 @@ def word(up_to: int | None = None, product: Product = Product.FLOAT, cap: int | 
     ("up_to", "cap", "amounts"),
     [
         (None, 5000, (1000, 2000)),
-        (None, 1999, (1000,)),
+        (None, 2299, (1000,)),
+        (None, 2300, (1000, 2000)),
         (None, None, (1000, 2000)),
         (2000, 5000, (1000, 2000)),
         (1999, 5000, (1000,)),
@@ -49,9 +50,9 @@ def test_a_float_is_approved_up_to_profile_affordability_and_word(
     ("up_to", "cap", "why"),
     [
         (2001, 5000, "at most 20.00 USD can be approved"),
-        (2000, 1999, "at most 10.00 USD can be approved"),
+        (2000, 2299, "at most 10.00 USD can be approved"),
         (999, 5000, "at least 10.00 USD can be approved"),
-        (None, 999, "there is no amount to approve"),
+        (None, 1099, "there is no amount to approve"),
     ],
 )
 def test_no_more_and_no_less_than_there_is(up_to: int | None, cap: int | None, why: str) -> None:

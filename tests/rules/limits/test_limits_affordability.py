@@ -129,16 +129,18 @@ def test_half_of_what_a_pay_leaves_rounded_down(pay, essential, due, expected):
 @pytest.mark.parametrize(
     ("pay", "tier"),
     [
-        (3_333, 0),
-        (3_334, 1_000),
-        (6_666, 1_000),
-        (6_667, 2_000),
-        (66_666, 10_000),
-        (66_667, 20_000),
+        # Of 10.00, 20.00 and 200.00 fall due 11.00, 23.00 and 207.00.
+        (3_666, 0),
+        (3_667, 1_000),
+        (3_670, 1_000),
+        (7_666, 1_000),
+        (7_667, 2_000),
+        (68_999, 10_000),
+        (69_000, 20_000),
         (10_000_000, 20_000),
     ],
 )
-def test_down_to_a_tier(pay, tier):
+def test_down_to_the_highest_tier_that_fits_with_its_fee(pay, tier):
     facts = user(recurring_deposit_amount=pay, recurring_income_cv=0.0, essential_spend_per_pay=0)
     assert affordable(TERMS, Columns(facts)).tier.tolist() == [tier]
     assert affordability_caps(TERMS, facts).tolist() == [floor(pay * Fraction(3, 10))]

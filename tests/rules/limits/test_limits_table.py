@@ -78,9 +78,9 @@ def test_a_limit_below_its_own_row_is_lowered_after_a_month_and_never_for_the_un
         # Nothing asks for more than the row of 20.00 does, so that the cap does not matter.
         ({"float_rank": 0, "recurring_deposit_amount": None}, 1_000),
         ({"float_rank": None}, None),
-        # 10 to 30% of the pay, and half of what it leaves.
-        ({"recurring_deposit_amount": 96_000}, 8_000),
-        ({"recurring_deposit_amount": 95_999}, 5_000),
+        # 10 to 30% of the pay, and half of what it leaves: 86.00 fall due of 80.00.
+        ({"recurring_deposit_amount": 97_200}, 8_000),
+        ({"recurring_deposit_amount": 97_199}, 5_000),
         ({"recurring_deposit_amount": 80_000}, 1_000),
         ({"recurring_deposit_amount": None}, None),
         ({"recurring_deposits": 1}, 1_000),
@@ -96,8 +96,8 @@ def test_the_cap_says_what_bounds_it():
         POLICY,
         users(
             [
-                {"current_limit": 10_000, "recurring_deposit_amount": 40_000, "essential_spend_per_pay": 0},
-                {"current_limit": 10_000, "recurring_deposit_amount": 100_000},
+                {"current_limit": 10_000, "recurring_deposit_amount": 42_000, "essential_spend_per_pay": 0},
+                {"current_limit": 10_000, "recurring_deposit_amount": 102_000},
                 {"current_limit": 10_000, "recurring_deposits": 1},
                 {"current_limit": 10_000, "recurring_deposit_amount": None},
                 {"current_limit": 10_000, "recurring_deposit_amount": 30_000, "essential_spend_per_pay": 20_000},
@@ -129,7 +129,7 @@ def test_a_policy_without_the_highest_tiers_lowers_what_lies_above_it():
 
 def test_no_decrease_is_explained_by_a_higher_limit():
     """Every way in which the limit's own tier is no longer met, one after the other."""
-    pay = {"recurring_deposit_amount": 40_000, "essential_spend_per_pay": 0}
+    pay = {"recurring_deposit_amount": 42_000, "essential_spend_per_pay": 0}
     short = [{"float_rank": 0}, {"subscription_rank": 0}, {"cycle_available_balance": 0}, {"largest_repaid": 0}, pay]
     long = {"current_limit": 20_000, "runs_below": 30, "days_below": 30}
     decisions = decide_limits(POLICY, users([{**long, **each} for each in short]))
