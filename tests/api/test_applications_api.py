@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
+import time_machine
+from support.reviews import rows
 
 from underwriting.domain.decision import CheckResult, Decision, Outcome, Reason, Result, RulebookRef, Verdict
 from underwriting.store import claims, decisions
@@ -106,6 +108,8 @@ async def test_another_tenants_application_does_not_exist_on_any_route(
         ({"product": "mortgage"}, "body.product"),
         ({"customer_id": "a b"}, "body.customer_id"),
         ({"as_of": "yesterday"}, "body.as_of"),
+        ({"as_of": "9999-12-31"}, "body.as_of"),
+        ({"as_of": (datetime.now(UTC) + timedelta(days=2)).date().isoformat()}, "body.as_of"),
         ({"surprise": 1}, "body.surprise"),
     ],
 )
@@ -172,6 +176,35 @@ async def test_a_token_opens_what_its_scope_says(
 ) -> None:
     api.headers["Authorization"] = f"Bearer {token(scope=scope)}"
     assert ((await apply(api)).status_code, (await api.get("/v1/applications")).status_code) == statuses
+
+
+@pytest.mark.parametrize(
+    ("days", "statuses"), [(1, (422, 422)), (0, (202, 202)), (-1, (403, 202)), (-46_000, (403, 202))]
+)
+async def test_an_application_as_of_an_earlier_day_needs_a_scope_and_one_of_a_later_day_is_refused(
+    api: httpx.AsyncClient, api_store: Store, token: Callable[..., str], days: int, statuses: tuple[int, int]
+) -> None:
+    """Also of 1900: what is not to be had of that day is unknown."""
+    with time_machine.travel(datetime(2026, 3, 2, 23, 59, tzinfo=UTC), tick=False):
+        as_of = (datetime(2026, 3, 2, tzinfo=UTC) + timedelta(days=days)).date().isoformat()
+        for scope, status in zip(
+            ("applications:write", "applications:write applications:backdate"), statuses, strict=True
+        ):
+            api.headers["Authorization"] = f"Bearer {token(scope=scope)}"
+            answer = await apply(api, key=scope, as_of=as_of)
+            assert answer.status_code == status, answer.text
+            assert (status == 202) is (answer.json().get("as_of") == as_of)
+    assert await rows(api_store, "applications") == statuses.count(202)
+
+
+async def test_a_retry_on_the_day_after_is_the_same_request(api: httpx.AsyncClient, token: Callable[..., str]) -> None:
+    with time_machine.travel(datetime(2026, 3, 2, 23, 59, tzinfo=UTC), tick=False) as clock:
+        api.headers["Authorization"] = f"Bearer {token(scope='applications:write')}"
+        first = await apply(api, as_of="2026-03-02")
+        clock.move_to(datetime(2026, 3, 3, 0, 1, tzinfo=UTC))
+        again = await apply(api, as_of="2026-03-02")
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert again.headers["Idempotent-Replayed"] == "true"
 
 
 async def test_a_referred_application_is_decided_once_by_a_person(api: httpx.AsyncClient, api_store: Store) -> None:

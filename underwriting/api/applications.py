@@ -8,7 +8,7 @@ from fastapi import APIRouter, BackgroundTasks, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rules.adverse import AdverseCodes, reasons_given
-from underwriting.api.auth import Applicant, Reader, Reviewer
+from underwriting.api.auth import BACKDATE, Applicant, Reader, Reviewer, require
 from underwriting.api.documented import POLL, REPLAYED, answer, refusals
 from underwriting.api.errors import ApiError
 from underwriting.api.examples import APPLICATION, PENDING_APPLICATION
@@ -98,7 +98,8 @@ async def apply(
 ) -> Response:
     """Accept an application for review.
 
-    202 and a `Location` to poll; 200 and the stored record, byte for byte, where a retry finds it decided.
+    202 and a `Location` to poll; 200 and the stored record, byte for byte, where a retry finds it decided. An `as_of`
+    before today (UTC) needs the scope `applications:backdate`.
     """
     if idempotency_key is None:
         raise ApiError(
@@ -106,7 +107,11 @@ async def apply(
         )
     await desk.bookshelf.book_for(body)
     async with desk.store.begin() as work:
-        accepted = await applications.accept(work, caller.tenant, body, idempotency_key, datetime.now(UTC))
+        now = datetime.now(UTC)
+        accepted = await applications.accept(work, caller.tenant, body, idempotency_key, now)
+        if not accepted.replay and accepted.stored.application.as_of < now.date():
+            # Nothing is stored then. A retry may well come on the day after.
+            require(caller, BACKDATE)
     if not accepted.replay:
         after_answering.add_task(desk.dispatch, accepted.stored.application)
     return _answer(accepted.stored, replayed=accepted.replay)

@@ -1,7 +1,6 @@
 """Who calls: a bearer token (JWT) of one tenant, with scopes."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from http import HTTPStatus
@@ -23,6 +22,7 @@ ALGORITHMS = ["ES256", "RS256", "Ed25519", "EdDSA"]
 # Seconds that our clock and the issuer's may differ: for `iat`, `nbf` and `exp` alike (RFC 7519, 4.1).
 LEEWAY = 30
 APPLY = "applications:write"
+BACKDATE = "applications:backdate"
 READ = "applications:read"
 DECIDE = "referrals:decide"
 TELL = "events:write"
@@ -128,15 +128,16 @@ class Bearer(HTTPBearer):
             raise unauthorized("Send your token in the header Authorization: Bearer <token>.")
         verifier: Verifier = request.app.state.verifier
         caller = await verifier.caller(credentials.credentials)
-        if missing := _missing(self._scopes, caller):
-            raise ApiError(HTTPStatus.FORBIDDEN, "MISSING_SCOPE", f"The token lacks the scope {', '.join(missing)}.")
+        require(caller, *self._scopes)
         calls: Quota = request.app.state.quota
         await calls.take(caller.tenant)
         return caller
 
 
-def _missing(wanted: Sequence[str], caller: Caller) -> list[str]:
-    return [scope for scope in wanted if scope not in caller.scopes]
+def require(caller: Caller, *scopes: str) -> None:
+    """ApiError 403 where the token lacks one of these scopes."""
+    if missing := [scope for scope in scopes if scope not in caller.scopes]:
+        raise ApiError(HTTPStatus.FORBIDDEN, "MISSING_SCOPE", f"The token lacks the scope {', '.join(missing)}.")
 
 
 Applicant = Annotated[Caller, Security(Bearer(APPLY), scopes=[APPLY])]

@@ -9,7 +9,7 @@ from underwriting.embedded import SANDBOX_TENANT, issue_token
 from underwriting.settings import settings
 
 SCOPES = (
-    "applications:write applications:read referrals:decide"
+    "applications:write applications:backdate applications:read referrals:decide"
     " eligibility:check eligibility:read profiles:read profiles:write events:write"
     " notices:read notices:write"
 )

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from underwriting.domain.documents import PastDate
 from underwriting.domain.money import CurrencyCode, Money
 
 # Opaque to us, chosen by the partner; narrow enough to stand in a URL path and in a log line.
@@ -88,8 +89,10 @@ class ApplicationRequest(BaseModel):
     term_months: int | None = Field(
         default=None, ge=1, le=120, description="Term in months; the rulebook's own where it is left out"
     )
-    as_of: date | None = Field(
-        default=None, description="Business date the customer is judged on; today (UTC) where it is left out"
+    as_of: PastDate | None = Field(
+        default=None,
+        description="Business date the customer is judged on; today (UTC) where it is left out. An earlier day needs a "
+        "scope of its own, and a later one is refused.",
     )
 
     # Left out of the fingerprint where it is missing: a request of before is the same request after an upgrade.
