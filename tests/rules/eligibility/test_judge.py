@@ -320,7 +320,8 @@ def test_reasons_come_from_superseding_books_and_the_regular_one_nearest_to_pass
 @pytest.mark.parametrize("transactions", [9.9, 10.0])
 def test_a_newcomer_who_fails_one_rule_of_one_book_is_told_of_that_rule(transactions):
     """By the shipped books: the others ask for more, and for advances that nobody should have to take."""
-    changes = {"float_rank": 0, "float_count": 0, "renewals_paid": 0, "competitor_advances_90d": 0,
+    changes = {"float_rank": 0, "float_count": 0, "renewals_paid": 0, "renewals_in_a_row": 0,
+               "days_since_renewal": None, "competitor_advances_90d": 0,
                "competitor_repayments_90d": 0, "competitor_borrowed_90d": 0, "competitor_repaid_90d": 0,
                "transactions_per_month": transactions}  # fmt: skip
     names = ("float-safety", "float-stringent", "float-switchers", "float-standard")

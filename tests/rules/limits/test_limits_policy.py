@@ -79,7 +79,7 @@ def test_the_digest_is_of_the_meaning(old, new):
         ("max_count: 2", "max_count: 1"),
         ("cool_down_days: 14", "cool_down_days: 15"),
         (", not_listed]", "]"),
-        ("slack: 50", "slack: 51"),
+        ("slack: 25", "slack: 26"),
         ("version: 2", "version: 3"),
     ],
 )
