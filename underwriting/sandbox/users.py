@@ -110,7 +110,7 @@ TABLE = (
         "advances of four other providers at once, none repaid for five weeks: nothing is left to repay another from",
         REJECTED,
         _FORTNIGHTLY,
-        reason="amount_unaffordable",
+        reason="advance_providers_many",
         troubles=("competitor_advances_30d", "competitor_advances_due"),
         plan=STEADY + ADVANCES,
         floor=2000,

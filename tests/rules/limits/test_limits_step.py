@@ -120,7 +120,7 @@ def test_what_raises_a_limit_is_more_than_what_keeps_it(balance, at_4_000, at_5_
 
 
 @pytest.mark.parametrize(
-    # Half of what essential spending leaves. Of 50.00 fall due 55.00, and a fifth less keeps it: 44.00, and a cent less.
+    # Half of what essential spending leaves. Of 50.00 fall due 55.00, and a fifth less keeps it: 44.00.
     ("free", "move"),
     [(11_000, "held"), (10_998, "held"), (8_800, "held"), (8_798, "lowered")],
 )
