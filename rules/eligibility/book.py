@@ -11,16 +11,19 @@ from rules.book import PARSED, Book, read_book, shipped
 from rules.eligibility.applicability import AppliesTo, Experiment
 from rules.eligibility.arms import moved
 from rules.eligibility.catalogue import USER_RULES
+from rules.eligibility.loans import MilitaryRate
 from rules.notation import reader_of, rules_schema, written
 from rules.places import Path
 from rules.problems import RulebookError, wrong, wrong_at
 from rules.rule import Rule
 from underwriting.domain.application import Product
-from underwriting.domain.money import MAX_MINOR
+from underwriting.domain.money import MAX_MINOR, annual_percentage_rate
 
 _YEAR = 365
 # Where people are paid once a month; whoever is paid more often pays less interest.
 _LONGEST_PAY_PERIOD = 31
+# A fee weighs the most in the rate of whoever is paid, and repays, every week.
+_SHORTEST_PAY_PERIOD = 7
 _OF_LOANS = frozenset({"instalments", "annual_rate", "fee", "instalment_days"})
 
 
@@ -126,6 +129,17 @@ class EligibilityBook(Book):
             for name in sorted(_OF_LOANS & self.model_fields_set):
                 if getattr(self, name) != type(self).model_fields[name].default:
                     yield (name,), f"only a regular book for loans has {name}; leave it out"
+        elif self.offers:
+            yield from self._understated()
+
+    def _understated(self) -> Iterator[tuple[Path, str]]:
+        """A rate told to the Military Lending Act's rule that lies below what the book's own costs come to."""
+        for place, rule in enumerate(self.rules):
+            if isinstance(rule, MilitaryRate) and Decimal(str(rule.mapr)) < self.mapr:
+                message = (
+                    f"lies below {self.mapr.normalize():f}, the rate of {self.offers[0]} by the book's costs; raise it"
+                )
+                yield ("rules", place, rule.name, "mapr"), message
 
     def due_a_pay(self, amount: int) -> int:
         """What is to be repaid from one pay, minor units, for a loan of `amount`: an instalment, rounded up.
@@ -136,6 +150,13 @@ class EligibilityBook(Book):
         owed = Decimal(amount + self.fee)
         instalment = owed * rate / (1 - (1 + rate) ** -self.instalments) if rate else owed / self.instalments
         return int(instalment.to_integral_value(ROUND_CEILING))
+
+    @property
+    def mapr(self) -> Decimal:
+        """The highest military annual percentage rate of the book's amounts: the lowest one's, repaid every week."""
+        days = min(self.instalment_days, _SHORTEST_PAY_PERIOD)
+        fee = Decimal(self.fee) / (self.offers[0] + self.fee)
+        return annual_percentage_rate(self.annual_rate, self.instalments, fee, Decimal(_YEAR) / days)
 
     @property
     def experiment(self) -> Experiment | None:

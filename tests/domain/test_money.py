@@ -88,6 +88,11 @@ def test_the_percentage_rate_counts_the_fee(rate: str, months: int, fee: str, ex
     assert annual_percentage_rate(Decimal(rate), months, Decimal(fee)) == Decimal(expected)
 
 
+def test_the_percentage_rate_of_weeks() -> None:
+    # 100 back for 98 after one week: 2/98 a week.
+    assert annual_percentage_rate(Decimal(0), 1, Decimal("0.02"), Decimal(52)) == Decimal("1.06122449")
+
+
 @given(st.integers(1, 60), st.integers(0, 60), st.integers(0, 50))
 def test_instalments_at_the_percentage_rate_are_worth_what_is_paid_out(months: int, percent: int, fee: int) -> None:
     share = Decimal(fee) / 100

@@ -201,7 +201,14 @@ def test_the_offset_of_a_moment_that_is_text_counts(small: Path, tmp_path: Path,
 
 @pytest.mark.parametrize(
     ("table", "column"),
-    [("transactions", "counterparty"), ("feeds", "institution_id"), ("feeds", "unread_on"), ("renewals", "paid_on")],
+    [
+        ("transactions", "counterparty"),
+        ("feeds", "institution_id"),
+        ("feeds", "unread_on"),
+        ("renewals", "paid_on"),
+        ("users", "covered_borrower"),
+        ("users", "covered_borrower_on"),
+    ],
 )
 def test_a_column_that_may_be_empty_may_be_left_out(small: Path, tmp_path: Path, table: str, column: str) -> None:
     def emptied(rows: pa.Table) -> pa.Table:

@@ -83,6 +83,8 @@ GOOD: dict[str, object] = {
     "good_standing": True,
     "fraud_hit": False,
     "segment": "consumer",
+    "user_covered_borrower": False,
+    "user_covered_borrower_age_days": 0,
     "renewals_paid": 9,
     "subscription_rank": 8,
     "renewals_in_a_row": 9,

@@ -22,7 +22,7 @@ BOOKS = [
 # What is good: nothing bad happened, and everything else is plentiful.
 PLENTY = {"integer": 5_000_00, "number": 1.0, "boolean": True, "text": "standard"}
 EXCEPT: dict[str, FactValue] = {
-    **dict.fromkeys(("fraud_hit",), False),
+    **dict.fromkeys(("fraud_hit", "user_covered_borrower"), False),
     **dict.fromkeys(("float_rank", "subscription_rank"), 6),
     **dict.fromkeys(("days_since_transaction", "days_since_pay", "days_since_renewal", "linked_accounts"), 1),
     **dict.fromkeys(("float_count", "renewals_paid", "renewals_in_a_row", "on_time_streak", "recurring_deposits"), 6),

@@ -41,7 +41,9 @@ def _maybe(draw: Random, value: Any) -> Any:
 
 def _user(draw: Random) -> User:
     flags = {name: _maybe(draw, draw.random() < 0.5) for name in ("good_standing", "fraud_hit")}
-    return User(segment=_maybe(draw, "gig"), **flags)
+    looked_up = _maybe(draw, _day(draw, 60, 40))
+    covered = None if looked_up is None else draw.random() < 0.5
+    return User(segment=_maybe(draw, "gig"), covered_borrower=covered, covered_borrower_on=looked_up, **flags)
 
 
 def _subscription(draw: Random) -> Subscription:

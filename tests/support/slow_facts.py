@@ -433,6 +433,9 @@ def user_facts(rows: Rows, as_of: date, currency: str) -> Facts:
     found: Facts = {}
     for row in rows.get("users", ()):
         found |= {name: row[name] for name in ("good_standing", "fraud_hit", "segment")}
+        status, looked_up = row["covered_borrower"], row["covered_borrower_on"]
+        if status is not None and looked_up is not None and looked_up <= as_of:
+            found |= {"user_covered_borrower": status, "user_covered_borrower_age_days": (as_of - looked_up).days}
     if rows.get("subscriptions"):
         paid = [row for row in rows.get("renewals", ()) if row["paid_on"] is not None and row["paid_on"] <= as_of]
         found |= {"renewals_paid": len(paid), "subscription_rank": min(8, len(paid))}

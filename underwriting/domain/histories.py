@@ -83,6 +83,15 @@ class User(Document):
     # Neither blocked nor in dispute with us; whether fraud was confirmed.
     good_standing: bool | None = None
     fraud_hit: bool | None = None
+    # The status under the Military Lending Act, and the day it was looked up.
+    covered_borrower: bool | None = None
+    covered_borrower_on: PastDate | None = None
+
+    @model_validator(mode="after")
+    def _status_has_its_day(self) -> Self:
+        if (self.covered_borrower is None) != (self.covered_borrower_on is None):
+            raise ValueError("only one of covered_borrower and covered_borrower_on is given; give both, or neither")
+        return self
 
 
 class Renewal(Row):

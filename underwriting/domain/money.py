@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 # A signed 64-bit column holds it, with room to add a million of them.
 MAX_MINOR = 10**12
+MONTHS = Decimal(12)
 
 
 @cache
@@ -91,28 +92,28 @@ def instalment(principal: Money, annual_rate: Decimal, months: int) -> Money:
         return Money(minor=int(exact.to_integral_value(ROUND_UP)), currency=principal.currency)
 
 
-def annual_percentage_rate(annual_rate: Decimal, months: int, fee: Decimal) -> Decimal:
+def annual_percentage_rate(annual_rate: Decimal, periods: int, fee: Decimal, a_year: Decimal = MONTHS) -> Decimal:
     """What a loan costs a year, with a fee, as a share of the amount, that is taken when it is paid out.
 
-    Twelve times the monthly rate at which the level instalments are worth what the borrower gets (the actuarial method
-    of 12 CFR 1026, Appendix J, by which 32 CFR 232.4(c) counts the military annual percentage rate), to nine decimal
-    places. ValueError unless months > 0, rate ≥ 0 and 0 ≤ fee < 1.
+    `a_year` periods, months if not said, times the rate of one at which the level instalments are worth what the
+    borrower gets (the actuarial method of 12 CFR 1026, Appendix J, by which 32 CFR 232.4(c) counts the military annual
+    percentage rate), to nine decimal places. ValueError unless periods > 0, rate ≥ 0 and 0 ≤ fee < 1.
     """
-    if months <= 0 or annual_rate < 0 or not 0 <= fee < 1:
+    if periods <= 0 or annual_rate < 0 or not 0 <= fee < 1:
         raise ValueError("a rate needs a positive term, a nominal rate of zero or more and a fee below the amount")
     with localcontext() as context:
         context.prec = 28
-        due = 1 / _worth(annual_rate / 12, months)
+        due = 1 / _worth(annual_rate / a_year, periods)
         # A fee only raises the rate.
-        low, high = annual_rate / 12, max(annual_rate, Decimal(1))
-        while due * _worth(high, months) > 1 - fee:
+        low, high = annual_rate / a_year, max(annual_rate, Decimal(1))
+        while due * _worth(high, periods) > 1 - fee:
             high *= 2
         while high - low > Decimal("1e-15"):
             middle = (low + high) / 2
-            low, high = (middle, high) if due * _worth(middle, months) > 1 - fee else (low, middle)
-        return (low * 12).quantize(Decimal("1e-9"), ROUND_HALF_UP)
+            low, high = (middle, high) if due * _worth(middle, periods) > 1 - fee else (low, middle)
+        return (low * a_year).quantize(Decimal("1e-9"), ROUND_HALF_UP)
 
 
-def _worth(rate: Decimal, months: int) -> Decimal:
-    """What a unit paid at the end of each month is worth now."""
-    return (1 - (1 + rate) ** -months) / rate if rate else Decimal(months)
+def _worth(rate: Decimal, periods: int) -> Decimal:
+    """What a unit paid at the end of each period is worth now."""
+    return (1 - (1 + rate) ** -periods) / rate if rate else Decimal(periods)

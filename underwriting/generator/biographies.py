@@ -56,7 +56,14 @@ def documents(persona: Persona, end: date) -> list[Document]:
     """Everything that the sources answer about the persona on the day `end`, and the limit in force."""
     floats = _floats(persona, end)
     given: list[Document] = [
-        User(currency=CURRENCY, segment="core", good_standing=True, fraud_hit=persona.fraud),
+        User(
+            currency=CURRENCY,
+            segment="core",
+            good_standing=True,
+            fraud_hit=persona.fraud,
+            covered_borrower=False,
+            covered_borrower_on=end,
+        ),
         Subscription(currency=CURRENCY, renewals=tuple(_renewals(persona, end))),
         _feed(persona, end, floats),
         FloatHistory(currency=CURRENCY, floats=tuple(floats)),

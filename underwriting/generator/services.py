@@ -14,6 +14,8 @@ BRACKETS = tuple(Bracket)
 Rows = tuple[Ints, dict[str, Column]]
 
 _RENEWAL_DAYS = (0, 3)
+# Days since the status under the Military Lending Act was looked up. Ours.
+_LOOKED_UP_DAYS = (0, 30)
 # The logistic scale on which the score service sees the reliability, and what a larger bracket costs. Ours.
 _LEVEL, _SLOPE, _BY_BRACKET = 2.2, 0.9, -0.35
 _POINTS = 1000
@@ -21,11 +23,13 @@ _POINTS = 1000
 _HIT, _POSSIBLE, _NONE = (0.95, 1.0), (0.82, 0.92), (0.0, 0.6)
 
 
-def users(world: World, draws: Draws) -> Rows:
+def users(world: World, window: Window, draws: Draws) -> Rows:
     """One row for each user."""
     data = world.users
     segments = tuple(data.segments)
     everybody = _everybody(draws)
+    not_looked_up = draws.chance("covered unknown", data.covered_unknown)
+    looked_up_on = window.epoch + window.days - 1 - draws.between("covered looked up", *_LOOKED_UP_DAYS)
     columns: dict[str, Column] = {
         "segment": text(draws.pick("segment", tuple(data.segments.values())), segments),
         "good_standing": optional(
@@ -34,6 +38,8 @@ def users(world: World, draws: Draws) -> Rows:
         "fraud_hit": optional(
             draws.chance("fraud hit", data.fraud_hit), draws.chance("fraud unknown", data.fraud_unknown)
         ),
+        "covered_borrower": optional(draws.chance("covered", data.covered), not_looked_up),
+        "covered_borrower_on": days(looked_up_on, not_looked_up),
     }
     return everybody, columns
 

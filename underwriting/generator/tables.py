@@ -131,7 +131,7 @@ _ROWS: dict[str, Callable[[Histories], Rows]] = {
     "feeds": _feeds,
     "floats": _floats,
     "float_histories": _everybody,
-    "users": lambda of: services.users(of.world, of.draws),
+    "users": lambda of: services.users(of.world, of.window, of.draws),
     "subscriptions": _everybody,
     "renewals": lambda of: services.renewals(of.world, of.window, of.traits, of.draws),
     "scores": lambda of: services.predictions(of.world, of.traits, of.draws),

@@ -166,6 +166,8 @@ class Standing(_Data):
     standing_bad: Share
     fraud_unknown: Share
     fraud_hit: Share
+    covered_unknown: Share
+    covered: Share
 
 
 class ScoreService(_Data):

@@ -40,6 +40,7 @@ class FloatUser:
     segment: str | None = "standard"
     good_standing: bool | None = True
     fraud_hit: bool | None = False
+    covered_borrower: bool | None = False
     person: Persona = PERSONAS["good"]
 
     # The main account: what comes back, what it holds at a month's end (major units), days since it was linked.

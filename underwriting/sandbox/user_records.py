@@ -38,9 +38,15 @@ def person(who: FloatUser, asked: Question) -> Person:
     return records.person(who.person, asked)
 
 
-def user(who: FloatUser, _: Question) -> User:
+def user(who: FloatUser, asked: Question) -> User:
     """The user service's word."""
-    return User(segment=who.segment, good_standing=who.good_standing, fraud_hit=who.fraud_hit)
+    return User(
+        segment=who.segment,
+        good_standing=who.good_standing,
+        fraud_hit=who.fraud_hit,
+        covered_borrower=who.covered_borrower,
+        covered_borrower_on=None if who.covered_borrower is None else asked.as_of,
+    )
 
 
 def subscription(who: FloatUser, asked: Question) -> Subscription:

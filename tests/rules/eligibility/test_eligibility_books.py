@@ -275,6 +275,34 @@ def test_a_loan_without_interest_is_as_good_as_not_said(costs, same):
     assert parse_eligibility_book(priced.text) == priced
 
 
+@pytest.mark.parametrize(
+    ("costs", "rate"),
+    [
+        ("annual_rate: 0.36", "0.36"),
+        ("annual_rate: 0.24\ninstalments: 4", "0.24"),
+        # 1,005 back for 1,000 after a week, and after three days: 0.5% of 365/7 and of 365/3 such periods.
+        ("fee: 5", "0.260714286"),
+        ("fee: 5\ninstalment_days: 3", "0.608333333"),
+        ("", "0"),
+    ],
+)
+def test_the_rate_for_covered_borrowers_is_no_lower_than_what_the_book_costs(costs, rate):
+    loan = (
+        changed("product: float", "product: loan")
+        + "  - MilitaryRate: {mapr: MAPR, max_mapr: 0.36, max_age_days: 30}\n"
+    )
+    loan += costs
+    book = parse_eligibility_book(changed("MAPR", rate, loan))
+    assert book.mapr == Decimal(rate)
+    assert parse_eligibility_book(changed("MAPR", str(Decimal(rate) + 1), loan)).mapr == book.mapr
+    if rate != "0":
+        below = Decimal(rate) - Decimal("1e-9")
+        assert problems(changed("MAPR", f"{below:f}", loan)) == [
+            f"book.yaml:15: rule MilitaryRate: property mapr: lies below {rate}, the rate of 1000 by the book's costs; "
+            "raise it"
+        ]
+
+
 def test_a_file_is_read_as_the_kind_of_book_that_it_is(tmp_path):
     file = tmp_path / "book.yaml"
     file.write_text(SMALL, "utf-8")

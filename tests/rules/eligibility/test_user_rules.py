@@ -255,6 +255,30 @@ CASES = {
             (None, 100_000, U),
         ],
     ),
+    # Whatever the status: the rate is allowed.
+    **{
+        f"MilitaryRate: {{mapr: {mapr}, max_mapr: 0.36, max_age_days: 30}}": (
+            ["user_covered_borrower", "user_covered_borrower_age_days"],
+            [(True, 0, P), (True, 31, P), (False, 0, P), (None, None, P)],
+        )
+        for mapr in (0.359, 0.36)
+    },
+    "MilitaryRate: {mapr: 0.361, max_mapr: 0.36, max_age_days: 30}": (
+        ["user_covered_borrower", "user_covered_borrower_age_days"],
+        [
+            (True, 29, F),
+            (True, 30, F),
+            (True, 31, U),
+            (True, None, U),
+            (False, 29, P),
+            (False, 30, P),
+            (False, 31, U),
+            (False, None, U),
+            (None, 30, U),
+            (None, 31, U),
+            (None, None, U),
+        ],
+    ),
     "CashAdvanceScore: {min_cash_advance_score: 700, loan_amount_window: 5000}": (
         ["cash_advance_score_to_50"],
         [(699, F), (700, P), (701, P), (None, U)],
@@ -325,15 +349,17 @@ def test_a_rule_about_users_says(rule, names, values, result):
     # It read these facts and no others.
     assert outcome.observed == row
     rule = USER_RULES[outcome.rule]
-    # A match of 0.7 and more is for a person to judge.
-    held = outcome.rule == "NotListed" and values[0] is not None
+    # A match of 0.7 and more is for a person to judge, and so is a status that is too old.
+    held = (outcome.rule == "NotListed" and values[0] is not None) or (
+        outcome.rule == "MilitaryRate" and values[1] == 31
+    )
     expected = {P: None, F: rule.fails_as, U: rule.grey_as if held else rule.unknown_as}[result]
     assert (outcome.reason and outcome.reason.code) == expected
 
 
 def test_every_rule_about_users_is_tested():
     assert {rule.partition(":")[0] for rule in CASES} == set(USER_RULES)
-    assert len(USER_RULES) == sum(len(rules) for rules in CATEGORIES.values()) == 37
+    assert len(USER_RULES) == sum(len(rules) for rules in CATEGORIES.values()) == 38
     assert {name for names, _ in CASES.values() for name in names} <= set(USER_FACTS)
 
 

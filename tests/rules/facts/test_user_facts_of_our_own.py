@@ -1,5 +1,6 @@
 """What our floats, the user service, the subscription, the scores and our limits say."""
 
+import pyarrow as pa
 import pytest
 from support.users import AS_OF, a_float, ago, floats, limit, subscription, user_facts_of, user_tables
 
@@ -130,8 +131,33 @@ def test_what_the_user_service_says():
         "good_standing": False,
         "fraud_hit": True,
         "segment": "gig",
+        "user_covered_borrower": None,
+        "user_covered_borrower_age_days": None,
     }
     assert user_facts_of("users", User(segment="gig"))["fraud_hit"] is None
+
+
+@pytest.mark.parametrize("status", [True, False])
+@pytest.mark.parametrize(("looked_up", "known"), [(31, True), (0, True), (-1, False)])
+def test_a_military_status_counts_from_the_day_it_was_looked_up(status, looked_up, known):
+    found = user_facts_of("users", User(covered_borrower=status, covered_borrower_on=ago(looked_up)))
+    assert (found["user_covered_borrower"], found["user_covered_borrower_age_days"]) == (
+        (status, looked_up) if known else (None, None)
+    )
+
+
+@pytest.mark.parametrize("half", [{"covered_borrower": False}, {"covered_borrower_on": AS_OF}])
+def test_a_military_status_without_its_day_is_refused(half):
+    with pytest.raises(ValueError, match="only one of covered_borrower and covered_borrower_on is given"):
+        User(**half)
+
+
+def test_a_military_status_without_its_day_in_a_history_is_not_known():
+    tables = user_tables(User(covered_borrower=True, covered_borrower_on=AS_OF))
+    place = tables["users"].schema.get_field_index("covered_borrower_on")
+    tables["users"] = tables["users"].set_column(place, "covered_borrower_on", pa.nulls(1, pa.date32()))
+    found = compute_facts("users", tables)
+    assert found[["user_covered_borrower", "user_covered_borrower_age_days"]].isna().all(axis=None)
 
 
 def test_renewals_paid_by_as_of():
