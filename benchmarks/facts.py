@@ -24,7 +24,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from benchmarks.limits_rig import END, history_of
+from benchmarks.limits_rig import END, history_of, rows_of
 from benchmarks.peers import OpenFisca, as_arrays, as_rows, zen_engine
 from benchmarks.rig import report
 from rules.asking import RESULTS, UNKNOWN
@@ -107,8 +107,7 @@ def offer(database: duckdb.DuckDBPyConnection, folder: Path, first: str, after: 
     """Make the input tables those of the users from `first` on, and before `after`."""
     inside = f"subject_id >= '{first}' AND subject_id < '{after}'"
     for table in MODELS:
-        files = f"read_parquet('{folder}/{table}/**/*.parquet')"
-        database.execute(f"CREATE OR REPLACE VIEW {table} AS SELECT * FROM {files} WHERE {inside}")
+        database.execute(f"CREATE OR REPLACE VIEW {table} AS SELECT * FROM {rows_of(folder, table)} WHERE {inside}")
     limits = f"read_parquet('{folder}/{CURRENT_LIMITS}.parquet')"
     database.execute(f"CREATE OR REPLACE VIEW {CURRENT_LIMITS} AS SELECT * FROM {limits} WHERE {inside}")
     database.execute(

@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
+from rules.facts import input_schema
 from rules.limits.policy import LimitPolicy, shipped_policies
 from rules.tiers import CURRENCY, TIERS
 from underwriting.domain.application import Product
@@ -26,6 +27,7 @@ from underwriting.embedded.postgres import Postgres
 from underwriting.limits.history import MODELS
 from underwriting.limits.judged import offer_subjects, prepare
 from underwriting.limits.order import Request
+from underwriting.limits.quality import sql_type
 from underwriting.store.crypto import Keyring
 from underwriting.store.limit_bases import SCHEMA
 from underwriting.store.limit_profiles import adopt
@@ -111,6 +113,14 @@ def first(users: int) -> IdRange:
     return IdRange(None, f"u{users:09}")
 
 
+def rows_of(history: str | Path, table: str) -> str:
+    """The rows of a table of a history, to select from; none where the history does not have the table."""
+    if (Path(history) / table).exists():
+        return f"read_parquet('{history}/{table}/**/*.parquet')"
+    columns = ", ".join(f"NULL::{sql_type(field.type)} AS {field.name}" for field in input_schema(table))
+    return f"(SELECT {columns} WHERE FALSE)"
+
+
 def fact_database(history: str, ids: IdRange = EVERYBODY) -> duckdb.DuckDBPyConnection:
     """Every table of the history as it is, ready for the facts' SQL; of a range of users, where one is given."""
     connection = duckdb.connect(config={"threads": THREADS, "memory_limit": MEMORY})
@@ -122,7 +132,7 @@ def fact_database(history: str, ids: IdRange = EVERYBODY) -> duckdb.DuckDBPyConn
     ]
     where = f" WHERE {' AND '.join(inside)}" if inside else ""
     for table in MODELS:
-        connection.execute(f"CREATE VIEW {table} AS FROM read_parquet('{history}/{table}/*.parquet'){where}")
+        connection.execute(f"CREATE VIEW {table} AS FROM {rows_of(history, table)}{where}")
     connection.execute("CREATE TABLE judged AS SELECT subject_id FROM users ORDER BY 1")
     connection.register("nobody", SCHEMA.empty_table())
     connection.execute("CREATE TABLE bases AS FROM nobody")

@@ -8,22 +8,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmarks.peer_facts import (
-    AS_OF,
-    CADENCES,
-    COUNTS,
-    DEPOSIT,
-    FEE_PERCENT,
-    FEEDS,
-    GIVEN_BACK,
-    HEALTHY,
-    IRREGULAR,
-    JUDGED_AT,
-    LINES,
-    SPENDING,
-    TERMS,
-    UNDONE,
-    undone,
-)
+    AS_OF, CADENCES, COUNTS, DEPOSIT, FEE_PERCENT, FEEDS, GIVEN_BACK,
+    HEALTHY, IRREGULAR, JUDGED_AT, LINES, SPENDING, TERMS, UNDONE, undone,
+)  # fmt: skip
 from rules.tiers import CURRENCY
 from underwriting.domain.histories import ESSENTIAL, INCOME, Category
 
@@ -186,8 +173,7 @@ def _undone(lines: pd.DataFrame) -> list[int]:
     sign = np.array([*(UNDONE.get(kind, 0) for kind in KINDS), 0])[lines["kind"]]
     accounts = lines["account"][sign * lines["amount"] < 0].unique()
     few = lines[(sign != 0) & lines["account"].isin(accounts)]
-    kinds = (KINDS[kind] for kind in few["kind"])
-    payers = few["payer"].astype("str")
+    kinds, payers = (KINDS[kind] for kind in few["kind"]), few["payer"].astype("str")
     return undone(zip(few.index, few["account"], kinds, few["amount"], few["age"], payers, strict=True))
 
 

@@ -4,41 +4,45 @@ import polars as pl
 
 from benchmarks.peer_facts import (
     AS_OF,
-    CADENCES,
     COUNTS,
-    DEPOSIT,
     FACTS,
     FEE_PERCENT,
     FEEDS,
-    GIVEN_BACK,
     HEALTHY,
-    IRREGULAR,
     JUDGED_AT,
     LINES,
-    SPENDING,
     TERMS,
     UNDONE,
     undone,
 )
-from rules.tiers import CURRENCY
-from underwriting.domain.histories import ESSENTIAL, INCOME, Category
-
-KIND = pl.Enum(Category)
-AGE, AMOUNT, KIND_OF, PAYER = pl.col("age"), pl.col("amount"), pl.col("category"), pl.col("counterparty")
-IS_INCOME, IS_ESSENTIAL, IS_SPENDING, GIVES_BACK = (
-    KIND_OF.is_in(sorted(kinds)) for kinds in (INCOME, ESSENTIAL, SPENDING, GIVEN_BACK)
+from benchmarks.peer_polars_columns import (
+    AGE,
+    AMOUNT,
+    FIRST,
+    FRESH,
+    GIVES_BACK,
+    IS_ESSENTIAL,
+    IS_INCOME,
+    IS_SPENDING,
+    KIND,
+    KIND_OF,
+    LAST,
+    PAYER,
+    UNCLASSIFIED,
+    taken,
 )
-UNCLASSIFIED = KIND_OF.is_null()
-FRESH, FIRST, LAST = pl.col("fresh"), pl.col("first"), pl.col("last")
+from benchmarks.peer_polars_income import doubts, irregular_days, main_streams, parts
+from rules.tiers import CURRENCY
+from underwriting.domain.histories import Category
 
 
 def facts(history: str, users: int) -> pl.DataFrame:
     """Every fact of the query about the first users."""
-    accounts = _taken(_accounts(history, users))
-    lines = _taken(_lines(history, users, accounts))
+    accounts = taken(_accounts(history, users))
+    lines = taken(_lines(history, users, accounts))
     standing = _standing(lines)
-    totals, parts = _taken(_totals(lines)), _taken(_parts(standing))
-    main = _taken(_main_streams(parts))
+    totals, paid = taken(_totals(lines)), taken(parts(standing))
+    main = taken(main_streams(paid))
     together = accounts
     for part in (
         totals,
@@ -46,8 +50,8 @@ def facts(history: str, users: int) -> pl.DataFrame:
         _telling(standing),
         _debts(lines),
         _balances(accounts, lines, totals),
-        _doubts(standing),
-        _irregular_days(parts, main),
+        doubts(standing),
+        irregular_days(paid, main),
         main,
         _cycles(lines, main),
     ):
@@ -58,11 +62,6 @@ def facts(history: str, users: int) -> pl.DataFrame:
         .select("subject_id", *FACTS)
         .collect(engine="streaming")
     )
-
-
-def _taken(plan: pl.LazyFrame) -> pl.LazyFrame:
-    """What several parts build on, reckoned once."""
-    return plan.collect(engine="streaming").lazy()
 
 
 def _accounts(history: str, users: int) -> pl.LazyFrame:
@@ -132,7 +131,7 @@ def _standing(lines: pl.LazyFrame) -> pl.LazyFrame:
     few = numbered.filter(sign.is_not_null()).join(undoing, on="account", how="semi")
     rows = few.select("row", "account", KIND_OF.cast(pl.String), "amount", "age", PAYER.fill_null("")).collect().rows()
     gone = pl.LazyFrame({"row": undone(rows)}, schema={"row": pl.get_index_type()})
-    return _taken(numbered.join(gone, on="row", how="anti").drop("row"))
+    return taken(numbered.join(gone, on="row", how="anti").drop("row"))
 
 
 def _daily_life(lines: pl.LazyFrame) -> pl.LazyFrame:
@@ -228,133 +227,6 @@ def _balances(accounts: pl.LazyFrame, lines: pl.LazyFrame, totals: pl.LazyFrame)
             average_balance=(balance * days).sum() // days.sum(),
         )
     )
-
-
-def _incoming(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """What may be part of a stream of income."""
-    kinds = IS_INCOME | (UNCLASSIFIED & (AMOUNT > 0))
-    return lines.filter(FRESH, AMOUNT != 0, TERMS.income.window_days > AGE, kinds).with_columns(PAYER.replace("", None))
-
-
-def _doubts(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """The last deposit that may belong to a stream, though nobody knows whose."""
-    nobodys = _incoming(lines).filter(AMOUNT >= DEPOSIT, UNCLASSIFIED | PAYER.is_null())
-    return nobodys.group_by("account").agg(doubtful=AGE.min())
-
-
-def _parts(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """What named payers paid, with a number for each payer, and the age and the number of the pay."""
-    changed = ((pl.col("account") != pl.col("account").shift()) | (PAYER.shift() != PAYER)).fill_null(value=True)
-    begins = pl.col("changed") | (AGE - AGE.shift() >= TERMS.income.part_days).fill_null(value=True)
-    last = pl.when("begins").then(AGE).forward_fill()
-    return (
-        _incoming(lines)
-        .filter(~UNCLASSIFIED, PAYER.is_not_null())
-        .select("account", "counterparty", "age", "amount", "first")
-        .sort("account", "counterparty", "age")
-        .with_columns(changed=changed)
-        .with_columns(begins=begins, stream=pl.col("changed").cum_sum())
-        .with_columns(pay_age=last + (AGE - last) // 7 * 7)
-        .with_columns(pay=(pl.col("begins") | (pl.col("pay_age") != pl.col("pay_age").shift())).cum_sum())
-        .select("account", "stream", "pay", "pay_age", "age", "amount", "first")
-    )
-
-
-def _payers(parts: pl.LazyFrame) -> pl.LazyFrame:
-    """Who paid: the ages of the latest six pays, the latest first, and what was paid."""
-    return (
-        parts.group_by("pay", maintain_order=True)
-        .agg(pl.col("account", "stream", "pay_age").first(), AMOUNT.sum())
-        .filter(AMOUNT >= DEPOSIT)
-        .group_by("stream", maintain_order=True)
-        .agg(pl.col("account").first(), ages=pl.col("pay_age").head(6), amounts=AMOUNT.head(6))
-    )
-
-
-def _rhythmic(payers: pl.LazyFrame) -> pl.LazyFrame:
-    """What each payer's pays come to where they have a rhythm, up to the first gap that ends the stream."""
-    gaps, amounts, longest, deposits = (pl.col(name) for name in ("gaps", "amounts", "longest", "recurring_deposits"))
-    inside = [(high, gaps.list.filter(pl.element().is_between(low, high))) for low, high in CADENCES]
-    of_cadence = [(high, same, 2 * same.list.len() > gaps.list.len()) for high, same in inside]
-    limit = TERMS.income.max_periods * longest
-    ended = (pl.when(gaps.list.get(place, null_on_oob=True) > limit).then(place + 1) for place in range(5))
-    return (
-        payers.with_columns(gaps=pl.col("ages").list.diff().list.slice(1))
-        .with_columns(
-            longest=pl.coalesce(pl.when(most).then(pl.lit(high)) for high, _, most in of_cadence),
-            regular=pl.coalesce(pl.when(most).then(same) for _, same, most in of_cadence),
-        )
-        .filter(longest.is_not_null())
-        .with_columns(recurring_deposits=pl.coalesce(*ended, pl.col("ages").list.len()))
-        .with_columns(amounts.list.head(deposits))
-        .select(
-            "account",
-            "stream",
-            "recurring_deposits",
-            "amounts",
-            pay_period_days=pl.col("regular").list.median().floor().cast(pl.Int32),
-            days_since=pl.col("ages").list.first(),
-        )
-    )
-
-
-def _windows(parts: pl.LazyFrame) -> pl.LazyFrame:
-    """Income by windows back from the day, those that reach what a deposit has to."""
-    return (
-        parts.with_columns(window=AGE // IRREGULAR.window_days)
-        .group_by("account", "window")
-        .agg(AMOUNT.sum(), latest=AGE.min(), days=AGE.n_unique(), first=pl.col("first").first())
-        .filter(AMOUNT >= DEPOSIT)
-        .sort("account", "window")
-    )
-
-
-def _irregular(parts: pl.LazyFrame) -> pl.LazyFrame:
-    """Streams of windows in a row, up to the last, that the feed covers."""
-    window = pl.col("window")
-    return (
-        _windows(parts)
-        .filter((window + 1) * IRREGULAR.window_days - 1 <= FIRST)
-        .filter(pl.int_range(pl.len()).over("account") == window)
-        .group_by("account", maintain_order=True)
-        .agg(deposits=pl.len(), amounts=AMOUNT.head(6), days_since=pl.col("latest").min().cast(pl.Int32))
-        .filter(pl.col("deposits") >= IRREGULAR.min_windows)
-        .select(
-            "account",
-            pl.lit(0, pl.get_index_type()).alias("stream"),
-            pl.col("deposits").clip(upper_bound=6).alias("recurring_deposits"),
-            "amounts",
-            pl.lit(IRREGULAR.window_days, pl.Int32).alias("pay_period_days"),
-            "days_since",
-        )
-    )
-
-
-def _main_streams(parts: pl.LazyFrame) -> pl.LazyFrame:
-    """The main stream of each account that has one, with how many run."""
-    rate = pl.col("recurring_deposit_amount") / pl.col("pay_period_days")
-    amounts, deposits = pl.col("amounts"), pl.col("recurring_deposits")
-    rhythmic = _taken(_rhythmic(_payers(parts)))
-    in_time = pl.col("days_since") <= TERMS.income.max_periods * pl.col("pay_period_days")
-    running = rhythmic.filter(deposits > 1, in_time)
-    rest = parts.join(rhythmic, on="stream", how="anti").join(running, on="account", how="anti")
-    return (
-        pl.concat([running, _irregular(rest)], how="vertical_relaxed")
-        .with_columns(
-            recurring_deposit_amount=amounts.list.sort().list.get((deposits - 1) // 4),
-            recurring_income_cv=amounts.list.std() / amounts.list.mean(),
-        )
-        .sort("account", -rate, "days_since", "stream")
-        .group_by("account", maintain_order=True)
-        .agg(pl.all().first(), income_streams=pl.len())
-    )
-
-
-def _irregular_days(parts: pl.LazyFrame, main: pl.LazyFrame) -> pl.LazyFrame:
-    """On how many of the last 90 days income without a rhythm came; asked where no stream runs."""
-    rest = parts.join(_rhythmic(_payers(parts)), on="stream", how="anti").join(main, on="account", how="anti")
-    lately = _windows(rest).filter(pl.col("window") * IRREGULAR.window_days < 90)
-    return lately.group_by("account").agg(irregular_days=pl.col("days").sum())
 
 
 def _cycles(lines: pl.LazyFrame, main: pl.LazyFrame) -> pl.LazyFrame:
