@@ -8,9 +8,23 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmarks.peer_facts import (
-    AS_OF, CADENCES, COUNTS, DEPOSIT, FEE_PERCENT, FEEDS, GIVEN_BACK,
-    HEALTHY, IRREGULAR, JUDGED_AT, LINES, SPENDING, TERMS, UNDONE, undone,
-)  # fmt: skip
+    AS_OF,
+    CADENCES,
+    COUNTS,
+    DEPOSIT,
+    FEE_PERCENT,
+    FEEDS,
+    GIVEN_BACK,
+    HEALTHY,
+    IRREGULAR,
+    JUDGED_AT,
+    LINES,
+    SPENDING,
+    TERMS,
+    UNDONE,
+    middle,
+    undone,
+)
 from rules.tiers import CURRENCY
 from underwriting.domain.histories import ESSENTIAL, INCOME, Category
 
@@ -294,7 +308,7 @@ def _streams(payers: pd.DataFrame, ages: Array, amounts: Array) -> pd.DataFrame:
     ended = gaps > TERMS.income.max_periods * longest[:, None]
     deposits = np.where(ended.any(axis=1), ended.argmax(axis=1) + 1, count + 1)
     found = pd.DataFrame({"account": payers["account"].array, "stream": payers["stream"].array})
-    found = found.assign(**_figures(amounts, deposits), period=_middle(regular) // 2, days_since=ages[:, 0])
+    found = found.assign(**_figures(amounts, deposits), period=middle(regular) // 2, days_since=ages[:, 0])
     rhythmic: pd.DataFrame = found[np.isfinite(longest)]
     return rhythmic
 
@@ -344,14 +358,6 @@ def _irregular(accounts: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFrame:
     since = latest.groupby("account")["latest"].min()
     found = pd.DataFrame({"account": count.index, "stream": -1, "period": IRREGULAR.window_days})
     return found.assign(**_figures(amounts, np.minimum(count.to_numpy(), 6)), days_since=since.to_numpy())
-
-
-def _middle(values: Array) -> Array:
-    """Twice the median of each row, of those of its values that are there."""
-    values, count = np.sort(values, axis=1), np.isfinite(values).sum(axis=1)
-    row = np.arange(len(values))
-    middle: Array = values[row, (count - 1) // 2] + values[row, np.minimum(count // 2, values.shape[1] - 1)]
-    return middle
 
 
 def _recurring(accounts: pd.DataFrame, incoming: pd.DataFrame, main: pd.DataFrame) -> Columns:
