@@ -10,7 +10,7 @@ import pytest
 from underwriting.generator.biographies import documents
 from underwriting.generator.calendar import Window
 from underwriting.generator.cast import CAST
-from underwriting.generator.personas import HELD, LOWERED, RAISED, TABLE, Persona
+from underwriting.generator.personas import HELD, LOWERED, PAUSED, RAISED, TABLE, Persona
 from underwriting.generator.world import shipped_world
 from underwriting.generator.write import Plan, chunks
 
@@ -92,7 +92,7 @@ def test_a_personas_balance_is_the_one_it_claims(persona: Persona, end: date) ->
 
 def test_the_table_names_each_persona_once_and_every_move() -> None:
     assert len({persona.id for persona in TABLE}) == len(TABLE)
-    assert {persona.move for persona in TABLE} == {RAISED, HELD, LOWERED}
+    assert {persona.move for persona in TABLE} == {RAISED, HELD, LOWERED, PAUSED}
     for persona in TABLE:
         after = persona.limit if persona.after is None else persona.after
-        assert np.sign(after - persona.limit) == {RAISED: 1, HELD: 0, LOWERED: -1}[persona.move], persona.id
+        assert np.sign(after - persona.limit) == {RAISED: 1, HELD: 0, LOWERED: -1, PAUSED: 0}[persona.move], persona.id
