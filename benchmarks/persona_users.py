@@ -188,12 +188,12 @@ def semimonthly(user: User) -> None:
 
 
 def pay_in_parts(user: User) -> None:
-    """A pay that comes in two parts on two days; not those whom living leaves nothing of it."""
-    user.variant = "paid" if user.good else "spent"
-    daily_life(user, *((60_000, 4_000) if user.good else (200_000, 7_000)))
-    user.opening = 250_000 if user.good else 900_000
+    """A pay that comes in two parts on two days; not those whom living leaves nothing of it, or whose pay stopped."""
+    user.variant = "paid" if user.good else user.random.choice(["spent", "stopped"])
+    daily_life(user, *((200_000, 7_000) if user.variant == "spent" else (60_000, 4_000)))
+    user.opening = 900_000 if user.variant == "spent" else 250_000
     says, code = says_pay(user, user.name())
-    for day in days_back(14, 5):
+    for day in days_back(14, 28 if user.variant == "stopped" else 5):
         user.book(day, 100_000, says, code)
         user.book(day + A_DAY, 20_000, says, code)
 

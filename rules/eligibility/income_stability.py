@@ -1,11 +1,14 @@
 """Whether an income comes in, often and evenly enough. Public assistance counts like wages."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, cast
 
+import pandas as pd
 from pydantic import Field
 
 from rules.columns import Truth
 from rules.rule import Amount, Count, Facts, Ratio, Rule
+
+_HOURS = 24.0
 
 
 class RecurringDeposits(Rule):
@@ -32,7 +35,26 @@ class MinimumIncome(Rule):
 
     def claim(self, facts: Facts) -> Truth:
         """The monthly income reaches the minimum."""
-        return facts.monthly_income >= self.min_monthly
+        # It fails only where the recurring deposits are known: money that nobody could classify may be income.
+        return (facts.monthly_income >= self.min_monthly) | ~(facts.recurring_deposits >= 0)
+
+
+class IncomeContinues(Rule):
+    """The income has not stopped: the last pay is not much more than a pay period ago."""
+
+    fails_as: ClassVar[str] = "income_stopped"
+    unknown_as: ClassVar[str] = "income_unverified"
+
+    max_pay_periods: Annotated[Ratio, Field(description="Pay periods since the last pay")]
+
+    def claim(self, facts: Facts) -> Truth:
+        """The days since the last pay stay within so many pay periods."""
+        # It fails only where the feed was refreshed after that: a pay may have come since. Where there is no recurring
+        # income none can stop: `RecurringDeposits` fails.
+        allowed = facts.pay_period_days * (self.max_pay_periods * _HOURS)
+        came = facts.days_since_pay * _HOURS
+        seen_late = came - facts.feed_age_hours > allowed
+        return (facts.recurring_deposits == 0) | (came <= allowed) | (~seen_late & cast("Truth", pd.NA))
 
 
 class IncomeVariability(Rule):

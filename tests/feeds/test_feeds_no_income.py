@@ -30,6 +30,7 @@ def days_ago(days):
         ("DAVE DIRECT DEP", "advance"),
         ("ADVANCE AUTO PARTS PAYROLL", None),
         ("QUIKCASH DIRECT DEP", None),
+        ("SPOTLOAN DIRECT DEP", "loan"),
         ("NORTH FUNDING DIRECT DEP", None),
         # Winnings, assets sold, claims, retirement savings.
         ("CASINO PAYOUT", "gambling"),
@@ -197,6 +198,24 @@ class TestOfSeveralTransactions:
             for number, code in enumerate(repaid_as)
         ]
         assert feed(paid, *repaid).transactions[0].category == category
+
+    def test_an_employer_and_a_lender_with_the_same_first_word_are_not_told_apart(self):
+        wages = [row(1500_00, "AMERICAN AIRLINES PAYROLL", on=days_ago(14 * n), codes=WAGES) for n in range(5)]
+        card = [row(-1700_00, "AMERICAN EXPRESS ACH PMT", on=days_ago(30 * n + 2)) for n in range(3)]
+        found = feed(*wages, *card).transactions
+        assert {one.category for one in found if one.amount > 0} == {None}
+        assert {one.category for one in found if one.amount < 0} == {"loan"}
+
+    def test_a_cancelled_booking_is_no_pay_of_the_platform(self):
+        rows = [row(-900_00, "AIRBNB HM4KX", on=days_ago(14 * n + 6)) for n in range(4)]
+        rows += [row(900_00, "AIRBNB HM4KX", on=days_ago(14 * n + 1)) for n in range(4)]
+        assert not {one.category for one in feed(*rows).transactions if one.amount > 0} & INCOME
+
+    def test_wages_are_no_transfer_where_savings_are_moved_on_the_same_days(self):
+        rows = [row(1000_00, "ZUNZEN KOLBAR ACH CREDIT", on=days_ago(14 * n + 2), codes=WAGES) for n in range(4)]
+        rows += [row(-1000_00, "TRANSFER TO VANGUARD", account="savings", on=days_ago(14 * n)) for n in range(4)]
+        found = feed(*rows, accounts=(CHECKING, SAVINGS)).transactions
+        assert {one.category for one in found} == {"wages"}
 
     @pytest.mark.parametrize(("taken", "category"), [(499_99, "wages"), (500_00, "loan"), (500_01, "loan")])
     def test_half_of_what_it_pays_is_the_threshold(self, taken, category):

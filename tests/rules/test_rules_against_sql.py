@@ -82,7 +82,11 @@ USERS = {
     " OR days_since_late >= $days_after_float_on_time",
     "OutstandingFloats": "outstanding_floats <= $max_outstanding",
     "RecurringDeposits": "recurring_deposits >= $min_count AND recurring_deposit_amount >= $min_amount",
-    "MinimumIncome": "monthly_income >= $min_monthly",
+    "MinimumIncome": "monthly_income >= $min_monthly OR NOT recurring_deposits >= 0",
+    "IncomeContinues": (
+        "recurring_deposits = 0 OR days_since_pay * 24.0 <= pay_period_days * ($max_pay_periods * 24.0)"
+        " OR (NOT days_since_pay * 24.0 - feed_age_hours > pay_period_days * ($max_pay_periods * 24.0) AND NULL)"
+    ),
     "IncomeVariability": "recurring_income_cv <= $max_cv",
     "InstitutionCheck": "NOT (institution_id IN ($institution_list) AND current_balance < $min_balance)",
     "AdvanceProviders": "competitor_advance_providers <= $max_providers",

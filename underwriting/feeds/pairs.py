@@ -92,10 +92,16 @@ def _mark_own_transfers(rows: list[Judged]) -> None:
             arrivals[one.raw.amount].append(at)
     for at, one in enumerate(rows):
         if one.raw.amount < 0 and not one.raw.pending:
-            arrived = next((other for other in arrivals.get(-one.raw.amount, ()) if _moves(one, rows[other])), None)
+            possible = [other for other in arrivals.get(-one.raw.amount, ()) if _moves(one, rows[other])]
+            arrived = min(possible, key=lambda other: _unlikely(one, rows[other]), default=None)
             if arrived is not None:
                 arrivals[-one.raw.amount].remove(arrived)
                 rows[at], rows[arrived] = (rows[which].as_category(Category.TRANSFER) for which in (at, arrived))
+
+
+def _unlikely(leaving: Judged, arriving: Judged) -> tuple[bool, int]:
+    """How unlikely it is that this money arrived here: a transfer first, and the nearest in time."""
+    return arriving.category is not Category.TRANSFER, abs((arriving.raw.booked_on - leaving.raw.booked_on).days)
 
 
 def _moves(leaving: Judged, arriving: Judged) -> bool:
@@ -107,6 +113,9 @@ def _moves(leaving: Judged, arriving: Judged) -> bool:
     if leaving.raw.account_id == arriving.raw.account_id or apart > TRANSFER_DAYS:
         return False
     if leaving.category not in _MAY_LEAVE or arriving.category not in _MAY_ARRIVE:
+        return False
+    # The provider knows who paid it.
+    if arriving.category in INCOME and arriving.raw.codes and arriving.judgement.certainty is not Certainty.WEAK:
         return False
     is_told = Category.TRANSFER in {leaving.category, arriving.category}
     return is_told or (_is_open(leaving) and _is_open(arriving))
@@ -121,7 +130,7 @@ def _mark_collectors(rows: list[Judged]) -> None:
     named: dict[str, list[int]] = defaultdict(list)
     for at, one in enumerate(rows):
         if one.counterparty and not one.judgement.reversal:
-            named[one.counterparty.split()[0]].append(at)
+            named[one.counterparty.casefold().split()[0]].append(at)
     for places in named.values():
         payers = {one.counterparty for one in (rows[at] for at in places) if one.category in INCOME}
         for payer in sorted(filter(None, payers)):
@@ -142,6 +151,9 @@ def _mark_collector(payer: str, rows: list[Judged], places: Sequence[int]) -> No
     # Debits that nobody can tell, by one who pays as much, are a lender's.
     likeliest = Category.LOAN if kinds.most_common(1)[0][0] is None else None
     kind = next((kind for kind, _ in kinds.most_common() if kind in _COLLECTED), likeliest)
+    # Two that share a first word may be an employer and a lender: nobody can tell.
+    if any((rows[at].counterparty or "").casefold() != payer.casefold() for at in taken):
+        kind = None
     for at in (*paid, *(at for at in taken if kind and rows[at].category is None)):
         rows[at] = replace(rows[at], judgement=replace(rows[at].judgement, category=kind, counterparty=payer))
 
@@ -160,6 +172,6 @@ def _mark_advances(rows: list[Judged]) -> None:
 
 def _same(payer: str, name: str | None) -> bool:
     """Whether two names are one, of which the longer adds a place or a purpose."""
-    either = (payer.split(), (name or "").split())
+    either = (payer.casefold().split(), (name or "").casefold().split())
     shorter = min(map(len, either))
     return either[0][:shorter] == either[1][:shorter]

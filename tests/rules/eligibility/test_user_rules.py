@@ -130,8 +130,33 @@ CASES = {
         ],
     ),
     "MinimumIncome: {min_monthly: 130400}": (
-        ["monthly_income"],
-        [(130_399, F), (130_400, P), (130_401, P), (None, U)],
+        ["monthly_income", "recurring_deposits"],
+        [
+            (130_399, 2, F),
+            (130_400, 2, P),
+            (130_401, 2, P),
+            (130_399, 0, F),
+            (None, 2, U),
+            # Money that nobody could classify may be income.
+            (130_399, None, U),
+            (130_400, None, P),
+        ],
+    ),
+    "IncomeContinues: {max_pay_periods: 1.5}": (
+        ["pay_period_days", "days_since_pay", "feed_age_hours", "recurring_deposits"],
+        [
+            (14, 20, 0.0, 6, P),
+            (14, 21, 0.0, 6, P),
+            (14, 22, 0.0, 6, F),
+            # The feed was refreshed before the pay was late.
+            (14, 22, 23.9, 6, F),
+            (14, 22, 24.0, 6, U),
+            (14, 22, None, 6, U),
+            (14, None, 0.0, 6, U),
+            (None, 20, 0.0, 6, U),
+            # Where nothing recurs nothing can stop.
+            (None, None, 0.0, 0, P),
+        ],
     ),
     "IncomeVariability: {max_cv: 0.5}": (["recurring_income_cv"], [(0.49, P), (0.5, P), (0.51, F), (None, U)]),
     "InstitutionCheck: {institution_list: [a, b], min_balance: 2000}": (
@@ -359,7 +384,7 @@ def test_a_rule_about_users_says(rule, names, values, result):
 
 def test_every_rule_about_users_is_tested():
     assert {rule.partition(":")[0] for rule in CASES} == set(USER_RULES)
-    assert len(USER_RULES) == sum(len(rules) for rules in CATEGORIES.values()) == 38
+    assert len(USER_RULES) == sum(len(rules) for rules in CATEGORIES.values()) == 39
     assert {name for names, _ in CASES.values() for name in names} <= set(USER_FACTS)
 
 
