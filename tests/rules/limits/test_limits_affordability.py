@@ -214,6 +214,7 @@ def test_more_income_more_health_and_less_due_never_lower_the_cap(rows, data):
         falls = change in {
             "overdraft_days_60d",
             "essential_spend_per_pay",
+            "debt_service_per_pay",
             "competitor_advances_due",
             "recurring_income_cv",
         }
