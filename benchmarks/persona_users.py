@@ -166,9 +166,11 @@ def weekly_gig(user: User) -> None:
     for day in days_back(7, 60 if user.variant == "ended" else 3):
         user.book(day, user.about(55_000, 0.25), says, code)
     if user.variant == "returned":
+        payee = user.name()
+        says, code = user.random.choice([("RETURNED ITEM UNPAID", None), (f"{payee} RTN UNCOLL", SHOP), (payee, SHOP)])
         for day in days_back(5, 2, 22):
-            user.book(day, -9_000, f"{user.name()} ACH DEBIT", SHOP)
-            user.book(day + A_DAY, 9_000, "RETURNED ITEM UNPAID", None)
+            user.book(day, -9_000, f"{payee} ACH DEBIT", SHOP)
+            user.book(day + A_DAY, 9_000, says, code)
 
 
 def semimonthly(user: User) -> None:

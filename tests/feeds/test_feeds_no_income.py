@@ -10,6 +10,7 @@ from underwriting.domain.histories import INCOME
 
 OTHER_INCOME = ("INCOME_OTHER_INCOME", "INCOME")
 WAGES = ("INCOME_WAGES", "INCOME")
+SHOP = ("GENERAL_MERCHANDISE_OTHER_GENERAL_MERCHANDISE", "GENERAL_MERCHANDISE")
 RENT = ("RENT_AND_UTILITIES_RENT", "RENT_AND_UTILITIES")
 
 
@@ -161,6 +162,87 @@ def test_a_lender_has_one_name_in_and_out(paid, collected):
     assert kind in {"advance", "loan"}
 
 
+@pytest.mark.parametrize(
+    ("says", "category"),
+    [
+        # What persons and remittances bring is no pay, whatever the memo is.
+        ("ZELLE FROM JOHN DOE SALARY", "transfer"),
+        ("VENMO CASHOUT WAGES", "transfer"),
+        ("CASH APP*JOHN DOE PAYROLL", "transfer"),
+        ("ZELLEPAY JOHN DOE SALARY", "transfer"),
+        ("REMITLY SALARY JANE", "transfer"),
+        ("XOOM WAGES", "transfer"),
+        ("PAYPAL JOHN DOE SALARY", None),
+        ("WISE INC SALARY", None),
+        ("ONLINE TRANSFER FROM DOE J SALARY", None),
+        ("WIRE IN ORIG JOHN DOE PMT DET SALARY", None),
+        ("REAL TIME PAYMENT CREDIT JOHN DOE WAGES", None),
+        # Lent by the bank until a dispute is settled.
+        ("PROVISIONAL CREDIT 0042", "proceeds"),
+        ("PROVISIONAL CR AMAZON REFUND", "proceeds"),
+        ("TEMPORARY CREDIT FOR DISPUTED CHARGE", "proceeds"),
+        ("DISPUTE CREDIT AMAZON", "proceeds"),
+        # Spent for the employer before.
+        ("ACME PAYROLL EXPENSE REIMBURSEMENT", "proceeds"),
+        ("RAMP REIMB DIRECT DEP", "proceeds"),
+        # What is left of a student's loan.
+        ("STATE UNIV STUDENT REFUND DIRECT DEP", "proceeds"),
+        ("ECSI REFUND 0042", "proceeds"),
+        ("AFLAC INS BENEFIT DIRECT DEP", None),
+        ("PROGRESSIVE CLMS", "proceeds"),
+        # Advances on pay.
+        ("IMMEDIATE SOLUTIONS EWA PAYROLL", "advance"),
+        ("ACME ON DEMAND PAY DIRECT DEP", "advance"),
+        ("DAYFORCE WALLET", "advance"),
+        ("CRYPTO.COM SALE", "proceeds"),
+    ],
+)
+def test_no_income_by_memo_dispute_or_detour(says, category):
+    assert judged(900, says)[0] == category
+
+
+@pytest.mark.parametrize("code", ["INCOME_WAGES", "TRANSFER_IN_ACCOUNT_TRANSFER", "INCOME_OTHER_INCOME"])
+@pytest.mark.parametrize("says", ["ZELLE FROM JOHN DOE SALARY", "REMITLY WAGES", "PAYPAL DOE SALARY"])
+def test_a_person_s_memo_is_no_pay_whatever_the_provider_makes_of_it(says, code):
+    assert judged(900, says, codes=(code, "INCOME"))[0] not in INCOME
+
+
+@pytest.mark.parametrize(
+    ("says", "codes", "category"),
+    [
+        ("WIRE TRANSFER ACME CORP SALARY", WAGES, "wages"),
+        ("BEACON INSURANCE DIRECT DEP", WAGES, "wages"),
+        ("BEACON INSURANCE PAYROLL", (), "wages"),
+        ("WISE FOODS PAYROLL", (), "wages"),
+    ],
+)
+def test_pay_with_further_evidence(says, codes, category):
+    assert judged(900, says, codes=codes)[0] == category
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "PAYPAL *DRAFTKINGS",
+        "APPLE PAY FANDUEL",
+        "SQ *LUCKY SLOTS",
+        "PAYPAL *FANDUELSPOR",
+        "PAYPAL *BETRIVERS",
+        "VENMO *UNDERDOG",
+        "CASH APP*PRIZEPICKS",
+        "GOOGLE PAY HARD ROCK BET",
+    ],
+)
+@pytest.mark.parametrize("codes", [(), SHOP])
+def test_gambling_through_a_wallet(says, codes):
+    assert judged(-50, says, codes=codes)[0] == "gambling"
+
+
+@pytest.mark.parametrize("says", ["PROVISIONAL CREDIT REVERSAL", "REVERSED TEMPORARY CREDIT"])
+def test_a_provisional_credit_taken_back_is_no_spending(says):
+    assert judged(-300, says)[0] == "proceeds"
+
+
 class TestOfSeveralTransactions:
     def test_a_payer_that_collects_as_much_as_it_pays_is_no_employer(self):
         rows = [row(500_00, "KASHABLY DES:PAYROLL", on=days_ago(14 * n)) for n in range(6)]
@@ -199,12 +281,37 @@ class TestOfSeveralTransactions:
         ]
         assert feed(paid, *repaid).transactions[0].category == category
 
-    def test_an_employer_and_a_lender_with_the_same_first_word_are_not_told_apart(self):
-        wages = [row(1500_00, "AMERICAN AIRLINES PAYROLL", on=days_ago(14 * n), codes=WAGES) for n in range(5)]
-        card = [row(-1700_00, "AMERICAN EXPRESS ACH PMT", on=days_ago(30 * n + 2)) for n in range(3)]
-        found = feed(*wages, *card).transactions
-        assert {one.category for one in found if one.amount > 0} == {None}
+    @pytest.mark.parametrize(
+        ("employer", "lender"),
+        [
+            ("AMERICAN AIRLINES PAYROLL", "AMERICAN EXPRESS ACH PMT"),
+            ("KOLBAR ACH CREDIT", "KOLBAR FINANCE LOAN PMT"),
+            ("KOLBAR STAFFING DIRECT DEP", "KOLBAR LENDING WEB PMT"),
+        ],
+    )
+    @pytest.mark.parametrize(
+        ("codes", "pays", "taken", "category"),
+        [
+            (WAGES, 5, 1999_99, "wages"),
+            # As much as was paid before the last pay: a lender has not collected that one yet.
+            (WAGES, 5, 2000_00, None),
+            (WAGES, 5, 2000_01, None),
+            ((), 5, 1700_00, None),
+            (WAGES, 2, 550_00, None),
+        ],
+    )
+    def test_an_employer_and_a_lender_with_the_same_first_word(self, employer, lender, codes, pays, taken, category):
+        wages = [row(1500_00, employer, on=days_ago(14 * n), codes=codes) for n in range(pays)]
+        debts = [row(-taken, lender, on=days_ago(30 * n + 2)) for n in range(3)]
+        found = feed(*wages, *debts).transactions
+        if codes or "DIRECT" in employer or "PAYROLL" in employer:
+            assert {one.category for one in found if one.amount > 0} == {category}
         assert {one.category for one in found if one.amount < 0} == {"loan"}
+
+    def test_a_lender_s_payouts_are_no_wages_whatever_code_they_have(self):
+        paid = [row(500_00, "KASHABLY PAYROLL SVCS", on=days_ago(14 * n), codes=WAGES) for n in range(6)]
+        taken = [row(-545_00, "KASHABLY LENDING WEB PMT", on=days_ago(14 * n + 1)) for n in range(5)]
+        assert {one.category for one in feed(*paid, *taken).transactions if one.amount > 0} == {None}
 
     def test_a_cancelled_booking_is_no_pay_of_the_platform(self):
         rows = [row(-900_00, "AIRBNB HM4KX", on=days_ago(14 * n + 6)) for n in range(4)]

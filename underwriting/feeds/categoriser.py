@@ -21,6 +21,8 @@ _FEES = frozenset({Category.FEE, Category.OVERDRAFT_FEE})
 _EITHER_WAY = _DEBTS | _FEES | {Category.TRANSFER, Category.OWN_FLOAT, Category.GAMBLING}
 # What a merchant gives back is a refund, whatever it was; a returned debit was sent back by the bank.
 NOT_REVERSED = ESSENTIAL | {Category.SPENDING, Category.CASH, Category.REFUND, Category.RETURNED}
+# The provider's codes of pay for work.
+PAY_CODES = frozenset({"INCOME_WAGES", "INCOME_SALARY", "INCOME_MILITARY", "INCOME_GIG_ECONOMY", "INCOME_CONTRACTOR"})
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def _read(description: str, counterparty: str | None) -> _Reading:
     return _Reading(
         tuple(book.called_for(said) for book in phrasebooks()),
         payer(description, counterparty),
-        lender(description, counterparty, rulings().debt_words),
+        lender(description, counterparty, rulings().debt_words, rulings().trade_words),
         names_somebody(description, counterparty),
     )
 

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from underwriting.domain.histories import INCOME, Category
-from underwriting.feeds.categoriser import NOT_REVERSED, Judgement
+from underwriting.feeds.categoriser import NOT_REVERSED, PAY_CODES, Judgement
+from underwriting.feeds.payers import begins, short_names
 from underwriting.feeds.raw import RawTransaction
 from underwriting.feeds.rulings import Certainty, rulings
+from underwriting.feeds.words import telling, words
 
 # A transfer between two banks takes up to three banking days (NACHA), and a weekend may lie between.
 TRANSFER_DAYS = 5
@@ -18,6 +20,12 @@ _MAY_ARRIVE = INCOME | {None, Category.TRANSFER}
 # What a lender or a bookmaker collects, which tells what it paid out; and what else it may look like.
 _COLLECTED = (Category.ADVANCE, Category.LOAN, Category.GAMBLING)
 _HABIT = 3
+# A shorter first word, as in "US Foods", tells nobody.
+_TELLING_LETTERS = 4
+_DEBTS = frozenset({Category.ADVANCE, Category.LOAN})
+# What a debit that comes back may look like, and the provider's codes of payments on debts.
+_MAY_BE_RETURNED = frozenset({None, Category.REFUND}) | _DEBTS
+_PAYMENT_CODES = "LOAN_PAYMENTS"
 _MAY_BE_COLLECTED = frozenset({None, Category.TRANSFER, Category.SPENDING, *_COLLECTED})
 
 
@@ -42,15 +50,37 @@ class Judged:
         """The same transaction, known better."""
         return replace(self, judgement=replace(self.judgement, category=category))
 
+    def named(self, counterparty: str | None) -> "Judged":
+        """The same transaction, with this name on the other side."""
+        return replace(self, judgement=replace(self.judgement, counterparty=counterparty))
+
+    @property
+    def said(self) -> frozenset[str]:
+        """All that is said about it."""
+        return frozenset(words(f"{self.raw.description} {self.raw.counterparty or ''}"))
+
 
 def judged_together(rows: Sequence[Judged]) -> list[Judged]:
     """The rows of all accounts in the same order, each with what the others tell of it."""
     found = list(rows)
+    _name_lenders(found)
     _match_reversals(found)
+    _match_returned_debits(found)
     _mark_own_transfers(found)
     _mark_collectors(found)
     _mark_advances(found)
     return found
+
+
+def _name_lenders(rows: list[Judged]) -> None:
+    """One lender has one name, whatever its lines add to it."""
+    lent = [at for at, one in enumerate(rows) if one.category in _DEBTS and one.counterparty]
+    by_first: dict[str, set[str]] = defaultdict(set)
+    for name in {rows[at].counterparty or "" for at in lent}:
+        by_first[name.split()[0]].add(name)
+    names = {name: short for alike in by_first.values() for name, short in short_names(alike).items()}
+    for at in lent:
+        rows[at] = rows[at].named(names[rows[at].counterparty or ""])
 
 
 def _match_reversals(rows: list[Judged]) -> None:
@@ -64,9 +94,7 @@ def _match_reversals(rows: list[Judged]) -> None:
         reversed_ = [other for other in candidates if _takes_back(one, other)]
         if reversed_:
             latest = max(reversed_, key=lambda other: other.raw.booked_on)
-            rows[at] = replace(
-                one, judgement=replace(one.judgement, category=latest.category, counterparty=latest.counterparty)
-            )
+            rows[at] = one.as_category(latest.category).named(latest.counterparty)
 
 
 def _takes_back(one: Judged, other: Judged) -> bool:
@@ -82,6 +110,51 @@ def _takes_back(one: Judged, other: Judged) -> bool:
     # A payer that takes back to the cent what it has just paid needs no words for it.
     is_recall = one.raw.amount < 0 and one.category is None and other.category in INCOME
     return is_recall and same_name and days <= rulings().recall_days
+
+
+def _match_returned_debits(rows: list[Judged]) -> None:
+    """What looks like a refund may be a debit that the bank sent back: then it has all of its amount, days after it.
+
+    It is one where the words say so, and untold where nothing says that a merchant gave it back.
+    """
+    debits: dict[tuple[str, int], list[Judged]] = defaultdict(list)
+    for one in rows:
+        if one.raw.amount < 0 and not one.raw.pending:
+            debits[one.raw.account_id, -one.raw.amount].append(one)
+    for at, one in enumerate(rows):
+        if one.raw.amount <= 0 or not _may_be_returned(one):
+            continue
+        says_returned = not rulings().return_words.isdisjoint(one.said)
+        if any(_sends_back(one, debit) for debit in debits.get((one.raw.account_id, one.raw.amount), ())):
+            rows[at] = one.as_category(Category.RETURNED if says_returned else _untold(one))
+        elif says_returned:
+            rows[at] = one.as_category(_untold(one))
+
+
+def _may_be_returned(one: Judged) -> bool:
+    is_known = one.judgement.certainty is Certainty.SURE and one.category not in _DEBTS
+    if one.raw.category or is_known or one.category not in _MAY_BE_RETURNED:
+        return False
+    return rulings().purchase_words.isdisjoint(one.said)
+
+
+def _untold(one: Judged) -> Category | None:
+    """What is left of a guess: a lender may pay out what it has just collected."""
+    return one.category if one.category in _DEBTS and not _is_payment(one) else None
+
+
+def _is_payment(one: Judged) -> bool:
+    """Whether the provider says that it is a payment on a debt, which only comes in again where it is given back."""
+    return any(code.startswith(_PAYMENT_CODES) for code in one.raw.codes)
+
+
+def _sends_back(one: Judged, debit: Judged) -> bool:
+    """Whether `one` may be all of `debit` sent back: days after it, with its name or with none, and no card's."""
+    days = (one.raw.booked_on - debit.raw.booked_on).days
+    if not 0 <= days <= rulings().recall_days or not rulings().purchase_words.isdisjoint(debit.said):
+        return False
+    named = frozenset(telling(tuple(one.said))) - rulings().return_words
+    return not named or not named.isdisjoint(debit.said)
 
 
 def _mark_own_transfers(rows: list[Judged]) -> None:
@@ -134,7 +207,13 @@ def _mark_collectors(rows: list[Judged]) -> None:
     for places in named.values():
         payers = {one.counterparty for one in (rows[at] for at in places) if one.category in INCOME}
         for payer in sorted(filter(None, payers)):
-            _mark_collector(payer, rows, [at for at in places if _same(payer, rows[at].counterparty)])
+            _mark_collector(payer, rows, [at for at in places if _may_be_collector(payer, rows[at])])
+
+
+def _may_be_collector(payer: str, one: Judged) -> bool:
+    """Whether a transaction may be of this payer: by its name, or a debt by the first word of it."""
+    collects = one.raw.amount < 0 and one.category in _COLLECTED and len(payer.split(maxsplit=1)[0]) >= _TELLING_LETTERS
+    return collects or _same(payer, one.counterparty)
 
 
 def _mark_collector(payer: str, rows: list[Judged], places: Sequence[int]) -> None:
@@ -151,11 +230,24 @@ def _mark_collector(payer: str, rows: list[Judged], places: Sequence[int]) -> No
     # Debits that nobody can tell, by one who pays as much, are a lender's.
     likeliest = Category.LOAN if kinds.most_common(1)[0][0] is None else None
     kind = next((kind for kind, _ in kinds.most_common() if kind in _COLLECTED), likeliest)
-    # Two that share a first word may be an employer and a lender: nobody can tell.
+    # Two that share a first word may be an employer and a lender.
     if any((rows[at].counterparty or "").casefold() != payer.casefold() for at in taken):
+        if _is_employer([rows[at] for at in paid], kinds.total()):
+            return
         kind = None
     for at in (*paid, *(at for at in taken if kind and rows[at].category is None)):
-        rows[at] = replace(rows[at], judgement=replace(rows[at].judgement, category=kind, counterparty=payer))
+        rows[at] = rows[at].as_category(kind).named(payer)
+
+
+def _is_employer(paid: Sequence[Judged], taken: int) -> bool:
+    """Whether a payer is told from a lender with a name like its own.
+
+    The provider says that it pays for work, and it has paid more than is taken even without its last pay, which a
+    lender has not collected yet.
+    """
+    before_last = sorted(paid, key=lambda one: one.raw.booked_on)[:-1]
+    says_work = all(not PAY_CODES.isdisjoint(one.raw.codes) for one in paid)
+    return says_work and len(paid) >= _HABIT and sum(one.raw.amount for one in before_last) > taken
 
 
 def _mark_advances(rows: list[Judged]) -> None:
@@ -172,6 +264,5 @@ def _mark_advances(rows: list[Judged]) -> None:
 
 def _same(payer: str, name: str | None) -> bool:
     """Whether two names are one, of which the longer adds a place or a purpose."""
-    either = (payer.casefold().split(), (name or "").casefold().split())
-    shorter = min(map(len, either))
-    return either[0][:shorter] == either[1][:shorter]
+    one, other = payer.casefold(), (name or "").casefold()
+    return begins(one, other) or begins(other, one)

@@ -1,17 +1,30 @@
 """Who is on the other side, in a stable spelling: what comes from one payer has one name."""
 
 import re
+from collections.abc import Collection
+from itertools import dropwhile
 
-from underwriting.feeds.words import telling, words
+from underwriting.feeds.words import BANK_WORDS, telling, words
 
 # What banks put around a payer's name in an ACH line; each ends the name (NACHA file layout: company entry
 # description, individual name and id, company id, entry class, trace).
-_AFTER = re.compile(r"\b(?:des:|id:|indn:|co id:|conf#|ref ?#|(?:ppd|web|ccd|tel|trace|trn)\b)", re.IGNORECASE)
+_AFTER = re.compile(r"\b(?:des:|id:|indn:|co id:|conf#|ref ?#|(?:ppd|web(?! loan)|ccd|tel|trace|trn)\b)", re.IGNORECASE)
 _MERCHANT = re.compile(r"merchant name:\s*(?P<name>.+)$", re.IGNORECASE)
 # A name's first words tell it; after them come places and numbers that change.
 NAME_WORDS = 4
-# A word of so many letters tells a lender; a shorter one, as in "One Main", does so with the next word.
-_TELLING_LETTERS = 4
+# What follows a company's legal form, or is a place with its state at the end of a line, is no part of its name.
+_LEGAL_FORMS = frozenset(words("inc llc ltd corp lp plc"))
+_STATES = frozenset(
+    words(
+        "al ak az ar ca co ct dc de fl ga hi ia id il in ks ky la ma md me mi mn mo ms mt nc nd ne nh nj nm nv ny oh "
+        "ok or pa ri sc sd tn tx ut va vt wa wi wv wy"
+    )
+)
+_PLACES_BEGIN = frozenset(
+    words("new san santa los las saint st fort ft el palo salt lake kansas rapid sioux grand long")
+)
+# What is left of a word that the line cuts off.
+_CUT_LETTERS = 3
 
 
 def payer(description: str, counterparty: str | None) -> str | None:
@@ -28,15 +41,50 @@ def names_somebody(description: str, counterparty: str | None) -> bool:
     return _name(counterparty or "") is not None or _name(_AFTER.split(description, maxsplit=1)[0]) is not None
 
 
-def lender(description: str, counterparty: str | None, debt_words: frozenset[str]) -> str | None:
-    """The name of a lender, the same for its payout and its collection, whatever else either line says.
+def lender(description: str, counterparty: str | None, debt_words: frozenset[str], trade: frozenset[str]) -> str | None:
+    """The name of a lender, whatever else its payouts and its collections say.
 
-    It is the first word that is neither the bank's nor one of debts; the first two where that one is short.
+    Words of debts are no part of it, those of the lending trade only behind a word of its own, as in "Green Cash".
     """
     for text in (counterparty or "", _AFTER.split(description, maxsplit=1)[0], description):
-        if named := [word for word in telling(words(text)) if word not in debt_words]:
-            return " ".join(named[: 1 if len(named[0]) >= _TELLING_LETTERS else 2])[:100]
+        if own := list(dropwhile(trade.__contains__, _company(text, debt_words))):
+            return " ".join(own[:NAME_WORDS])[:100]
     return payer(description, counterparty)
+
+
+def short_names(names: Collection[str]) -> dict[str, str]:
+    """Each name's shortest spelling among them, which begins it: "green dot" for "green dot visa".
+
+    What begins two names that differ, as "green" begins "green dot" and "green arrow", is neither.
+    """
+    begun = {short: [name for name in names if begins(short, name)] for short in names}
+    clear = {short for short, found in begun.items() if all(begins(one, max(found, key=len)) for one in found)}
+    return {name: min((one for one in {*clear, name} if begins(one, name)), key=len) for name in names}
+
+
+def begins(short: str, name: str) -> bool:
+    """Whether `name` is `short`, with more words or with the rest of its last word: lines cut names off."""
+    first, rest = short.split(), name.split()
+    if len(first) > len(rest) or first[:-1] != rest[: len(first) - 1]:
+        return False
+    is_cut = len(first) > 1 and len(first[-1]) >= _CUT_LETTERS
+    last = rest[len(first) - 1]
+    return last.startswith(first[-1]) if is_cut else last == first[-1]
+
+
+def _company(text: str, no_names: frozenset[str]) -> list[str]:
+    """The words up to the company's legal form, or up to the place at the end of the line, which tell something."""
+    said = [word for word in words(text) if not any(map(str.isdigit, word))]
+    form = next((at for at, word in enumerate(said) if word in _LEGAL_FORMS and telling(tuple(said[:at]))), None)
+    if form is not None:
+        del said[form:]
+    elif len(said) > 1 and said[-1] in _STATES:
+        del said[-1:]
+        if len(said) > 1 and said[-1] not in BANK_WORDS | no_names:
+            del said[-1:]
+            while len(said) > 1 and said[-1] in _PLACES_BEGIN:
+                del said[-1:]
+    return [word for word in telling(tuple(said)) if word not in no_names]
 
 
 def _name(text: str) -> str | None:

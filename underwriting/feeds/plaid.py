@@ -26,6 +26,8 @@ from underwriting.feeds.raw import (
 # Plaid's subtypes of the type "depository" from which people live; the other ones are put aside or locked.
 _LIVED_FROM = frozenset({"checking", "prepaid", "paypal", "cash management", "ebt", "payroll"})
 _PUT_ASIDE = frozenset({"savings", "money market"})
+# Plaid's types of a counterparty that only passes money on.
+_WALLETS = frozenset({"payment_app", "payment_terminal", "marketplace"})
 # Plaid's `transactions_update_status` once all of the history is read.
 _COMPLETE = "HISTORICAL_UPDATE_COMPLETE"
 # Plaid's errors of an item that end once the user has logged in or consented again.
@@ -192,7 +194,6 @@ def _is_in(currency: str, row: PlaidTransaction) -> bool:
 
 def _transaction(place: str, row: PlaidTransaction, currency: str) -> RawTransaction:
     code = row.personal_finance_category
-    named = row.counterparties[0].name if row.counterparties else None
     return RawTransaction(
         place=place,
         account_id=row.account_id,
@@ -200,11 +201,17 @@ def _transaction(place: str, row: PlaidTransaction, currency: str) -> RawTransac
         amount=-minor_units(f"{place}.amount", row.amount, currency),
         description=row.original_description or row.name or "",
         transaction_id=row.transaction_id,
-        counterparty=row.merchant_name or named,
+        counterparty=row.merchant_name or _named(row),
         codes=tuple(filter(None, (code.detailed, code.primary))) if code else (),
         pending=row.pending,
         settles=row.pending_transaction_id,
     )
+
+
+def _named(row: PlaidTransaction) -> str | None:
+    """Who is on the other side: whoever stands behind a wallet, where Plaid says it."""
+    told = sorted(row.counterparties or (), key=lambda one: one.type in _WALLETS)
+    return told[0].name if told else None
 
 
 def _refreshed_at(answer: PlaidAnswer) -> datetime | None:

@@ -41,9 +41,15 @@ class Ruling(BaseModel):
     names: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     # One of these words has to be said as well, anywhere.
     beside: frozenset[str] = frozenset()
+    # None of these words may be said.
+    unless: frozenset[str] = frozenset()
     # The words tell that another transaction is reversed: its category counts, with the opposite sign. `category` is
     # for where nothing else tells what is reversed.
     reversal: bool = False
+
+    def allows(self, said: frozenset[str]) -> bool:
+        """Whether the other words that are said agree."""
+        return (not self.beside or not self.beside.isdisjoint(said)) and self.unless.isdisjoint(said)
 
     def fits(self, amount: Decimal) -> bool:
         """Whether an amount of this sign and size, in major units, can be meant."""
@@ -76,8 +82,12 @@ class Rulings(BaseModel):
     recall_days: int
     # A payer that takes this share of what it pays is no employer.
     collects_share: Decimal
-    # Words that do not tell one lender from another.
+    # Words that do not tell one lender from another: anywhere, and before a word of the lender's own.
     debt_words: frozenset[str]
+    trade_words: frozenset[str]
+    # Words of a bank that sends a debit back unpaid, and of purchases, which no bank sends back.
+    return_words: frozenset[str]
+    purchase_words: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -116,7 +126,7 @@ class Phrasebook:
         found = {(phrase.rank, phrase.name) for text in texts for phrase in self._phrases_in(text)}
         every = frozenset(chain.from_iterable(texts))
         callings = ((self._rulings[rank], name) for rank, name in sorted(found, key=lambda one: one[0]))
-        return tuple(one for one in callings if not one[0].beside or one[0].beside & every)
+        return tuple(one for one in callings if one[0].allows(every))
 
     def _phrases_in(self, said: tuple[str, ...]) -> Iterator[_Phrase]:
         for at, word in enumerate(said):
