@@ -167,10 +167,10 @@ def weekly_gig(user: User) -> None:
         user.book(day, user.about(55_000, 0.25), says, code)
     if user.variant == "returned":
         payee = user.name()
-        says, code = user.random.choice([("RETURNED ITEM UNPAID", None), (f"{payee} RTN UNCOLL", SHOP), (payee, SHOP)])
+        back = user.random.choice([("RETURNED ITEM UNPAID", None), (f"{payee} RTN UNCOLL", SHOP), (payee, SHOP)])
         for day in days_back(5, 2, 22):
             user.book(day, -9_000, f"{payee} ACH DEBIT", SHOP)
-            user.book(day + A_DAY, 9_000, says, code)
+            user.book(day + A_DAY, 9_000, *back)
 
 
 def semimonthly(user: User) -> None:
@@ -201,16 +201,20 @@ def pay_in_parts(user: User) -> None:
 
 
 def stacked(user: User) -> None:
-    """Wages, and advances of others: one provider's, repaid each time; or those of several at once, all open."""
+    """Wages, and advances of others: one provider's, repaid each time; or those of several at once, all open.
+
+    They may be on another account than the one that is paid into.
+    """
     daily_life(user)
     wages(user)
-    user.variant = "one, repaid" if user.good else "several, open"
+    user.variant = "one, repaid" if user.good else user.random.choice(["several, open", "several, elsewhere"])
+    account = SAVINGS if user.variant == "several, elsewhere" else CHECKING
     lenders = [user.name() for _ in range(1 if user.good else 6)]
     for number, lender in enumerate(lenders):
         code_in = user.random.choice([NEW_ADVANCE_IN, ADVANCE_IN])
         for day in days_back(14, 15 if user.good else 1 + number % 3):
-            user.book(day, 15_000, f"{lender} ADVANCE", code_in)
-            user.book(day + timedelta(days=13), -15_500, f"{lender} ADVANCE REPAYMENT", ADVANCE_OUT)
+            user.book(day, 15_000, f"{lender} ADVANCE", code_in, account)
+            user.book(day + timedelta(days=13), -15_500, f"{lender} ADVANCE REPAYMENT", ADVANCE_OUT, account)
 
 
 def lender_payouts(user: User) -> None:

@@ -1,13 +1,14 @@
 """Makes the transaction feed of a user's main account out of a bank feed of several accounts."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import chain
 
 from pydantic import ValidationError
 
-from underwriting.domain.histories import INCOME, Transaction, TransactionFeed
+from underwriting.domain.histories import INCOME, Category, Transaction, TransactionFeed
 from underwriting.feeds.categoriser import categorised
 from underwriting.feeds.gaps import Reading, dated_by, in_words, unread_on
 from underwriting.feeds.holds import holds
@@ -28,6 +29,9 @@ from underwriting.feeds.raw import (
 CLOCK_SKEW = timedelta(minutes=5)
 # Which account is the main one, where there are several kinds.
 _MAIN = (AccountKind.CHECKING, AccountKind.DEPOSIT, AccountKind.SAVINGS)
+# What speaks against the user, whichever account it is on.
+_AGAINST_OUT = frozenset({Category.ADVANCE, Category.LOAN, Category.GAMBLING, Category.OVERDRAFT_FEE})
+_AGAINST_IN = frozenset({Category.ADVANCE, Category.RETURNED})
 
 
 def transaction_feed(raw: RawFeed, currency: str, days: int, as_of: date) -> Reading:
@@ -35,7 +39,8 @@ def transaction_feed(raw: RawFeed, currency: str, days: int, as_of: date) -> Rea
 
     The main account is the checking account in `currency` that gets the most income (a savings account where there
     is no checking account). Its balance is walked back from the current one, so that the opening balance and all
-    amounts add up to it; debits not yet booked become `holds`. What cannot be used is left out and counted.
+    amounts add up to it; debits not yet booked become `holds`. What cannot be used is left out and counted, as is what
+    speaks against the user on another account: the facts that it may worsen are not known.
     FeedError, with the place, where the feed cannot be what it says.
     """
     if not raw.accounts and (raw.still_reading or raw.login_required):
@@ -47,7 +52,8 @@ def transaction_feed(raw: RawFeed, currency: str, days: int, as_of: date) -> Rea
     unlisted = [Skipped(Skip.UNLISTED, row.account_id) for row in dated if row.account_id not in listed]
     rows = _judged(dated, accounts, currency)
     main = _main_account(accounts, rows)
-    known = replace(raw, refreshed_at=_refreshed_at(raw, accounts), skipped=[*raw.skipped, *unlisted, *ahead])
+    skipped = [*raw.skipped, *unlisted, *ahead, *_elsewhere(main, rows, as_of)]
+    known = replace(raw, refreshed_at=_refreshed_at(raw, accounts), skipped=skipped)
     feed = _feed_of(main, rows[main.account_id], known, last, days, as_of)
     return Reading(feed, in_words(feed, known.skipped))
 
@@ -115,6 +121,14 @@ def _main_account(accounts: Sequence[RawAccount], rows: dict[str, list[Judged]])
         return sum(one.raw.amount for one in found if one.category in INCOME), len(found)
 
     return max((one for one in accounts if one.kind is kind), key=use)
+
+
+def _elsewhere(main: RawAccount, rows: dict[str, list[Judged]], as_of: date) -> Iterator[Skipped]:
+    """What other accounts have against the user: as good as bookings of the main one that could not be read."""
+    for one in chain.from_iterable(found for account_id, found in rows.items() if account_id != main.account_id):
+        against = _AGAINST_OUT if one.raw.amount < 0 else _AGAINST_IN
+        if one.category in against and not one.raw.pending and one.raw.booked_on <= as_of:
+            yield Skipped(Skip.ELSEWHERE, main.account_id, one.raw.booked_on)
 
 
 def _feed_of(
