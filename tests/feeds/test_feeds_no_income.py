@@ -10,7 +10,6 @@ from underwriting.domain.histories import INCOME
 
 OTHER_INCOME = ("INCOME_OTHER_INCOME", "INCOME")
 WAGES = ("INCOME_WAGES", "INCOME")
-SHOP = ("GENERAL_MERCHANDISE_OTHER_GENERAL_MERCHANDISE", "GENERAL_MERCHANDISE")
 RENT = ("RENT_AND_UTILITIES_RENT", "RENT_AND_UTILITIES")
 
 
@@ -218,29 +217,6 @@ def test_a_person_s_memo_is_no_pay_whatever_the_provider_makes_of_it(says, code)
 )
 def test_pay_with_further_evidence(says, codes, category):
     assert judged(900, says, codes=codes)[0] == category
-
-
-@pytest.mark.parametrize(
-    "says",
-    [
-        "PAYPAL *DRAFTKINGS",
-        "APPLE PAY FANDUEL",
-        "SQ *LUCKY SLOTS",
-        "PAYPAL *FANDUELSPOR",
-        "PAYPAL *BETRIVERS",
-        "VENMO *UNDERDOG",
-        "CASH APP*PRIZEPICKS",
-        "GOOGLE PAY HARD ROCK BET",
-    ],
-)
-@pytest.mark.parametrize("codes", [(), SHOP])
-def test_gambling_through_a_wallet(says, codes):
-    assert judged(-50, says, codes=codes)[0] == "gambling"
-
-
-@pytest.mark.parametrize("says", ["PROVISIONAL CREDIT REVERSAL", "REVERSED TEMPORARY CREDIT"])
-def test_a_provisional_credit_taken_back_is_no_spending(says):
-    assert judged(-300, says)[0] == "proceeds"
 
 
 class TestOfSeveralTransactions:
