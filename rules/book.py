@@ -31,6 +31,9 @@ class Edition(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    # As which kind it is published.
+    kind: ClassVar[str]
+
     name: Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,63}$", description="Lower-case letters, digits and hyphens")]
     version: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
     product: Product

@@ -11,11 +11,11 @@ from typing import TypeVar
 
 import pandas as pd
 
-from rules.book import Book
+from rules.book import Edition
 from rules.drift import frame_of
 from rules.eligibility.book import EligibilityBook, parse_eligibility_book
 from rules.limits.affordability import affordability_caps
-from rules.limits.policy import shipped_policies
+from rules.limits.policy import LimitPolicy, parse_policy, shipped_policies
 from rules.rulebook import Rulebook, parse_rulebook
 from underwriting.bookshelf import digest_of
 from underwriting.domain.application import Application
@@ -28,7 +28,7 @@ from underwriting.store.evaluations import EvaluationRecord, Judged
 from underwriting.store.models import RulebookKind
 from underwriting.store.session import Work
 
-B = TypeVar("B", bound=Book)
+B = TypeVar("B", bound=Edition)
 
 
 class RuleDrift(StoreError):
@@ -87,23 +87,22 @@ async def recall_review(work: Work, application_id: str) -> RecalledReview:
     return RecalledReview(stored.application, book, await decisions.checks(work, stored), decided)
 
 
-def cap_of_then(then: Eligibility) -> int | None:
-    """What the policy that the evaluation names lets the user afford by its facts; RuleDrift where it is another now.
+async def cap_of_then(work: Work, then: Eligibility) -> int | None:
+    """What the policy that the evaluation names lets the user afford by its facts.
 
-    An evaluation from before policies were kept names none: its cap is taken for what it was.
+    RuleDrift where it is neither shipped nor published as it was. An evaluation from before policies were kept names
+    none: its cap is taken for what it was.
     """
     if (ref := then.policy) is None:
         return then.affordability_cap
-    policy = shipped_policies().get(ref.name)
-    if policy is None or policy.ref != ref:
-        now = "is not shipped any more" if policy is None else f"is {policy.ref} with {policy.ref.digest[:12]} now"
-        raise RuleDrift(f"rule drift: the limit policy {ref} judged with digest {ref.digest[:12]}, and {now}")
-    return affordability_cap(ref.name, then.facts)
+    shipped = shipped_policies().get(ref.name)
+    policy = shipped if shipped is not None and shipped.ref == ref else await _book(work, ref, parse_policy)
+    return affordability_cap(policy, then.facts)
 
 
-def affordability_cap(policy: str, facts: Mapping[str, FactValue]) -> int | None:
+def affordability_cap(policy: LimitPolicy, facts: Mapping[str, FactValue]) -> int | None:
     """What the limit policy lets a user afford by these facts, minor units; None where it is not known."""
-    cap = affordability_caps(shipped_policies()[policy].affordability, frame_of(facts)).iloc[0]
+    cap = affordability_caps(policy.affordability, frame_of(facts)).iloc[0]
     return None if pd.isna(cap) else int(cap)
 
 

@@ -5,7 +5,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
@@ -35,6 +35,8 @@ def _of_the_tiers(currency: str) -> str:
 
 class LimitPolicy(Edition):
     """How a limit follows from history. Every amount is in minor units of `currency`."""
+
+    kind: ClassVar[Literal["limits"]] = "limits"
 
     product: Annotated[Product, AfterValidator(_has_tiers)]
     currency: Annotated[CurrencyCode, AfterValidator(_of_the_tiers)]

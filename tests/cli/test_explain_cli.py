@@ -15,7 +15,7 @@ from support.reviews import NOW
 from typer.testing import CliRunner
 
 from rules.facts.terms import fact_terms
-from rules.limits.policy import shipped_policies
+from rules.limits.policy import LimitPolicy, shipped_policies
 from rules.tiers import CURRENCY, TIERS
 from underwriting.bookshelf import digest_of
 from underwriting.cli import application
@@ -38,8 +38,8 @@ class Shell:
         result = CliRunner().invoke(application(arguments[0]), list(arguments))
         return result.exit_code, result.stdout + result.stderr
 
-    def evaluated(self, **facts: FactValue) -> str:
-        """The id of an evaluation of a user with these facts."""
+    def evaluated(self, policy: LimitPolicy | None = None, **facts: FactValue) -> str:
+        """The id of an evaluation of a user with these facts, by the shipped limit policy or another."""
 
         async def run() -> str:
             config = settings()
@@ -52,15 +52,24 @@ class Shell:
                 async with store.read() as work:
                     today = datetime.now(UTC).date()
                     in_force = await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, BOOKS[0].product, today)
-                policy = shipped_policies()[config.limit_policy]
-                cap = affordability_cap(policy.name, judged(**facts).facts)
+                decides = policy or shipped_policies()[config.limit_policy]
+                cap = affordability_cap(decides, judged(**facts).facts)
                 result = judged(cap=cap, **facts).model_copy(
-                    update={"policy": policy.ref, "fact_terms": fact_terms().ref}
+                    update={"policy": decides.ref, "fact_terms": fact_terms().ref}
                 )
-                record = await finish_check(store, await claimed_check(store), result, digest_of(in_force, policy))
+                record = await finish_check(store, await claimed_check(store), result, digest_of(in_force, decides))
             return record.id
 
         return asyncio.run(run())
+
+    def publish(self, policy: LimitPolicy) -> None:
+        """As the shipped policies were published before they changed."""
+
+        async def run() -> None:
+            async with Store.open(settings().database_url, keyring(settings())) as store, store.begin() as work:
+                await rulebooks.publish(work, policy.ref, policy.product, policy.text, "test", RulebookKind.LIMITS)
+
+        asyncio.run(run())
 
     def change(self, statement: str, *values: object) -> None:
         """What no program of ours would do."""
@@ -142,7 +151,28 @@ def test_a_limit_policy_that_is_not_what_it_was_is_rule_drift(shell: Shell) -> N
     assert other != body, "the evaluation names the policy behind its cap"
     shell.change("UPDATE eligibilities SET body = ?", other)
     code, told = shell.run("replay", evaluation_id)
-    assert (code, f"rule drift: the limit policy {ref} judged with digest 000000000000" in told) == (1, True)
+    assert (code, f"rule drift: {ref} judged, and is not published any more" in told) == (1, True)
+    assert shell.run("rulebooks", "publish")[0] == 0
+    code, told = shell.run("replay", evaluation_id)
+    assert (code, f"rule drift: {ref} judged with digest 000000000000, and has {ref.digest[:12]} now" in told) == (
+        1,
+        True,
+    )
+
+
+def test_an_evaluation_by_an_earlier_limit_policy_is_replayed_by_its_text(shell: Shell) -> None:
+    now = shipped_policies()["cfi"]
+    less = now.affordability.model_dump(mode="json") | {"base_share": "0.01", "health_share": "0.01"}
+    then = now.model_copy(update={"version": 1, "affordability": less})
+    evaluation_id = shell.evaluated(then)
+    code, told = shell.run("replay", evaluation_id)
+    assert (code, f"rule drift: {then.ref} judged, and is not published any more" in told) == (1, True)
+    shell.publish(then)
+    code, told = shell.run("replay", evaluation_id)
+    assert (code, told.splitlines()[0][:11]) == (0, "same answer")
+    assert f"rule: {now.ref} says what is affordable today, and {then.ref} said it then" in told
+    allows, allowed = (affordability_cap(policy, judged().facts) for policy in (now, then))
+    assert f"rule: the limit policy in force today allows {allows}, and allowed {allowed} then" in told
 
 
 def test_a_cap_that_the_policy_does_not_give_any_more_is_code_drift(shell: Shell) -> None:

@@ -103,7 +103,7 @@ async def test_everybody_has_the_limit_and_a_limit_run_starts_from_it(store: Sto
     file = history / "current_limits.parquet"
     rows = pq.read_table(file).to_pylist()
     assert await taken_over(store, file) == len(rows)
-    run = LimitRunRow(id="run", tenant="sandbox", product=Product.FLOAT, business_date=TODAY)
+    run = LimitRunRow(id="run", tenant="sandbox", product=Product.FLOAT, business_date=TODAY, judged_at=NOW)
     async with store.read() as work:
         found = {
             base["subject_id"]: base

@@ -2,7 +2,7 @@
 
 import os
 import time
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -120,6 +120,43 @@ def test_what_the_store_knows_of_lists_counts_beside_the_history(history: Path, 
     assert "list_match_possible" not in found[of["namesake"]["subject_id"]]["reasons"]
     untouched = {row["subject_id"]: row["move"] for row in expected if row["subject_id"] not in known}
     assert {user: found[user]["move"] for user in untouched} == untouched
+
+
+@pytest.mark.parametrize(
+    ("told", "open_floats"),
+    [
+        ([("new", END)], 1),
+        ([("new", END), ("newer", END + timedelta(days=1))], 2),
+        ([("listed", END)], 0),
+        ([("listed", END), ("it's new", date(2025, 1, 1))], 1),
+        ([], 0),
+        (None, 0),
+    ],
+)
+def test_a_float_that_only_an_event_told_of_is_open_and_holds(
+    history: Path, tmp_path: Path, told: list[tuple[str, date]] | None, open_floats: int
+) -> None:
+    expected = pq.read_table(history / "expected.parquet").to_pylist()
+    user = next(row["subject_id"] for row in expected if row["persona"] == "enough-balance")
+    floats = pq.read_table(history / "floats").to_pylist()
+    (listed, *_) = [row["float_id"] for row in floats if row["subject_id"] == user]
+    heard = (
+        None
+        if told is None
+        else [{"float_id": listed if name == "listed" else name, "taken_on": day} for name, day in told]
+    )
+    bases = [
+        {**row, "told_floats": heard} if row["subject_id"] == user else row
+        for row in limits_before(history).to_pylist()
+    ]
+    _, records = calculated(shard(history, tmp_path, pa.Table.from_pylist(bases, SCHEMA)))
+    found = {row["subject_id"]: row for row in records.to_pylist()}
+    assert (found[user]["outstanding_floats"], found[user]["late_floats"]) == (open_floats, 0)
+    assert found[user]["move"] == ("held" if open_floats else "raised")
+    assert ("limit_float_open" in found[user]["reasons"]) is (open_floats > 0)
+    _, without = calculated(shard(history, tmp_path / "without", limits_before(history)))
+    others = pc.not_equal(records["subject_id"], user)
+    assert records.filter(others) == without.filter(others)
 
 
 def test_totals_are_the_records_to_the_cent(history: Path, tmp_path: Path) -> None:

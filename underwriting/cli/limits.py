@@ -160,6 +160,8 @@ def _show(report: Report, as_json: bool) -> None:
     if as_json:
         shown = {
             "run_id": report.run_id,
+            "policy": report.policy,
+            "fact_terms": report.fact_terms,
             "state": report.state,
             "sentence": report.sentence,
             "folder": str(report.folder),
@@ -170,6 +172,7 @@ def _show(report: Report, as_json: bool) -> None:
     for name in ("users", "raised", "held", "lowered", "paused", "unknown"):
         table.add_row(name, str(getattr(report.totals, name)))
     Console().print(table)
+    typer.echo(f"by {report.policy}, facts by {report.fact_terms or 'numbers that are not known any more'}")
     if report.busy:
         typer.echo("another worker is at it")
     for number, why in sorted(report.failed.items()):

@@ -5,6 +5,7 @@ import typer
 from rules.drift import fact_differences, named
 from rules.eligibility.replay import differences, rejudged
 from rules.facts.terms import fact_terms
+from rules.limits.policy import shipped_policies
 from underwriting.cli.telling import tell
 from underwriting.domain.eligibility import Eligibility
 from underwriting.recall import Recalled, affordability_cap, cap_of_then, recall
@@ -25,7 +26,7 @@ async def replayed(work: Work, evaluation_id: str) -> bool:
         recalled.books,
         then.facts,
         recalled.profile,
-        cap_of_then(then),
+        await cap_of_then(work, then),
     )
     if found := differences(then, now):
         tell("code drift: the same facts and books give another answer", named(found))
@@ -41,7 +42,10 @@ def _tell_of_today(recalled: Recalled) -> None:
     if recalled.digest_now != recalled.judged.books_digest:
         typer.echo("rule: other rulebooks, another limit policy or other numbers in the facts are in force today")
     _tell_of_terms(then)
-    cap = affordability_cap(settings().limit_policy, then.facts)
+    policy = shipped_policies()[settings().limit_policy]
+    if then.policy not in (None, policy.ref):
+        typer.echo(f"rule: {policy.ref} says what is affordable today, and {then.policy} said it then")
+    cap = affordability_cap(policy, then.facts)
     if cap != then.affordability_cap:
         typer.echo(f"rule: the limit policy in force today allows {cap}, and allowed {then.affordability_cap} then")
 
@@ -72,7 +76,7 @@ async def refreshed(evaluation_id: str) -> bool:
     if not found:
         typer.echo("the sources say the same")
         return False
-    cap = affordability_cap(place.config.limit_policy, facts)
+    cap = affordability_cap(shipped_policies()[place.config.limit_policy], facts)
     now = rejudged(recalled.judged.request.product, then, recalled.books, facts, recalled.profile, cap)
     tell(f"data drift: the sources say otherwise now, which comes to {now.verdict}", named(found))
     return True

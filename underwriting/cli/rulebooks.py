@@ -4,7 +4,7 @@ import getpass
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,6 +19,7 @@ from rules.eligibility.book import (
     parse_eligibility_book,
     shipped_eligibility_books,
 )
+from rules.limits.policy import policy_schema, shipped_policies
 from rules.reasons import reason
 from rules.rulebook import (
     AnyBook,
@@ -42,6 +43,11 @@ PARSERS: Mapping[RulebookKind, Callable[[str, str], AnyBook]] = {
     RulebookKind.REVIEW: parse_rulebook,
     RulebookKind.ELIGIBILITY: parse_eligibility_book,
 }
+SCHEMAS: Mapping[RulebookKind, Callable[[], dict[str, Any]]] = {
+    RulebookKind.REVIEW: rulebook_schema,
+    RulebookKind.ELIGIBILITY: eligibility_schema,
+    RulebookKind.LIMITS: policy_schema,
+}
 
 
 @app.command()
@@ -54,14 +60,18 @@ def validate(files: Files = None) -> None:
 
 @app.command()
 def publish(files: Files = None) -> None:
-    """Publish rulebook files as immutable versions. The same content again changes nothing."""
+    """Publish rulebook files as immutable versions. The same content again changes nothing.
+
+    With the shipped rulebooks the shipped limit policies are published, too: evaluations name them.
+    """
     books = _loaded(files)
+    policies = () if files else tuple(shipped_policies().values())
 
     async def work(store: Store) -> None:
         async with store.begin() as unit:
             with refusing(RulebookError):
                 _beside(await rulebooks.listing(unit), books)
-            for book in books:
+            for book in (*books, *policies):
                 kind, days = RulebookKind(book.kind), (book.valid_from, book.valid_until)
                 new = await rulebooks.publish(unit, book.ref, book.product, book.text, getpass.getuser(), kind, *days)
                 typer.echo(f"{book.ref}: {'published' if new else 'is published already'}")
@@ -100,11 +110,11 @@ def show(name: str, version: Annotated[int | None, typer.Option(help="The newest
 @app.command()
 def schema(
     kind: Annotated[
-        RulebookKind, typer.Option(help="Books that review applications, or books of eligibility.")
+        RulebookKind, typer.Option(help="Books that review applications, books of eligibility, or limit policies.")
     ] = RulebookKind.REVIEW,
 ) -> None:
     """Print the JSON Schema of a rulebook, every rule's properties included, for an editor to check against."""
-    typer.echo(json.dumps(rulebook_schema() if kind is RulebookKind.REVIEW else eligibility_schema(), indent=2))
+    typer.echo(json.dumps(SCHEMAS[kind](), indent=2))
 
 
 @app.command()
@@ -136,7 +146,7 @@ def _beside(published: Iterable[Published], books: Iterable[AnyBook]) -> None:
     new = list(books)
     # The newest version of each name comes first.
     newest = {book.name: book for book in reversed(list(published))}
-    others = [PARSERS[book.kind](book.text, str(book.ref)) for book in newest.values()]
+    others = [PARSERS[book.kind](book.text, str(book.ref)) for book in newest.values() if book.kind in PARSERS]
     keep_arms(others, new)
     replaced = {book.name for book in new}
     agree_on_experiments([*new, *(book for book in others if book.name not in replaced)])

@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 from prefect.client.orchestration import get_client
 
 from rules.eligibility.book import shipped_eligibility_books
+from rules.limits.policy import shipped_policies
 from rules.rulebook import shipped_rulebooks
 from underwriting.cli.errors import refusing
 from underwriting.embedded import EmbeddedError, resolve_database_url
@@ -47,12 +49,13 @@ def deploy(file: Annotated[Path, typer.Argument(help="Deployments to make.")] = 
 
 
 async def prepare(config: Settings) -> None:
-    """Migrate the store of the embedded set-up and publish the shipped rulebooks and the sandbox's screening list."""
+    """Migrate the store of the embedded set-up; publish shipped rulebooks and policies, and the sandbox's list."""
     await migrate_store(config.database_url)
     who = getpass.getuser()
     async with Store.open(config.database_url, keyring(config)) as store:
         async with store.begin() as work:
-            for book in (*shipped_rulebooks().values(), *shipped_eligibility_books().values()):
+            shipped = (shipped_rulebooks(), shipped_eligibility_books(), shipped_policies())
+            for book in chain.from_iterable(books.values() for books in shipped):
                 kind, days = RulebookKind(book.kind), (book.valid_from, book.valid_until)
                 await rulebooks.publish(work, book.ref, book.product, book.text, who, kind, *days)
         for screening_list in sandbox_lists():

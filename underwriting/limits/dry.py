@@ -33,6 +33,7 @@ async def rehearse(desk: Desk, request: Request) -> Report:
         run_id=run_id,
         business_date=request.business_date,
         policy=str(request.policy.ref),
+        fact_terms=str(request.order.fact_terms),
         currency=policy.currency,
         state=None,
         folder=desk.folder(run_id),
@@ -76,5 +77,6 @@ def unsaved(request: Request, run_id: str) -> LimitRunRow:
         product=order.product,
         business_date=order.business_date,
         scope=order.scope,
+        judged_at=order.judged_at,
         state=LimitRunState.CALCULATING,
     )

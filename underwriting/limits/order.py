@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
+from rules.facts.terms import fact_terms
 from rules.limits.guard import GuardVerdict, GuardWord
 from rules.limits.policy import LimitPolicy
 from underwriting.domain.application import Product
@@ -54,6 +55,7 @@ class Request:
             currency=self.policy.currency,
             policy=self.policy.ref,
             policy_text=self.policy.text,
+            fact_terms=fact_terms().ref,
         )
 
 
@@ -64,6 +66,8 @@ class Report:
     run_id: str
     business_date: date
     policy: str
+    # The numbers that its facts rest on; None in a run from before they were kept.
+    fact_terms: str | None
     currency: str
     state: LimitRunState | None
     folder: Path

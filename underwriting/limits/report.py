@@ -22,6 +22,7 @@ async def report_of(desk: Desk, run_id: str) -> Report:
         run_id=run.id,
         business_date=run.business_date,
         policy=f"{run.policy} v{run.policy_version}",
+        fact_terms=f"{run.fact_terms} v{run.fact_terms_version}" if run.fact_terms else None,
         currency=run.currency,
         state=run.state,
         folder=desk.folder(run.id),

@@ -23,7 +23,9 @@ def _head(report: Report) -> Iterator[str]:
     state = "a rehearsal: nothing is stored" if report.state is None else report.state.replace("_", " ")
     yield f"## Limits as of {report.business_date}: {state}"
     yield ""
-    yield f"Run {report.run_id} by {report.policy}, {report.shards} shards, {report.calculated} of them calculated now."
+    terms = f", facts by {report.fact_terms}" if report.fact_terms else ""
+    shards = f"{report.shards} shards, {report.calculated} of them calculated now"
+    yield f"Run {report.run_id} by {report.policy}{terms}, {shards}."
     if report.guard.verdict is GuardVerdict.HOLD:
         yield ""
         yield "**The guard holds it** until a person releases or discards it (deployment `release-limits`):"

@@ -17,7 +17,15 @@ from underwriting.domain.limits import IdRange, Scope
 from underwriting.limits.fetch import sources
 from underwriting.limits.history import MODELS, History
 from underwriting.limits.intake import take_in
-from underwriting.limits.judged import CURRENT_LIMITS, QUERIES, facts_frame, offer_subjects, prepare
+from underwriting.limits.judged import (
+    CURRENT_LIMITS,
+    QUERIES,
+    add_matches,
+    add_told_floats,
+    facts_frame,
+    offer_subjects,
+    prepare,
+)
 from underwriting.limits.plan import open_history, plan_ranges
 from underwriting.limits.quality import shipped_quality
 from underwriting.store.limit_bases import SCHEMA
@@ -117,8 +125,10 @@ def walking(history: History, ids: IdRange, memory_mb: int, bases: pa.Table | No
             connection.register("in_force", SCHEMA.empty_table() if bases is None else bases)
             connection.execute("CREATE TABLE bases AS FROM in_force")
             _keep(connection)
+            add_matches(connection)
             # The macros look for every table.
             offer_subjects(connection, date.min, datetime.min.replace(tzinfo=UTC), CURRENCY)
+            add_told_floats(connection)
             prepare(connection)
             yield Walker(connection)
 

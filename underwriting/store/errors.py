@@ -112,7 +112,7 @@ class LeaseLost(StoreError):
 
 
 class RunInTheWay(StoreError):
-    """A limit run for this date decides by another policy, or one for a later date took effect."""
+    """A limit run for this date decides by another policy, one for a later date took effect, or it is too early."""
 
 
 class NotHeld(StoreError):

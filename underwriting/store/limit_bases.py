@@ -3,17 +3,18 @@
 import asyncio
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import ColumnElement, Integer, Text, and_, cast, func, literal, select, union_all
 from sqlalchemy.orm import QueryableAttribute
 
 from underwriting.domain.limits import IdRange
 from underwriting.store.bulk import read_rows
 from underwriting.store.limit_runs import took_effect
-from underwriting.store.models import LimitRecordRow, LimitRunRow, ListMatchRow, ProfileRow
+from underwriting.store.models import LimitRecordRow, LimitRunRow, ListMatchRow, ProfileRow, ToldFloatRow
 from underwriting.store.session import Work
 
 # One user's limit before a run, minor units, and what the run has to know of how it came about.
@@ -34,8 +35,11 @@ SCHEMA = pa.schema(
         ("match_score", pa.float64()),
         ("confirmed_score", pa.float64()),
         ("cleared", pa.string()),
+        # Every float that an event told of: the history may not list it yet.
+        ("told_floats", pa.list_(pa.struct([("float_id", pa.string()), ("taken_on", pa.date32())]))),
     ]
 )
+_TOLD = pa.schema([("user_id", pa.string()), ("float_id", pa.string()), ("taken_on", pa.date32())])
 _MATCHES = pa.schema(
     [
         ("user_id", pa.string()),
@@ -118,6 +122,11 @@ _BASES = """
             string_agg(entry, ' ' ORDER BY entry) FILTER (cleared) AS cleared
         FROM matches
         GROUP BY user_id
+    ),
+    taken AS (
+        SELECT user_id, list({'float_id': float_id, 'taken_on': taken_on} ORDER BY float_id) AS told_floats
+        FROM told
+        GROUP BY user_id
     )
     SELECT
         user_id AS subject_id,
@@ -131,10 +140,12 @@ _BASES = """
         coalesce(known.paused AND coalesce(own.paused, 0) = 0, false) AS paused,
         listed.match_score,
         listed.confirmed_score,
-        listed.cleared
+        listed.cleared,
+        taken.told_floats
     FROM known
     FULL JOIN own USING (user_id)
     FULL JOIN listed USING (user_id)
+    FULL JOIN taken USING (user_id)
     ORDER BY user_id
 """
 
@@ -144,7 +155,8 @@ async def bases(work: Work, run: LimitRunRow, ids: IdRange, now: datetime, first
 
     Users of whom this very run has a record are as the record found them, not paused where this run paused them: a run
     that is repeated decides from the same. A limit that was changed by somebody else since the last run counts as
-    raised or lowered on the day of that change, and the runs below it are counted afresh.
+    raised or lowered on the day of that change, and the runs below it are counted afresh. What was changed up to the
+    decision time was changed on the business date at the latest, although it is the next day in UTC by then.
     """
     mine = and_(ProfileRow.tenant == run.tenant, within(ProfileRow.user_id, ids))
     recorded = within(LimitRecordRow.user_id, ids)
@@ -154,17 +166,27 @@ async def bases(work: Work, run: LimitRunRow, ids: IdRange, now: datetime, first
         "earlier": await _records(work, await _runs_that_count(work, run), recorded),
         "own": await _records(work, [run.id], recorded),
         "matches": await _matches(work, run.tenant, ids),
+        "told": await _told(work, run, ids),
     }
-    return await asyncio.to_thread(_bases, found, run.product.value, first_limit)
+    return await asyncio.to_thread(_bases, found, run, first_limit)
 
 
-def _bases(found: Mapping[str, pa.Table], product: str, first_limit: int) -> pa.Table:
-    profiles = found["profiles"].append_column("since", found["profiles"]["created_on"].cast(pa.date32()))
+def _bases(found: Mapping[str, pa.Table], run: LimitRunRow, first_limit: int) -> pa.Table:
+    product, profiles = run.product.value, found["profiles"]
+    profiles = profiles.append_column("since", _day(profiles["created_on"], run))
     profiles, active = (_with_pauses(rows, product) for rows in (profiles, found["active"]))
     with duckdb.connect(config={"threads": 1}) as connection:
         for name, rows in {**found, "profiles": profiles, "active": active}.items():
             connection.register(name, rows)
         return connection.execute(_BASES, {"first_limit": first_limit}).to_arrow_table().cast(SCHEMA)
+
+
+def _day(moments: pa.ChunkedArray, run: LimitRunRow) -> pa.ChunkedArray:
+    """The days of changes, UTC's, but for those between the business date and UTC's at the decision time."""
+    days, day = moments.cast(pa.date32()), run.business_date
+    by_then = pc.less_equal(moments, pa.scalar(run.judged_at, moments.type))
+    after = pc.max_element_wise(days, pa.scalar(day + timedelta(days=1)))
+    return pc.if_else(by_then, pc.min_element_wise(days, pa.scalar(day)), after)
 
 
 def _with_pauses(rows: pa.Table, product: str) -> pa.Table:
@@ -211,6 +233,14 @@ async def _matches(work: Work, tenant: str, ids: IdRange) -> pa.Table:
     return await read_rows(
         work, query.where(ListMatchRow.tenant == tenant, within(ListMatchRow.user_id, ids)), _MATCHES
     )
+
+
+async def _told(work: Work, run: LimitRunRow, ids: IdRange) -> pa.Table:
+    """The floats that events told of. Their days are UTC's, where the decision time may lie on the day after."""
+    columns = (ToldFloatRow.user_id, ToldFloatRow.float_id, ToldFloatRow.taken_on)
+    by_then = ToldFloatRow.taken_on <= run.judged_at.astimezone(UTC).date()
+    mine = (ToldFloatRow.tenant == run.tenant, within(ToldFloatRow.user_id, ids))
+    return await read_rows(work, select(*columns).where(*mine, by_then), _TOLD)
 
 
 async def _records(work: Work, run_ids: list[str], inside: ColumnElement[bool]) -> pa.Table:

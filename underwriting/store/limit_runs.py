@@ -40,6 +40,7 @@ class Order:
     currency: str
     policy: RulebookRef
     policy_text: str
+    fact_terms: RulebookRef
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,12 @@ def took_effect() -> ColumnElement[bool]:
 async def opened(work: Work, order: Order, now: datetime) -> LimitRunRow:
     """The run that counts for the order's date and scope, made where there is none.
 
-    RunInTheWay where it decides by another policy, or where a later date was applied already: a limit's history is
-    written forwards.
+    RunInTheWay where it decides by another policy or from facts by other numbers, where a later date was applied
+    already (a limit's history is written forwards), or where the decision time is still to come.
     """
-    await _refuse_to_go_back(work, order)
+    if order.judged_at > now:
+        raise RunInTheWay(f"{order.business_date} is decided on at {order.judged_at:%Y-%m-%d %H:%M:%S} UTC, not before")
+    await refuse_to_go_back(work, order.tenant, order.product, order.business_date, order.scope)
     row = await work.add_new(
         LimitRunRow,
         id=f"lim_{ULID()}",
@@ -76,6 +79,9 @@ async def opened(work: Work, order: Order, now: datetime) -> LimitRunRow:
         policy_version=order.policy.version,
         policy_digest=order.policy.digest,
         policy_text=order.policy_text,
+        fact_terms=order.fact_terms.name,
+        fact_terms_version=order.fact_terms.version,
+        fact_terms_digest=order.fact_terms.digest,
         state=LimitRunState.CALCULATING,
         created_at=now,
     )
@@ -87,6 +93,11 @@ async def opened(work: Work, order: Order, now: datetime) -> LimitRunRow:
         raise RunInTheWay(
             f"{row.id} decides for {order.business_date} by {row.policy} v{row.policy_version}, not by {order.policy}; "
             "discard it or roll it back first"
+        )
+    if row.fact_terms_digest not in (None, order.fact_terms.digest):
+        raise RunInTheWay(
+            f"the facts of {row.id} rest on {row.fact_terms} v{row.fact_terms_version}, and would rest on "
+            f"{order.fact_terms} now; discard it or roll it back first"
         )
     return row
 
@@ -190,14 +201,15 @@ def _same(order: Order) -> Select[tuple[LimitRunRow]]:
     )
 
 
-async def _refuse_to_go_back(work: Work, order: Order) -> None:
+async def refuse_to_go_back(work: Work, tenant: str, product: Product, day: date, scope: str) -> None:
+    """RunInTheWay where a later date than `day` took effect for everybody or for the scope."""
     later = await work.scalar(
         select(LimitRunRow.business_date)
         .where(
-            LimitRunRow.tenant == order.tenant,
-            LimitRunRow.product == order.product,
-            LimitRunRow.business_date > order.business_date,
-            LimitRunRow.scope.in_(("", order.scope)),
+            LimitRunRow.tenant == tenant,
+            LimitRunRow.product == product,
+            LimitRunRow.business_date > day,
+            LimitRunRow.scope.in_(("", scope)),
             took_effect(),
         )
         .order_by(LimitRunRow.business_date.desc())

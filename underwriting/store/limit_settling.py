@@ -6,7 +6,7 @@ from underwriting.domain.limits import LimitRunState, LimitShardState
 from underwriting.store import audit
 from underwriting.store.columns import from_now
 from underwriting.store.errors import NotHeld
-from underwriting.store.limit_runs import VOID, get
+from underwriting.store.limit_runs import VOID, get, refuse_to_go_back
 from underwriting.store.models import LimitRunRow, LimitShardRow, place
 from underwriting.store.session import Work
 
@@ -15,13 +15,16 @@ async def settle(work: Work, run_id: str, word: LimitRunState, by: str, note: st
     """A person's word on a held run: APPLYING releases it, DISCARDED discards it. The same word again changes nothing.
 
     What is discarded of a run that took effect before is its correction: the run stands, and its corrected shards
-    wait for another calculation. NotHeld where the run does not wait for a person.
+    wait for another calculation. NotHeld where the run does not wait for a person; RunInTheWay where it would be
+    applied after a later date was.
     """
     run = await get(work, run_id)
     if run.state is not LimitRunState.HELD:
         if run.decided_by == by and (run.state in VOID) == (word is LimitRunState.DISCARDED):
             return run
         raise NotHeld(f"{run_id} is {run.state} and does not wait for a person; nothing is changed")
+    if word is LimitRunState.APPLYING:
+        await refuse_to_go_back(work, run.tenant, run.product, run.business_date, run.scope)
     if word is LimitRunState.DISCARDED and run.applied_at is not None:
         word = LimitRunState.INCOMPLETE
         await work.execute(

@@ -64,7 +64,7 @@ async def publish(
 ) -> bool:
     """Publish a version that decides from its first to its last day; False where this very content is published.
 
-    VersionTaken where another content is, or where the name belongs to a rulebook of the other kind.
+    VersionTaken where another content is, or where the name belongs to a rulebook of another kind.
     """
     other = select(RulebookRow.kind).where(RulebookRow.name == ref.name, RulebookRow.kind != kind).limit(1)
     if (taken_by := await work.scalar(other)) is not None:

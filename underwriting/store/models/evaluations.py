@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from underwriting.domain.application import Product, State
 from underwriting.domain.decision import FactValue, Result, Verdict
+from underwriting.store.columns import Bytewise
 from underwriting.store.models.base import Base, Claimable, index_of_due
 
 
@@ -153,7 +154,7 @@ class ToldFloatRow(Base):
 
     tenant: Mapped[str] = mapped_column(primary_key=True)
     float_id: Mapped[str] = mapped_column(primary_key=True)
-    user_id: Mapped[str]
+    user_id: Mapped[str] = mapped_column(Bytewise)
     # As the event has it: it may name an evaluation that is not there, or not yet.
     evaluation_id: Mapped[str] = mapped_column(String(30))
     taken_on: Mapped[date]

@@ -30,6 +30,10 @@ class LimitRunRow(Base):
     policy_version: Mapped[int]
     policy_digest: Mapped[str] = mapped_column(String(64))
     policy_text: Mapped[str]
+    # The numbers that its facts rest on (`rules.facts.terms`); empty in runs from before they were kept.
+    fact_terms: Mapped[str | None]
+    fact_terms_version: Mapped[int | None]
+    fact_terms_digest: Mapped[str | None] = mapped_column(String(64))
 
     state: Mapped[LimitRunState]
     fence: Mapped[int] = mapped_column(default=0)

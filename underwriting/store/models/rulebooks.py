@@ -1,4 +1,4 @@
-"""Published rulebooks of both kinds."""
+"""Published rulebooks and limit policies."""
 
 from datetime import date, datetime
 

@@ -37,7 +37,8 @@ class EventState(StrEnum):
 
 
 class RulebookKind(StrEnum):
-    """What a rulebook judges: an application in stages, or what a user may take."""
+    """What a rulebook judges: an application in stages, or what a user may take; or it is a limit policy."""
 
     REVIEW = "review"
     ELIGIBILITY = "eligibility"
+    LIMITS = "limits"
