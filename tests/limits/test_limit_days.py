@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from support.limit_histories import EVERYBODY, lenient, request
 
+from rules.facts.terms import fact_terms
 from rules.tiers import CURRENCY, FIRST_LIMIT, TIERS
 from underwriting.domain.application import Product
 from underwriting.domain.limits import LimitRunState
@@ -14,7 +15,8 @@ from underwriting.limits.comparison import compare
 from underwriting.limits.desk import Desk
 from underwriting.limits.dry import rehearse
 from underwriting.limits.run import finish, recalculate
-from underwriting.store import limit_bases, limit_settling, profiles, told_floats
+from underwriting.limits.summary import summary
+from underwriting.store import limit_bases, limit_runs, limit_settling, profiles, told_floats
 from underwriting.store.errors import RunInTheWay
 from underwriting.store.models import LimitRunRow
 from underwriting.store.session import Store
@@ -51,6 +53,27 @@ async def test_a_held_run_is_not_released_once_a_later_date_is_applied(few_users
         await settle(desk, held.run_id, LimitRunState.APPLYING)
     assert (await finish(desk, held.run_id)).written == 0
     await settle(desk, held.run_id, LimitRunState.DISCARDED)
+
+
+@pytest.mark.parametrize(("digest", "refused"), [(None, False), (fact_terms().ref.digest, False), ("0" * 64, True)])
+async def test_a_run_names_the_numbers_behind_its_facts_and_goes_on_by_no_others(
+    few_users: Path, desk: Desk, digest: str | None, refused: bool
+) -> None:
+    """A run from before they were kept names none, and goes on."""
+    report = await recalculate(desk, request(few_users))
+    assert report.fact_terms == str(fact_terms().ref)
+    assert f"by {report.policy}, facts by {report.fact_terms}, 2 shards" in summary(report)
+    async with desk.store.begin() as work:
+        run = await limit_runs.get(work, report.run_id)
+        assert (run.fact_terms, run.fact_terms_version, run.fact_terms_digest) == tuple(
+            fact_terms().ref.model_dump().values()
+        )
+        run.fact_terms_digest = digest
+    if refused:
+        with pytest.raises(RunInTheWay, match=f"the facts of {report.run_id} rest on {fact_terms().ref}, and would"):
+            await recalculate(desk, request(few_users))
+    else:
+        assert (await recalculate(desk, request(few_users))).calculated == 0
 
 
 async def settle(desk: Desk, run_id: str, word: LimitRunState) -> None:
