@@ -1,4 +1,4 @@
-"""Wordings that stand in no list as they are: behind a wallet, turned round, shortened, beside words of another sense."""
+"""Wordings that stand in no list as they are: behind a wallet, turned round, shortened, beside other words."""
 
 import pytest
 from support.feeds import judged
@@ -62,6 +62,14 @@ def test_a_debit_sent_back_is_one_however_it_is_called(says, codes):
         (900, "KZQ SALARY ADV", None),
         (900, "ETRADE ESPP PAYROLL", "proceeds"),
         (900, "ESCROW REFUND", "proceeds"),
+        (900, "ONLINE TRANSFER FROM RETIREMENT 0042", None),
+        (900, "PAYPAL DOE UNEMPLOYMENT", None),
+        (900, "WIRE IN DOE PENSION", None),
+        (900, "TRANSFER FROM DOE CHILD SUPPORT", None),
+        (900, "EDEPOSIT IN BRANCH", None),
+        (35, "POS CREDIT ZETA", "refund"),
+        (-55, "KZQ ADVANCE", None),
+        (-55, "KZQ ADVANCE REPAYMENT", "loan"),
     ],
 )
 def test_words_with_another_sense_beside_others(amount, says, category):
