@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from underwriting.domain.histories import INCOME, Category
 from underwriting.feeds.categoriser import NOT_REVERSED, PAY_CODES, Judgement
-from underwriting.feeds.payers import begins, short_names
+from underwriting.feeds.payers import beginnings, short_names
 from underwriting.feeds.raw import RawTransaction
 from underwriting.feeds.rulings import Certainty, rulings
 from underwriting.feeds.words import telling, words
@@ -75,10 +75,7 @@ def judged_together(rows: Sequence[Judged]) -> list[Judged]:
 def _name_lenders(rows: list[Judged]) -> None:
     """One lender has one name, whatever its lines add to it."""
     lent = [at for at, one in enumerate(rows) if one.category in _DEBTS and one.counterparty]
-    by_first: dict[str, set[str]] = defaultdict(set)
-    for name in {rows[at].counterparty or "" for at in lent}:
-        by_first[name.split()[0]].add(name)
-    names = {name: short for alike in by_first.values() for name, short in short_names(alike).items()}
+    names = short_names({rows[at].counterparty or "" for at in lent})
     for at in lent:
         rows[at] = rows[at].named(names[rows[at].counterparty or ""])
 
@@ -90,6 +87,8 @@ def _match_reversals(rows: list[Judged]) -> None:
         if not one.raw.pending:
             opposite[one.raw.account_id, one.raw.amount].append(at)
     for at, one in enumerate(rows):
+        if not one.judgement.reversal and not _may_be_recall(one):
+            continue
         candidates = [rows[other] for other in opposite.get((one.raw.account_id, -one.raw.amount), ())]
         reversed_ = [other for other in candidates if _takes_back(one, other)]
         if reversed_:
@@ -107,9 +106,12 @@ def _takes_back(one: Judged, other: Judged) -> bool:
         is_fee = one.category in _FEES and other.category in _FEES
         is_told = one.category not in {None, Category.REFUND}
         return days <= rulings().reversal_days and (is_fee or (same_name and not is_told))
-    # A payer that takes back to the cent what it has just paid needs no words for it.
-    is_recall = one.raw.amount < 0 and one.category is None and other.category in INCOME
-    return is_recall and same_name and days <= rulings().recall_days
+    return other.category in INCOME and same_name and days <= rulings().recall_days
+
+
+def _may_be_recall(one: Judged) -> bool:
+    """Whether a payer may take back what it has just paid: to the cent, it needs no words for it."""
+    return one.raw.amount < 0 and one.category is None
 
 
 def _match_returned_debits(rows: list[Judged]) -> None:
@@ -265,4 +267,4 @@ def _mark_advances(rows: list[Judged]) -> None:
 def _same(payer: str, name: str | None) -> bool:
     """Whether two names are one, of which the longer adds a place or a purpose."""
     one, other = payer.casefold(), (name or "").casefold()
-    return begins(one, other) or begins(other, one)
+    return one in beginnings(other) or other in beginnings(one)

@@ -1,7 +1,8 @@
 """Who is on the other side, in a stable spelling: what comes from one payer has one name."""
 
 import re
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Set
 from itertools import dropwhile
 
 from underwriting.feeds.words import BANK_WORDS, telling, words
@@ -52,24 +53,25 @@ def lender(description: str, counterparty: str | None, debt_words: frozenset[str
     return payer(description, counterparty)
 
 
-def short_names(names: Collection[str]) -> dict[str, str]:
+def short_names(names: Set[str]) -> dict[str, str]:
     """Each name's shortest spelling among them, which begins it: "green dot" for "green dot visa".
 
     What begins two names that differ, as "green" begins "green dot" and "green arrow", is neither.
     """
-    begun = {short: [name for name in names if begins(short, name)] for short in names}
-    clear = {short for short, found in begun.items() if all(begins(one, max(found, key=len)) for one in found)}
-    return {name: min((one for one in {*clear, name} if begins(one, name)), key=len) for name in names}
+    begun: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        for short in beginnings(name) & names:
+            begun[short].append(name)
+    clear = {short for short, found in begun.items() if beginnings(max(found, key=len)).issuperset(found)}
+    return {name: min((beginnings(name) & clear) | {name}, key=len) for name in names}
 
 
-def begins(short: str, name: str) -> bool:
-    """Whether `name` is `short`, with more words or with the rest of its last word: lines cut names off."""
-    first, rest = short.split(), name.split()
-    if len(first) > len(rest) or first[:-1] != rest[: len(first) - 1]:
-        return False
-    is_cut = len(first) > 1 and len(first[-1]) >= _CUT_LETTERS
-    last = rest[len(first) - 1]
-    return last.startswith(first[-1]) if is_cut else last == first[-1]
+def beginnings(name: str) -> frozenset[str]:
+    """What a line may leave of a name: its first words, of which the last may be cut off unless it is the first."""
+    said = name.split()
+    cuts = ((at, letters) for at, word in enumerate(said) if at for letters in range(_CUT_LETTERS, len(word)))
+    cut_off = (" ".join((*said[:at], said[at][:letters])) for at, letters in cuts)
+    return frozenset(" ".join(said[: at + 1]) for at in range(len(said))).union(cut_off)
 
 
 def _company(text: str, no_names: frozenset[str]) -> list[str]:
