@@ -19,14 +19,13 @@ decided in its place: no amount goes above the highest that it would have allowe
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from rules.eligibility.book import EligibilityBook
 from rules.eligibility.judging import FLAG_UNKNOWN, SEGMENT_UNKNOWN, Heard, principal
 from rules.reasons import reason
 from underwriting.domain.application import Product
 from underwriting.domain.decision import (
-    ADVERSE_ACTION_NOTICE,
     APPLICATION_NOTICE,
     FactValue,
     OnUnknown,
@@ -71,8 +70,8 @@ def judge(
     """The evaluation of one user for `product`, from the results of every book that applies.
 
     `affordability_cap` is what may fall due from one pay by the limit policy `policy`, minor units; None where it is
-    not known. `fact_terms` are the numbers that the facts rest on. A referral is owed notice from `requested_at` on, or
-    from `now` where it is left out. ValueError where a result is of none of `books`, or where a book is not of the
+    not known. `fact_terms` are the numbers that the facts rest on. The time for the notice runs from `requested_at`, or from
+    `now` where it is left out, however long nobody decided. ValueError where a result is of none of `books`, or where a book is not of the
     product or not in the profile's currency.
     """
     heard = _heard(product, books, results, profile.currency)
@@ -94,20 +93,9 @@ def judge(
         facts=dict(facts),
         troubles=dict(troubles or {}),
         profile_version=profile.version,
-        notice_due=_notice_due(made.verdict, requested_at or now, now),
+        notice_due=None if made.verdict is Verdict.APPROVED else ((requested_at or now) + APPLICATION_NOTICE).date(),
         decided_at=now,
     )
-
-
-def _notice_due(verdict: Verdict, requested_at: datetime, now: datetime) -> date | None:
-    """A rejection is an action on an existing account; a referral is a request that nobody has answered yet."""
-    match verdict:
-        case Verdict.REJECTED:
-            return (now + ADVERSE_ACTION_NOTICE).date()
-        case Verdict.REFERRED:
-            return (requested_at + APPLICATION_NOTICE).date()
-        case _:
-            return None
 
 
 def _heard(

@@ -86,7 +86,7 @@ async def test_a_referral_is_listed_and_has_no_notice_before_its_decision(lender
         await lender.post(f"/v1/notices/{referred}/sent", json={"how": "letter"}),
     ):
         assert (answer.status_code, answer.json()["error_code"]) == (409, "NOTICE_IMPOSSIBLE")
-        assert "nobody has decided it" in answer.json()["message"]
+        assert f"nobody has decided {referred} yet" in answer.json()["message"]
     assert await listed(lender, until="2026-03-31") == []
 
 

@@ -4,19 +4,21 @@ import json
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from support.evaluated import evaluated
+from sqlalchemy import select, text
+from support.evaluated import check, evaluated
 from support.notices import DUE, RUN, lowered, report
-from support.reviews import BOOK, NO_SCORE, NOW, claimed, decision, finish, results
+from support.reviews import BOOK, LEASE, NO_SCORE, NOW, accept, claimed, decision, finish, let_time_pass, results
 
-from underwriting.domain.application import Product
+from underwriting.domain.application import Product, State
 from underwriting.domain.decision import Decision, Offer, Verdict
 from underwriting.domain.limits import LimitRunState
 from underwriting.domain.money import Money
 from underwriting.domain.notice import NoticeKind, Owed
 from underwriting.notices import about
-from underwriting.store import applications, audit, decisions, ledger, notices, waiting
+from underwriting.store import applications, audit, claims, decisions, ledger, notices, waiting
 from underwriting.store.errors import NoNotice
-from underwriting.store.models import NoticeRow
+from underwriting.store.kinds import APPLICATIONS, EVALUATIONS, Kind
+from underwriting.store.models import ApplicationRow, EvaluationRow, NoticeRow, undecided
 from underwriting.store.session import Store
 from underwriting.store.waiting import Answer
 
@@ -97,6 +99,69 @@ async def test_what_nobody_has_decided_is_due_warned_of_and_counted(store: Store
         coming = await notices.unwarned(work, until)
         assert [await notices.warn(work, owed) for owed in coming] == [True] * found
         assert await notices.unwarned(work, until) == []
+
+
+async def stuck(store: Store, kind: Kind, state: State) -> str:
+    """An application or evaluation that nobody decides, in this state."""
+    accepted = await accept(store) if kind is APPLICATIONS else (await check(store)).stored.request
+    async with store.begin() as work:
+        if state is not State.PENDING:
+            owned = await claims.claim(work, kind, accepted.id, "run", LEASE, 1)
+        if state is State.FAILED:
+            await claims.fail(work, owned, "no book")
+    if state is State.QUARANTINED:
+        await let_time_pass(store, kind.row.__tablename__, "lease_until", 2 * LEASE)
+        async with store.begin() as work:
+            assert await claims.claim(work, kind, accepted.id, "run", LEASE, 1) is None
+    return accepted.id
+
+
+@pytest.mark.parametrize("kind", [APPLICATIONS, EVALUATIONS], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("state", [State.PENDING, State.RUNNING, State.FAILED, State.QUARANTINED])
+async def test_what_no_worker_ends_is_due_30_days_after_its_receipt(store: Store, kind: Kind, state: State) -> None:
+    subject_id = await stuck(store, kind, state)
+    assert await due(store, DUE - timedelta(days=1)) == []
+    (owed,) = await due(store, DUE)
+    assert (owed.subject_id, owed.kind, owed.due, owed.customer_id) == (subject_id, NoticeKind.UNDECIDED, DUE, "ada")
+    assert await due(store, DUE, "globex") == []
+    async with store.read() as work:
+        assert await notices.get(work, "acme", subject_id) == owed
+        assert await work.scalar(select(kind.row.state)) == state
+        assert [each.subject_id for each in await notices.unwarned(work, DUE)] == [subject_id]
+
+
+async def test_an_evaluation_that_failed_is_answered_by_a_later_one(store: Store) -> None:
+    await stuck(store, EVALUATIONS, State.FAILED)
+    await evaluated(store, verdict=Verdict.REFERRED)
+    assert [owed.kind for owed in await due(store)] == [NoticeKind.UNDECIDED] * 2
+    await evaluated(store)
+    assert await due(store) == []
+
+
+async def test_an_application_that_is_reviewed_again_is_undecided_until_it_is(store: Store) -> None:
+    incomplete, completed = await waits(store, Verdict.INCOMPLETE), NOW + timedelta(days=3)
+    await sent(store, *await due(store))
+    async with store.begin() as work:
+        given = {"tenant": "acme", "by": "ann", "now": completed, "partners": ()}
+        await waiting.answer(work, incomplete, Answer.SUPPLIED, **given)
+    (owed,) = await due(store, date.max)
+    assert (owed.subject_id, owed.kind, owed.due) == (
+        incomplete,
+        NoticeKind.UNDECIDED,
+        (completed + timedelta(days=30)).date(),
+    )
+
+
+async def test_what_nobody_decided_is_found_by_an_index(store: Store) -> None:
+    async with store.read() as work:
+        on_postgresql = work.get_bind().dialect.name == "postgresql"
+        for row in (ApplicationRow, EvaluationRow):
+            if on_postgresql:
+                await work.execute(text("SET enable_seqscan = off"))
+            query = select(row.id).where(undecided(row)).compile(work.get_bind(), compile_kwargs={"literal_binds": True})
+            explain = "EXPLAIN" if on_postgresql else "EXPLAIN QUERY PLAN"
+            plan = "\n".join(str(line[-1]) for line in await work.execute(text(f"{explain} {query}")))
+            assert f"ix_{row.__tablename__}_undecided" in plan, plan
 
 
 @pytest.mark.parametrize("verdict", [Verdict.APPROVED, Verdict.REJECTED])

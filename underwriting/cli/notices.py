@@ -41,7 +41,7 @@ def due(
     tenant: Annotated[str | None, typer.Option(help="Of this tenant alone.")] = None,
     limit: Annotated[int, typer.Option(min=1)] = 100,
 ) -> None:
-    """List the notices that were not sent yet, of all tenants, the most urgent first."""
+    """List the notices that were not sent yet and what is not decided yet, of all tenants, the most urgent first."""
     today = datetime.now(UTC).date()
 
     async def work(store: Store) -> list[Owed]:

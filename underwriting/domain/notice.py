@@ -14,7 +14,7 @@ class NoticeKind(StrEnum):
     ADVERSE_ACTION = "adverse_action"
     INCOMPLETENESS = "incompleteness"
     COUNTEROFFER = "counteroffer"
-    # Nothing yet: a person has to decide first, in time for the notice.
+    # Nothing yet: it has to be decided first, in time for the notice.
     UNDECIDED = "undecided"
 
 

@@ -69,8 +69,8 @@ async def write(
         owed = await notices.get(work, tenant, subject_id, customer_id)
         if owed.kind is NoticeKind.UNDECIDED:
             raise NoticeImpossible(
-                f"{subject_id} was referred and nobody has decided it; decide it first, so that the customer has the "
-                f"notice by {owed.due}"
+                f"nobody has decided {subject_id} yet; decide it first, or have it reviewed, so that the customer has "
+                f"the notice by {owed.due}"
             )
         found: About = await reading.read(work, owed)
     creditor = creditor_of(owed.tenant, config.creditors)

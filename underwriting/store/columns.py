@@ -1,9 +1,9 @@
 """Column types that mean the same on PostgreSQL and SQLite, and the database's own clock."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Float, Integer, Text, literal
+from sqlalchemy import JSON, BigInteger, Date, DateTime, Dialect, Float, Integer, Text, literal
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -63,3 +63,25 @@ def _on_sqlite(element: from_now, compiler: SQLCompiler, **kw: Any) -> str:
     # The format in which SQLAlchemy stores a DateTime; SQLite's clock gives milliseconds.
     seconds = compiler.process(element.clauses, **kw)
     return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', printf('%+.3f seconds', {seconds}))"
+
+
+class day_after(FunctionElement[date]):  # noqa: N801 - it is called like SQL's own functions
+    """The day, in UTC, that lies so long after the day of a moment."""
+
+    type = Date()
+    inherit_cache = True
+
+    def __init__(self, moment: Any, delta: timedelta) -> None:
+        super().__init__(moment, literal(delta.days, Integer))
+
+
+@compiles(day_after)
+def _day_on_postgresql(element: day_after, compiler: SQLCompiler, **kw: Any) -> str:
+    moment, days = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"(({moment} AT TIME ZONE 'UTC')::date + CAST({days} AS integer))"
+
+
+@compiles(day_after, "sqlite")
+def _day_on_sqlite(element: day_after, compiler: SQLCompiler, **kw: Any) -> str:
+    moment, days = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"date({moment}, printf('%+d days', {days}))"

@@ -1,8 +1,8 @@
 """Notices that customers have to be sent: which are due, and what was sent, when and how.
 
 Due are the newest decision about an application, an evaluation that was rejected (by the rulebooks or by a person), and
-a limit that a run lowered and that still stands. A referral that nobody has decided is due as well: its time runs. What
-was sent is only ever added to.
+a limit that a run lowered and that still stands. What nobody has decided is due as well, be it referred, pending, failed
+or in quarantine: its time runs. What was sent is only ever added to.
 """
 
 from collections.abc import Sequence
@@ -26,10 +26,10 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 from ulid import ULID
 
-from underwriting.domain.decision import Verdict
+from underwriting.domain.decision import APPLICATION_NOTICE, Verdict
 from underwriting.domain.notice import NoticeKind, Owed
 from underwriting.store import audit
-from underwriting.store.columns import from_now
+from underwriting.store.columns import day_after, from_now
 from underwriting.store.errors import NoNotice
 from underwriting.store.limit_runs import took_effect
 from underwriting.store.models import (
@@ -43,12 +43,13 @@ from underwriting.store.models import (
     NoticeWarningRow,
     SettlementRow,
     place,
+    undecided,
 )
 from underwriting.store.session import Work
 
 # Where a row of the list stands: the day, the subject, the customer.
 Cursor = tuple[date, str, str]
-BY_RULEBOOKS, BY_PERSON, BY_RUN = 1, 2, 1
+BY_NOBODY, BY_RULEBOOKS, BY_PERSON, BY_RUN = 0, 1, 2, 1
 _ADVERSE, _UNDECIDED = literal(NoticeKind.ADVERSE_ACTION.value), literal(NoticeKind.UNDECIDED.value)
 
 
@@ -74,7 +75,7 @@ def _selected(
 
 
 def _sources(until: date | None, subject_id: str | None) -> list[Select[Any]]:
-    """Every decision that a customer has to be told of; each part finds its rows by an index."""
+    """Every decision that a customer has to be told of, and what nobody decided; each part finds its rows by an index."""
 
     def wanted(subject: Any, due: Any) -> list[ColumnElement[bool]]:
         conditions = [due.is_not(None)]
@@ -92,6 +93,7 @@ def _sources(until: date | None, subject_id: str | None) -> list[Select[Any]]:
     applications = _selected(
         *wanted(DecisionRow.application_id, DecisionRow.notice_due),
         DecisionRow.application_id == ApplicationRow.id,
+        ~undecided(ApplicationRow),
         ~newer,
         tenant=ApplicationRow.tenant,
         subject=ApplicationRow.id,
@@ -116,6 +118,25 @@ def _sources(until: date | None, subject_id: str | None) -> list[Select[Any]]:
         )
         for result, number in ((EligibilityRow, BY_RULEBOOKS), (SettlementRow, BY_PERSON))
     ]
+    received = func.coalesce(ApplicationRow.completed_at, ApplicationRow.received_at)
+    untouched = [
+        _selected(
+            *wanted(row.id, due := day_after(since, APPLICATION_NOTICE)),
+            undecided(row),
+            *more,
+            tenant=row.tenant,
+            subject=row.id,
+            customer=customer,
+            number=literal(BY_NOBODY),
+            kind=_UNDECIDED,
+            product=row.product,
+            due=due,
+        )
+        for row, customer, since, more in (
+            (ApplicationRow, ApplicationRow.customer_id, received, ()),
+            (EvaluationRow, EvaluationRow.user_id, EvaluationRow.received_at, (~_answered(),)),
+        )
+    ]
     limits = _selected(
         *wanted(LimitRecordRow.run_id, LimitRecordRow.notice_due),
         LimitRecordRow.run_id == LimitRunRow.id,
@@ -130,7 +151,7 @@ def _sources(until: date | None, subject_id: str | None) -> list[Select[Any]]:
         product=LimitRunRow.product,
         due=LimitRecordRow.notice_due,
     )
-    return [applications, *evaluations, limits]
+    return [applications, *evaluations, *untouched, limits]
 
 
 def _answered() -> ColumnElement[bool]:

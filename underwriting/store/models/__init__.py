@@ -1,7 +1,7 @@
 """The tables. Money is minor units beside its currency; every moment is UTC; personal data is sealed bytes."""
 
 from underwriting.store.models.applications import ApplicationRow, CheckRow, DecisionRow, EffectRow, OutcomeRow
-from underwriting.store.models.base import Base, Claimable, place
+from underwriting.store.models.base import Base, Claimable, place, undecided
 from underwriting.store.models.evaluations import (
     BookRow,
     CallbackRow,
@@ -75,4 +75,5 @@ __all__ = [
     "SettlementRow",
     "ToldFloatRow",
     "place",
+    "undecided",
 ]

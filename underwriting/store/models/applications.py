@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from underwriting.domain.application import Product, State
 from underwriting.domain.decision import FactValue, Result, Verdict
-from underwriting.store.models.base import Base, Claimable, index_of_due
+from underwriting.store.models.base import Base, Claimable, index_of_due, index_of_undecided
 from underwriting.store.models.states import EffectState
 
 
@@ -33,6 +33,7 @@ class ApplicationRow(Claimable):
     consented_at: Mapped[datetime | None]
 
 
+index_of_undecided(ApplicationRow)
 _owed = ApplicationRow.state.in_((State.PENDING.value, State.RUNNING.value))
 Index("ix_applications_tenant_id", ApplicationRow.tenant, ApplicationRow.id)
 Index("ix_applications_customer", ApplicationRow.tenant, ApplicationRow.customer_id)

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Enum, Index, LargeBinary, MetaData, String, Text
+from sqlalchemy import BigInteger, ColumnElement, Enum, Index, LargeBinary, MetaData, String, Text, bindparam
 from sqlalchemy.orm import DeclarativeBase, Mapped, QueryableAttribute, mapped_column
 
 from underwriting.domain.application import Product, State
@@ -98,3 +98,20 @@ def index_of_due(table: type[Base]) -> None:
 def place(column: QueryableAttribute[Any], *key: str | int) -> Place:
     """Where the sealed value of `column` stands in the row of this primary key."""
     return Place(column.class_.__tablename__, column.key, key)
+
+
+# Nothing is decided, or it is to be decided anew.
+UNDECIDED = (State.PENDING, State.RUNNING, State.FAILED, State.QUARANTINED)
+
+
+def undecided(table: type[Claimable]) -> ColumnElement[bool]:
+    """Whether nobody has decided it. The states stand in the statement itself, so that the index below serves it."""
+    states = bindparam("undecided", [state.value for state in UNDECIDED], expanding=True, literal_execute=True)
+    return table.state.in_(states)
+
+
+def index_of_undecided(table: type[Claimable]) -> None:
+    """Index what nobody has decided by when it was received: the customer has to be told in time."""
+    open_still = undecided(table)
+    name = f"ix_{table.__tablename__}_undecided"
+    Index(name, table.received_at, postgresql_where=open_still, sqlite_where=open_still)
