@@ -1,6 +1,5 @@
 """A person's word on a referred application, from the Prefect UI."""
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -9,11 +8,11 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
-from rules.adverse import AdverseCodes, reasons_given
+from rules.adverse import AdverseCodes
 from tasks.deliver import deliver
+from underwriting import referrals
 from underwriting.domain.application import ApplicationId
 from underwriting.domain.decision import Verdict
-from underwriting.store import decisions
 from underwriting.workplace import workplace
 
 
@@ -55,19 +54,17 @@ async def decide_referral(
     A rejection needs its reasons. Fails, and changes nothing, where the application is unknown or does not wait for a
     person, or where a match with a list is to be cleared and there is none.
     """
-    given = reasons_given(decision.verdict, reasons)
     async with workplace() as place:
         async with place.store.begin() as work:
-            await decisions.settle_referral(
+            await referrals.decide_application(
                 work,
+                place.config,
                 application_id,
+                decision.verdict,
                 tenant=None,
-                verdict=decision.verdict,
-                reasons=given,
                 note=note,
                 decided_by=decided_by,
-                now=datetime.now(UTC),
-                partners=place.config.partners,
+                reasons=reasons,
                 clears_match=clears_match,
             )
         await deliver(place, application_id)

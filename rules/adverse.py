@@ -1,7 +1,8 @@
 """The reasons that a person may give for a rejection: what a customer can be told and can dispute.
 
-They are the reasons with which rules fail, and those of `policies/persons_reasons.yaml` beside them. That something
-could not be obtained is why a person was asked, and no reason in itself.
+They are the reasons with which rules fail, and those of `policies/persons_reasons.yaml` beside them, but for what says
+nothing of the applicant. That something could not be obtained, or has to be looked at, is why a person was asked, and
+no reason in itself.
 """
 
 import difflib
@@ -16,15 +17,18 @@ from ruamel.yaml import YAML
 from rules.catalogue import RULES
 from rules.eligibility.catalogue import USER_RULES
 from rules.reasons import reason
-from underwriting.domain.decision import MAX_PRINCIPAL_REASONS, Reason, Verdict
+from underwriting.domain.decision import MAX_PRINCIPAL_REASONS, Outcome, Reason, Verdict, as_found
+
+_RULES = (*RULES.values(), *USER_RULES.values())
+_OF_SCORES = frozenset(rule.fails_as for rule in _RULES if rule.factors_in)
 
 
 @cache
 def adverse_codes() -> tuple[str, ...]:
     """The codes, each once: of the rules in the order of the catalogues, then the others."""
-    failing = (rule.fails_as for rule in (*RULES.values(), *USER_RULES.values()))
-    more = YAML(typ="safe").load(files(__package__).joinpath("policies", "persons_reasons.yaml").read_text("utf-8"))
-    return tuple(dict.fromkeys((*failing, *more)))
+    ours = YAML(typ="safe").load(files(__package__).joinpath("policies", "persons_reasons.yaml").read_text("utf-8"))
+    failing = (rule.fails_as for rule in _RULES if rule.model_fields["on_fail"].default != "refer")
+    return tuple(code for code in dict.fromkeys((*failing, *ours["also"])) if code not in ours["never"])
 
 
 def _known(code: str) -> str:
@@ -46,11 +50,22 @@ AdverseCodes = Annotated[
 ]
 
 
-def reasons_given(verdict: Verdict, codes: Iterable[str]) -> tuple[Reason, ...]:
-    """The reasons of a person's word; ValueError where a rejection has none, or an approval has some."""
+def reasons_given(
+    verdict: Verdict, codes: Iterable[str], outcomes: Iterable[Outcome] | None = None
+) -> tuple[Reason, ...]:
+    """The reasons of a person's word; ValueError where a rejection has none, or an approval has some.
+
+    With the `outcomes` of what was referred, a score has its key factors. ValueError where there are none: that it is
+    too low is no specific reason then.
+    """
     given = tuple(dict.fromkeys(codes))
     if verdict is Verdict.REJECTED and not given:
         raise ValueError("a rejection needs its reasons: choose one to four, which the customer will be told")
     if verdict is not Verdict.REJECTED and given:
         raise ValueError("only a rejection has reasons: leave them out")
-    return tuple(map(reason, given))
+    if outcomes is None:
+        return tuple(map(reason, given))
+    found = as_found(map(reason, given), outcomes)
+    if bare := [each.code for each in found if each.code in _OF_SCORES and not each.key_factors]:
+        raise ValueError(f"nobody knows what lowered the score, so {', '.join(bare)} is no reason: choose another")
+    return found

@@ -15,6 +15,9 @@ from underwriting.domain.decision import Outcome, Reason, Result
 
 FAIL, PASS, UNKNOWN = 0, 1, 2
 NO_CAP = -1
+# A score that is too low is no specific reason without what lowered it (Official interpretation of 12 CFR
+# 1002.9(b)(2), 4), so it rejects nobody then.
+UNEXPLAINED = "score_unexplained"
 RESULTS = {FAIL: Result.FAIL, PASS: Result.PASS, UNKNOWN: Result.UNKNOWN}
 
 Results = np.ndarray[Any, np.dtype[np.int8]]
@@ -24,8 +27,9 @@ Results = np.ndarray[Any, np.dtype[np.int8]]
 class Said:
     """FAIL 0, PASS 1 or UNKNOWN 2 for each row.
 
-    `held` has the rows that a person has to look at: those in the rule's grey band, and those that failed where the
-    book refers failures of the rule; the latter alone are `failed_held`. `read` has the facts that the rule read,
+    `held` has the rows that a person has to look at, whatever the book says of unknowns: those in the rule's grey band,
+    those with a concern, those that failed where the book refers failures of the rule (`failed_held`), and those that
+    failed by a score of which nobody knows what lowered it (`unexplained`). `read` has the facts that the rule read,
     `allowed` the amount that it allows where it passes, and `because` the reason code of rows that are unknown for a
     reason of their own. A part that the rule does not have is None.
     """
@@ -37,6 +41,7 @@ class Said:
     allowed: Column | None
     failed_held: Mask | None = None
     because: Column | None = None
+    unexplained: Mask | None = None
 
     def outcome(self, row: int, facts: Columns) -> Outcome:
         """What the rule said of one row, with the facts it looked at."""
@@ -64,6 +69,9 @@ class Said:
                 rows = rest & (self.because == code).to_numpy(np.bool_, na_value=False)
                 yield code, rows
                 rest &= ~rows
+        if self.unexplained is not None:
+            yield UNEXPLAINED, rest & self.unexplained
+            rest &= ~self.unexplained
         if self.failed_held is not None:
             yield self.rule.fails_as, rest & self.failed_held
             rest &= ~self.failed_held
@@ -75,6 +83,8 @@ class Said:
     def _unknown_as(self, row: int, *, held: bool) -> str | None:
         if self.because is not None and self.because[row] is not pd.NA:
             return str(self.because[row])
+        if self.unexplained is not None and self.unexplained[row]:
+            return UNEXPLAINED
         if self.failed_held is not None and self.failed_held[row]:
             return self.rule.fails_as
         return self.rule.grey_as if held else self.rule.unknown_as
@@ -89,7 +99,8 @@ def ask(rule: Rule, facts: Columns) -> Said:
     """What the rule says of every row.
 
     A rule that allows nothing fails, and one whose amount is not known is unknown, whatever it claims. Where the book
-    refers failures of the rule, they count as unknown.
+    refers failures of the rule, where nobody knows what lowered the score that it fails by, and where a concern of the
+    rule stands, it is unknown and a person has to look.
     """
     seen = Facts(facts)
     results = _truth(rule, rule.claim(seen))
@@ -99,13 +110,23 @@ def ask(rule: Rule, facts: Columns) -> Said:
     held = None
     if (grey := rule.grey(seen)) is not None:
         held = _hold(results, _truth(rule, grey))
-    failed_held = None
+    unexplained = failed_held = None
+    if rule.factors_in and (low := results == FAIL).any():
+        unexplained = low & facts[rule.factors_in[0]].isna()
+        held = _refer(results, unexplained, held)
     if rule.on_fail == "refer":
         failed_held = results == FAIL
-        results[failed_held] = UNKNOWN
-        held = failed_held if held is None else held | failed_held
-    because = rule.unknown_because(Facts(facts)) if (results == UNKNOWN).any() else None
-    return Said(rule, results, held, tuple(seen.read), allowed, failed_held, because)
+        held = _refer(results, failed_held, held)
+    because = rule.unknown_because(Facts(facts)) if rule.concerns or (results == UNKNOWN).any() else None
+    if because is not None and rule.concerns:
+        held = _refer(results, because.isin(rule.concerns), held)
+    return Said(rule, results, held, tuple(seen.read), allowed, failed_held, because, unexplained)
+
+
+def _refer(results: Results, rows: Mask, held: Mask | None) -> Mask:
+    """Make these rows UNKNOWN, in place; the rows that a person has to look at, now with them."""
+    results[rows] = UNKNOWN
+    return rows if held is None else held | rows
 
 
 def _truth(rule: Rule, claim: object) -> Results:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from rules.asking import ask
+from rules.asking import UNEXPLAINED, ask
 from rules.catalogue import RULES
 from rules.columns import Columns
 from rules.eligibility import CATEGORIES
@@ -56,7 +56,8 @@ def _section(rule: type[Rule]) -> Iterator[str]:
         yield f"- Reads `{name}`: {fact.meaning}{f' ({fact.unit})' if fact.unit else ''}"
     yield f"- Fails as `{rule.fails_as}`: {reason(rule.fails_as).sentence}"
     yield f"- Unknown as `{rule.unknown_as}`: {reason(rule.unknown_as).sentence}"
-    for code in rule.because:
+    unexplained = (UNEXPLAINED,) if rule.factors_in else ()
+    for code in (*rule.because, *unexplained):
         yield f"- Unknown as `{code}`: {reason(code).sentence}"
     if rule.grey_as:
         yield f"- For a person to judge as `{rule.grey_as}`: {reason(rule.grey_as).sentence}"

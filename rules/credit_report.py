@@ -1,7 +1,8 @@
 """What the credit bureau knows."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, cast
 
+import pandas as pd
 from pydantic import Field
 
 from rules.columns import Column, Truth, first_known, is_one_of, looked_up, wherever_known
@@ -21,7 +22,8 @@ FILES = {
     "frozen": "credit_file_frozen",
     "locked": "credit_file_locked",
 }
-WITHOUT_FILE = (*dict.fromkeys((*ALERTS.values(), *FILES.values())),)
+CONCERNS = tuple(ALERTS.values())
+WITHOUT_FILE = (*dict.fromkeys((*CONCERNS, *FILES.values())),)
 
 
 def without_file(facts: Facts) -> Column:
@@ -30,9 +32,10 @@ def without_file(facts: Facts) -> Column:
 
 
 class FileRule(Rule):
-    """A claim about the bureau's file. Without one, the customer reads why."""
+    """A claim about the bureau's file. Without one, the customer reads why; an alert is always a person's to judge."""
 
     because: ClassVar[tuple[str, ...]] = WITHOUT_FILE
+    concerns: ClassVar[tuple[str, ...]] = CONCERNS
 
     def unknown_because(self, facts: Facts) -> Column:
         """What keeps the file from being read."""
@@ -154,19 +157,25 @@ class MilitaryLending(Rule):
     fails_as: ClassVar[str] = "military_rate_high"
     unknown_as: ClassVar[str] = "military_status_unknown"
     grey_as: ClassVar[str | None] = "military_status_old"
-    because: ClassVar[tuple[str, ...]] = ("bureau_consent_missing",)
+    because: ClassVar[tuple[str, ...]] = (*CONCERNS, "bureau_consent_missing")
+    concerns: ClassVar[tuple[str, ...]] = CONCERNS
 
     max_mapr: Annotated[Ratio, Field(description="Military annual percentage rate; 0.36 is 36%")]
     max_age_days: Annotated[Count, Field(description="Days for which the stated status may be relied on")]
 
     def claim(self, facts: Facts) -> Truth:
-        """The rate stays within the maximum, or the applicant is no covered borrower."""
-        return (facts.mapr <= self.max_mapr) | ~facts.covered_borrower
+        """The rate stays within the maximum, or the applicant is no covered borrower. An old status does not fail."""
+        fits = (facts.mapr <= self.max_mapr) | ~facts.covered_borrower
+        return fits | (self._old(facts) & cast("Truth", pd.NA))
 
     def grey(self, facts: Facts) -> Truth:
         """The rate is higher, and the status was stated too long ago."""
-        return ~(facts.mapr <= self.max_mapr) & (facts.covered_borrower_age_days > self.max_age_days)
+        return ~(facts.mapr <= self.max_mapr) & self._old(facts)
 
     def unknown_because(self, facts: Facts) -> Column:
-        """The bureau states the status, and may not be asked."""
-        return looked_up(facts.credit_file, {"not_asked": "bureau_consent_missing"})
+        """The bureau states the status, and may not be asked, or its file carries an alert."""
+        alert = looked_up(facts.credit_alert, ALERTS)
+        return first_known(alert, looked_up(facts.credit_file, {"not_asked": "bureau_consent_missing"}))
+
+    def _old(self, facts: Facts) -> Truth:
+        return facts.covered_borrower_age_days > self.max_age_days

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rules.asking import FAIL, PASS, UNKNOWN, Results, Said, ask
+from rules.asking import FAIL, PASS, UNEXPLAINED, UNKNOWN, Results, Said, ask
 from rules.columns import Columns, Mask
 from rules.facts import facts_of
 from rules.reasons import reason
@@ -86,7 +86,7 @@ class Evaluation:
     def reason_codes(self) -> tuple[str, ...]:
         """Every code that a rule of the book may give."""
         codes = ((rule.fails_as, *rule.because, rule.unknown_as, rule.grey_as) for rule in self.rules)
-        return tuple(dict.fromkeys(code for given in codes for code in given if code))
+        return tuple(dict.fromkeys((*(code for given in codes for code in given if code), UNEXPLAINED)))
 
     @cached_property
     def principal_reasons(self) -> Places:

@@ -80,8 +80,10 @@ class Rule(BaseModel, ABC):
     # The facts that name what lowered the score that the rule is about, the weightiest first.
     factors_in: ClassVar[tuple[str, ...]] = ()
 
-    # Every code that `unknown_because` may give.
+    # Every code that `unknown_because` may give, and those of them for which a person always has to look, whatever the
+    # rule claims and the book says of unknowns.
     because: ClassVar[tuple[str, ...]] = ()
+    concerns: ClassVar[tuple[str, ...]] = ()
 
     # Left out of the canonical form where it is `reject`, so that books without it keep their digest.
     on_fail: Annotated[
@@ -113,7 +115,7 @@ class Rule(BaseModel, ABC):
     def unknown_because(self, facts: Facts) -> Column | None:
         """For each row, the reason code to give where the rule is unknown; NA where the general code is right.
 
-        It explains, and decides nothing: the facts that it reads are not among those that the rule observed.
+        The facts that it reads are not among those that the rule observed.
         """
         return None
 

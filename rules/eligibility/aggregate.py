@@ -70,8 +70,8 @@ def judge(
     """The evaluation of one user for `product`, from the results of every book that applies.
 
     `affordability_cap` is what may fall due from one pay by the limit policy `policy`, minor units; None where it is
-    not known. `fact_terms` are the numbers that the facts rest on. The time for the notice runs from `requested_at`, or from
-    `now` where it is left out, however long nobody decided. ValueError where a result is of none of `books`, or where a book is not of the
+    not known. `fact_terms` are the numbers that the facts rest on. The time for the notice runs from `requested_at`, or
+    from `now` where it is left out. ValueError where a result is of none of `books`, or where a book is not of the
     product or not in the profile's currency.
     """
     heard = _heard(product, books, results, profile.currency)

@@ -6,7 +6,7 @@ from datetime import datetime
 from rules.eligibility.aggregate import due_by_amount
 from rules.eligibility.book import EligibilityBook
 from underwriting.domain.application import Product
-from underwriting.domain.decision import APPLICATION_NOTICE, Reason, Verdict, as_found
+from underwriting.domain.decision import APPLICATION_NOTICE, Reason, Verdict
 from underwriting.domain.eligibility import Decider, Eligibility
 from underwriting.domain.money import Money
 from underwriting.domain.profile import FloatProfile
@@ -17,10 +17,9 @@ def rejected(then: Eligibility, reasons: tuple[Reason, ...], now: datetime) -> E
 
     Notice is due on the same day as before, however long it waited for the person.
     """
-    found = as_found(reasons, (outcome for book in then.books for outcome in book.outcomes))
     # Referrals of before have no day.
     due = then.notice_due or (now + APPLICATION_NOTICE).date()
-    changes = {"verdict": Verdict.REJECTED, "reasons": found, "notice_due": due}
+    changes = {"verdict": Verdict.REJECTED, "reasons": reasons, "notice_due": due}
     return then.model_copy(update={**changes, "decided_by": Decider.PERSON, "decided_at": now})
 
 

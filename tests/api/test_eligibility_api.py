@@ -15,7 +15,8 @@ from rules.reasons import reason
 from rules.tiers import CURRENCY, TIERS
 from underwriting.bookshelf import digest_of
 from underwriting.domain.application import Product
-from underwriting.domain.decision import Verdict
+from underwriting.domain.decision import Outcome, Result, Verdict
+from underwriting.domain.eligibility import BookResult
 from underwriting.store import evaluations, outbox, profiles, rulebooks
 from underwriting.store.models import Channel, RulebookKind
 from underwriting.store.session import Store
@@ -320,6 +321,83 @@ async def test_another_tenants_user_does_not_exist_on_any_route(api, api_store, 
 async def test_an_evaluation_is_its_users(api, api_store, books):
     ours = (await fresh(api, api_store, books)).json()
     assert (await api.get(url("eve", f"evaluations/{ours['id']}"))).status_code == 404
+
+
+def unknown(book: EligibilityBook) -> BookResult:
+    """What a book says where nothing is known."""
+    why = Outcome(rule="MinimumIncome", result=Result.UNKNOWN, reason=reason("account_activity_unknown"))
+    fixed = {"priority": book.priority, "superseding": book.superseding, "result": Result.UNKNOWN}
+    return BookResult(rulebook=book.ref, outcomes=(why,), **fixed)
+
+
+@pytest.fixture
+async def referred(api, api_store, books) -> str:
+    """Where ada's evaluation, which waits for a person, is decided."""
+    standard = unknown(shipped_eligibility_books()["float-standard"])
+    told = (await fresh(api, api_store, books, verdict=Verdict.REFERRED, books=(standard,))).json()
+    return url(what=f"evaluations/{told['id']}/decision")
+
+
+REJECTED = {"verdict": "rejected", "note": "no payslips", "reasons": ["income_unverified"]}
+
+
+@pytest.mark.parametrize(
+    ("word", "verdict", "amounts", "reasons"),
+    [
+        ({"verdict": "approved", "note": "seen the payslips"}, "approved", ["10.00", "20.00"], []),
+        ({"verdict": "approved", "note": "seen one", "up_to": "10.00"}, "approved", ["10.00"], []),
+        (REJECTED, "rejected", [], ["income_unverified"]),
+    ],
+)
+async def test_a_person_decides_a_referred_evaluation_once(api, referred, word, verdict, amounts, reasons):
+    told = await api.post(referred, json=word)
+    decided = told.json()
+    assert (told.status_code, decided["verdict"], decided["approved_amounts"]) == (200, verdict, amounts), told.text
+    assert ([found["code"] for found in decided["reasons"]], decided["decided_by"]) == (reasons, "person")
+    assert b"payslips" not in told.content
+    assert (await api.get(url())).content == told.content, "it is the answer from now on"
+    assert (await api.post(referred, json=word)).content == told.content
+    other = await api.post(referred, json={**word, "note": "on second thoughts"})
+    assert (other.status_code, other.json()["error_code"]) == (409, "NOT_REFERRED")
+
+
+@pytest.mark.parametrize(
+    ("word", "why"),
+    [
+        ({"verdict": "rejected"}, "a rejection needs its reasons"),
+        ({"verdict": "approved", "reasons": ["income_low"]}, "only a rejection has reasons"),
+        ({"verdict": "rejected", "reasons": ["lists_outdated"]}, "is no reason that a person may give"),
+        ({"verdict": "rejected", "reasons": ["payback_unlikely"]}, "nobody knows what lowered the score"),
+        ({"verdict": "rejected", "reasons": ["income_low"], "up_to": "10.00"}, "a rejection approves no amount"),
+        ({"verdict": "approved", "up_to": "20.01"}, "at most 20.00 USD can be approved"),
+        ({"verdict": "approved", "up_to": "ten"}, "should match pattern"),
+        ({"verdict": "referred"}, "should be"),
+    ],
+)
+async def test_a_word_on_an_evaluation_that_cannot_be_changes_nothing(api, referred, word, why):
+    before = (await api.get(url())).content
+    refused = await api.post(referred, json={"note": "on a whim", **word})
+    assert (refused.status_code, refused.json()["error_code"]) == (422, "INVALID_REQUEST")
+    assert why in refused.json()["message"]
+    assert (await api.get(url())).content == before
+
+
+async def test_a_word_on_an_evaluation_needs_its_user_its_scope_and_a_match_to_clear(api, referred, token):
+    assert (await api.post(referred.replace("/ada/", "/eve/"), json=REJECTED)).status_code == 404
+    cleared = await api.post(referred, json={"verdict": "approved", "note": "not him", "clears_match": True})
+    assert (cleared.status_code, cleared.json()["error_code"]) == (409, "NO_OPEN_MATCH")
+    api.headers["Authorization"] = f"Bearer {token(scope='eligibility:read eligibility:check')}"
+    assert (await api.post(referred, json=REJECTED)).status_code == 403
+
+
+async def test_an_evaluation_that_is_not_judged_or_not_current_cannot_be_decided(api, api_store, referred):
+    async with api_store.begin() as work:
+        await profiles.refresh(work, "acme", "ada", "bob", datetime.now(UTC))
+    late = await api.post(referred, json=REJECTED)
+    assert (late.status_code, late.json()["error_code"]) == (409, "NOT_REFERRED")
+    pending = (await api.get(url())).json()["id"]
+    early = await api.post(url(what=f"evaluations/{pending}/decision"), json=REJECTED)
+    assert (early.status_code, early.json()["error_code"]) == (409, "NOT_JUDGED")
 
 
 @pytest.mark.parametrize(

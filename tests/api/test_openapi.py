@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
 from underwriting.api import examples
 from underwriting.api.app import create_app
 from underwriting.api.errors import ErrorBody
+from underwriting.api.matches import Listed
 from underwriting.api.profiles import ProfileRecord
 from underwriting.domain.notice import Owed
 from underwriting.notices.desk import Sending
@@ -41,6 +42,7 @@ CHECKS = [
 SCOPES = (
     "applications:write applications:read referrals:decide events:write"
     " eligibility:check eligibility:read profiles:read profiles:write notices:read notices:write"
+    " list_matches:read list_matches:write"
 )
 EXAMPLES = 12
 
@@ -102,6 +104,7 @@ def test_every_answer_has_an_example_and_every_error_the_one_shape(operation):
         (Owed, examples.OWED),
         (Notice, examples.NOTICE),
         (Sending, examples.SENDING),
+        (Listed, examples.LISTED),
     ],
 )
 def test_examples_are_what_the_api_answers(model, example):

@@ -17,18 +17,21 @@ from ulid import ULID
 from rules.eligibility.book import shipped_eligibility_books
 from underwriting.api.app import create_app
 from underwriting.settings import Settings
-from underwriting.store import rulebooks
+from underwriting.store import matches, rulebooks
+from underwriting.store.matches import Found
 from underwriting.store.models import RulebookKind
 
 OWNER, OTHERS = "acme", ("acme2", "other")
 SCOPES = (
     "applications:write applications:read referrals:decide events:write"
     " eligibility:check eligibility:read profiles:read profiles:write notices:read notices:write"
+    " list_matches:read list_matches:write"
 )
 APPLICATION = {"customer_id": "ada", "amount": "2500.00", "currency": "USD"}
 CHANGE = {"enabled": ["1"], "reason": "goodwill"}
 FOR_A_WHILE = {**CHANGE, "expires_on": "2099-01-01T00:00:00Z"}
 EVENT = {"source": "float.service", "id": "evt-1", "type": "user_created", "user_id": "ada", "at": "2026-03-02T09:30Z"}
+MATCH = Found("ofac", "1", "individual", 1.0, confirmed=False, evidence="same country", compared="a" * 64)
 
 
 class Foreign(Enum):
@@ -66,6 +69,10 @@ CASES = {
     f"GET {UNDERWRITING}/float_check": Case(Foreign.APART, 202),
     f"GET {UNDERWRITING}/loan_check": Case(Foreign.APART, 202),
     f"GET {UNDERWRITING}/evaluations/{{evaluation_id}}": Case(Foreign.HIDDEN),
+    # Nobody judged it yet.
+    f"POST {UNDERWRITING}/evaluations/{{evaluation_id}}/decision": Case(
+        Foreign.HIDDEN, 409, {"verdict": "approved", "note": "seen the papers"}
+    ),
     f"GET {UNDERWRITING}/history": Case(Foreign.HIDDEN),
     f"GET {UNDERWRITING}/float_profile": Case(Foreign.HIDDEN),
     f"GET {UNDERWRITING}/float_profile/versions": Case(Foreign.HIDDEN),
@@ -74,8 +81,10 @@ CASES = {
     f"DELETE {UNDERWRITING}/float_profile/temporary": Case(Foreign.HIDDEN, 204),
     "GET /v1/notices": Case(Foreign.EMPTY),
     # Nobody judged it yet, so there is nothing to tell the customer; test_notices_api.py has one that was rejected.
-    "GET /v1/notices/{application_id}": Case(Foreign.HIDDEN, 404),
-    "POST /v1/notices/{application_id}/sent": Case(Foreign.HIDDEN, 404, {"how": "letter"}),
+    "GET /v1/notices/{application_id}": Case(Foreign.HIDDEN, 409),
+    "POST /v1/notices/{application_id}/sent": Case(Foreign.HIDDEN, 409, {"how": "letter"}),
+    "GET /v1/list_matches": Case(Foreign.EMPTY),
+    "POST /v1/list_matches/{user_id}/clear": Case(Foreign.HIDDEN, 200, {"note": "born elsewhere"}),
     "POST /v1/events": Case(Foreign.APART, 202, EVENT),
     "GET /health": Case(Foreign.OPEN),
 }
@@ -110,6 +119,8 @@ async def owned(api: httpx.AsyncClient, api_store, token) -> dict[str, str]:
     (await api.put("/v1/ada/underwriting/float_profile", json=CHANGE)).raise_for_status()
     (await api.put("/v1/ada/underwriting/float_profile/temporary", json=FOR_A_WHILE)).raise_for_status()
     (await api.post("/v1/events", json=EVENT)).raise_for_status()
+    async with api_store.begin() as work:
+        await matches.keep(work, OWNER, "ada", [MATCH], {"individual"})
     return {"user_id": "ada", "application_id": applied.json()["id"], "evaluation_id": asked.json()["id"]}
 
 

@@ -6,6 +6,7 @@ import pytest
 from support.applicants import asking, book_of, frame
 
 from rules.aggregate import decide, settles, unknown_result
+from rules.credit_report import ALERTS
 from rules.engine import evaluate
 from rules.reasons import REASONS
 from underwriting.domain.decision import Result, Verdict
@@ -22,7 +23,14 @@ RULES = (
     "NotListed: {min_match_score: 0.9, grey_match_score: 0.7}",
 )
 REFER, REJECT = book_of(*RULES), book_of(*RULES, on_unknown="reject")
-GOOD = {"age_years": 40, "credit_score": 700, "insolvencies": 0, "list_match_score": 0.0, "list_confirmed_score": 0.0}
+GOOD = {
+    "age_years": 40,
+    "credit_score": 700,
+    "credit_score_factor_1": "Few accounts",
+    "insolvencies": 0,
+    "list_match_score": 0.0,
+    "list_confirmed_score": 0.0,
+}
 
 
 def results(book, checks=None, **changes):
@@ -50,7 +58,7 @@ def test_a_fail_rejects_with_its_reasons_and_a_notice_thirty_days_after_the_rece
     made = decision(book, credit_score=600, insolvencies=1, age_years=None)
     assert (made.verdict, made.approved) == (Verdict.REJECTED, None)
     assert codes(made) == ["credit_score_low", "insolvency"]
-    assert made.reasons[0] == REASONS["credit_score_low"]
+    assert made.reasons[0] == REASONS["credit_score_low"].because_of(["Few accounts"])
     assert made.notice_due == date(2025, 7, 10)
 
 
@@ -165,6 +173,54 @@ def test_a_failure_that_the_book_refers_goes_to_a_person_with_its_reason(on_unkn
     assert not settles(book, [result])
     outcome = result.outcomes[0]
     assert (outcome.result, outcome.refers) == ((Result.UNKNOWN, True) if reasons else (Result.PASS, False))
+
+
+@pytest.mark.parametrize("on_unknown", ["refer", "reject"])
+@pytest.mark.parametrize(
+    ("score", "factor", "verdict", "reasons"),
+    [
+        (619, "Few accounts", Verdict.REJECTED, ["credit_score_low"]),
+        (619, None, Verdict.REFERRED, ["score_unexplained"]),
+        (620, None, Verdict.APPROVED, []),
+    ],
+)
+@pytest.mark.parametrize("on_fail", ["", ", on_fail: refer"])
+def test_a_low_score_that_nobody_can_explain_rejects_nobody(on_fail, score, factor, verdict, reasons, on_unknown):
+    book = book_of(f"CreditScore: {{min_score: 620{on_fail}}}", "NoInsolvency", on_unknown=on_unknown)
+    made = decision(book, credit_score=score, credit_score_factor_1=factor)
+    assert codes(made) == reasons
+    assert made.verdict is (Verdict.REFERRED if on_fail and reasons else verdict)
+    row = {**GOOD, "credit_score": score, "credit_score_factor_1": factor}
+    evaluation = evaluate(book, frame(**{name: [value] for name, value in row.items()}))
+    assert evaluation.verdicts.tolist() == [made.verdict]
+    assert evaluation.reasons(0) == made.reasons
+
+
+@pytest.mark.parametrize("on_unknown", ["refer", "reject"])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "CreditScore: {min_score: 620}",
+        "NoInsolvency",
+        "MilitaryLending: {max_mapr: 0.36, max_age_days: 30}",
+        "ReportedDebtToIncome: {max_ratio: 0.43}",
+    ],
+)
+@pytest.mark.parametrize(("alert", "code"), [(alert, code) for alert, code in ALERTS.items()] + [("none", None)])
+@pytest.mark.parametrize("mapr", [0.36, 0.37])
+def test_a_credit_file_with_an_alert_goes_to_a_person_whatever_the_book_asks(rule, alert, code, mapr, on_unknown):
+    book = book_of(rule, "AdultApplicant: {min_age_years: 18}", on_unknown=on_unknown)
+    military = {"mapr": mapr, "covered_borrower": True, "covered_borrower_age_days": 0}
+    # The facts of a file with an alert are not known.
+    facts = {"age_years": 40, "credit_alert": alert, "credit_file": "found", **military}
+    row = frame(**{name: [value] for name, value in facts.items()})
+    made = decide(book, evaluate(book, row).check_results(0), ASKED, NOW)
+    assert evaluate(book, row).verdicts.tolist() == [made.verdict]
+    if code:
+        assert (made.verdict, codes(made)) == (Verdict.REFERRED, [code])
+    else:
+        assert code not in codes(made)
+        assert (made.verdict is Verdict.REFERRED) == (on_unknown == "refer" and "Military" not in rule)
 
 
 def test_a_failure_that_rejects_wins_over_one_that_refers():

@@ -66,6 +66,7 @@ GOOD = {
     "debt_to_income": 0.2,
     "credit_alert": "none",
     "credit_score": 700,
+    "credit_score_factor_1": "Few accounts",
     "revolving_utilisation": 0.1,
     "delinquencies_24m": 0,
     "insolvencies": 0,
@@ -240,7 +241,14 @@ def test_a_number_that_is_none_is_not_known(missing):
 
 def test_columns_of_plain_numpy_are_read_as_the_catalogue_says():
     book = book_of("CreditScore: {min_score: 620}", "DeviceRisk: {max_score: 0.5}")
-    facts = pd.DataFrame({"credit_score": [619.0, 620.0, np.nan], "device_risk": [0.5, 0.6, np.nan]})
+    factors = ["Few accounts"] * 3
+    facts = pd.DataFrame(
+        {
+            "credit_score": [619.0, 620.0, np.nan],
+            "credit_score_factor_1": factors,
+            "device_risk": [0.5, 0.6, np.nan],
+        }
+    )
     assert evaluate(book, facts).results.tolist() == [[0, 1], [1, 0], [2, 2]]
     assert evaluate(book, facts).outcomes(0)[0].observed == {"credit_score": 619}
 

@@ -96,7 +96,9 @@ CASES = {
             (0.35, True, 0, P),
             (0.36, True, 0, P),
             (0.361, True, 0, F),
-            (0.361, True, 31, F),
+            (0.361, True, 30, F),
+            (0.361, True, 31, U),
+            (0.361, True, None, U),
             (0.361, False, 30, P),
             (0.361, False, 31, U),
             (0.361, None, 0, U),
@@ -171,7 +173,8 @@ CASES = {
 )
 def test_a_rule_says(rule, names, values, result):
     row = dict(zip(names, values, strict=True))
-    (outcome,) = evaluate(book_of(rule), frame(**{name: [value] for name, value in row.items()})).outcomes(0)
+    facts = {**row, "credit_score_factor_1": "Few accounts"}
+    (outcome,) = evaluate(book_of(rule), frame(**{name: [value] for name, value in facts.items()})).outcomes(0)
     assert outcome.result is result
     # It read these facts and no others.
     assert outcome.observed == row
@@ -216,7 +219,8 @@ def test_a_possible_match_is_for_a_person_to_judge():
         ("active_duty", "found", "credit_file_active_duty", True),
         ("security_freeze", "found", "credit_file_frozen", True),
         ("disputed", "disputed", "credit_file_disputed", True),
-        (None, "frozen", "credit_file_frozen", False),
+        # Whoever freezes the file uses a right of 15 U.S.C. 1681c-1(i).
+        (None, "frozen", "credit_file_frozen", True),
         (None, "locked", "credit_file_locked", False),
         (None, "no_hit", "credit_file_not_found", False),
         (None, "not_asked", "bureau_consent_missing", False),
@@ -227,7 +231,7 @@ def test_the_customer_reads_what_keeps_the_file_from_being_read(alert, file, cod
     book = book_of("NoCreditAlert", "CreditScore: {min_score: 620}", "NoInsolvency")
     evaluation = evaluate(book, frame(credit_alert=[alert], credit_file=[file]))
     outcomes = evaluation.outcomes(0)
-    assert [outcome.refers for outcome in outcomes] == [refers, False, False]
+    assert [outcome.refers for outcome in outcomes] == [refers] * 3
     general = ["credit_file_unknown", "credit_score_missing", "credit_report_unavailable"]
     assert [outcome.reason.code for outcome in outcomes] == ([code] * 3 if code else general)
 
@@ -248,8 +252,9 @@ def test_why_there_is_no_score(file, exclusion, code):
 
 def test_a_military_status_that_is_too_old_is_asked_again():
     book = book_of("MilitaryLending: {max_mapr: 0.36, max_age_days: 30}")
-    facts = frame(mapr=[0.4] * 3, covered_borrower=[False, False, None], covered_borrower_age_days=[30, 31, 0])
-    evaluation = evaluate(book, facts)
-    outcomes = [evaluation.outcomes(row)[0] for row in range(3)]
+    covered, age = [False, False, None, True, True], [30, 31, 0, 30, 31]
+    evaluation = evaluate(book, frame(mapr=[0.4] * 5, covered_borrower=covered, covered_borrower_age_days=age))
+    outcomes = [evaluation.outcomes(row)[0] for row in range(5)]
     codes = [outcome.reason and outcome.reason.code for outcome in outcomes]
-    assert codes == [None, "military_status_old", "military_status_unknown"]
+    old = "military_status_old"
+    assert codes == [None, old, "military_status_unknown", "military_rate_high", old]

@@ -38,9 +38,9 @@ PRESCREENING = {
     "RepaymentCapacity": "debt_service_coverage >= $min_dscr",
     "DebtToIncome": "debt_to_income <= $max_ratio",
     "NoCreditAlert": "CASE WHEN credit_alert = 'none' THEN true END",
-    "MilitaryLending": "CASE WHEN (mapr <= $max_mapr OR NOT covered_borrower)"
-    " AND (mapr <= $max_mapr OR covered_borrower_age_days <= $max_age_days) THEN true"
-    " WHEN mapr > $max_mapr AND covered_borrower THEN false END",
+    "MilitaryLending": "CASE WHEN mapr <= $max_mapr OR (NOT covered_borrower"
+    " AND covered_borrower_age_days <= $max_age_days) THEN true"
+    " WHEN mapr > $max_mapr AND covered_borrower AND covered_borrower_age_days <= $max_age_days THEN false END",
     "CreditScore": "credit_score >= $min_score",
     "Utilisation": "revolving_utilisation <= $max_ratio",
     "Delinquencies": "delinquencies_24m <= $max_24m",
@@ -162,7 +162,8 @@ def chosen(predicate, properties):
 
 
 def said_of(rule, properties, rows):
-    facts = frame(**{name: [row[name] for row in rows] for name in rows[0]})
+    explained = {name: [name] * len(rows) for name in rule.factors_in}
+    facts = frame(**{name: [row[name] for row in rows] for name in rows[0]}, **explained)
     said = ask(rule.model_validate(properties), Columns(facts))
     return [{0: False, 1: True, 2: None}[int(result)] for result in said.results]
 

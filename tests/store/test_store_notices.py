@@ -158,7 +158,8 @@ async def test_what_nobody_decided_is_found_by_an_index(store: Store) -> None:
         for row in (ApplicationRow, EvaluationRow):
             if on_postgresql:
                 await work.execute(text("SET enable_seqscan = off"))
-            query = select(row.id).where(undecided(row)).compile(work.get_bind(), compile_kwargs={"literal_binds": True})
+            literal = {"literal_binds": True}
+            query = select(row.id).where(undecided(row)).compile(work.get_bind(), compile_kwargs=literal)
             explain = "EXPLAIN" if on_postgresql else "EXPLAIN QUERY PLAN"
             plan = "\n".join(str(line[-1]) for line in await work.execute(text(f"{explain} {query}")))
             assert f"ix_{row.__tablename__}_undecided" in plan, plan

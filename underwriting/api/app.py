@@ -10,7 +10,7 @@ from fastapi_offline import FastAPIOffline
 from prefect import get_client
 from sqlalchemy import select
 
-from underwriting.api import applications, eligibility, errors, events, notices, profiles
+from underwriting.api import applications, eligibility, errors, events, matches, notices, profiles
 from underwriting.api.auth import Verifier
 from underwriting.api.documented import answer, refusals
 from underwriting.api.errors import ApiError
@@ -22,11 +22,13 @@ from underwriting.clients.sources import Sources
 from underwriting.edges.tracing import trace_api, traced
 from underwriting.embedded import resolve_database_url
 from underwriting.notices.errors import NoticeImpossible
+from underwriting.recall import RuleDrift
 from underwriting.settings import Settings, settings
 from underwriting.store.errors import (
     KeyReused,
     NoOpenMatch,
     NotFound,
+    NotJudged,
     NotReferred,
     NotWaiting,
     StoreUnreachable,
@@ -71,7 +73,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
     )
     if traced(config, "underwriting-api"):
         trace_api(app)
-    for part in (applications, eligibility, profiles, notices, events):
+    for part in (applications, eligibility, profiles, notices, matches, events):
         app.include_router(part.router)
     errors.install(app)
     _install_store_errors(app)
@@ -99,6 +101,8 @@ def _install_store_errors(app: FastAPI) -> None:
         KeyReused: (HTTPStatus.UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED"),
         NotReferred: (HTTPStatus.CONFLICT, "NOT_REFERRED"),
         NotWaiting: (HTTPStatus.CONFLICT, "NOT_WAITING"),
+        NotJudged: (HTTPStatus.CONFLICT, "NOT_JUDGED"),
+        RuleDrift: (HTTPStatus.CONFLICT, "RULE_DRIFT"),
         NoOpenMatch: (HTTPStatus.CONFLICT, "NO_OPEN_MATCH"),
         VersionConflict: (HTTPStatus.PRECONDITION_FAILED, "VERSION_CONFLICT"),
         NoticeImpossible: (HTTPStatus.CONFLICT, "NOTICE_IMPOSSIBLE"),

@@ -2,20 +2,21 @@
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, BackgroundTasks, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rules.adverse import AdverseCodes, reasons_given
+from underwriting import referrals
 from underwriting.api.auth import BACKDATE, Applicant, Reader, Reviewer, require
 from underwriting.api.documented import POLL, REPLAYED, answer, refusals
 from underwriting.api.errors import ApiError
 from underwriting.api.examples import APPLICATION, PENDING_APPLICATION
-from underwriting.api.office import Desk
+from underwriting.api.office import Desk, refusing
 from underwriting.domain.application import ApplicationId, ApplicationRequest, State
 from underwriting.domain.decision import Verdict
-from underwriting.store import applications, decisions, waiting
+from underwriting.store import applications, waiting
 from underwriting.store.applications import Stored
 from underwriting.store.record import Record
 from underwriting.store.waiting import Answer
@@ -42,7 +43,7 @@ IdempotencyKey = Annotated[
 
 
 class StaffDecision(BaseModel):
-    """What a person decides on a referred application."""
+    """What a person decides on what was referred."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -60,6 +61,11 @@ class StaffDecision(BaseModel):
         if self.clears_match and self.verdict is Verdict.REJECTED:
             raise ValueError("a rejection clears no match with a list: leave clears_match out")
         return self
+
+    @property
+    def word(self) -> dict[str, Any]:
+        """What `referrals` takes of it."""
+        return {name: getattr(self, name) for name in type(self).model_fields}
 
 
 class CustomerAnswer(BaseModel):
@@ -162,18 +168,10 @@ async def decide(application_id: ApplicationId, body: StaffDecision, caller: Rev
     A rejection names its reasons, by their codes: they are what the customer is told.
     """
     async with desk.store.begin() as work:
-        await decisions.settle_referral(
-            work,
-            application_id,
-            tenant=caller.tenant,
-            verdict=body.verdict,
-            reasons=reasons_given(body.verdict, body.reasons),
-            note=body.note,
-            decided_by=caller.subject,
-            now=datetime.now(UTC),
-            partners=desk.config.partners,
-            clears_match=body.clears_match,
-        )
+        with refusing("body"):
+            await referrals.decide_application(
+                work, desk.config, application_id, **body.word, tenant=caller.tenant, decided_by=caller.subject
+            )
         stored = await applications.get(work, caller.tenant, application_id)
     return Response(stored.body, media_type="application/json")
 

@@ -32,6 +32,8 @@ READ_PROFILES = "profiles:read"
 WRITE_PROFILES = "profiles:write"
 READ_NOTICES = "notices:read"
 WRITE_NOTICES = "notices:write"
+READ_MATCHES = "list_matches:read"
+WRITE_MATCHES = "list_matches:write"
 
 
 # A token that was verified is good for so many seconds without another look at its signature, and never beyond its
@@ -150,3 +152,5 @@ ProfileReader = Annotated[Caller, Security(Bearer(READ_PROFILES), scopes=[READ_P
 ProfileWriter = Annotated[Caller, Security(Bearer(WRITE_PROFILES), scopes=[WRITE_PROFILES])]
 NoticeReader = Annotated[Caller, Security(Bearer(READ_NOTICES), scopes=[READ_NOTICES])]
 NoticeWriter = Annotated[Caller, Security(Bearer(WRITE_NOTICES), scopes=[WRITE_NOTICES])]
+MatchReader = Annotated[Caller, Security(Bearer(READ_MATCHES), scopes=[READ_MATCHES])]
+MatchWriter = Annotated[Caller, Security(Bearer(WRITE_MATCHES), scopes=[WRITE_MATCHES])]

@@ -9,6 +9,7 @@ from fastapi import APIRouter, BackgroundTasks, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from underwriting import referrals
 from underwriting.api.answering import (
     RETRY_AFTER,
     UNDECIDED,
@@ -19,17 +20,18 @@ from underwriting.api.answering import (
     find_answer,
     shown,
 )
-from underwriting.api.auth import Asker, EvaluationReader
+from underwriting.api.applications import StaffDecision
+from underwriting.api.auth import Asker, EvaluationReader, Reviewer
 from underwriting.api.documented import ETAG, JSON, POLL, answer, refusals
 from underwriting.api.errors import ApiError
 from underwriting.api.examples import EVALUATION, PENDING_EVALUATION
-from underwriting.api.office import Desk
+from underwriting.api.office import Desk, refusing
 from underwriting.domain.application import CustomerId, Product, State
-from underwriting.domain.eligibility import EvaluationId
+from underwriting.domain.eligibility import EvaluationId, UpTo
 from underwriting.store import evaluations
 from underwriting.store.errors import UnknownEvaluation
-from underwriting.store.evaluations import EvaluationRecord
-from underwriting.store.session import Store
+from underwriting.store.evaluations import EvaluationRecord, Stored
+from underwriting.store.session import Store, Work
 
 LINES = "application/x-ndjson"
 
@@ -175,10 +177,43 @@ async def evaluation(
 ) -> Response:
     """Where the evaluation stands, and what it came to: every book, every rule, and the facts that each looked at."""
     async with desk.store.read() as work:
-        stored = await evaluations.get(work, caller.tenant, evaluation_id)
-    if stored.request.user_id != user_id:
-        raise UnknownEvaluation(evaluation_id)
+        stored = await _of_user(work, caller.tenant, user_id, evaluation_id)
     return shown(answer_of(stored), if_none_match)
+
+
+class EvaluationDecision(StaffDecision):
+    """The same of an evaluation: an approval may be of less than all that there may be."""
+
+    up_to: UpTo = None
+
+
+@router.post(
+    "/evaluations/{evaluation_id}/decision",
+    response_model=EvaluationRecord,
+    responses=answer(200, "Decided", EVALUATION) | refusals(400, 404, 409),
+    summary="Decide a referred evaluation",
+)
+async def decide(
+    user_id: CustomerId, evaluation_id: EvaluationId, body: EvaluationDecision, caller: Reviewer, desk: Desk
+) -> Response:
+    """Approve or reject an evaluation that waits for a person and is the answer still.
+
+    The token's subject is stored as who decided. A rejection names its reasons, by their codes: they are what the
+    customer is told.
+    """
+    async with desk.store.begin() as work:
+        await _of_user(work, caller.tenant, user_id, evaluation_id)
+        with refusing("body"):
+            decided = await referrals.decide_evaluation(
+                work,
+                desk.config,
+                evaluation_id,
+                **body.word,
+                tenant=caller.tenant,
+                decided_by=caller.subject,
+                channels=desk.listening,
+            )
+    return Response(decided.body, media_type=JSON)
 
 
 @router.get(
@@ -207,6 +242,14 @@ async def history(
     items = b",".join(stored.body for stored in page)
     cursor = b"null" if following is None else b'"%b"' % following.encode()
     return Response(b'{"items":[%b],"next":%b}' % (items, cursor), media_type=JSON)
+
+
+async def _of_user(work: Work, tenant: str, user_id: str, evaluation_id: str) -> Stored:
+    """The evaluation; UnknownEvaluation where it is another user's."""
+    stored = await evaluations.get(work, tenant, evaluation_id)
+    if stored.request.user_id != user_id:
+        raise UnknownEvaluation(evaluation_id)
+    return stored
 
 
 async def _lines(store: Store, tenant: str, user_id: str, product: Product | None) -> AsyncIterator[bytes]:

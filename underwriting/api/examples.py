@@ -204,3 +204,13 @@ NOTICE: dict[str, Any] = {
         },
     },
 }
+
+_MATCH: dict[str, Any] = {
+    "entry": "ofac-sdn:7150",
+    "kind": "individual",
+    "score": 0.96,
+    "confirmed": False,
+    "evidence": "born in the same year",
+    "found_at": "2026-03-02T09:30:00Z",
+}
+LISTED: dict[str, Any] = {"user_id": "ada", "matches": [_MATCH]}

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from underwriting.api.auth import NoticeReader, NoticeWriter
 from underwriting.api.documented import JSON, answer, refusals
 from underwriting.api.examples import NOTICE, OWED, SENDING
-from underwriting.api.office import Desk, problem
+from underwriting.api.office import Desk, problem, refusing
 from underwriting.domain.application import CustomerId
 from underwriting.domain.notice import Owed
 from underwriting.notices import desk as notice_desk
@@ -103,10 +103,8 @@ async def sent(
 ) -> Sending:
     """Store that the notice was sent, how and when, together with its text. It is not due any more."""
     written = await _written(desk, caller.tenant, subject_id, customer_id)
-    try:
+    with refusing("body.sent_at"):
         return await notice_desk.sent(desk.store, written, body.how, body.sent_at, caller.subject)
-    except ValueError as error:
-        raise problem("body.sent_at", str(error)) from None
 
 
 async def _written(desk: Desk, tenant: str, subject_id: str, customer_id: str | None) -> Written:

@@ -1,6 +1,8 @@
 """What the API's routes work with."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -20,6 +22,7 @@ from underwriting.domain.eligibility import EvaluationRequest
 from underwriting.settings import Settings
 from underwriting.store import claims, evaluations
 from underwriting.store.kinds import kind_of
+from underwriting.store.models import Channel
 from underwriting.store.session import Store
 
 log = logging.getLogger(__name__)
@@ -35,6 +38,12 @@ class Office:
     prefect: PrefectClient
     # Who a customer is, for a notice.
     sources: Sources
+
+    @property
+    def listening(self) -> list[Channel]:
+        """The channels on which somebody hears of evaluations."""
+        heard = {Channel.EVENTS: self.config.event_bus, Channel.ANALYTICS: self.config.segment_write_key}
+        return [channel for channel, outlet in heard.items() if outlet]
 
     async def dispatch_handling(self) -> None:
         """Have Prefect handle the inbox soon; where it cannot be asked, the schedule does later."""
@@ -74,3 +83,12 @@ def problem(place: str, message: str) -> ApiError:
     """A refusal of one part of a request, 422, in the shape that validation gives."""
     found = Problem(place=place, message=message)
     return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_REQUEST", f"{place}: {message}", problems=[found])
+
+
+@contextmanager
+def refusing(place: str) -> Iterator[None]:
+    """Say what cannot be, a ValueError, as a refusal of that part of the request."""
+    try:
+        yield
+    except ValueError as error:
+        raise problem(place, str(error)) from None

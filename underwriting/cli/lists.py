@@ -2,7 +2,7 @@
 
 import asyncio
 import getpass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from underwriting import referrals
 from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.store import with_store
 from underwriting.clients.errors import SourceError
@@ -22,7 +23,7 @@ from underwriting.screening.index import Match
 from underwriting.screening.names import Kind
 from underwriting.screening.ofac import CONSOLIDATED, OFAC
 from underwriting.screening.screener import store_list
-from underwriting.store import lists, profiles
+from underwriting.store import lists
 from underwriting.store import matches as list_matches
 from underwriting.store.errors import StoreError
 from underwriting.store.lists import ListVersion
@@ -141,13 +142,8 @@ def clear(
     """Remember that a user is nobody of those on the lists who were found, until details or entries change."""
 
     async def work(store: Store) -> list[KnownMatch]:
-        by, now = getpass.getuser(), datetime.now(UTC)
         async with store.begin() as unit:
-            cleared = await list_matches.clear(unit, tenant, user_id, by, note)
-            # What was answered with the match in mind is no answer any more.
-            if await profiles.current(unit, tenant, user_id, now) is not None:
-                await profiles.refresh(unit, tenant, user_id, by, now)
-        return cleared
+            return await referrals.clear_matches(unit, tenant, user_id, getpass.getuser(), note)
 
     for match in with_store(work):
         typer.echo(f"{match.found.reference} cleared for {user_id}")

@@ -11,7 +11,7 @@ from underwriting.settings import settings
 SCOPES = (
     "applications:write applications:backdate applications:read referrals:decide"
     " eligibility:check eligibility:read profiles:read profiles:write events:write"
-    " notices:read notices:write"
+    " notices:read notices:write list_matches:read list_matches:write"
 )
 
 

@@ -15,6 +15,15 @@ EvaluationId = Annotated[
     Field(pattern=r"^evl_[0-9A-HJKMNP-TV-Z]{26}$", description="Evaluation id, as the API returned it"),
 ]
 
+UpTo = Annotated[
+    str | None,
+    Field(
+        pattern=r"^[0-9]{1,12}(\.[0-9]{1,4})?$",
+        description="Highest amount to approve, in major units; left out, all that profile and affordability allow",
+        examples=["20.00"],
+    ),
+]
+
 
 class Decider(StrEnum):
     """Who had the last word; of a person, staff know who it was."""

@@ -17,7 +17,6 @@ from underwriting.domain.decision import (
     Reason,
     RulebookRef,
     Verdict,
-    as_found,
     codes_of,
 )
 from underwriting.domain.money import Money
@@ -74,7 +73,8 @@ async def settle_referral(
 ) -> Decision:
     """Store a person's approval or rejection of a referred application, with the note sealed.
 
-    `reasons` are those that the person chose for a rejection: what was not known is no reason of theirs. `clears_match`
+    `reasons` are those that the person chose for a rejection (`rules.adverse.reasons_given`): what was not known is no
+    reason of theirs. `clears_match`
     also remembers that the customer is nobody of those on the lists who were found (`matches.clear`); NoOpenMatch where
     nobody was.
 
@@ -96,7 +96,7 @@ async def settle_referral(
         update={
             "verdict": verdict,
             "approved": stored.application.requested if verdict is Verdict.APPROVED else None,
-            "reasons": as_found(reasons, (found for check in stored.record.checks for found in check.outcomes)),
+            "reasons": reasons,
             "decided_by": decided_by,
             "note": note,
             "decided_at": now,

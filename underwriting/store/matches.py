@@ -72,6 +72,18 @@ async def waiting(work: Work, limit: int = 100) -> list[Match]:
     return [_match(work, row) for row in await work.scalars(query.limit(limit))]
 
 
+async def by_user(work: Work, tenant: str, after: str | None = None, limit: int = 50) -> dict[str, list[Match]]:
+    """Open matches of so many of a tenant's customers, by their ids, from beyond the id `after` on."""
+    wanted = [ListMatchRow.tenant == tenant, ListMatchRow.cleared_at.is_(None)]
+    wanted += [] if after is None else [ListMatchRow.user_id > after]
+    users = select(ListMatchRow.user_id).where(*wanted).distinct().order_by(ListMatchRow.user_id).limit(limit)
+    key = (ListMatchRow.user_id, ListMatchRow.list_name, ListMatchRow.entry_id, ListMatchRow.kind)
+    found: dict[str, list[Match]] = {}
+    for row in await work.scalars(select(ListMatchRow).where(*wanted, ListMatchRow.user_id.in_(users)).order_by(*key)):
+        found.setdefault(row.user_id, []).append(_match(work, row))
+    return found
+
+
 async def keep(
     work: Work,
     tenant: str,

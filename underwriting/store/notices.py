@@ -1,8 +1,8 @@
 """Notices that customers have to be sent: which are due, and what was sent, when and how.
 
 Due are the newest decision about an application, an evaluation that was rejected (by the rulebooks or by a person), and
-a limit that a run lowered and that still stands. What nobody has decided is due as well, be it referred, pending, failed
-or in quarantine: its time runs. What was sent is only ever added to.
+a limit that a run lowered and that still stands. What nobody has decided is due as well: a referral, and what is
+pending, failed or in quarantine. What was sent is only ever added to.
 """
 
 from collections.abc import Sequence
@@ -75,7 +75,7 @@ def _selected(
 
 
 def _sources(until: date | None, subject_id: str | None) -> list[Select[Any]]:
-    """Every decision that a customer has to be told of, and what nobody decided; each part finds its rows by an index."""
+    """Every decision that a customer has to be told of, and what nobody decided. Indexes find the rows of each part."""
 
     def wanted(subject: Any, due: Any) -> list[ColumnElement[bool]]:
         conditions = [due.is_not(None)]

@@ -4,7 +4,18 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Enum, Index, LargeBinary, MetaData, String, Text, bindparam
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Enum,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    bindparam,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, QueryableAttribute, mapped_column
 
 from underwriting.domain.application import Product, State
@@ -106,7 +117,9 @@ UNDECIDED = (State.PENDING, State.RUNNING, State.FAILED, State.QUARANTINED)
 
 def undecided(table: type[Claimable]) -> ColumnElement[bool]:
     """Whether nobody has decided it. The states stand in the statement itself, so that the index below serves it."""
-    states = bindparam("undecided", [state.value for state in UNDECIDED], expanding=True, literal_execute=True)
+    states: BindParameter[Any] = bindparam(
+        "undecided", [state.value for state in UNDECIDED], expanding=True, literal_execute=True
+    )
     return table.state.in_(states)
 
 

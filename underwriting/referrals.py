@@ -1,0 +1,111 @@
+"""A person's word on what was referred: what the flows and the API share."""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+
+from rules.adverse import reasons_given
+from rules.eligibility.settling import approved, rejected
+from underwriting.domain.decision import Decision, Verdict
+from underwriting.domain.eligibility import Eligibility
+from underwriting.domain.money import Money
+from underwriting.recall import Recalled, recall
+from underwriting.settings import Settings
+from underwriting.store import applications, decisions, evaluations, matches, profiles
+from underwriting.store.evaluations import EvaluationRecord
+from underwriting.store.matches import Match
+from underwriting.store.models import Channel
+from underwriting.store.session import Work
+
+
+async def decide_application(
+    work: Work,
+    config: Settings,
+    application_id: str,
+    verdict: Verdict,
+    *,
+    tenant: str | None,
+    note: str,
+    decided_by: str,
+    reasons: Sequence[str] = (),
+    clears_match: bool = False,
+) -> Decision:
+    """Store the approval or rejection of an application (`decisions.settle_referral`).
+
+    ValueError where the reasons do not go with it.
+    """
+    record = (await applications.get(work, tenant, application_id)).record
+    outcomes = [outcome for check in record.checks for outcome in check.outcomes]
+    return await decisions.settle_referral(
+        work,
+        application_id,
+        tenant=tenant,
+        verdict=verdict,
+        reasons=reasons_given(verdict, reasons, outcomes),
+        note=note,
+        decided_by=decided_by,
+        now=datetime.now(UTC),
+        partners=config.partners,
+        clears_match=clears_match,
+    )
+
+
+async def decide_evaluation(
+    work: Work,
+    config: Settings,
+    evaluation_id: str,
+    verdict: Verdict,
+    *,
+    tenant: str | None,
+    note: str,
+    decided_by: str,
+    up_to: str | None = None,
+    reasons: Sequence[str] = (),
+    clears_match: bool = False,
+    channels: Collection[Channel] = (),
+) -> EvaluationRecord:
+    """Store the approval or rejection of an evaluation (`evaluations.settle`), with amounts up to `up_to`.
+
+    ValueError where reasons or amount do not go with it. UnknownEvaluation where it is not this tenant's; no tenant
+    means a colleague. `clears_match` is as for applications.
+    """
+    if clears_match and verdict is Verdict.REJECTED:
+        raise ValueError("a rejection clears no match with a list: leave `clears_match` out")
+    await evaluations.get(work, tenant, evaluation_id)
+    recalled = await recall(work, evaluation_id, config.limit_policy)
+    record = await evaluations.settle(
+        work,
+        recalled.judged,
+        _settled(recalled, verdict, up_to, reasons),
+        note=note,
+        decided_by=decided_by,
+        window=timedelta(hours=config.evaluation_hours),
+        books_digest=recalled.digest_now,
+        channels=channels,
+    )
+    if clears_match:
+        request = recalled.judged.request
+        await matches.clear(work, request.tenant, request.user_id, decided_by, note)
+    return record
+
+
+async def clear_matches(work: Work, tenant: str, user_id: str, by: str, note: str) -> list[Match]:
+    """Store that the user is none of those on the lists who were found; returns the matches that it closes.
+
+    What was answered with them in mind is no answer any more. NoOpenMatch as `matches.clear` says.
+    """
+    cleared, now = await matches.clear(work, tenant, user_id, by, note), datetime.now(UTC)
+    if cleared and await profiles.current(work, tenant, user_id, now) is not None:
+        await profiles.refresh(work, tenant, user_id, by, now)
+    return cleared
+
+
+def _settled(recalled: Recalled, verdict: Verdict, up_to: str | None, reasons: Sequence[str]) -> Eligibility:
+    """What comes of the evaluation by this word."""
+    then, now = recalled.judged.eligibility, datetime.now(UTC)
+    given = reasons_given(verdict, reasons, [outcome for book in then.books for outcome in book.outcomes])
+    if verdict is Verdict.REJECTED:
+        if up_to is not None:
+            raise ValueError("a rejection approves no amount: leave `up_to` out")
+        return rejected(then, given, now)
+    minor = None if up_to is None else Money.parse(up_to, then.currency).minor
+    return approved(then, recalled.judged.request.product, recalled.books.values(), recalled.profile, minor, now)
