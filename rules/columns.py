@@ -64,6 +64,14 @@ def wherever_known(column: Column, text: str) -> Column:
     return cast("Column", pd.Series(text, index=range(len(column)), dtype=_TEXT).mask(column.isna()).array)
 
 
+def of_those(column: Column, other: Column, beginnings: str | tuple[str, ...], *, begins: bool = True) -> Column:
+    """The column in rows where `other` begins so, in small letters or capitals, or does not; NA elsewhere."""
+    if column.isna().all():
+        return column
+    found = pd.Series(other).str.lower().str.startswith(beginnings).fillna(value=False)
+    return cast("Column", pd.Series(column).where(found == begins).array)
+
+
 def first_known(*columns: Column) -> Column:
     """For each row, the value of the first column that has one; NA where none has."""
     found = pd.Series(columns[0])

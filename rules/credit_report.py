@@ -1,11 +1,13 @@
 """What the credit bureau knows."""
 
+from importlib.resources import files
 from typing import Annotated, ClassVar, cast
 
 import pandas as pd
 from pydantic import Field
+from ruamel.yaml import YAML
 
-from rules.columns import Column, Truth, first_known, is_one_of, looked_up, wherever_known
+from rules.columns import Column, Truth, first_known, is_one_of, looked_up, of_those, wherever_known
 from rules.rule import AlwaysRefer, Count, Facts, Ratio, Rule
 
 # Why the bureau's file says nothing, by `credit_alert` and by `credit_file`.
@@ -23,12 +25,32 @@ FILES = {
     "locked": "credit_file_locked",
 }
 CONCERNS = tuple(ALERTS.values())
+# Reason codes of exclusion codes, by the beginning of the score model's name.
+EXCLUSIONS: dict[str, dict[str, str]] = YAML(typ="safe").load(
+    files(__package__).joinpath("policies", "score_exclusions.yaml").read_text("utf-8")
+)["models"]
+# A model that we do not know may mean it by any of these.
+DEATHS = {code: why for codes in EXCLUSIONS.values() for code, why in codes.items() if why == ALERTS["deceased"]}
 WITHOUT_FILE = (*dict.fromkeys((*CONCERNS, *FILES.values())),)
+
+
+def excluded(facts: Facts) -> Column:
+    """Why there is no score, as a reason code; NA where the bureau gave no exclusion code."""
+    code, model = facts.credit_score_exclusion, facts.credit_score_model
+    known = [looked_up(of_those(code, model, name), codes) for name, codes in EXCLUSIONS.items()]
+    unknown_model = looked_up(of_those(code, model, tuple(EXCLUSIONS), begins=False), DEATHS)
+    return first_known(*known, unknown_model, wherever_known(code, "credit_score_excluded"))
+
+
+def concern(facts: Facts) -> Column:
+    """What a person has to look at first, as a reason code: an alert, or that the holder of the file has died."""
+    died = looked_up(excluded(facts), {ALERTS["deceased"]: ALERTS["deceased"]})
+    return first_known(died, looked_up(facts.credit_alert, ALERTS))
 
 
 def without_file(facts: Facts) -> Column:
     """Why the file says nothing, as a reason code; NA where it may be read, or where the bureau gave no answer."""
-    return first_known(looked_up(facts.credit_alert, ALERTS), looked_up(facts.credit_file, FILES))
+    return first_known(concern(facts), looked_up(facts.credit_file, FILES))
 
 
 class FileRule(Rule):
@@ -61,7 +83,12 @@ class CreditScore(FileRule):
     factors_in: ClassVar[tuple[str, ...]] = tuple(f"credit_score_factor_{rank}" for rank in range(1, 5))
     fails_as: ClassVar[str] = "credit_score_low"
     unknown_as: ClassVar[str] = "credit_score_missing"
-    because: ClassVar[tuple[str, ...]] = (*WITHOUT_FILE, "credit_score_excluded", "credit_file_thin")
+    because: ClassVar[tuple[str, ...]] = (
+        *WITHOUT_FILE,
+        "credit_file_thin",
+        "credit_score_inactive",
+        "credit_score_excluded",
+    )
 
     min_score: Annotated[int, Field(ge=0, le=1000)]
 
@@ -71,8 +98,8 @@ class CreditScore(FileRule):
 
     def unknown_because(self, facts: Facts) -> Column:
         """What keeps the file from being read, or from being scored."""
-        excluded = wherever_known(facts.credit_score_exclusion, "credit_score_excluded")
-        return first_known(without_file(facts), excluded, looked_up(facts.credit_file, {"thin": "credit_file_thin"}))
+        thin = looked_up(facts.credit_file, {"thin": "credit_file_thin"})
+        return first_known(without_file(facts), excluded(facts), thin)
 
 
 class Utilisation(FileRule):
@@ -174,8 +201,7 @@ class MilitaryLending(Rule):
 
     def unknown_because(self, facts: Facts) -> Column:
         """The bureau states the status, and may not be asked, or its file carries an alert."""
-        alert = looked_up(facts.credit_alert, ALERTS)
-        return first_known(alert, looked_up(facts.credit_file, {"not_asked": "bureau_consent_missing"}))
+        return first_known(concern(facts), looked_up(facts.credit_file, {"not_asked": "bureau_consent_missing"}))
 
     def _old(self, facts: Facts) -> Truth:
         return facts.covered_borrower_age_days > self.max_age_days

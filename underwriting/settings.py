@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, Validatio
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from underwriting.edges.secrets import with_secrets
-from underwriting.notices.creditor import Contact, Creditor
+from underwriting.notices.creditor import Bureau, Creditor
 
 # Sources whose documents may lie in S3 instead of behind a service.
 IN_S3 = ("statements_url", "accounts_url")
@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     # Notices to customers. The creditor behind each tenant, as a JSON object {tenant: {name, address, telephone,
     # agency}}, and how to reach each bureau, by the name in its reports.
     creditors: dict[str, Creditor] = Field(default_factory=dict)
-    bureaus: dict[str, Contact] = Field(default_factory=dict)
+    bureaus: dict[str, Bureau] = Field(default_factory=dict)
     # Days before a notice is due on which `notice.due_soon` warns.
     notice_warning_days: Annotated[int, Field(ge=0, le=30)] = 7
 

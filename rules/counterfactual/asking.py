@@ -24,7 +24,8 @@ def answers(rule: Rule, facts: Known, columns: Mapping[str, Sequence[FactValue]]
     Where a person would have to look, it is unknown.
     """
     count = max(map(len, columns.values()), default=1)
-    given = {name: [facts.get(name)] * count for name in facts_read(rule)} | dict(columns)
+    names = (*facts_read(rule), *rule.factors_in)
+    given = {name: [facts.get(name)] * count for name in names} | dict(columns)
     return _said(rule, given, count).results
 
 

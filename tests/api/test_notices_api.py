@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from pytest_httpserver import HTTPServer
-from support.notices import BUREAU, CREDITOR
+from support.notices import BUREAU, CREDITOR, report
 from support.reviews import claimed, finish
 
 from underwriting.domain.decision import Verdict
@@ -43,12 +43,12 @@ async def lender(serving, config: Settings, token, users: HTTPServer) -> AsyncIt
         yield client
 
 
-async def rejected(store: Store, tenant: str = "acme", report: bytes | None = None) -> str:
+async def rejected(store: Store, tenant: str = "acme", pulled: bytes | None = None) -> str:
     owned = await claimed(store, tenant)
-    if report is not None:
+    if pulled is not None:
         async with store.begin() as work:
             await ledger.begin(work, owned, BUREAU_PULL)
-            await ledger.done(work, owned, BUREAU_PULL, report)
+            await ledger.done(work, owned, BUREAU_PULL, pulled)
     return (await finish(store, owned, Verdict.REJECTED)).id
 
 
@@ -59,7 +59,7 @@ async def listed(client: httpx.AsyncClient, **query: object) -> list[str]:
 
 
 async def test_a_notice_is_listed_written_sent_and_gone(lender, api_store: Store) -> None:
-    application_id = await rejected(api_store, report=b'{"bureau":"first","score":601}')
+    application_id = await rejected(api_store, pulled=report())
     assert await listed(lender) == [application_id]
     told = await lender.get(f"/v1/notices/{application_id}")
     assert told.headers["cache-control"] == "no-store"
@@ -88,6 +88,8 @@ async def test_a_referral_is_listed_and_has_no_notice_before_its_decision(lender
         assert (answer.status_code, answer.json()["error_code"]) == (409, "NOTICE_IMPOSSIBLE")
         assert f"nobody has decided {referred} yet" in answer.json()["message"]
     assert await listed(lender, until="2026-03-31") == []
+    everything = (await lender.get("/v1/notices")).json()["items"]
+    assert [each["subject_id"] for each in everything] == [referred], "without a day all are listed"
 
 
 async def test_pages_follow_each_other(lender, api_store: Store) -> None:

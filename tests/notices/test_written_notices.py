@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 from jinja2.exceptions import SecurityError
+from pydantic import ValidationError
 from support.notices import ADA, AGENCY, APPLICATION, BUREAU, BUREAUS, CREDITOR, LOW, TODAY, about, report
 
 from underwriting.domain.decision import Missing
 from underwriting.domain.notice import NoticeKind
-from underwriting.notices.creditor import BusinessReasons, Creditor
+from underwriting.notices.creditor import Bureau, BusinessReasons, Creditor
 from underwriting.notices.errors import NoticeImpossible
 from underwriting.notices.notice import About, Addressee, Notice
 from underwriting.notices.write import as_html, as_text, creditor_of, notice_of
@@ -23,7 +24,7 @@ ECOA = (
     "basis of race, color, religion, national origin, sex, marital status, age"
 )
 OFFER = OfferRecord(amount="2000.00", term_months=36, instalment="78.46")
-UNTIL = datetime(2026, 3, 22, 9, tzinfo=UTC)
+UNTIL = datetime(2026, 3, 23, 12, tzinfo=UTC)
 COUNTEROFFER = about(kind=NoticeKind.COUNTEROFFER, offer=OFFER, respond_by=UNTIL)
 STREET = Missing(code="identity_incomplete", sentence="Personal details are missing.", what="street")
 INCOMPLETE = about(kind=NoticeKind.INCOMPLETENESS, missing=(STREET,), respond_by=UNTIL, reasons=(LOW,))
@@ -62,7 +63,7 @@ def test_a_rejection_names_the_creditor_the_action_the_reasons_and_the_agency():
     assert "The principal reasons for our decision: - Your credit score is too low." in said
     assert ECOA in said
     assert f"concerning this creditor is {AGENCY.name}, {AGENCY.address}." in said
-    assert "consumer reporting agency" not in said, "no report was used"
+    assert "a report from this consumer reporting agency" not in said, "no report was used"
 
 
 def test_a_report_that_was_used_is_disclosed_as_the_law_asks():
@@ -100,6 +101,13 @@ def test_an_exclusion_code_is_no_score(score):
     assert BUREAU.name in said, "the report was used all the same"
 
 
+@pytest.mark.parametrize("changes", [{"exclusion_code": "9002"}, {"score_min": None}, {"score_max": None}])
+def test_a_score_that_was_not_used_is_not_told(changes):
+    said = text_of(about(report=report(**changes)))
+    assert "Your credit score:" not in said
+    assert BUREAU.name in said
+
+
 @pytest.mark.parametrize("score", [300, 850])
 def test_the_ends_of_the_range_are_scores(score):
     assert f"Your credit score: {score}" in text_of(about(report=report(score=score)))
@@ -111,6 +119,33 @@ def test_a_bureau_that_nobody_can_reach_stops_the_notice():
     with pytest.raises(NoticeImpossible, match=r"no creditor for the tenant globex.*UNDERWRITING_CREDITORS"):
         creditor_of("globex", {"acme": CREDITOR})
     assert noticed(about(report=report(bureau=None))).report is not None, "there is one bureau only"
+
+
+def test_a_bureau_has_a_telephone():
+    with pytest.raises(ValidationError, match="telephone"):
+        Bureau(name="First Bureau", address="2 Oak Street")
+
+
+@pytest.mark.parametrize(
+    ("what", "told"), [(about(), True), (COUNTEROFFER, True), (LOWERED, True), (INCOMPLETE, False)], ids=str
+)
+def test_a_person_is_told_of_the_right_to_know_what_others_said(what, told):
+    right = "you have the right to know the nature of that information. Ask us in writing within 60 days"
+    assert (right in text_of(what)) is told
+    assert right not in text_of(what.model_copy(update={"business": True})), "a company has no such right"
+
+
+@pytest.mark.parametrize(
+    ("until", "day"),
+    [
+        (datetime(2026, 3, 23, 11, 59, tzinfo=UTC), "2026-03-21"),
+        (datetime(2026, 3, 23, 12, tzinfo=UTC), "2026-03-22"),
+        (datetime(2026, 3, 23, 23, 59, tzinfo=UTC), "2026-03-22"),
+    ],
+)
+def test_an_answer_on_the_day_that_the_notice_names_is_in_time_everywhere(until, day):
+    for what in (COUNTEROFFER, INCOMPLETE):
+        assert f"by {day}." in text_of(what.model_copy(update={"respond_by": until}))
 
 
 def test_a_counteroffer_says_what_is_offered_and_until_when_and_why_not_more():

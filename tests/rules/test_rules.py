@@ -237,17 +237,73 @@ def test_the_customer_reads_what_keeps_the_file_from_being_read(alert, file, cod
 
 
 @pytest.mark.parametrize(
-    ("file", "exclusion", "code"),
+    ("file", "model", "exclusion", "code"),
     [
-        ("found", "4", "credit_score_excluded"),
-        ("thin", None, "credit_file_thin"),
-        ("found", None, "credit_score_missing"),
+        ("found", "FICO Score 8", "9002", "credit_file_thin"),
+        ("found", "Fico 9", "9003", "credit_score_excluded"),
+        ("found", "FICO Score 8", "4", "credit_score_excluded"),
+        ("found", "VantageScore 4.0", "4", "credit_score_inactive"),
+        ("found", "VantageScore 3.0", "9002", "credit_score_excluded"),
+        ("found", "Score 8", "4", "credit_score_excluded"),
+        ("found", None, "4", "credit_score_excluded"),
+        ("thin", "FICO Score 8", "9003", "credit_score_excluded"),
+        ("thin", None, None, "credit_file_thin"),
+        ("found", None, None, "credit_score_missing"),
     ],
 )
-def test_why_there_is_no_score(file, exclusion, code):
-    facts = frame(credit_alert=["none"], credit_file=[file], credit_score_exclusion=[exclusion])
-    (outcome,) = evaluate(book_of("CreditScore: {min_score: 620}"), facts).outcomes(0)
-    assert outcome.reason.code == code
+@pytest.mark.parametrize("on_unknown", ["refer", "reject"])
+def test_why_there_is_no_score(file, model, exclusion, code, on_unknown):
+    facts = {
+        "credit_alert": ["none"],
+        "credit_file": [file],
+        "credit_score_exclusion": [exclusion],
+        "insolvencies": [0],
+    }
+    book = book_of("CreditScore: {min_score: 620}", "NoInsolvency", on_unknown=on_unknown)
+    score, insolvency = evaluate(book, frame(credit_score_model=[model], **facts)).outcomes(0)
+    assert (score.reason.code, score.refers) == (code, False)
+    assert insolvency.result is P, "the rest of the report counts"
+
+
+@pytest.mark.parametrize(
+    ("model", "exclusion"),
+    [
+        ("FICO Score 8", "9001"),
+        ("fico auto score 8", "9001"),
+        ("VantageScore 3.0", "1"),
+        ("VANTAGESCORE 4.0", "1"),
+        # What a model that we do not know may mean by it is for a person to find out.
+        ("Score 8", "9001"),
+        (None, "9001"),
+        (None, "1"),
+    ],
+)
+def test_an_exclusion_code_of_the_deceased_is_an_alert(model, exclusion):
+    book = book_of(
+        "NoCreditAlert",
+        "CreditScore: {min_score: 620}",
+        "NoInsolvency",
+        "MilitaryLending: {max_mapr: 0.36, max_age_days: 1}",
+    )
+    facts = frame(
+        credit_alert=["none"],
+        credit_file=["found"],
+        credit_score_exclusion=[exclusion],
+        credit_score_model=[model],
+        insolvencies=[0],
+        mapr=[0.24],
+    )
+    outcomes = evaluate(book, facts).outcomes(0)
+    assert {(each.result, each.refers, each.reason.code) for each in outcomes} == {(U, True, "credit_file_deceased")}
+
+
+@pytest.mark.parametrize(
+    ("model", "exclusion"), [("FICO Score 8", "1"), ("VantageScore 4.0", "9001"), ("Score 8", "9002")]
+)
+def test_an_exclusion_code_of_another_model_is_none(model, exclusion):
+    facts = frame(credit_alert=["none"], credit_score_exclusion=[exclusion], credit_score_model=[model])
+    (outcome,) = evaluate(book_of("NoCreditAlert"), facts).outcomes(0)
+    assert outcome.result is P
 
 
 def test_a_military_status_that_is_too_old_is_asked_again():

@@ -10,7 +10,7 @@ from support.notices import DUE, RUN, lowered, report
 from support.reviews import BOOK, LEASE, NO_SCORE, NOW, accept, claimed, decision, finish, let_time_pass, results
 
 from underwriting.domain.application import Product, State
-from underwriting.domain.decision import Decision, Offer, Verdict
+from underwriting.domain.decision import CheckResult, Decision, Offer, Outcome, Result, Verdict
 from underwriting.domain.limits import LimitRunState
 from underwriting.domain.money import Money
 from underwriting.domain.notice import NoticeKind, Owed
@@ -314,6 +314,32 @@ async def test_what_is_late_and_what_is_soon_is_counted(store: Store) -> None:
         async with store.read() as work:
             counted = await notices.counts(work, today, today + timedelta(days=7))
         assert counted == {"overdue": overdue, "due_soon": soon}
+
+
+@pytest.mark.parametrize(
+    ("result", "by_person", "used"),
+    [(Result.PASS, False, False), (Result.UNKNOWN, False, True), (Result.FAIL, False, True), (Result.PASS, True, True)],
+)
+async def test_a_report_that_played_no_part_is_not_disclosed(
+    store: Store, result: Result, by_person: bool, used: bool
+) -> None:
+    owned = await claimed(store)
+    age = Outcome(rule="AdultApplicant", result=Result.FAIL, reason=NO_SCORE)
+    heard = Outcome(rule="CreditScore", result=result)
+    checks = [
+        CheckResult(check="customer_information", outcomes=(age,)),
+        CheckResult(check="credit_report", outcomes=(heard,)),
+    ]
+    verdict = Verdict.REFERRED if by_person else Verdict.REJECTED
+    async with store.begin() as work:
+        await ledger.begin(work, owned, about.BUREAU_PULL)
+        await ledger.done(work, owned, about.BUREAU_PULL, report())
+        await decisions.finish(work, owned, checks, decision(owned.subject, verdict), ())
+        if by_person:
+            word = {"verdict": Verdict.REJECTED, "note": "no payslip", "reasons": (NO_SCORE,), "decided_by": "ann"}
+            await decisions.settle_referral(work, owned.subject.id, tenant="acme", now=NOW, partners=(), **word)
+        said = await about.read(work, await notices.get(work, None, owned.subject.id))
+    assert (said.report is not None) is used
 
 
 async def test_an_applications_notice_has_its_amount_its_reasons_and_its_report(store: Store) -> None:

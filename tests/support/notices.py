@@ -10,14 +10,14 @@ from underwriting.domain.application import Product
 from underwriting.domain.decision import Reason
 from underwriting.domain.limits import LimitRunState, LimitShardState
 from underwriting.domain.notice import NoticeKind
-from underwriting.notices.creditor import Contact, Creditor
+from underwriting.notices.creditor import Bureau, Contact, Creditor
 from underwriting.notices.notice import About, Addressee
 from underwriting.store.models import LimitRecordRow, LimitRunRow, LimitShardRow
 from underwriting.store.session import Store
 
 AGENCY = Contact(name="Federal Trade Commission", address="Washington, DC 20580")
 CREDITOR = Creditor(name="Acme Lending, Inc.", address="1 Main Street", telephone="+1 555 0100", agency=AGENCY)
-BUREAU = Contact(name="First Bureau, LLC", address="2 Oak Street, Dover, DE 19901", telephone="+1 800 555 0100")
+BUREAU = Bureau(name="First Bureau, LLC", address="2 Oak Street, Dover, DE 19901", telephone="+1 800 555 0100")
 BUREAUS = {"first": BUREAU}
 LOW = Reason(code="credit_score_low", sentence="Your credit score is too low.")
 ADA = Addressee(customer_id="ada", name="Ada Byron", street="7 Elm Court", country="US")

@@ -192,6 +192,7 @@ NOTICE: dict[str, Any] = {
     "missing": [],
     "offer": None,
     "respond_by": None,
+    "answer_by": None,
     "report": {
         "bureau": {"name": "First Bureau", "address": "2 Oak Street, Dover, DE 19901", "telephone": "+1 800 555 0100"},
         "score": {

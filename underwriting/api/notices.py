@@ -1,6 +1,6 @@
 """Notices over HTTP: which are due, what each says, and that it was sent. A tenant sees its own only."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
@@ -59,14 +59,13 @@ class WasSent(BaseModel):
 async def due(
     caller: NoticeReader,
     desk: Desk,
-    until: Annotated[date | None, Query(description="Due until this day; within 30 days where it is left out")] = None,
+    until: Annotated[date | None, Query(description="Due until this day; all, where it is left out")] = None,
     after: Annotated[str | None, Query(max_length=200, description="Continue after this notice")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> OwedPage:
     """The tenant's notices that were not sent yet, with those that are overdue first."""
-    last = until or datetime.now(UTC).date() + timedelta(days=30)
     async with desk.store.read() as work:
-        found = await notices.due(work, caller.tenant, last, _cursor(after), limit)
+        found = await notices.due(work, caller.tenant, until, _cursor(after), limit)
     following = "~".join(map(str, found[-1].cursor)) if len(found) == limit else None
     return OwedPage(items=found, next=following)
 

@@ -37,16 +37,17 @@ User = Annotated[str | None, typer.Option(help="The user, where it is about a li
 
 @app.command()
 def due(
-    days: Annotated[int, typer.Option(min=0, help="Due within so many days.")] = 30,
+    days: Annotated[int | None, typer.Option(min=0, help="Due within so many days; all, where left out.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Of this tenant alone.")] = None,
     limit: Annotated[int, typer.Option(min=1)] = 100,
 ) -> None:
     """List the notices that were not sent yet and what is not decided yet, of all tenants, the most urgent first."""
     today = datetime.now(UTC).date()
+    until = None if days is None else today + timedelta(days=days)
 
     async def work(store: Store) -> list[Owed]:
         async with store.read() as unit:
-            return await notices.due(unit, tenant, today + timedelta(days=days), limit=limit)
+            return await notices.due(unit, tenant, until, limit=limit)
 
     table = Table("due", "tenant", "about", "customer", "notice")
     for owed in with_store(work):

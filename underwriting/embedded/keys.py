@@ -11,13 +11,13 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 from pydantic import HttpUrl, SecretStr
 
-from underwriting.notices.creditor import Contact, Creditor
+from underwriting.notices.creditor import Bureau, Contact, Creditor
 from underwriting.settings import Partner, Settings
 
 # The tenant whose results go to the sandbox's receiver.
 SANDBOX_TENANT = "sandbox"
 # Who answers there as the bureau.
-SANDBOX_BUREAU = Contact(name="Sandbox Credit Bureau", address="2 Oak Street, Springfield", telephone="+1 800 555 0100")
+SANDBOX_BUREAU = Bureau(name="Sandbox Credit Bureau", address="2 Oak Street, Springfield", telephone="+1 800 555 0100")
 # Standard Webhooks asks for 24 to 64 bytes.
 SECRET_BYTES = 32
 

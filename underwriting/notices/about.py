@@ -1,9 +1,18 @@
 """What a notice is about, read from the store: a decision with its reasons, and the bureau's report under it."""
 
+from collections.abc import Mapping
 from datetime import UTC
 
 from rules.reasons import reason
-from underwriting.domain.decision import ADVERSE_ACTION_NOTICE
+from underwriting.domain.decision import (
+    ADVERSE_ACTION_NOTICE,
+    BY_CUSTOMER,
+    BY_DEADLINE,
+    BY_RULEBOOK,
+    CheckResult,
+    Decision,
+    Result,
+)
 from underwriting.domain.money import Money
 from underwriting.domain.notice import Owed
 from underwriting.notices.notice import About
@@ -13,6 +22,8 @@ from underwriting.store.session import Work
 
 # The effect under which the ledger keeps the bureau's report.
 BUREAU_PULL = "bureau-pull"
+# The check that reads it.
+BUREAU_CHECK = "credit_report"
 
 
 async def read(work: Work, owed: Owed) -> About:
@@ -27,7 +38,8 @@ async def read(work: Work, owed: Owed) -> About:
 async def _application(work: Work, owed: Owed) -> About:
     stored = await applications.get(work, owed.tenant, owed.subject_id)
     decision = (await decisions.history(work, owed.subject_id))[-1]
-    facts = {check.check: check.facts for check in await decisions.checks(work, stored)}
+    checks = {check.check: check for check in await decisions.checks(work, stored)}
+    person = checks.get("customer_information")
     record = stored.record
     return About(
         **_of(owed),
@@ -38,9 +50,16 @@ async def _application(work: Work, owed: Owed) -> About:
         missing=decision.missing,
         offer=record.offer,
         respond_by=decision.respond_by,
-        business=facts.get("customer_information", {}).get("is_company") is True,
-        report=await ledger.answer(work, owed.subject_id, BUREAU_PULL),
+        business=person is not None and person.facts.get("is_company") is True,
+        report=await ledger.answer(work, owed.subject_id, BUREAU_PULL) if _used_report(decision, checks) else None,
     )
+
+
+def _used_report(decision: Decision, checks: Mapping[str, CheckResult]) -> bool:
+    """Whether the bureau's report may have played a part: a person saw it, or some rule about it did not pass."""
+    report = checks.get(BUREAU_CHECK)
+    by_staff = decision.decided_by not in {BY_RULEBOOK, BY_CUSTOMER, BY_DEADLINE}
+    return by_staff or (report is not None and any(each.result is not Result.PASS for each in report.outcomes))
 
 
 async def _evaluation(work: Work, owed: Owed) -> About:

@@ -13,7 +13,13 @@ class Contact(BaseModel):
 
     name: str = Field(min_length=1)
     address: str = Field(min_length=1, description="One line")
-    telephone: str = Field(default="", description="15 U.S.C. 1681m(a)(3)(A): toll-free, where a bureau is nationwide")
+    telephone: str = ""
+
+
+class Bureau(Contact):
+    """A consumer reporting agency."""
+
+    telephone: str = Field(min_length=1, description="15 U.S.C. 1681m(a)(3)(A): toll-free, where it is nationwide")
 
 
 class BusinessReasons(StrEnum):

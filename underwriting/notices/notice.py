@@ -74,4 +74,6 @@ class Notice(BaseModel):
     missing: tuple[Missing, ...]
     offer: OfferRecord | None
     respond_by: datetime | None
+    # The day until which the customer may answer, as the notice says it.
+    answer_by: date | None
     report: Report | None

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from underwriting.notices.creditor import Contact
+from underwriting.notices.creditor import Bureau
 from underwriting.notices.errors import NoticeImpossible
 
 # 15 U.S.C. 1681g(f)(1)(C) and (9): four key factors, and inquiries besides if they were one.
@@ -29,6 +29,7 @@ class _Answer(BaseModel):
     score_model: str | None = None
     score_min: int | None = None
     score_max: int | None = None
+    exclusion_code: str | None = None
     key_factors: tuple[_Factor, ...] = ()
     inquiries_factor: bool | None = None
 
@@ -39,8 +40,8 @@ class Score(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     points: int
-    lowest: int | None
-    highest: int | None
+    lowest: int
+    highest: int
     of: date | None
     model: str | None
     key_factors: tuple[str, ...]
@@ -51,11 +52,11 @@ class Report(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    bureau: Contact
+    bureau: Bureau
     score: Score | None = Field(default=None)
 
     @classmethod
-    def of(cls, payload: bytes, bureaus: Mapping[str, Contact]) -> Self:
+    def of(cls, payload: bytes, bureaus: Mapping[str, Bureau]) -> Self:
         """From the report in the ledger; NoticeImpossible where nobody said how to reach the bureau."""
         answer = _Answer.model_validate(json.loads(payload))
         # A report that names no bureau is of the only one.
@@ -69,18 +70,17 @@ class Report(BaseModel):
 
 
 def _score(answer: _Answer) -> Score | None:
-    lowest, highest = answer.score_min, answer.score_max
-    outside = answer.score is not None and (
-        (lowest is not None and answer.score < lowest) or (highest is not None and answer.score > highest)
-    )
-    # Outside its model's range it is an exclusion code.
-    if answer.score is None or outside:
+    """The score, as far as it was used: outside its model's range it is an exclusion code, and without one nothing."""
+    points, lowest, highest = answer.score, answer.score_min, answer.score_max
+    if points is None or lowest is None or highest is None or answer.exclusion_code is not None:
+        return None
+    if not lowest <= points <= highest:
         return None
     factors = [factor.text for factor in sorted(answer.key_factors, key=lambda it: it.rank)][:KEY_FACTORS]
     if answer.inquiries_factor and not any("inquir" in factor.lower() for factor in factors):
         factors.append(INQUIRIES)
     return Score(
-        points=answer.score,
+        points=points,
         lowest=lowest,
         highest=highest,
         of=answer.reported_on,

@@ -1,7 +1,7 @@
 """Writes a notice: as data, as text, as HTML."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -9,16 +9,18 @@ from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PackageLoader, St
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from underwriting.domain.notice import NoticeKind
-from underwriting.notices.creditor import BusinessReasons, Contact, Creditor
+from underwriting.notices.creditor import Bureau, BusinessReasons, Contact, Creditor
 from underwriting.notices.errors import NoticeImpossible
 from underwriting.notices.notice import About, Addressee, Notice
 from underwriting.notices.report import Report
 
+# Where a day ends last, so many hours after it ended in UTC.
+_LATEST_ZONE = timedelta(hours=12)
 TEXT, HTML = "notice.txt.j2", "notice.html.j2"
 
 
 def notice_of(
-    about: About, addressee: Addressee, creditor: Creditor, bureaus: Mapping[str, Contact], today: date
+    about: About, addressee: Addressee, creditor: Creditor, bureaus: Mapping[str, Bureau], today: date
 ) -> Notice:
     """The notice as data; NoticeImpossible where the bureau cannot be named as the law asks."""
     business = about.business or addressee.business
@@ -32,9 +34,15 @@ def notice_of(
         addressee=addressee.model_copy(update={"business": business}),
         **about.model_dump(include=set(Notice.model_fields) & set(About.model_fields) - {"reasons", "report"}),
         reasons=() if on_request else about.reasons,
+        answer_by=None if about.respond_by is None else _last_day(about.respond_by),
         reasons_on_request=on_request and about.kind is not NoticeKind.INCOMPLETENESS,
         report=None if used is None else Report.of(used, bureaus),
     )
+
+
+def _last_day(until: datetime) -> date:
+    """The last day that is over before then in every time zone: an answer on it is in time, wherever it is given."""
+    return (until.astimezone(UTC) - _LATEST_ZONE).date() - timedelta(days=1)
 
 
 def as_text(notice: Notice, creditor: Creditor) -> str:

@@ -181,8 +181,13 @@ def _of(table: type[NoticeRow] | type[NoticeWarningRow], about: Any) -> ColumnEl
     )
 
 
-async def due(work: Work, tenant: str | None, until: date, after: Cursor | None = None, limit: int = 50) -> list[Owed]:
-    """Notices that are due until that day and were not sent, the most urgent first; no tenant means all of them."""
+async def due(
+    work: Work, tenant: str | None, until: date | None = None, after: Cursor | None = None, limit: int = 50
+) -> list[Owed]:
+    """Notices that are due until that day, or ever, and were not sent, the most urgent first.
+
+    No tenant means all of them.
+    """
     rows = _all(until)
     query = select(rows).where(_unsent(rows)).order_by(rows.c.due, rows.c.subject_id, rows.c.customer_id).limit(limit)
     if tenant is not None:

@@ -190,7 +190,8 @@ def test_no_rows_are_no_trouble():
 def test_a_rule_that_books_share_is_run_once_and_the_frame_is_left_as_it_was():
     shared = "CashAdvanceScore: {min_cash_advance_score: 700, loan_amount_window: 5000}"
     one, other = book_of(shared, name="one"), book_of(shared, "AgeOfAccount: {min_age: 1}", name="other")
-    facts = pd.DataFrame({"cash_advance_score_to_50": pd.array([800, 1, None], dtype="Int64"), "history_days": 9})
+    scores = pd.array([800, 1, None], dtype="Int64")
+    facts = pd.DataFrame({"cash_advance_score_to_50": scores, "score_factor_1": "Short history", "history_days": 9})
     before = facts.copy(deep=True)
     evaluation = evaluate_books([one, other], facts)
     assert evaluation.books[0].said[0] is evaluation.books[1].said[0]

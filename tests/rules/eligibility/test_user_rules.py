@@ -368,7 +368,8 @@ CASES = {
 )
 def test_a_rule_about_users_says(rule, names, values, result):
     row = dict(zip(names, values, strict=True))
-    evaluation = evaluate_books([book_of(rule)], frame(**{name: [value] for name, value in row.items()}))
+    facts = {**row, "score_factor_1": "Short history"}
+    evaluation = evaluate_books([book_of(rule)], frame(**{name: [value] for name, value in facts.items()}))
     (outcome,) = evaluation.book_results(0)[0].outcomes
     assert outcome.result is result
     # It read these facts and no others.
@@ -400,5 +401,37 @@ def test_a_rule_about_users_is_a_sentence_with_described_properties(rule):
 @pytest.mark.parametrize(("score", "result", "amount"), [(699, F, 0), (700, P, 10_000), (None, U, None)])
 def test_a_score_allows_no_more_than_its_bracket(score, result, amount):
     book = book_of("CashAdvanceScore: {min_cash_advance_score: 700, loan_amount_window: 10000}")
-    (outcome,) = evaluate_books([book], frame(cash_advance_score_to_100=[score])).book_results(0)[0].outcomes
+    (outcome,) = (
+        evaluate_books([book], frame(cash_advance_score_to_100=[score], score_factor_1=["Short history"]))
+        .book_results(0)[0]
+        .outcomes
+    )
     assert (outcome.result, outcome.amount) == (result, amount)
+
+
+@pytest.mark.parametrize("factor", ["Short history", None])
+@pytest.mark.parametrize(
+    ("rule", "facts"),
+    [
+        (
+            "CashAdvanceScore: {min_cash_advance_score: 700, loan_amount_window: 5000}",
+            {"cash_advance_score_to_50": 699},
+        ),
+        (
+            "MlPaybackPrediction: {min_prediction_score: 0.6, max_float_count: 3}",
+            {"float_count": 3, "payback_prediction": 0.59},
+        ),
+    ],
+)
+def test_a_low_score_that_nobody_can_explain_is_for_a_person(rule, facts, factor):
+    (outcome,) = (
+        evaluate_books(
+            [book_of(rule)], frame(score_factor_1=[factor], **{name: [each] for name, each in facts.items()})
+        )
+        .book_results(0)[0]
+        .outcomes
+    )
+    if factor:
+        assert (outcome.result, outcome.refers, outcome.reason.key_factors) == (F, False, (factor,))
+    else:
+        assert (outcome.result, outcome.refers, outcome.reason.code) == (U, True, "score_unexplained")
