@@ -284,6 +284,12 @@ class TestOfSeveralTransactions:
             assert {one.category for one in found if one.amount > 0} == {category}
         assert {one.category for one in found if one.amount < 0} == {"loan"}
 
+    @pytest.mark.parametrize(("taken", "category"), [(1999_99, None), (2000_00, "loan"), (2000_01, "loan")])
+    def test_an_employer_that_lends_under_the_same_name_is_not_told(self, taken, category):
+        wages = [row(1500_00, "KOLBAR PAYROLL", on=days_ago(14 * n), codes=WAGES) for n in range(5)]
+        debts = [row(-taken, "KOLBAR MORTGAGE PMT", on=days_ago(30 * n + 2)) for n in range(3)]
+        assert {one.category for one in feed(*wages, *debts).transactions if one.amount > 0} == {category}
+
     def test_a_lender_s_payouts_are_no_wages_whatever_code_they_have(self):
         paid = [row(500_00, "KASHABLY PAYROLL SVCS", on=days_ago(14 * n), codes=WAGES) for n in range(6)]
         taken = [row(-545_00, "KASHABLY LENDING WEB PMT", on=days_ago(14 * n + 1)) for n in range(5)]

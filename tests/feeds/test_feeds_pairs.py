@@ -19,6 +19,8 @@ def days_ago(days):
         ("BRIGHT CASH ADVANCE", "BRIGHT LENDING"),
         ("AMERICAN EXPRESS ACH PMT", "AMERICAN WEB LOAN"),
         ("CAPITAL ONE AUTO LOAN", "CAPITAL GOOD FUND LOAN"),
+        ("CAPITAL ONE MOBILE PMT", "CREDIT ONE BANK PMT"),
+        ("LENDING CLUB LOAN PMT", "LENDING POINT LOAN PMT"),
     ],
 )
 def test_lenders_that_share_a_word_are_two(one, other):

@@ -232,10 +232,12 @@ def _mark_collector(payer: str, rows: list[Judged], places: Sequence[int]) -> No
     # Debits that nobody can tell, by one who pays as much, are a lender's.
     likeliest = Category.LOAN if kinds.most_common(1)[0][0] is None else None
     kind = next((kind for kind, _ in kinds.most_common() if kind in _COLLECTED), likeliest)
-    # Two that share a first word may be an employer and a lender.
-    if any((rows[at].counterparty or "").casefold() != payer.casefold() for at in taken):
-        if _is_employer([rows[at] for at in paid], kinds.total()):
-            return
+    # Two that share a first word may be an employer and a lender; one that also lends, nobody can tell.
+    is_other = any((rows[at].counterparty or "").casefold() != payer.casefold() for at in taken)
+    is_employer = _is_employer([rows[at] for at in paid], kinds.total())
+    if is_other and is_employer:
+        return
+    if is_other or is_employer:
         kind = None
     for at in (*paid, *(at for at in taken if kind and rows[at].category is None)):
         rows[at] = rows[at].as_category(kind).named(payer)
