@@ -177,6 +177,8 @@ def _daily_life(accounts: pd.DataFrame, lines: pd.DataFrame) -> Columns:
         "monthly_income": _where(knows, income * 30 // days),
         "transfer_ratio": _ratio(_where(knows & ~doubted, transfers), income),
         "spend_to_income": _ratio(_where(knows, spending), income),
+        "loans_received_90d": _where(knows, _sum(accounts, lines[~out & _is(lines, {Category.LOAN})])),
+        "unclassified_received_90d": _where(knows, _sum(accounts, lines[~out & (lines["kind"] == UNCLASSIFIED)])),
         "gambling_spend_90d": _where(knows & ~doubted, staked),
         "gambling_share": _ratio(_where(knows & ~doubted, staked), income),
     }

@@ -144,6 +144,8 @@ def _daily_life(lines: pl.LazyFrame) -> pl.LazyFrame:
             essential_transactions=((AGE < 30) & out & IS_ESSENTIAL).sum(),
             essential_90d=AMOUNT.filter(out & (UNCLASSIFIED | IS_ESSENTIAL)).sum(),
             served_90d=AMOUNT.filter(out & (KIND_OF == Category.LOAN)).sum(),
+            loans_received_90d=AMOUNT.filter((AMOUNT > 0) & (KIND_OF == Category.LOAN)).sum(),
+            unclassified_received_90d=AMOUNT.filter((AMOUNT > 0) & UNCLASSIFIED).sum(),
             income_90d=AMOUNT.filter(IS_INCOME).sum(),
             transfers=-AMOUNT.filter(out & (KIND_OF == Category.TRANSFER)).sum(),
             gambling_spend_90d=-AMOUNT.filter(out & (KIND_OF == Category.GAMBLING)).sum(),
@@ -256,6 +258,7 @@ def _known() -> dict[str, pl.Expr]:
     debts = means & _none_within(TERMS.advances.term_days, "unclassified_in")
     windows = {
         "transactions_per_month": means, "essential_transactions": _knows(30), "income_90d": means,
+        "loans_received_90d": means, "unclassified_received_90d": means,
         "competitor_borrowed_90d": _knows(90), "competitor_repaid_90d": _knows(90),
         "competitor_advances_due": debts, "competitor_advance_providers": debts, "gambling_spend_90d": out_known,
         "negative_days_30d": _knows(30), "overdraft_days_60d": _knows(60), "healthy_days_60d": _knows(60),

@@ -1,7 +1,8 @@
 """How the bank account is run."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, cast
 
+import pandas as pd
 from pydantic import Field
 
 from rules.columns import Truth
@@ -72,3 +73,20 @@ class Gambling(Rule):
     def claim(self, facts: Facts) -> Truth:
         """Stakes over income stay within the maximum."""
         return facts.gambling_share <= self.max_share
+
+
+class LoansReceived(Rule):
+    """Lenders did not pay out much lately, measured by the income."""
+
+    fails_as: ClassVar[str] = "loans_received_high"
+    unknown_as: ClassVar[str] = "loans_received_unknown"
+
+    max_share: Annotated[Ratio, Field(description="Loans paid out to the account over income in the last 90 days")]
+
+    def claim(self, facts: Facts) -> Truth:
+        """There are none, or they stay within the maximum, even if all that nobody could classify is a loan."""
+        limit, loans = facts.income_90d * self.max_share, facts.loans_received_90d
+        others = facts.unclassified_received_90d
+        high = (loans > 0) & (loans > limit)
+        fits = ((loans == 0) & (others == 0)) | (others <= limit - loans)
+        return ~high & (fits | cast("Truth", pd.NA))

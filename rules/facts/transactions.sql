@@ -98,7 +98,7 @@ trouble AS MATERIALIZED (
     WHERE age < 90
         AND kind IN (
             unclassified(), -unclassified(), kind_of('advance'), -kind_of('advance'), -kind_of('overdraft_fee'),
-            kind_of('returned'), -kind_of('loan'), -kind_of('gambling'), -kind_of('transfer')
+            kind_of('returned'), kind_of('loan'), -kind_of('loan'), -kind_of('gambling'), -kind_of('transfer')
         )
     UNION ALL
     SELECT account, unread_age, 0, unnest([-unclassified(), unclassified()]), NULL
@@ -120,6 +120,8 @@ telling AS (
         count(*) FILTER (age < 30 AND kind = kind_of('returned')) AS returned_30d,
         count(*) FILTER (age < 60 AND kind = kind_of('returned')) AS returned_60d,
         count(*) FILTER (age < 90 AND kind = kind_of('returned')) AS returned_90d,
+        (sum(amount) FILTER (kind = kind_of('loan')))::BIGINT AS lent_90d,
+        (sum(amount) FILTER (kind = unclassified()))::BIGINT AS unclassified_90d,
         -(sum(amount) FILTER (kind = -kind_of('loan')))::BIGINT AS served_90d,
         -(sum(amount) FILTER (kind = -kind_of('gambling')))::BIGINT AS gambled_90d,
         -(sum(amount) FILTER (kind = -kind_of('transfer')))::BIGINT AS transfers_90d,
@@ -309,6 +311,8 @@ SELECT
     ratio(known(knows_means AND none_within(90, unclassified_out), transfers_90d), totals.income_90d) AS transfer_ratio,
     known(knows_means, totals.income_90d) AS income_90d,
     ratio(known(knows_means AND none_within(90, unread_age), spending_90d), totals.income_90d) AS spend_to_income,
+    known(knows_means, lent_90d) AS loans_received_90d,
+    known(knows_means AND none_within(90, unread_age), unclassified_90d) AS unclassified_received_90d,
     known(knows_means AND none_within(90, unclassified_out), gambled_90d) AS gambling_spend_90d,
     ratio(gambling_spend_90d, totals.income_90d) AS gambling_share,
     known(knows_30d AND none_within(30, unclassified_out), telling.overdraft_fees_30d)

@@ -189,7 +189,7 @@ def test_a_book_that_is_not_what_it_was_is_rule_drift(shell: Shell) -> None:
     shell.change("UPDATE rulebooks SET text = replace(text, ?, ?)", '"priority":10', '"priority":11')
     code, told = shell.run("replay", evaluation_id)
     assert code == 1
-    assert "rule drift: float-stringent v2 judged with digest" in told
+    assert "rule drift: float-stringent v3 judged with digest" in told
 
 
 def test_another_answer_of_the_same_facts_and_books_is_code_drift(shell: Shell) -> None:

@@ -179,7 +179,7 @@ async def test_an_evaluation_is_explained_book_by_book(checks: FloatChecks) -> N
     code, told = await shell("explain", record.id)
     assert code == 0
     assert f"{record.id}: float as of {record.as_of}: rejected" in told
-    assert "float-stringent v2 (priority" in told
+    assert "float-stringent v3 (priority" in told
     assert "x ReturnedDebits: " in told
     assert "saw returned_debits_90d = " in told
     assert "Nearest to an approval:" in told

@@ -91,6 +91,10 @@ USERS = {
     "InstitutionCheck": "NOT (institution_id IN ($institution_list) AND current_balance < $min_balance)",
     "AdvanceProviders": "competitor_advance_providers <= $max_providers",
     "Gambling": "gambling_share <= $max_share",
+    "LoansReceived": "NOT (loans_received_90d > 0"
+    " AND loans_received_90d > income_90d * CAST($max_share AS DOUBLE PRECISION))"
+    " AND ((loans_received_90d = 0 AND unclassified_received_90d = 0)"
+    " OR unclassified_received_90d <= income_90d * CAST($max_share AS DOUBLE PRECISION) - loans_received_90d OR NULL)",
     "LinkedAccounts": "linked_accounts <= $max_accounts",
     "ReturnedDebits": "returned_debits_{number_of_days}d <= $max_count",
     "NotListed": PRESCREENING["NotListed"],

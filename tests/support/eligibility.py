@@ -53,6 +53,8 @@ GOOD: dict[str, object] = {
     "transfer_ratio": 0.1,
     "income_90d": 780_000,
     "spend_to_income": 0.8,
+    "loans_received_90d": 0,
+    "unclassified_received_90d": 0,
     "gambling_spend_90d": 0,
     "gambling_share": 0.0,
     "overdraft_fees_30d": 0,

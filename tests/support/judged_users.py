@@ -40,7 +40,9 @@ EXCEPT: dict[str, FactValue] = {
     **dict.fromkeys(
         ("negative_days_30d", "overdraft_days_60d", "competitor_advances_due", "competitor_advance_providers"), 0
     ),
-    **dict.fromkeys(("debt_service_per_pay", "gambling_spend_90d"), 0),
+    **dict.fromkeys(
+        ("debt_service_per_pay", "gambling_spend_90d", "loans_received_90d", "unclassified_received_90d"), 0
+    ),
     "gambling_share": 0.0,
     **dict.fromkeys(("returned_debits_30d", "returned_debits_60d", "returned_debits_90d", "runs_below"), 0),
     **dict.fromkeys(

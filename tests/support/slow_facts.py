@@ -218,6 +218,9 @@ def _of_income(account: Account) -> Facts:
     spent = _out(account, {None, *SPENDING})
     given_back = sum(line["amount"] for line in lines if line["category"] in GIVEN_BACK and line["amount"] > 0)
     found: Facts = {"income_90d": income, "monthly_income": floor(Fraction(income * 30, account.mean_days))}
+    found["loans_received_90d"] = _in(lines, "loan")
+    if not account.unread(90):
+        found["unclassified_received_90d"] = _in(lines, None)
     if not _unclassified(account, 90, -1):
         found["gambling_spend_90d"] = _out(account, {"gambling"})
     if income > 0:
@@ -234,6 +237,11 @@ def _out(account: Account, categories: Collection[str | None]) -> int:
     out = [line for line in account.within(90) if line["amount"] < 0 and line["category"] in categories]
     spent: int = -sum(line["amount"] for line in out)
     return spent
+
+
+def _in(lines: Sequence[Row], category: str | None) -> int:
+    received: int = sum(line["amount"] for line in lines if line["amount"] > 0 and line["category"] == category)
+    return received
 
 
 def _of_streams(account: Account, least: int) -> Facts:

@@ -89,4 +89,4 @@ def test_other_facts_give_another_answer_that_is_named() -> None:
     found = {difference.place: (difference.then, difference.now) for difference in differences(then, now)}
     assert found["verdict"] == ("approved", "rejected")
     assert found["reasons"] == ("none", "income_low")
-    assert found["float-stringent v2: MinimumIncome"] == ("pass", "fail")
+    assert found["float-stringent v3: MinimumIncome"] == ("pass", "fail")

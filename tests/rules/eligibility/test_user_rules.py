@@ -173,6 +173,28 @@ CASES = {
         ],
     ),
     "Gambling: {max_share: 0.2}": (["gambling_share"], [(0.0, P), (0.2, P), (0.21, F), (None, U)]),
+    "LoansReceived: {max_share: 0.5}": (
+        ["loans_received_90d", "unclassified_received_90d", "income_90d"],
+        [
+            (499_99, 0, 1_000_00, P),
+            (500_00, 0, 1_000_00, P),
+            (500_01, 0, 1_000_00, F),
+            # What nobody could classify may be a loan, or not.
+            (400_00, 100_00, 1_000_00, P),
+            (400_00, 100_01, 1_000_00, U),
+            (0, 500_01, 1_000_00, U),
+            (500_01, None, 1_000_00, F),
+            (500_00, None, 1_000_00, U),
+            (0, 0, 0, P),
+            (0, 0, -1, P),
+            (1, 0, 0, F),
+            (0, 1, 0, U),
+            (0, 0, None, P),
+            (1, 0, None, U),
+            (None, None, 1_000_00, U),
+            (None, 0, 1_000_00, U),
+        ],
+    ),
     "LinkedAccounts: {max_accounts: 5}": (["linked_accounts"], [(4, P), (5, P), (6, F), (None, U)]),
     "ReturnedDebits: {max_count: 2, number_of_days: 30}": (
         ["returned_debits_30d"],
@@ -385,7 +407,7 @@ def test_a_rule_about_users_says(rule, names, values, result):
 
 def test_every_rule_about_users_is_tested():
     assert {rule.partition(":")[0] for rule in CASES} == set(USER_RULES)
-    assert len(USER_RULES) == sum(len(rules) for rules in CATEGORIES.values()) == 39
+    assert len(USER_RULES) == sum(len(rules) for rules in CATEGORIES.values()) == 40
     assert {name for names, _ in CASES.values() for name in names} <= set(USER_FACTS)
 
 

@@ -75,9 +75,17 @@ SUMS = [
     ("competitor_advances_due", "advance", 100, 90),
     ("income_90d", "gig", 100, 90),
     ("gambling_spend_90d", "gambling", -100, 90),
+    ("loans_received_90d", "loan", 100, 90),
+    ("unclassified_received_90d", None, 100, 90),
 ]
 # Sums of history, of which 60 days are enough.
-OF_HISTORY = {"competitor_advances_due", "income_90d", "gambling_spend_90d"}
+OF_HISTORY = {
+    "competitor_advances_due",
+    "income_90d",
+    "gambling_spend_90d",
+    "loans_received_90d",
+    "unclassified_received_90d",
+}
 
 
 @pytest.mark.parametrize(("name", "category", "amount", "window"), COUNTS)
@@ -364,6 +372,15 @@ def test_means_are_over_the_days_of_history(start, known):
     found = of_feed(*((ago(day), 20_00, "wages", "Acme") for day in days), start=ago(start))
     means = (found["monthly_income"], found["transactions_per_month"], found["income_90d"])
     assert means == ((600_00, 30, 20_00 * min(start + 1, 90)) if known else (None, None, None))
+
+
+def test_a_loan_paid_out_is_received_whatever_is_repaid_and_may_hide_among_unclassified_money():
+    lines = [(ago(3), 1_500_00, "loan"), (ago(2), -200_00, "loan"), (ago(1), 70_00, None), (ago(1), -30_00, None)]
+    found = of_feed(*lines)
+    assert (found["loans_received_90d"], found["unclassified_received_90d"]) == (1_500_00, 70_00)
+    unread = of_feed(*lines, unread_on=ago(89))
+    assert (unread["loans_received_90d"], unread["unclassified_received_90d"]) == (1_500_00, None)
+    assert of_feed(*lines, unread_on=ago(90))["unclassified_received_90d"] == 70_00
 
 
 def test_stakes_are_gambling_and_winnings_are_not_deducted():
