@@ -24,7 +24,9 @@ _YEAR = 365
 _LONGEST_PAY_PERIOD = 31
 # A fee weighs the most in the rate of whoever is paid, and repays, every week.
 _SHORTEST_PAY_PERIOD = 7
-_OF_LOANS = frozenset({"instalments", "annual_rate", "fee", "instalment_days"})
+# Every month of a subscription begins with a renewal.
+_SHORTEST_MONTH = 28
+_OF_LOANS = frozenset({"instalments", "annual_rate", "fee", "subscription_fee", "instalment_days"})
 
 
 def _each_once(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
@@ -97,6 +99,17 @@ class EligibilityBook(Book):
             description="Fee of a loan, minor units, repaid with it; a float's fee is its tier's",
         ),
     ] = 0
+    subscription_fee: Annotated[
+        int,
+        Field(
+            strict=True,
+            ge=0,
+            le=MAX_MINOR,
+            exclude_if=lambda fee: fee == 0,
+            description="What the subscription that a loan asks for costs a month, minor units; it is paid beside the "
+            "loan, and counts in its military annual percentage rate",
+        ),
+    ] = 0
     instalment_days: Annotated[
         int,
         Field(
@@ -153,9 +166,14 @@ class EligibilityBook(Book):
 
     @property
     def mapr(self) -> Decimal:
-        """The highest military annual percentage rate of the book's amounts: the lowest one's, repaid every week."""
+        """The highest military annual percentage rate of the book's amounts: the lowest one's, repaid every week.
+
+        A subscription that a loan asks for is a charge to participate (32 CFR 232.4(c)(1)(iii)(C)). Its renewals during
+        the loan count as if they were paid at once.
+        """
         days = min(self.instalment_days, _SHORTEST_PAY_PERIOD)
-        fee = Decimal(self.fee) / (self.offers[0] + self.fee)
+        renewals = -(-self.instalments * days // _SHORTEST_MONTH)
+        fee = Decimal(self.fee + renewals * self.subscription_fee) / (self.offers[0] + self.fee)
         return annual_percentage_rate(self.annual_rate, self.instalments, fee, Decimal(_YEAR) / days)
 
     @property

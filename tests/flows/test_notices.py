@@ -64,7 +64,7 @@ async def test_a_referral_that_nobody_decides_is_told_of_and_cannot_be_sent(jour
 async def test_a_notice_is_listed_shown_and_sent_from_the_shell(journey: Journey) -> None:
     record = (await journey.review("low-score")).record
     code, listed = await shell("due")
-    assert (code, "low-score" in listed) == (0, True)
+    assert (code, "low-score" in listed, record.id in listed) == (0, True, True)
     code, shown = await shell("show", record.id)
     assert (code, "Your credit score is too low." in shown) == (0, True), shown
     assert "consumer reporting agency" in shown, "a report was used"

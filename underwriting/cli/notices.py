@@ -13,6 +13,7 @@ from underwriting.cli.errors import refusing
 from underwriting.cli.store import with_store
 from underwriting.clients.sources import Sources
 from underwriting.domain.notice import Owed
+from underwriting.embedded import embedded_settings
 from underwriting.notices import desk
 from underwriting.notices.desk import Sending, Written
 from underwriting.notices.errors import NoticeImpossible
@@ -53,7 +54,8 @@ def due(
     for owed in with_store(work):
         late = " (overdue)" if owed.due < today else ""
         table.add_row(f"{owed.due}{late}", owed.tenant, owed.subject_id, owed.customer_id, owed.kind)
-    Console().print(table)
+    # Wide enough for every column: an id that is cut short would be of no use.
+    Console(width=200).print(table)
 
 
 @app.command()
@@ -97,6 +99,6 @@ def _with_store(subject_id: str, user: str | None) -> Written:
 
 
 async def _written(store: Store, subject_id: str, user: str | None) -> Written:
-    config = settings()
+    config = settings() if settings().database_url else embedded_settings(settings())
     async with Sources(config) as sources:
         return await desk.write(store, config, desk.asking(sources), None, subject_id, user)

@@ -283,6 +283,10 @@ def test_a_loan_without_interest_is_as_good_as_not_said(costs, same):
         # 1,005 back for 1,000 after a week, and after three days: 0.5% of 365/7 and of 365/3 such periods.
         ("fee: 5", "0.260714286"),
         ("fee: 5\ninstalment_days: 3", "0.608333333"),
+        # A subscription counts as a fee for each month that has begun: one in four weeks, two in five.
+        ("subscription_fee: 5", "0.262024408"),
+        ("instalments: 4\nsubscription_fee: 5", "0.104704743"),
+        ("instalments: 5\nsubscription_fee: 5", "0.175173506"),
         ("", "0"),
     ],
 )
