@@ -5,6 +5,7 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionArray
 from pandas.arrays import BooleanArray
 
 from rules.facts import CATALOGUE, Fact
@@ -56,28 +57,48 @@ def is_one_of(column: Column, values: Collection[str]) -> Truth:
 
 def looked_up(column: Column, values: Mapping[str, str]) -> Column:
     """The value that `values` has for each text of the column; NA where it has none."""
-    return cast("Column", pd.Series(column).map(values).astype(_TEXT).array)
+    rows = column.isin(values)
+    found = _unknown(len(column))
+    if rows.any():
+        found[rows] = [values[text] for text in _texts(column, rows)]
+    return cast("Column", found)
 
 
 def wherever_known(column: Column, text: str) -> Column:
     """`text` in every row where the column is known; NA elsewhere."""
-    return cast("Column", pd.Series(text, index=range(len(column)), dtype=_TEXT).mask(column.isna()).array)
+    rows, found = ~column.isna(), _unknown(len(column))
+    if rows.any():
+        found[rows] = text
+    return cast("Column", found)
 
 
 def of_those(column: Column, other: Column, beginnings: str | tuple[str, ...], *, begins: bool = True) -> Column:
     """The column in rows where `other` begins so, in small letters or capitals, or does not; NA elsewhere."""
-    if column.isna().all():
-        return column
-    found = pd.Series(other).str.lower().str.startswith(beginnings).fillna(value=False)
-    return cast("Column", pd.Series(column).where(found == begins).array)
+    rows, found = np.flatnonzero(~column.isna()), _unknown(len(column))
+    if len(rows):
+        names = pd.Series(_texts(other, rows), dtype=_TEXT).str.lower()
+        rows = rows[(names.str.startswith(beginnings).fillna(value=False) == begins).to_numpy(np.bool_)]
+        found[rows] = _texts(column, rows)
+    return cast("Column", found)
 
 
 def first_known(*columns: Column) -> Column:
     """For each row, the value of the first column that has one; NA where none has."""
-    found = pd.Series(columns[0])
+    found = columns[0]
     for column in columns[1:]:
-        found = found.fillna(pd.Series(column))
-    return cast("Column", found.array)
+        if not column.isna().all():
+            found = cast("Column", pd.Series(found).fillna(pd.Series(column)).array)
+    return found
+
+
+def _texts(column: Column, rows: Any) -> Any:
+    """The texts in these rows."""
+    return np.asarray(cast("Any", column)[rows])
+
+
+def _unknown(count: int) -> ExtensionArray:
+    """A column of texts that are not known."""
+    return pd.array([pd.NA], dtype=_TEXT).repeat(count)
 
 
 def the_same_for_all(value: int, like: Column) -> Column:
