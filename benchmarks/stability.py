@@ -1,6 +1,6 @@
-"""How steady limits are, before and after version 2 of the policy: moves, moves undone, adverse actions, losses.
+"""How steady limits are, under version 1 of the policy and now: moves, moves undone, adverse actions, losses.
 
-`python -m benchmarks.stability [--users 2000] [--months 6]`: generated histories, walked day by day as
+`python -m benchmarks.stability [--users 2000] [--months 6] [--seed 18]`: generated histories, walked day by day as
 `limits backtest` walks them, everybody from the first limit on.
 """
 
@@ -31,7 +31,6 @@ from underwriting.limits.history import History
 from underwriting.limits.walk import NOT_REWOUND, days_of, walking
 
 END = date(2026, 6, 30)
-SEED = 18
 # Months of history before the first run: no fact looks further back than 300 days, and most no further than 90.
 MONTHS_BEFORE = 4
 UNDONE_DAYS, STOPPED_DAYS = 30, 60
@@ -42,11 +41,18 @@ MEMORY_MB = 1024
 STEP_BEFORE = {
     "min_on_time_share": "0",
     "rest_days": 0,
+    "pay_within": "12",
     "dead_band": "0",
     "cycles_below": 0,
     "days_below": 0,
     "at_once": ["few_returned_debits", "running_income", "no_fraud", "not_listed"],
     "pauses": [],
+}
+# Its gates asked for two deposits, however much they varied, and for no more than that no float is late.
+GATES_BEFORE = {
+    "recurring_income": {"min_deposits": 2},
+    "steady_income": {"max_variation": 10},
+    "few_late_repayments": {"max_count": 6},
 }
 
 
@@ -110,8 +116,9 @@ def until_lowered(limits: np.ndarray[Any, np.dtype[np.int64]], stopped_on: Mappi
 
 def before(policy: LimitPolicy) -> LimitPolicy:
     """The policy as it was before: all else, the guard and the table included, is as it is now."""
-    step = {**policy.model_dump(mode="json")["step"], **STEP_BEFORE}
-    return policy.model_copy(update={"name": "cfi-before", "balance": "available_balance", "step": step})
+    now = policy.model_dump(mode="json")
+    changes = {"step": now["step"] | STEP_BEFORE, "gates": now["gates"] | GATES_BEFORE}
+    return policy.model_copy(update={"name": "cfi-before", "balance": "available_balance", **changes})
 
 
 def walk(folder: Path, window: Window, first: date, policies: Mapping[str, LimitPolicy]) -> dict[str, Walked]:
@@ -127,9 +134,9 @@ def walk(folder: Path, window: Window, first: date, policies: Mapping[str, Limit
     return {name: walked[str(policy.ref)] for name, policy in policies.items()}
 
 
-def stopping(window: Window, users: int, first: date) -> dict[int, int]:
+def stopping(window: Window, users: int, seed: int, first: date) -> dict[int, int]:
     """The place of each user whose income stops in time to be watched, and on which day of the walk that is."""
-    histories = Histories(shipped_world(), window, SEED, np.arange(users))
+    histories = Histories(shipped_world(), window, seed, np.arange(users))
     order = np.argsort(np.array(subject_ids(histories.numbers)))
     since = histories.traits.stopped_on[order] - (first - window.first).days
     days = (window.end - first).days + 1
@@ -141,20 +148,25 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--users", type=int, default=2_000)
     asked.add_argument("--months", type=int, default=6)
+    asked.add_argument("--seed", type=int, default=18)
     given = asked.parse_args()
     window = Window(END, given.months + MONTHS_BEFORE)
     first = Window(END, given.months).first
     after = shipped_policies()["cfi"]
     with tempfile.TemporaryDirectory(prefix="stability-") as scratch:
         folder = Path(scratch) / "history"
-        for _ in write(shipped_world(), Plan(given.users, SEED, window, personas=0.0), folder):
+        for _ in write(shipped_world(), Plan(given.users, given.seed, window, personas=0.0), folder):
             pass
         walked = walk(folder, window, first, {"before": before(after), "after": after})
-    stopped = stopping(window, given.users, first)
+    stopped = stopping(window, given.users, given.seed, first)
     figures = {name: one.figures(stopped) for name, one in walked.items()}
     print(pd.DataFrame(figures).to_string())
     print(NOT_REWOUND)
-    print(json.dumps({"users": given.users, "months": given.months, "policy": str(after.ref), **figures}))
+    print(
+        json.dumps(
+            {"users": given.users, "months": given.months, "seed": given.seed, "policy": str(after.ref), **figures}
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -73,6 +73,22 @@ class IncomeRuns(Rule):
         return (facts.recurring_deposits == 0) | (came <= allowed) | (~seen_late & cast("Truth", pd.NA))
 
 
+class IncomeSteady(Rule):
+    """The pays are of about the same amount, so that the next ones can be foreseen."""
+
+    fails_as: ClassVar[str] = "limit_income_unsteady"
+    unknown_as: ClassVar[str] = "limit_income_unknown"
+
+    max_variation: Annotated[float, Field(gt=0, le=10, description="The coefficient of variation of the latest six")]
+
+    def claim(self, facts: Facts) -> Truth:
+        """The coefficient of variation stays within the maximum.
+
+        Where there is known to be no recurring income, none can vary: `IncomeRecurs` fails.
+        """
+        return (facts.recurring_deposits == 0) | (facts.recurring_income_cv <= self.max_variation)
+
+
 class NoOpenFloat(Rule):
     """The user owes us no float."""
 
@@ -93,6 +109,19 @@ class NoLateFloat(Rule):
     def claim(self, facts: Facts) -> Truth:
         """None is late."""
         return facts.late_floats == 0
+
+
+class FewLateRepayments(Rule):
+    """Earlier floats came back on time."""
+
+    fails_as: ClassVar[str] = "limit_repayments_late"
+    unknown_as: ClassVar[str] = "limit_floats_unknown"
+
+    max_count: Annotated[int, Field(strict=True, ge=0, le=6, description="The facts look at the last six")]
+
+    def claim(self, facts: Facts) -> Truth:
+        """Those of the last six that were late, or are past due, stay within the maximum."""
+        return facts.repayments_of_6 - facts.on_time_of_6 <= self.max_count
 
 
 class NoFraud(Rule):
@@ -153,8 +182,10 @@ class Gates(BaseModel):
     history: HistoryLongEnough
     recurring_income: IncomeRecurs
     running_income: IncomeRuns
+    steady_income: IncomeSteady
     no_open_float: NoOpenFloat
     no_late_float: NoLateFloat
+    few_late_repayments: FewLateRepayments
     not_listed: NotListed
     no_fraud: NoFraud
     few_returned_debits: FewReturnedDebits

@@ -96,6 +96,7 @@ def _short(next_row: Iterable[Condition], pace: Pace) -> Iterator[Ground]:
         yield each.fails_as, each.fails
     yield "limit_raised_recently", pace.too_soon
     yield "limit_lowered_recently", pace.rests
+    yield "limit_pay_awaited", pace.awaits_pay
     yield pace.too_few.fails_as, pace.too_few.fails
 
 

@@ -19,7 +19,8 @@ _MANY_DAYS = 366
 
 @dataclass(frozen=True)
 class Pace:
-    """Whether enough time and enough repayments lie behind the last raise, and enough time behind the last decrease.
+    """Whether enough time and enough repayments lie behind the last raise, enough time behind the last decrease, and
+    little since the last pay: later in a pay cycle nobody can tell whether the next one comes.
 
     A user whose limit was never moved has waited long enough, however long that is. Whether it ever was belongs to
     the limit: where that is not known, nothing moves.
@@ -27,6 +28,7 @@ class Pace:
 
     too_soon: Mask
     rests: Mask
+    awaits_pay: Mask
     too_few: Condition
 
 
@@ -34,6 +36,7 @@ def pace(terms: StepTerms, facts: Columns) -> Pace:
     """The policy's pace for every row."""
     since, repaid = whole(facts["days_since_raise"]), whole(facts["on_time_since_raise"])
     lowered = whole(facts["days_since_lowering"])
+    paid, period = whole(facts["days_since_pay"]), whole(facts["pay_period_days"])
     settled, on_time = whole(facts["repayments_of_6"]), whole(facts["on_time_of_6"])
     often_late = on_time.values * BASIS_POINTS < settled.values * basis_points(terms.min_on_time_share)
     known = repaid.known & settled.known & on_time.known
@@ -41,6 +44,7 @@ def pace(terms: StepTerms, facts: Columns) -> Pace:
     return Pace(
         too_soon=since.known & (since.values < terms.cool_down_days),
         rests=lowered.known & (lowered.values < terms.rest_days),
+        awaits_pay=paid.known & period.known & (paid.values * 100 > period.values * int(terms.pay_within * 100)),
         too_few=Condition("limit_repayments_few", "limit_floats_unknown", too_few, ~known),
     )
 
@@ -98,7 +102,7 @@ def moves(
     runs = _runs(facts, below)
     paused = enabled & _fails_any(terms.pauses, gates)
     at_once = enabled & ~paused & (before.values > AMOUNTS[0]) & _fails_any(terms.at_once, gates)
-    at_leisure = ~pace.too_soon & ~pace.rests & ~pace.too_few.fails & ~pace.too_few.unknown
+    at_leisure = ~pace.too_soon & ~pace.rests & ~pace.awaits_pay & ~pace.too_few.fails & ~pace.too_few.unknown
     raised = reached & gates.all_pass & at_leisure
     worn = below & ~paused & ~gates.any_unknown & (runs >= terms.runs_below) & _for_long(terms, facts)
     # The place of what is not in the table is not looked up: nobody is raised there.

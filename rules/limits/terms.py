@@ -42,6 +42,12 @@ Times = Annotated[
     BeforeValidator(_no_truth_value),
     AfterValidator(Decimal.normalize),
 ]
+PayPeriods = Annotated[
+    Decimal,
+    Field(gt=0, le=12, decimal_places=2, allow_inf_nan=False, description="In steps of 0.01"),
+    BeforeValidator(_no_truth_value),
+    AfterValidator(Decimal.normalize),
+]
 NonNegativeMinorUnits = Annotated[
     int, Field(strict=True, ge=0, le=MAX_MINOR, description="An amount in minor units of the policy's currency")
 ]
@@ -154,6 +160,7 @@ class StepTerms(Terms):
     min_on_time: Annotated[int, Field(strict=True, ge=0, le=100, description="Floats repaid on time since the last")]
     min_on_time_share: Annotated[Share, Field(description="Share of the last six repayments on time, for a raise")]
     rest_days: Annotated[int, Field(strict=True, ge=0, le=3_650, description="Days from a decrease to the next raise")]
+    pay_within: Annotated[PayPeriods, Field(description="For a raise, the last pay is at most so many pay periods ago")]
     dead_band: Annotated[
         Share, Field(lt=1, description="Share by which balance and cap may lie below what a tier asks")
     ]

@@ -97,8 +97,12 @@ def gates(policy: Row, user: Row) -> dict[str, str]:
         "history": at_least(user["history_days"], numbers["history"]["min_days"]),
         "recurring_income": at_least(user["recurring_deposits"], numbers["recurring_income"]["min_deposits"]),
         "running_income": income_runs(numbers["running_income"]["max_pay_periods"], user),
+        "steady_income": steady(numbers["steady_income"]["max_variation"], user),
         "no_open_float": at_most(user["outstanding_floats"], 0),
         "no_late_float": at_most(user["late_floats"], 0),
+        "few_late_repayments": PERHAPS
+        if user["repayments_of_6"] is None or user["on_time_of_6"] is None
+        else at_most(user["repayments_of_6"] - user["on_time_of_6"], numbers["few_late_repayments"]["max_count"]),
         "not_listed": PERHAPS
         if score is None
         else NO
@@ -111,6 +115,13 @@ def gates(policy: Row, user: Row) -> dict[str, str]:
         "few_negative_days": at_most(user["negative_days_30d"], numbers["few_negative_days"]["max_days"]),
         "fresh_feed": at_most(user["feed_age_hours"], numbers["fresh_feed"]["max_hours"]),
     }
+
+
+def steady(most: Any, user: Row) -> str:
+    if user["recurring_deposits"] == 0:
+        return YES
+    said = at_most(user["recurring_income_cv"], most)
+    return PERHAPS if said == NO and user["recurring_deposits"] is None else said
 
 
 def income_runs(periods: Any, user: Row) -> str:
@@ -178,6 +189,11 @@ def lasted(policy: Row, user: Row) -> bool:
     return (user["days_below"] or 0) >= days and (lowered is None or lowered >= days)
 
 
+def awaits_pay(step: Row, user: Row) -> bool:
+    since, period = user["days_since_pay"], user["pay_period_days"]
+    return None not in (since, period) and since > exact(step["pay_within"]) * period
+
+
 def decide(policy: Row, user: Row) -> dict[str, Any]:
     """Move, limit after, runs below after, and what it rests on."""
     limit, step, said = user["current_limit"], policy["step"], gates(policy, user)
@@ -198,6 +214,7 @@ def decide(policy: Row, user: Row) -> dict[str, Any]:
         and set(said.values()) == {YES}
         and (since is None or since >= step["cool_down_days"])
         and (user["days_since_lowering"] is None or user["days_since_lowering"] >= step["rest_days"])
+        and not awaits_pay(step, user)
         and repaid is not None
         and repaid >= step["min_on_time"]
         and user["on_time_of_6"] is not None

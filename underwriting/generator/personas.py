@@ -99,11 +99,12 @@ TABLE = (
     ),
     Persona(
         "steady-weekly", "paid every week", RAISED, "limit_raised", 8_000, {"pay_period_days": 7},
-        pay=70_000, essentials=25_000, cadence=Cadence.WEEKLY,
+        pay=70_000, essentials=25_000, cadence=Cadence.WEEKLY, paid_ago=2,
     ),
     Persona(
-        "steady-twice-a-month", "paid twice a month, before weekends", RAISED, "limit_raised", 8_000,
-        {"recurring_deposits": 6}, cadence=Cadence.TWICE_A_MONTH, balance=400_000,
+        # How long ago the last pay came depends on the day of the month: a raise would, too.
+        "steady-twice-a-month", "paid twice a month, before weekends", HELD, "limit_highest", None,
+        {"recurring_deposits": 6}, limit=20_000, largest=10_000, cadence=Cadence.TWICE_A_MONTH, balance=400_000,
     ),
     Persona(
         "missed-one-pay", "one pay never came", RAISED, "limit_raised", 8_000,
@@ -130,7 +131,10 @@ TABLE = (
             {"recurring_deposits": 0, "days_since_pay": None}, paid_ago=42),
     Persona("long-stopped-again", "nor did it come for a month", LOWERED, "limit_income_irregular", 4_000,
             {"recurring_deposits": 0, "runs_below": 30}, paid_ago=42, runs_below=30),
-    Persona("late-pay", "the pay is a week late", RAISED, "limit_raised", 8_000,
+    Persona("just-paid", "as long after a pay as a raise allows", RAISED, "limit_raised", 8_000,
+            {"days_since_pay": 5}, paid_ago=5),
+    Persona("between-pays", "a day later", HELD, "limit_pay_awaited", None, {"days_since_pay": 6}, paid_ago=6),
+    Persona("late-pay", "the pay is a week late", HELD, "limit_pay_awaited", None,
             {"days_since_pay": 21}, paid_ago=21),
     Persona("stopped", "the pay has stopped", LOWERED, "limit_income_stopped", 1_000,
             {"days_since_pay": 24}, paid_ago=24),

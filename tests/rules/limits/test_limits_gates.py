@@ -20,7 +20,7 @@ CASES = {
     ),
     "recurring_income": (
         ["recurring_deposits"],
-        [(0, F), (1, F), (2, P), (3, P), (None, U)],
+        [(0, F), (1, F), (3, F), (4, P), (5, P), (None, U)],
         ("limit_income_irregular", "limit_income_unknown"),
     ),
     "running_income": (
@@ -49,6 +49,22 @@ CASES = {
         ],
         ("limit_income_stopped", "limit_income_unknown"),
     ),
+    "steady_income": (
+        ["recurring_income_cv", "recurring_deposits"],
+        [
+            (0.0, 6, P),
+            (0.2999, 6, P),
+            (0.3, 6, P),
+            (0.3001, 6, F),
+            (None, 6, U),
+            # No recurring income at all that could vary.
+            (None, 0, P),
+            (None, None, U),
+            (0.3, None, P),
+            (0.3001, None, U),
+        ],
+        ("limit_income_unsteady", "limit_income_unknown"),
+    ),
     "no_open_float": (
         ["outstanding_floats"],
         [(0, P), (1, F), (2, F), (None, U)],
@@ -58,6 +74,20 @@ CASES = {
         ["late_floats"],
         [(0, P), (1, F), (2, F), (None, U)],
         ("limit_float_late", "limit_floats_unknown"),
+    ),
+    "few_late_repayments": (
+        ["repayments_of_6", "on_time_of_6"],
+        [
+            (0, 0, P),
+            (1, 0, P),
+            (6, 6, P),
+            (6, 5, P),
+            (6, 4, F),
+            (2, 0, F),
+            (None, 6, U),
+            (6, None, U),
+        ],
+        ("limit_repayments_late", "limit_floats_unknown"),
     ),
     "not_listed": (
         ["list_match_score", "list_confirmed_score"],
@@ -113,12 +143,16 @@ def test_a_gate_at_its_threshold(gate, facts, result):
 def test_a_gate_that_is_not_open_holds_a_raise_and_says_why(gate, facts, result):
     decisions = decide_limits(POLICY, user(**facts))
     said = decisions.gate_results(0)
-    if set(said.values()) == {P}:
+    if decisions.raised.any():
+        assert set(said.values()) == {P}
         assert decisions.frame["move"].tolist() == ["raised"]
         assert [reason.code for reason in decisions.reasons(0)] == ["limit_raised"]
         return
-    assert not decisions.raised.any()
-    if result is not P:
+    if result is P:
+        # Late in a pay period, or after a late repayment, a raise waits although every gate is open.
+        paces = {"limit_pay_awaited", "limit_repayments_few"}
+        assert set(said.values()) != {P} or paces & {reason.code for reason in decisions.reasons(0)}
+    else:
         codes = [reason.code for reason in decisions.reasons(0)]
         fails_as, unknown_as = CASES[gate][2]
         grey = gate == "not_listed" and facts["list_match_score"] is not None

@@ -233,7 +233,7 @@ FOURTH = "  - {tier: 4000, min_float_rank: 3, min_subscription_rank: 2, min_avai
             ],
         ),
         (
-            "recurring_income: {min_deposits: 2}",
+            "recurring_income: {min_deposits: 4}",
             "recurring_income: {min_deposits: 1}",
             "recurring_income",
             [

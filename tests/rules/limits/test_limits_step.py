@@ -104,6 +104,33 @@ def test_a_limit_that_was_lowered_rests(since, move):
 
 
 @pytest.mark.parametrize(
+    ("period", "since", "move"),
+    [
+        *((14, 0, "raised"), (14, 5, "raised"), (14, 6, "held"), (14, 21, "held")),
+        # Two fifths of a month are twelve days, which still count.
+        *(
+            (30, 12, "raised"),
+            (30, 13, "held"),
+            (7, 2, "raised"),
+            (7, 3, "held"),
+            (None, 5, "held"),
+            (14, None, "held"),
+        ),
+    ],
+)
+def test_a_raise_rests_on_a_pay_that_has_just_come(period, since, move):
+    facts = {"pay_period_days": period, "days_since_pay": since}
+    assert [each for each, _, _ in moved(facts)] == [move]
+    if move == "held":
+        code = "limit_income_unknown" if None in facts.values() else "limit_pay_awaited"
+        assert reasons(**facts) == [code]
+
+
+def test_a_decrease_does_not_wait_for_a_pay():
+    assert moved({**POOR, **LONG, "days_since_pay": 13}) == [("lowered", 4_000, 0)]
+
+
+@pytest.mark.parametrize(
     ("balance", "at_4_000", "at_5_000"),
     [
         # 1,500.00 raises to 50.00; down to 1,200.00 it stays.
@@ -231,7 +258,7 @@ def test_income_that_never_recurred_or_stopped_long_ago_is_lowered_step_by_step(
 
 
 def test_at_once_is_the_policys_choice():
-    lenient = policy_with(("at_once: [few_returned_debits, running_income]", "at_once: []"))
+    lenient = policy_with(("at_once: [few_returned_debits, running_income, few_late_repayments]", "at_once: []"))
     for facts, _ in AT_ONCE:
         assert moved(facts, policy=lenient) == [("held", 5_000, 0)]
     unpaused = policy_with(("pauses: [no_fraud, not_listed]", "pauses: []"))
