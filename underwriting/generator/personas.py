@@ -87,12 +87,15 @@ LOW = 132_257
 TABLE = (
     Persona("steady", "all that the next tier asks", RAISED, "limit_raised", 8_000),
     Persona(
+        # How long ago a monthly pay came depends on the day of the month: a raise would, too.
         "steady-pensioner",
         "a pension counts like wages",
-        RAISED,
-        "limit_raised",
-        8_000,
+        HELD,
+        "limit_highest",
+        None,
         {"pay_period_days": 28},
+        limit=20_000,
+        largest=10_000,
         pay=210_000,
         pay_kind=Category.BENEFITS,
         cadence=Cadence.MONTHLY,
@@ -102,7 +105,7 @@ TABLE = (
         pay=70_000, essentials=25_000, cadence=Cadence.WEEKLY, paid_ago=2,
     ),
     Persona(
-        # How long ago the last pay came depends on the day of the month: a raise would, too.
+        # The same.
         "steady-twice-a-month", "paid twice a month, before weekends", HELD, "limit_highest", None,
         {"recurring_deposits": 6}, limit=20_000, largest=10_000, cadence=Cadence.TWICE_A_MONTH, balance=400_000,
     ),
