@@ -227,7 +227,7 @@ def test_a_walk_raises_one_tier_after_its_time_and_rests_after_a_decrease():
     def facts(day):
         return {"returned_debits_30d": 3 if day == 20 else 0, "on_time_since_raise": 4}
 
-    walked = walk(80, facts, 5_000)
+    walked = walk(140, facts, 5_000)
     moves = [(day, move, limit) for day, (move, limit) in enumerate(walked) if move != "held"]
     cool, rest = CFI.step.cool_down_days, CFI.step.rest_days
     expected = [(0, "raised", 8_000)]
@@ -236,5 +236,5 @@ def test_a_walk_raises_one_tier_after_its_time_and_rests_after_a_decrease():
     assert moves == [*expected, (20, "lowered", 1_000), (20 + rest, "raised", 2_000)] + [
         (20 + rest + cool * (number + 1), "raised", limit)
         for number, limit in enumerate((3_000, 4_000, 5_000))
-        if 20 + rest + cool * (number + 1) < 80
+        if 20 + rest + cool * (number + 1) < 140
     ]
