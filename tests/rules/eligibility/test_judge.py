@@ -211,7 +211,8 @@ def test_no_amount_goes_above_what_an_unknown_book_before_the_deciding_one_would
     made = judged(before, deciding, feed_age_hours=None)
     assert (made.deciding.name, made.approved_amounts) == ("deciding", ALL[:5])
     # Where its rules cannot pass any more, it would not have decided.
-    assert judged(before, deciding, feed_age_hours=None, cash_advance_score_to_50=1).approved_amounts == ALL
+    explained = {"cash_advance_score_to_50": 1, "score_factor_1": "Income varies"}
+    assert judged(before, deciding, feed_age_hours=None, **explained).approved_amounts == ALL
     # A book after the deciding one is not asked.
     after = book_of("FeedFreshness: {max_hours: 1}", SCORE_50, name="zlast", priority=2)
     assert judged(deciding, after, feed_age_hours=None).approved_amounts == ALL
