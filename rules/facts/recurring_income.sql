@@ -1,84 +1,35 @@
 -- Part of transactions.sql: which income recurs, by payer, and the main stream of each account.
 --
--- Income without what is undone and what undid it. Few accounts have such lines: only theirs are counted.
-income AS (
-    SELECT account, age, amount, kind, counterparty
-    FROM booked
-    ANTI JOIN undone USING (account)
-    WHERE is_income(kind) OR kind = unclassified()
-    UNION ALL
-    SELECT account, age, amount, kind, counterparty
-    FROM (
-        SELECT account, age, amount, kind, counterparty, unnest(range(sum(times)::BIGINT))
-        FROM (
-            SELECT account, age, amount, kind, counterparty, 1 AS times
-            FROM booked
-            SEMI JOIN undone USING (account)
-            WHERE is_income(kind) OR kind = unclassified()
-            UNION ALL
-            SELECT account, age, amount, kind, counterparty, -1
-            FROM undone
-            WHERE is_income(kind)
-        )
-        GROUP BY account, age, amount, kind, counterparty
-    )
-),
--- What may be part of a stream. None of it is known where a stream may have ended or begun unseen.
-incoming AS MATERIALIZED (
-    SELECT account, age, amount, CASE WHEN kind <> unclassified() THEN nullif(counterparty, '') END AS payer, min_deposit
-    FROM income
-    JOIN accounts USING (account)
-    WHERE is_sound AND NOT is_partial AND age < income_window_days() AND min_deposit IS NOT NULL
-),
--- The last deposit that may belong to a stream, though nobody knows whose.
-doubts AS (
-    SELECT account, min(age) AS doubtful_deposit
-    FROM (
-        SELECT account, age
-        FROM incoming
-        WHERE payer IS NULL AND amount >= min_deposit
-        UNION ALL
-        SELECT account, unread_age
-        FROM accounts
-        WHERE unread_age < income_window_days()
-    )
-    GROUP BY account
-),
 -- What a payer pays on days that lie close together is one pay in parts, which is as old as the last of them; parts that
 -- go on are added up to weeks, counted back from the last. Windows without an order run in that of the rows.
 parts AS MATERIALIZED (
     SELECT
-        *,
-        sum((NOT same_payer)::INTEGER) OVER (ROWS UNBOUNDED PRECEDING)::INTEGER AS payer,
-        max(CASE WHEN NOT goes_on THEN place * 512 + age END) OVER (ROWS UNBOUNDED PRECEDING) AS first_part,
-        (age - first_part % 512) // 7 AS week,
-        sum(amount) OVER (ROWS UNBOUNDED PRECEDING) AS paid_so_far
-    FROM (
-        SELECT
-            account,
-            age,
-            amount,
-            min_deposit,
-            row_number() OVER () AS place,
-            coalesce(account = lag(account) OVER () AND payer = lag(payer) OVER (), FALSE) AS same_payer,
-            same_payer AND age - lag(age) OVER () < part_days() AS goes_on
-        FROM (FROM incoming WHERE payer IS NOT NULL ORDER BY account, payer, age)
-    )
-),
-pays AS (
-    SELECT
         account,
-        payer,
-        first_part % 512 + week * 7 AS age,
-        TRY_CAST(paid_so_far - lag(paid_so_far, 1, 0) OVER () AS BIGINT) AS paid,
-        min_deposit
+        age,
+        amount,
+        min_deposit,
+        covered_age,
+        sum((NOT same_payer)::INTEGER) OVER (ROWS UNBOUNDED PRECEDING)::INTEGER AS payer,
+        max(CASE WHEN NOT goes_on THEN place * 512 + age END) OVER (ROWS UNBOUNDED PRECEDING) % 512 AS last_part,
+        (last_part + (age - last_part) // 7 * 7)::INTEGER AS pay_age
     FROM (
         SELECT
             *,
-            coalesce(first_part = lead(first_part) OVER () AND week = lead(week) OVER (), FALSE) AS more_follows
-        FROM parts
+            row_number() OVER () AS place,
+            coalesce(account = lag(account) OVER () AND counterparty = lag(counterparty) OVER (), FALSE) AS same_payer,
+            same_payer AND age - lag(age) OVER () < part_days() AS goes_on
+        FROM (
+            FROM standing
+            WHERE has_payer(kind, counterparty) AND age < income_window_days() AND min_deposit IS NOT NULL
+            ORDER BY account, counterparty, age
+        )
     )
-    WHERE NOT more_follows
+),
+pays AS (
+    SELECT any_value(account) AS account, payer, pay_age AS age, TRY_CAST(sum(amount) AS BIGINT) AS paid
+    FROM parts
+    GROUP BY payer, pay_age
+    HAVING paid >= any_value(min_deposit)
 ),
 -- The latest six pays of each payer, the latest first, and the days from each to the one before.
 payers AS (
@@ -89,7 +40,6 @@ payers AS (
         arg_min(paid, age, 6) AS amounts,
         list_transform(ages[2:], lambda age, place: age - ages[place]) AS gaps
     FROM pays
-    WHERE paid >= min_deposit
     GROUP BY payer
 ),
 -- More than half of these days lie in one cadence, which leaves room for a bonus.
@@ -112,46 +62,46 @@ streams AS (
     WHERE deposits > 1 AND days_since <= max_periods() * period
 ),
 -- Income of payers without a rhythm, where no stream runs, by windows back from as_of.
-irregular AS MATERIALIZED (
+irregular AS (
     SELECT
         account,
         age // irregular_window_days() AS slot,
         sum(amount)::BIGINT AS paid,
         min(age) AS latest,
-        count(DISTINCT age) AS days
+        count(DISTINCT age) AS days,
+        any_value(covered_age) >= (slot + 1) * irregular_window_days() - 1 AS is_covered
     FROM parts
     ANTI JOIN rhythmic USING (payer)
     ANTI JOIN streams USING (account)
     GROUP BY account, slot
+    HAVING paid >= any_value(min_deposit)
 ),
 -- They are a stream where enough of them in a row, up to the last, reach what a deposit has to.
 irregular_streams AS (
     SELECT
         account,
-        least(count(*), 6) AS deposits,
-        arg_min(paid, slot, 6) AS amounts,
+        sum(days) FILTER (slot * irregular_window_days() < 90) AS irregular_days_90d,
+        list_sort(list({'slot': slot, 'paid': paid, 'latest': latest}) FILTER (is_covered)) AS windows,
+        list_filter(windows, lambda each, place: each.slot = place - 1) AS in_a_row,
+        CASE WHEN len(in_a_row) >= irregular_windows() THEN least(len(in_a_row), 6) END AS deposits,
+        list_transform(in_a_row[:6], lambda each: each.paid) AS amounts,
         irregular_window_days() AS period,
-        min(latest) AS days_since
+        in_a_row[1].latest AS days_since
+    FROM irregular
+    GROUP BY account
+),
+incomes AS MATERIALIZED (
+    SELECT
+        account,
+        count(deposits) AS streams,
+        any_value(irregular_days_90d) AS irregular_days_90d,
+        arg_min(
+            {'deposits': deposits, 'amounts': amounts, 'amount': amount, 'period': period, 'days_since': days_since},
+            CASE WHEN deposits > 0 THEN {'rate': -amount / period, 'days_since': days_since, 'payer': payer} END
+        ) AS main
     FROM (
-        SELECT account, slot, paid, latest
-        FROM irregular
-        JOIN accounts USING (account)
-        WHERE paid >= min_deposit AND covered_from <= as_of - ((slot + 1) * irregular_window_days() - 1)
-        QUALIFY row_number() OVER (PARTITION BY account ORDER BY slot) = slot + 1
+        SELECT *, list_sort(amounts)[(deposits - 1) // 4 + 1] AS amount
+        FROM (FROM streams UNION ALL BY NAME FROM irregular_streams)
     )
     GROUP BY account
-    HAVING count(*) >= irregular_windows()
-),
-irregular_days AS (
-    SELECT account, sum(days) AS irregular_days_90d
-    FROM irregular
-    JOIN accounts USING (account)
-    WHERE paid >= min_deposit AND slot * irregular_window_days() < 90
-    GROUP BY account
-),
-main_streams AS MATERIALIZED (
-    SELECT
-        *, list_sort(amounts)[(deposits - 1) // 4 + 1] AS amount, count(*) OVER (PARTITION BY account) AS streams
-    FROM (FROM streams UNION ALL BY NAME FROM irregular_streams)
-    QUALIFY row_number() OVER (PARTITION BY account ORDER BY amount / period DESC, days_since, payer) = 1
 ),

@@ -44,6 +44,36 @@ CREATE MACRO may_be_essential(kind) AS kind BETWEEN -12 AND -5;
 CREATE MACRO is_spending(kind) AS kind BETWEEN -19 AND -5 OR kind BETWEEN 16 AND 18;
 -- A fee given back, a returned debit taken back, a pay taken back.
 CREATE MACRO is_reversal(kind) AS kind BETWEEN -4 AND -1 OR kind = kind_of('overdraft_fee') OR kind = -kind_of('returned');
+-- What else tells of debts and trouble.
+CREATE MACRO is_noted(kind) AS abs(kind) = kind_of('advance') OR abs(kind) = kind_of('loan')
+    OR abs(kind) = kind_of('overdraft_fee') OR abs(kind) = kind_of('returned')
+    OR kind = -kind_of('gambling') OR kind = -kind_of('transfer');
+-- Income of somebody who is named.
+CREATE MACRO has_payer(kind, counterparty) AS is_income(kind) AND coalesce(counterparty <> '', FALSE);
+
+-- What is open of a provider's advances, by what was paid to it: oldest first, and on a day advances (below zero) first.
+-- What a payment exceeds the largest advance by, up to a share of it, is the fee of that advance. What is open never
+-- falls below zero.
+CREATE MACRO open_principal(moves) AS list_reduce(
+    list_transform(
+        moves,
+        lambda move: coalesce(
+            list_max(
+                list_transform(
+                    list_filter(
+                        moves,
+                        lambda lent: lent.paid < 0 AND lent.day <= move.day
+                            AND move.paid BETWEEN -lent.paid AND -lent.paid * (1 + max_fee_share())
+                    ),
+                    lambda lent: -lent.paid
+                )
+            ),
+            move.paid
+        )
+    ),
+    lambda due, principal: greatest(due - principal, 0),
+    0
+);
 
 -- Of the days between deposits those that lie in a cadence; and the first cadence in which more than half of them lie.
 CREATE MACRO within(gaps, cadence) AS

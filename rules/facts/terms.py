@@ -100,20 +100,22 @@ class FactTerms(_Terms):
             "advance_term_days": self.advances.term_days,
             "max_fee_share": self.advances.max_fee_share,
             "cycle_days": self.cycle_days,
+            "highest_healthy_balance": max(terms.healthy_balance for terms in self.currencies.values()),
             "longest_cycle": max(self.cycle_days, *(one.longest for one in income.cadences)),
         }
-        rows = ", ".join(
-            f"('{currency}', {terms.min_deposit}::BIGINT, {terms.healthy_balance}::BIGINT)"
-            for currency, terms in self.currencies.items()
-        )
         cadences = ", ".join(f"{{'shortest': {one.shortest}, 'longest': {one.longest}}}" for one in income.cadences)
         # The values are validated numbers and currency codes.
         return "\n".join(
             [
                 *(f"CREATE MACRO {name}() AS {number};" for name, number in numbers.items()),
                 f"CREATE MACRO cadences() AS [{cadences}];",
-                "CREATE MACRO currency_terms() AS TABLE "
-                f"FROM (VALUES {rows}) AS terms(currency, min_deposit, healthy_balance);\n",
+                *(
+                    f"CREATE MACRO {name}_of(currency) AS "
+                    f"({[getattr(terms, name) for terms in self.currencies.values()]}::BIGINT[])"
+                    f"[list_position({list(self.currencies)}, currency)];"
+                    for name in ("min_deposit", "healthy_balance")
+                ),
+                "",
             ]
         )
 

@@ -16,52 +16,47 @@
 --
 -- The numbers are those of rules/policies/fact_terms.yaml, as macros. A currency that it does not have has no
 -- min_deposit and no healthy_balance: what needs them is unknown.
-WITH connections AS (
-    SELECT
-        subject_id,
-        NOT coalesce(still_reading, FALSE) AS feed_complete,
-        NOT coalesce(login_required, FALSE) AS feed_connected
-    FROM subjects
-    JOIN feeds USING (subject_id, currency)
-    WHERE covered_from <= as_of
-),
-accounts AS MATERIALIZED (
+WITH accounts AS MATERIALIZED (
     SELECT
         -- Counted within the query: what groups and joins by a number is twice as fast as by an id.
         row_number() OVER ()::INTEGER AS account,
         subject_id,
         as_of,
         covered_from,
-        least(utc_day(refreshed_at), as_of) AS covered_to,
+        NOT coalesce(still_reading, FALSE) AS feed_complete,
+        NOT coalesce(login_required, FALSE) AS feed_connected,
+        -- NULL where the feed begins after its own refresh: none of it is believed.
+        CASE WHEN covered_from <= utc_day(refreshed_at) THEN least(utc_day(refreshed_at), as_of) END AS covered_to,
         covered_to >= as_of - feed_stands_days() AS is_fresh,
         is_fresh AND NOT coalesce(changes_unknown, FALSE) AS is_sound,
-        coalesce(still_reading, FALSE) AS is_partial,
         at_least_zero(as_of - unread_on)::INTEGER AS unread_age,
         -- Ages, in days before as_of, of the first and last of the last 60 days whose balance is taken as known.
         CASE WHEN opening_balance IS NULL THEN -1 ELSE least(as_of - covered_from, 59, as_of - unread_on) END::INTEGER
             AS first_age,
         CASE WHEN is_fresh THEN 0 ELSE as_of - covered_to END::INTEGER AS last_age,
+        as_of - covered_from AS covered_age,
         -- Means are taken over those of the last 90 days that the feed covers.
         covered_to - greatest(covered_from, as_of - 89) + 1 AS mean_days,
-        is_sound AND covered_from <= as_of - 29 AS knows_30d,
-        is_sound AND covered_from <= as_of - 59 AS knows_60d,
-        is_sound AND covered_from <= as_of - 89 AS knows_90d,
-        is_sound AND covered_from <= as_of - (least_mean_days() - 1) AS knows_means,
-        min_deposit,
-        healthy_balance,
+        is_sound AND covered_age >= 29 AS knows_30d,
+        is_sound AND covered_age >= 59 AS knows_60d,
+        is_sound AND covered_age >= 89 AS knows_90d,
+        is_sound AND covered_age >= least_mean_days() - 1 AS knows_means,
+        -- What a pay has to reach; NULL where streams may have ended or begun unseen.
+        CASE WHEN is_sound AND feed_complete THEN min_deposit_of(currency) END AS min_deposit,
+        healthy_balance_of(currency) AS healthy_balance,
         -- The balances of all accounts are one running sum, so none may be NULL.
         coalesce(opening_balance, 0) AS opening,
         -- Ignore holds that the bank authorised after the decision time.
         utc_day(refreshed_at) <= as_of OR epoch_us(refreshed_at) <= epoch_us(judged_at) AS is_before_judgement,
         CASE WHEN is_before_judgement THEN holds END AS holds,
         CASE WHEN is_before_judgement AND is_fresh THEN available_balance END AS told_available,
-        at_least_zero(epoch_us(judged_at) - epoch_us(refreshed_at)) / 3.6e9 AS age_hours,
-        institution_id,
-        linked_accounts
+        CASE WHEN covered_to IS NOT NULL THEN at_least_zero(epoch_us(judged_at) - epoch_us(refreshed_at)) / 3.6e9 END
+            AS age_hours,
+        CASE WHEN covered_to IS NOT NULL THEN institution_id END AS institution_id,
+        CASE WHEN covered_to IS NOT NULL THEN linked_accounts END AS linked_accounts
     FROM subjects
     JOIN feeds USING (subject_id, currency)
-    LEFT JOIN currency_terms() USING (currency)
-    WHERE covered_from <= as_of AND covered_from <= utc_day(refreshed_at)
+    WHERE covered_from <= as_of
 ),
 -- A window of n days has the ages below n. Money out has the negative kinds.
 booked AS MATERIALIZED (
@@ -91,19 +86,41 @@ totals AS (
     FROM booked
     GROUP BY account
 ),
--- Few rows tell of trouble. Aggregates with a selective FILTER scan all rows, so these are filtered first.
-trouble AS MATERIALIZED (
-    SELECT account, age, amount, kind, counterparty
+-- Aggregates with a selective FILTER scan all rows, so the few that tell of more than totals are filtered first.
+noted AS MATERIALIZED (
+    SELECT row_number() OVER () AS line, account, age, amount, kind, counterparty
     FROM booked
-    WHERE age < 90
-        AND kind IN (
-            unclassified(), -unclassified(), kind_of('advance'), -kind_of('advance'), -kind_of('overdraft_fee'),
-            kind_of('returned'), kind_of('loan'), -kind_of('loan'), -kind_of('gambling'), -kind_of('transfer')
-        )
-    UNION ALL
-    SELECT account, unread_age, 0, unnest([-unclassified(), unclassified()]), NULL
-    FROM accounts
-    WHERE unread_age < 90
+    WHERE is_income(kind) OR abs(kind) = unclassified() OR is_noted(kind)
+),
+-- A reversal has the kind of what it reverses and the opposite sign. It undoes the latest booking of its amount that is
+-- not undone yet, as a closing bracket closes the latest open one: at each depth, bookings and reversals alternate.
+nested AS (
+    SELECT
+        *,
+        sum(CASE WHEN undoes THEN -1 ELSE 1 END) OVER (
+            PARTITION BY account, sort, size ORDER BY age DESC, undoes, counterparty ROWS UNBOUNDED PRECEDING
+        ) + undoes::INTEGER AS depth
+    FROM (
+        SELECT line, account, age, counterparty, abs(kind) AS sort, abs(amount) AS size, is_reversal(kind) AS undoes
+        FROM noted
+    )
+    SEMI JOIN (
+        SELECT account, abs(kind) AS sort, abs(amount) AS size
+        FROM noted
+        WHERE is_reversal(kind)
+    ) USING (account, sort, size)
+),
+undone AS (
+    SELECT line
+    FROM nested
+    WINDOW depths AS (PARTITION BY account, sort, size, depth ORDER BY age DESC, undoes)
+    QUALIFY CASE WHEN undoes THEN lag(age) OVER depths - age ELSE age - lead(age) OVER depths END <= reversal_days()
+),
+standing AS MATERIALIZED (
+    SELECT account, age, amount, kind, counterparty, min_deposit, covered_age
+    FROM noted
+    ANTI JOIN undone USING (line)
+    JOIN accounts USING (account)
 ),
 telling AS (
     SELECT
@@ -120,123 +137,52 @@ telling AS (
         count(*) FILTER (age < 30 AND kind = kind_of('returned')) AS returned_30d,
         count(*) FILTER (age < 60 AND kind = kind_of('returned')) AS returned_60d,
         count(*) FILTER (age < 90 AND kind = kind_of('returned')) AS returned_90d,
-        (sum(amount) FILTER (kind = kind_of('loan')))::BIGINT AS lent_90d,
-        (sum(amount) FILTER (kind = unclassified()))::BIGINT AS unclassified_90d,
-        -(sum(amount) FILTER (kind = -kind_of('loan')))::BIGINT AS served_90d,
-        -(sum(amount) FILTER (kind = -kind_of('gambling')))::BIGINT AS gambled_90d,
-        -(sum(amount) FILTER (kind = -kind_of('transfer')))::BIGINT AS transfers_90d,
-        -- How long ago something was booked last that nobody could classify.
+        (sum(amount) FILTER (age < 90 AND kind = kind_of('loan')))::BIGINT AS lent_90d,
+        (sum(amount) FILTER (age < 90 AND kind = unclassified()))::BIGINT AS unclassified_90d,
+        -(sum(amount) FILTER (age < 90 AND kind = -kind_of('loan')))::BIGINT AS served_90d,
+        -(sum(amount) FILTER (age < 90 AND kind = -kind_of('gambling')))::BIGINT AS gambled_90d,
+        -(sum(amount) FILTER (age < 90 AND kind = -kind_of('transfer')))::BIGINT AS transfers_90d,
+        -- How long ago something was booked last that nobody could classify, of either sign.
         min(age) FILTER (kind = -unclassified()) AS unclassified_out,
-        min(age) FILTER (kind = unclassified()) AS unclassified_in
-    FROM trouble
+        min(age) FILTER (kind = unclassified()) AS unclassified_in,
+        -- The last deposit that may belong to a stream, though nobody knows whose.
+        min(age) FILTER (amount >= min_deposit AND (is_income(kind) OR kind = unclassified())) AS doubtful_deposit
+    FROM standing
+    WHERE NOT has_payer(kind, counterparty) AND (age < 90 OR (age < income_window_days() AND amount >= min_deposit))
     GROUP BY account
 ),
--- A reversal has the kind of what it reverses and the opposite sign. It undoes the latest booking of its amount that is
--- not undone yet, as a closing bracket closes the latest open one: at each depth, bookings and reversals alternate.
-reversals AS (
-    SELECT DISTINCT account, abs(kind) AS sort, abs(amount) AS size
-    FROM booked
-    WHERE is_reversal(kind)
-),
-nested AS (
-    SELECT
-        *,
-        sum(CASE WHEN undoes THEN -1 ELSE 1 END) OVER (
-            PARTITION BY account, sort, size ORDER BY age DESC, undoes, counterparty ROWS UNBOUNDED PRECEDING
-        ) + undoes::INTEGER AS depth
-    FROM (
-        SELECT account, age, amount, kind, counterparty, sort, size, is_reversal(kind) AS undoes
-        FROM booked
-        JOIN reversals USING (account)
-        WHERE abs(kind) = sort AND abs(amount) = size
-    )
-),
-undone AS MATERIALIZED (
-    SELECT account, age, amount, kind, counterparty
-    FROM nested
-    WINDOW depths AS (PARTITION BY account, sort, size, depth ORDER BY age DESC, undoes)
-    QUALIFY CASE WHEN undoes THEN lag(age) OVER depths - age ELSE age - lead(age) OVER depths END <= reversal_days()
-),
-undone_counts AS (
-    SELECT
-        account,
-        count(*) FILTER (age < 30 AND kind = -kind_of('overdraft_fee')) AS overdraft_fees_30d,
-        count(*) FILTER (age < 30 AND kind = kind_of('returned')) AS returned_30d,
-        count(*) FILTER (age < 60 AND kind = kind_of('returned')) AS returned_60d,
-        count(*) FILTER (age < 90 AND kind = kind_of('returned')) AS returned_90d
-    FROM undone
-    GROUP BY account
-),
--- What a repayment exceeds the largest advance of its provider by, up to a share of it, is the fee of that advance.
-advances AS MATERIALIZED (
-    SELECT account, coalesce(counterparty, '') AS provider, age, amount, count(*) AS times
-    FROM trouble
-    WHERE abs(kind) = kind_of('advance')
-    GROUP BY ALL
-),
-principals AS (
-    SELECT account, provider, age, amount * times AS principal
-    FROM advances
-    WHERE amount > 0
-    UNION ALL
-    SELECT
-        repaid.account, repaid.provider, repaid.age,
-        any_value(repaid.times) * -coalesce(max(borrowed.amount), -repaid.amount)
-    FROM advances AS repaid
-    LEFT JOIN advances AS borrowed
-        ON borrowed.account = repaid.account AND borrowed.provider = repaid.provider AND borrowed.amount > 0
-        AND borrowed.age >= repaid.age
-        AND -repaid.amount BETWEEN borrowed.amount AND borrowed.amount * (1 + max_fee_share())
-    WHERE repaid.amount < 0
-    GROUP BY repaid.account, repaid.provider, repaid.age, repaid.amount
-),
--- What is open never falls below zero: that is the largest sum of the last days, over any number of them.
-providers AS (
-    SELECT account, provider, min(age) FILTER (is_advance) AS latest_advance, at_least_zero(max(since)) AS open
-    FROM (
-        SELECT
-            account, provider, age, bool_or(principal > 0) AS is_advance,
-            sum(sum(principal)) OVER (PARTITION BY account, provider ORDER BY age ROWS UNBOUNDED PRECEDING) AS since
-        FROM principals
-        GROUP BY account, provider, age
-    )
-    GROUP BY account, provider
-),
+-- What is open with each provider of advances.
 debts AS (
     SELECT
         account,
         sum(open)::BIGINT AS advances_due,
         count(*) FILTER (open > 0 OR latest_advance < advance_term_days()) AS providers
-    FROM providers
+    FROM (
+        SELECT
+            account,
+            min(age) FILTER (amount > 0) AS latest_advance,
+            open_principal(list_sort(list({'day': -age, 'paid': -amount}))) AS open
+        FROM standing
+        WHERE age < 90 AND abs(kind) = kind_of('advance')
+        GROUP BY account, coalesce(counterparty, '')
+    )
     GROUP BY account
 ),
--- Days are numbered through all accounts, 60 of each: the balance at the end of the first is an entry, less what the
--- account before it ended with, so that the running sum of all entries is the balance of each. A sum by account takes
--- twice as long and more. An empty entry splits the 60 days into two windows of 30.
+-- Days are numbered through all accounts, 60 of each: the balance at the end of the first is an entry, and what the
+-- account ended with is taken off at the first of the next account, so that the running sum of all entries is the
+-- balance of each. A sum by account takes twice as long and more. An empty entry splits the 60 days into two windows.
 entries AS (
-    SELECT
-        account * 60 AS day,
-        opening + coalesce(booked_before, 0)
-        - lag(opening + coalesce(booked, 0), 1, 0) OVER (ORDER BY account) AS amount
+    SELECT unnest([account * 60, account * 60 + 30, account * 60 + 60]) AS day,
+        unnest([opening + coalesce(booked_before, 0), 0, -opening - coalesce(booked, 0)]) AS amount
     FROM accounts
     LEFT JOIN totals USING (account)
-    UNION ALL
-    SELECT account * 60 + 30, 0
-    FROM accounts
     UNION ALL
     SELECT account * 60 + 59 - age, amount
     FROM booked
     WHERE age < 59
 ),
--- A balance stands until the day of the next entry: for no day at all where that is of the same day.
-standing AS (
-    SELECT
-        day,
-        lead(day) OVER () AS next_day,
-        sum(amount) OVER (ROWS UNBOUNDED PRECEDING) AS balance
-    FROM (FROM entries ORDER BY day)
-),
--- Only low balances are counted: the other days are healthy. Counts of days that the feed does not cover are not used.
+-- A balance stands until the day of the next entry: for no day at all where that is of the same day. Only low balances
+-- are counted: the other days are healthy. Counts of days that the feed does not cover are not used.
 low_days AS (
     SELECT
         account,
@@ -247,10 +193,10 @@ low_days AS (
         SELECT
             day // 60 AS account,
             day,
-            coalesce(least(next_day, (account + 1) * 60), (account + 1) * 60) - day AS days,
-            balance
-        FROM standing
-        WHERE days > 0 AND balance < (SELECT coalesce(max(healthy_balance), 0) FROM accounts)
+            coalesce(lead(day) OVER (), day) - day AS days,
+            sum(amount) OVER (ROWS UNBOUNDED PRECEDING) AS balance
+        FROM (FROM entries ORDER BY day)
+        QUALIFY days > 0 AND balance < highest_healthy_balance()
     )
     JOIN accounts USING (account)
     GROUP BY account
@@ -259,16 +205,32 @@ low_days AS (
 -- Each day's balance is the last one less what was booked since: of the days of a pay cycle, these are the deductions.
 cycles AS (
     SELECT account, sum(amount * (coalesce(period, cycle_days()) - 1 - age))::BIGINT AS booked_since
-    FROM (SELECT account, age, booked.amount, period FROM booked LEFT JOIN main_streams USING (account)
+    FROM (SELECT account, age, booked.amount, main.period FROM booked LEFT JOIN incomes USING (account)
         WHERE age < longest_cycle())
     WHERE age < coalesce(period, cycle_days())
     GROUP BY account
+),
+-- Everything of an account, as one row. DuckDB prepares all that follows a join once more for each join, so that the many
+-- expressions of the facts follow none, and what has few columns is joined first.
+together AS MATERIALIZED (
+    FROM (SELECT account FROM accounts)
+    LEFT JOIN cycles USING (account)
+    LEFT JOIN debts USING (account)
+    LEFT JOIN low_days USING (account)
+    LEFT JOIN incomes USING (account)
+    LEFT JOIN totals USING (account)
+    LEFT JOIN telling USING (account)
+    JOIN accounts USING (account)
 )
 SELECT
     subject_id,
+    -- How long ago there was last something that nobody could classify or read; least() ignores NULL.
+    least(unclassified_out, unread_age) AS vague_out,
+    least(unclassified_in, unread_age) AS vague_in,
+    least(doubtful_deposit, unread_age) AS doubtful,
     feed_complete,
     feed_connected,
-    CASE WHEN NOT is_partial THEN coalesce(oldest, 0) END AS history_days,
+    CASE WHEN feed_complete AND covered_to IS NOT NULL THEN coalesce(oldest, 0) END AS history_days,
     -- A stale feed may lack later ones.
     CASE WHEN is_fresh THEN latest END AS days_since_transaction,
     age_hours AS feed_age_hours,
@@ -282,47 +244,43 @@ SELECT
     known(knows_90d, repayments_90d) AS competitor_repayments_90d,
     known(knows_90d, borrowed_90d) AS competitor_borrowed_90d,
     known(knows_90d, repaid_90d) AS competitor_repaid_90d,
-    known(knows_means AND none_within(advance_term_days(), unclassified_in), advances_due) AS competitor_advances_due,
-    known(knows_means AND none_within(advance_term_days(), unclassified_in), providers) AS competitor_advance_providers,
+    known(knows_means AND none_within(advance_term_days(), vague_in), advances_due) AS competitor_advances_due,
+    known(knows_means AND none_within(advance_term_days(), vague_in), providers) AS competitor_advance_providers,
     -- That there is no recurring income is known only where nothing was paid in that may be it.
     CASE
-        WHEN main_streams.deposits IS NOT NULL THEN main_streams.deposits
-        WHEN knows_means AND NOT is_partial AND min_deposit IS NOT NULL AND doubtful_deposit IS NULL
+        WHEN main.deposits IS NOT NULL THEN main.deposits
+        WHEN knows_means AND min_deposit IS NOT NULL AND none_within(income_window_days(), doubtful)
             AND coalesce(irregular_days_90d, 0) < 2
         THEN 0
     END AS recurring_deposits,
-    main_streams.amount AS recurring_deposit_amount,
-    ratio(list_aggregate(amounts, 'stddev_samp'), list_aggregate(amounts, 'avg')) AS recurring_income_cv,
-    main_streams.period AS pay_period_days,
+    main.amount AS recurring_deposit_amount,
+    ratio(list_aggregate(main.amounts, 'stddev_samp'), list_aggregate(main.amounts, 'avg')) AS recurring_income_cv,
+    main.period AS pay_period_days,
     -- A pay that is overdue may be among the deposits that nobody could tell.
     CASE
-        WHEN main_streams.days_since <= main_streams.period OR none_within(main_streams.days_since, doubtful_deposit)
-        THEN main_streams.days_since
+        WHEN main.days_since <= main.period OR none_within(main.days_since, doubtful)
+        THEN main.days_since
     END AS days_since_pay,
     CASE
-        WHEN main_streams.streams IS NOT NULL THEN main_streams.streams
+        WHEN streams > 0 THEN streams
         WHEN recurring_deposits = 0 THEN 0
     END AS income_streams,
     floored(known(knows_means, income_90d) * 30, mean_days) AS monthly_income,
     -- Rounded up. A month's rent falls into every other pay or so, and three months have three of them.
-    (known(knows_means AND none_within(90, unread_age), essential_90d) * main_streams.period + mean_days - 1) // mean_days AS essential_spend_per_pay,
-    (known(knows_means AND none_within(90, unread_age), served_90d) * main_streams.period + mean_days - 1) // mean_days
+    (known(knows_means AND none_within(90, unread_age), essential_90d) * main.period + mean_days - 1) // mean_days AS essential_spend_per_pay,
+    (known(knows_means AND none_within(90, unread_age), served_90d) * main.period + mean_days - 1) // mean_days
         AS debt_service_per_pay,
-    ratio(known(knows_means AND none_within(90, unclassified_out), transfers_90d), totals.income_90d) AS transfer_ratio,
-    known(knows_means, totals.income_90d) AS income_90d,
-    ratio(known(knows_means AND none_within(90, unread_age), spending_90d), totals.income_90d) AS spend_to_income,
+    ratio(known(knows_means AND none_within(90, vague_out), transfers_90d), income_90d) AS transfer_ratio,
+    known(knows_means, income_90d) AS income_90d,
+    ratio(known(knows_means AND none_within(90, unread_age), spending_90d), income_90d) AS spend_to_income,
     known(knows_means, lent_90d) AS loans_received_90d,
     known(knows_means AND none_within(90, unread_age), unclassified_90d) AS unclassified_received_90d,
-    known(knows_means AND none_within(90, unclassified_out), gambled_90d) AS gambling_spend_90d,
-    ratio(gambling_spend_90d, totals.income_90d) AS gambling_share,
-    known(knows_30d AND none_within(30, unclassified_out), telling.overdraft_fees_30d)
-        - coalesce(undone_counts.overdraft_fees_30d, 0) AS overdraft_fees_30d,
-    known(knows_30d AND none_within(30, unclassified_in), telling.returned_30d)
-        - coalesce(undone_counts.returned_30d, 0) AS returned_debits_30d,
-    known(knows_60d AND none_within(60, unclassified_in), telling.returned_60d)
-        - coalesce(undone_counts.returned_60d, 0) AS returned_debits_60d,
-    known(knows_90d AND none_within(90, unclassified_in), telling.returned_90d)
-        - coalesce(undone_counts.returned_90d, 0) AS returned_debits_90d,
+    known(knows_means AND none_within(90, vague_out), gambled_90d) AS gambling_spend_90d,
+    ratio(gambling_spend_90d, income_90d) AS gambling_share,
+    known(knows_30d AND none_within(30, vague_out), overdraft_fees_30d) AS overdraft_fees_30d,
+    known(knows_30d AND none_within(30, vague_in), returned_30d) AS returned_debits_30d,
+    known(knows_60d AND none_within(60, vague_in), returned_60d) AS returned_debits_60d,
+    known(knows_90d AND none_within(90, vague_in), returned_90d) AS returned_debits_90d,
     known(knows_30d AND first_age >= 29, negative_30d) AS negative_days_30d,
     known(knows_60d AND first_age >= 59, negative_60d) AS overdraft_days_60d,
     CASE
@@ -332,29 +290,19 @@ SELECT
     CASE WHEN is_fresh AND first_age >= 0 THEN opening + coalesce(booked, 0) END AS current_balance,
     coalesce(current_balance - holds, told_available) AS available_balance,
     CASE
-        WHEN is_sound AND NOT is_partial AND first_age >= coalesce(main_streams.period, cycle_days()) - 1
+        WHEN is_sound AND feed_complete AND first_age >= coalesce(main.period, cycle_days()) - 1
         THEN floored(
-            current_balance * (coalesce(main_streams.period, cycle_days()) - 1) - coalesce(booked_since, 0)
+            current_balance * (coalesce(main.period, cycle_days()) - 1) - coalesce(booked_since, 0)
                 + available_balance,
-            coalesce(main_streams.period, cycle_days())
+            coalesce(main.period, cycle_days())
         )
     END AS cycle_available_balance,
     CASE
-        WHEN balance_days_60d > 0 AND none_within(60, unread_age) AND (NOT is_partial OR balance_days_60d = 60)
+        WHEN balance_days_60d > 0 AND none_within(60, unread_age) AND (feed_complete OR balance_days_60d = 60)
         THEN floored(
             opening * balance_days_60d + coalesce(amount_days + (1 - last_age) * booked, 0), balance_days_60d
         )
     END AS average_balance,
     institution_id,
     linked_accounts
-FROM connections
-LEFT JOIN accounts USING (subject_id)
-LEFT JOIN totals USING (account)
-LEFT JOIN telling USING (account)
-LEFT JOIN undone_counts USING (account)
-LEFT JOIN debts USING (account)
-LEFT JOIN low_days USING (account)
-LEFT JOIN doubts USING (account)
-LEFT JOIN irregular_days USING (account)
-LEFT JOIN main_streams USING (account)
-LEFT JOIN cycles USING (account)
+FROM together
