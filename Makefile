@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo up test lint format browser lock clean soak soak-events soak-facts soak-texts
+.PHONY: demo up test test-fast lint format browser lock clean soak soak-events soak-facts soak-texts
 .PHONY: bench-latency bench-rules bench-burst bench-eligibility bench-facts bench-limits bench-limits-scale
 .PHONY: bench-stability bench-personas
 .DEFAULT_GOAL := demo
@@ -25,6 +25,10 @@ up: $(VENV)/.installed
 test: lint browser
 	$(BIN)/pytest -m forks
 	$(BIN)/pytest -m "not forks" -n 2 --dist loadfile --no-loadscope-reorder
+
+# Without servers and databases: rules, facts, the domain, screening, bank feeds.
+test-fast: $(VENV)/.installed
+	$(BIN)/pytest -q -n 2 tests/rules tests/domain tests/screening tests/sources/feeds
 
 # Some tests look at the Prefect UI and at the API's page in a browser; without one they are skipped, and say so.
 browser:
@@ -63,9 +67,9 @@ bench-stability: $(VENV)/.installed
 soak: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.soak
 
-# The long version of tests/edges/test_edges_intake.py: two thousand events.
+# The long version of tests/integrations/test_edges_intake.py: two thousand events.
 soak-events: $(VENV)/.installed
-	EVENTS=2000 $(BIN)/pytest tests/edges/test_edges_intake.py -k all_but_the_poison
+	EVENTS=2000 $(BIN)/pytest tests/integrations/test_edges_intake.py -k all_but_the_poison
 
 # The long version of tests/rules/facts/test_user_facts_by_hand.py: facts and limits of 10,000 users.
 soak-facts: $(VENV)/.installed
@@ -73,7 +77,7 @@ soak-facts: $(VENV)/.installed
 
 # The properties of rulebooks' and policies' texts with forty times as many examples, and others each time.
 soak-texts: $(VENV)/.installed
-	EXAMPLES=40 $(BIN)/pytest -n 2 --timeout 3600 tests/rules/test_rulebook_problems.py \
+	EXAMPLES=40 $(BIN)/pytest -n 2 --timeout 3600 tests/rules/prescreening/test_book_problems.py \
 		tests/rules/eligibility/test_eligibility_books.py tests/rules/limits/test_limits_policy.py
 
 # The lock files carry hashes and no addresses: any index that serves the same files will do.

@@ -21,13 +21,13 @@ import psutil  # type: ignore[import-untyped]  # ships no types
 
 from benchmarks.rig import LOOK, median, percentile, report, running
 from rules.limits.policy import shipped_policies
-from rules.tiers import CURRENCY, TIERS
-from underwriting.bookshelf import digest_of
+from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.cli.setup import prepare
 from underwriting.cli.tokens import SCOPES
 from underwriting.domain.application import Product
 from underwriting.domain.eligibility import Eligibility
-from underwriting.embedded import SANDBOX_TENANT, Child, Services, free_port, issue_token
+from underwriting.local import SANDBOX_TENANT, Child, Services, free_port, issue_token
+from underwriting.rulebook_cache import digest_of
 from underwriting.settings import Settings
 from underwriting.store import claims, evaluations, profiles, rulebooks
 from underwriting.store.keyfile import keyring

@@ -27,13 +27,13 @@ import pandas as pd
 from benchmarks.limits_rig import END, history_of, rows_of
 from benchmarks.peers import OpenFisca, as_arrays, as_rows, zen_engine
 from benchmarks.rig import report
-from rules.asking import RESULTS, UNKNOWN
+from rules.core.rule_result import RESULTS, UNKNOWN
 from rules.eligibility.book import EligibilityBook, shipped_eligibility_books
 from rules.eligibility.engine import BookEvaluation, evaluate_books
 from rules.facts import tables_of, user_facts, users_as_of
 from underwriting.domain.histories import Category, Float, FloatHistory, Transaction, TransactionFeed, User
-from underwriting.limits.history import MODELS
-from underwriting.limits.judged import CURRENT_LIMITS, facts_frame, prepare
+from underwriting.limit_runs.history import MODELS
+from underwriting.limit_runs.past_facts import CURRENT_LIMITS, facts_frame, prepare
 
 AS_OF = END
 JUDGED_AT = datetime.combine(END, time_of_day(12), UTC)

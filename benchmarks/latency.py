@@ -13,7 +13,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.workers.process import ProcessWorker
 
 from benchmarks.rig import PREFECT_FILE, Applicants, median, percentile, report, running
-from underwriting.embedded import Child, Services
+from underwriting.local import Child, Services
 
 PROCESS_POOL = "process"
 WARM_UP = 3
@@ -64,7 +64,7 @@ class process_worker:  # noqa: N801 - a context manager, called like a function
         logs = services.logs
         self._deploy = Child(
             "deploy",
-            [sys.executable, "-m", "underwriting.embedded.deploy", str(PREFECT_FILE)],
+            [sys.executable, "-m", "underwriting.local.deploy_and_work", str(PREFECT_FILE)],
             logs / "deploy-process.log",
             environment,
         )

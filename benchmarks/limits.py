@@ -30,10 +30,10 @@ from benchmarks.limits_rig import (
 from benchmarks.peer_facts import QUERY, Peer, compared, timed
 from rules.facts import facts_sql
 from underwriting.domain.limits import IdRange, Scope
-from underwriting.limits.desk import Desk
-from underwriting.limits.judged import QUERIES
-from underwriting.limits.plan import open_history, plan_ranges
-from underwriting.limits.run import recalculate
+from underwriting.limit_runs.past_facts import QUERIES
+from underwriting.limit_runs.plan import open_history, plan_ranges
+from underwriting.limit_runs.run import recalculate
+from underwriting.limit_runs.run_context import RunContext
 from underwriting.settings import Settings
 from underwriting.store.crypto import Keyring
 from underwriting.store.session import Store
@@ -82,7 +82,7 @@ def whole(history: str, url: str, folder: str) -> dict[str, Any]:
         config = Settings(state_dir=Path(folder), limits_memory_mb=1024)
         clock = Clock()
         async with Store.open(url, Keyring.generate()) as store:
-            report = await recalculate(Desk(store, config, progress=clock), request(Path(history)))
+            report = await recalculate(RunContext(store, config, progress=clock), request(Path(history)))
         assert report.state == "applied"
         return {
             "records_s": clock.seen["calculating"],

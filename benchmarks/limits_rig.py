@@ -20,17 +20,17 @@ import pyarrow.parquet as pq
 
 from rules.facts import input_schema
 from rules.limits.policy import LimitPolicy, shipped_policies
-from rules.tiers import CURRENCY, TIERS
+from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.domain.application import Product
 from underwriting.domain.limits import IdRange, Scope
-from underwriting.embedded.postgres import Postgres
-from underwriting.limits.history import MODELS
-from underwriting.limits.judged import offer_subjects, prepare
-from underwriting.limits.order import Request
-from underwriting.limits.quality import sql_type
+from underwriting.limit_runs.history import MODELS
+from underwriting.limit_runs.past_facts import offer_subjects, prepare
+from underwriting.limit_runs.quality import sql_type
+from underwriting.limit_runs.request import Request
+from underwriting.local.postgres import Postgres
 from underwriting.store.crypto import Keyring
-from underwriting.store.limit_bases import SCHEMA
-from underwriting.store.limit_profiles import adopt
+from underwriting.store.limits.bases import SCHEMA
+from underwriting.store.limits.profiles import adopt
 from underwriting.store.migrate import migrate
 from underwriting.store.session import Store
 

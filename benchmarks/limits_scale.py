@@ -18,18 +18,20 @@ from distributed import Client
 
 from benchmarks.limits import whole
 from benchmarks.limits_rig import history_of, in_a_child, postgres, request, run_async, scratch
-from rules.tiers import FIRST_LIMIT
+from rules.limits.tiers import FIRST_LIMIT
 from tasks.limit_shards import local_cluster
 from underwriting.domain.limits import IdRange
-from underwriting.limits.desk import Desk
-from underwriting.limits.plan import open_history, plan_ranges
-from underwriting.limits.rows import record_rows
-from underwriting.limits.run import spec_of
-from underwriting.limits.shard import ShardSpec, recalculate_shard, records_file
+from underwriting.limit_runs.plan import open_history, plan_ranges
+from underwriting.limit_runs.rows import record_rows
+from underwriting.limit_runs.run import spec_of
+from underwriting.limit_runs.run_context import RunContext
+from underwriting.limit_runs.shard import ShardSpec, recalculate_shard, records_file
 from underwriting.settings import Settings
-from underwriting.store import limit_records, limit_runs, limit_shards
 from underwriting.store.crypto import Keyring
-from underwriting.store.limit_bases import SCHEMA
+from underwriting.store.limits import records as limit_records
+from underwriting.store.limits import runs as limit_runs
+from underwriting.store.limits import shards as limit_shards
+from underwriting.store.limits.bases import SCHEMA
 from underwriting.store.migrate import migrate
 from underwriting.store.session import Store
 
@@ -55,7 +57,7 @@ def specs(history: Path, folder: Path, shards: int) -> list[ShardSpec]:
     asked = request(history)
     opened = open_history(str(history))
     config = Settings(state_dir=folder)
-    desk = Desk(None, config)  # type: ignore[arg-type]  # Nothing is stored here.
+    desk = RunContext(None, config)  # type: ignore[arg-type]  # Nothing is stored here.
     ranges: Sequence[IdRange] = plan_ranges(opened, asked.scope, shards, config.limits_shard_users)
     bases, judged_at = str(folder / "bases.parquet"), asked.judged_at
     return [

@@ -16,7 +16,7 @@ import polars as pl
 from benchmarks.limits_rig import DECIDED_AT, END, fact_database, first
 from rules.facts import facts_of, facts_sql
 from rules.facts.terms import fact_terms
-from rules.tiers import CURRENCY
+from rules.limits.tiers import CURRENCY
 from underwriting.domain.histories import ESSENTIAL, INCOME, Category
 
 QUERY = "transactions"

@@ -25,7 +25,7 @@ from benchmarks.peer_facts import (
     middle,
     undone,
 )
-from rules.tiers import CURRENCY
+from rules.limits.tiers import CURRENCY
 from underwriting.domain.histories import ESSENTIAL, INCOME, Category
 
 Array = npt.NDArray[Any]

@@ -32,7 +32,7 @@ from benchmarks.peer_polars_columns import (
     taken,
 )
 from benchmarks.peer_polars_income import doubts, irregular_days, main_streams, parts
-from rules.tiers import CURRENCY
+from rules.limits.tiers import CURRENCY
 from underwriting.domain.histories import Category
 
 

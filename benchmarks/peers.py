@@ -13,8 +13,8 @@ from openfisca_core.taxbenefitsystems import TaxBenefitSystem
 from openfisca_core.variables import Variable
 
 from benchmarks.peer_user_rules import CLAIMS, Claim
+from rules.core.rule import Rule
 from rules.facts import USER_FACTS
-from rules.rule import Rule
 
 PERIOD = "2026-01"
 _KINDS: dict[str, type] = {"boolean": bool, "integer": int, "number": float, "text": str}

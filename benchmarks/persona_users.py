@@ -12,8 +12,8 @@ from itertools import product
 from random import Random
 from typing import Any
 
-from underwriting.feeds.rulings import phrasebooks
-from underwriting.feeds.words import words
+from underwriting.sources.feeds.rulings import phrasebooks
+from underwriting.sources.feeds.words import words
 
 END = date(2026, 3, 31)
 DAYS = 180

@@ -15,16 +15,15 @@ import pandas as pd
 
 from benchmarks.persona_users import END, User, users
 from benchmarks.rig import report
-from rules.columns import Columns
-from rules.eligibility.aggregate import judge
+from rules.core.columns import Columns
 from rules.eligibility.book import shipped_eligibility_books
+from rules.eligibility.decide import decide
 from rules.eligibility.user import results_for
 from rules.facts import USER_FACTS, tables_of, user_facts, users_as_of
 from rules.limits.affordability import affordability_caps
 from rules.limits.policy import shipped_policies
-from rules.tiers import CURRENCY, TIERS
+from rules.limits.tiers import CURRENCY, TIERS
 from tasks.gather import FEED_DAYS
-from underwriting.clients.feeds import parse_feed
 from underwriting.domain.application import Product
 from underwriting.domain.decision import Verdict
 from underwriting.domain.documents import Document, ListScreening
@@ -32,6 +31,7 @@ from underwriting.domain.eligibility import Eligibility
 from underwriting.domain.histories import Bracket, BracketScore, FloatHistory, Scores, Subscription
 from underwriting.domain.histories import User as UserRecord
 from underwriting.domain.profile import FloatProfile
+from underwriting.sources.feed_client import parse_feed
 
 NOW = datetime(END.year, END.month, END.day, 22, tzinfo=UTC)
 BOOKS = [book for book in shipped_eligibility_books().values() if book.product is Product.FLOAT]
@@ -75,7 +75,7 @@ def decided(user: User) -> Decided:
         user_id=user.user_id, version=1, currency=CURRENCY, tiers=TIERS, created_on=NOW, created_by="benchmark",
         reason="first_contact",
     )  # fmt: skip
-    eligibility = judge(
+    eligibility = decide(
         Product.FLOAT,
         BOOKS,
         results_for(BOOKS, user.user_id, facts, {}),

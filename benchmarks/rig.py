@@ -18,7 +18,7 @@ import psutil  # type: ignore[import-untyped]  # ships no types
 
 from underwriting.cli.setup import prepare
 from underwriting.cli.tokens import SCOPES
-from underwriting.embedded import SANDBOX_TENANT, Services, embedded, free_port, issue_token
+from underwriting.local import SANDBOX_TENANT, Services, embedded, free_port, issue_token
 from underwriting.settings import Settings
 
 PREFECT_FILE = Path("prefect.yaml")

@@ -17,9 +17,9 @@ import pandas as pd
 import zen
 
 from benchmarks.peer_rules import CONDITIONS
-from rules.engine import evaluate
 from rules.facts import CHECKS, facts_of
-from rules.rulebook import Rulebook, shipped_rulebooks
+from rules.prescreening.book import Rulebook, shipped_rulebooks
+from rules.prescreening.engine import evaluate
 
 FACTS = {fact.name: fact for check in CHECKS for fact in facts_of(check)}
 SAMPLE = 2_000

@@ -12,10 +12,10 @@ from benchmarks.rig import report
 from rules.facts import USER_FACTS
 from rules.limits.policy import shipped_policies
 from tests.support.compared import disagreements, limits_that_differ
-from underwriting.generator.calendar import Window
-from underwriting.generator.layout import CURRENT_LIMITS, TABLES
-from underwriting.generator.world import shipped_world
-from underwriting.generator.write import Plan, chunks
+from underwriting.playground.generator.calendar import Window
+from underwriting.playground.generator.layout import CURRENT_LIMITS, TABLES
+from underwriting.playground.generator.world import shipped_world
+from underwriting.playground.generator.write import Plan, chunks
 
 # Disagreements that are printed; one kind of them tends to come in thousands.
 SHOWN = 20

@@ -19,16 +19,16 @@ import pandas as pd
 from rules.limits.backtest import MonthFigures, ends_of, settled, under_limits
 from rules.limits.decisions import LimitDecisions
 from rules.limits.policy import LimitPolicy, shipped_policies
-from rules.tiers import TIERS
+from rules.limits.tiers import TIERS
 from underwriting.domain.limits import IdRange
-from underwriting.generator.calendar import Window
-from underwriting.generator.columns import subject_ids
-from underwriting.generator.histories import Histories
-from underwriting.generator.world import shipped_world
-from underwriting.generator.write import Plan, write
-from underwriting.limits.backtest import LOST_AFTER_DAYS, steps
-from underwriting.limits.history import History
-from underwriting.limits.walk import NOT_REWOUND, days_of, walking
+from underwriting.limit_runs.backtest import LOST_AFTER_DAYS, steps
+from underwriting.limit_runs.backtest_steps import NOT_REWOUND, days_of, walking
+from underwriting.limit_runs.history import History
+from underwriting.playground.generator.calendar import Window
+from underwriting.playground.generator.columns import subject_ids
+from underwriting.playground.generator.histories import Histories
+from underwriting.playground.generator.world import shipped_world
+from underwriting.playground.generator.write import Plan, write
 
 END = date(2026, 6, 30)
 # Months of history before the first run: no fact looks further back than 300 days, and most no further than 90.

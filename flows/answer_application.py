@@ -12,9 +12,9 @@ from flows.review_application import review_application
 from tasks.deliver import deliver
 from underwriting.domain import application
 from underwriting.domain.application import ApplicationId
+from underwriting.runtime import open_runtime
 from underwriting.store import waiting
 from underwriting.store.waiting import Answer
-from underwriting.workplace import workplace
 
 
 @flow(flow_run_name="answer-{application_id}", persist_result=False)
@@ -23,8 +23,8 @@ async def answer_application(application_id: ApplicationId, answer: Answer, hand
 
     Fails, and changes nothing, where the application is unknown or does not wait for this answer.
     """
-    async with workplace() as place:
-        async with place.store.begin() as work:
+    async with open_runtime() as runtime:
+        async with runtime.store.begin() as work:
             stored = await waiting.answer(
                 work,
                 application_id,
@@ -32,12 +32,12 @@ async def answer_application(application_id: ApplicationId, answer: Answer, hand
                 tenant=None,
                 by=handed_in_by,
                 now=datetime.now(UTC),
-                partners=place.config.partners,
+                partners=runtime.config.partners,
             )
         if stored.state is application.State.PENDING:
             state: State[Any] = await review_application(application_id, return_state=True)
             # A state of its own: Prefect takes one that is handed on for "Completed", whatever its name.
             return Completed(name=state.name, message=state.message) if state.is_completed() else state
-        await deliver(place, application_id)
+        await deliver(runtime, application_id)
     verdict = stored.record.verdict
     return Completed(name=verdict.title() if verdict else "Reviewed", message=f"{application_id} {answer}")

@@ -8,13 +8,13 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from rules.tiers import CURRENCY, TIERS, tiers_enabled
+from rules.limits.tiers import CURRENCY, TIERS, tiers_enabled
 from underwriting.domain.application import CustomerId, Product
 from underwriting.domain.money import Money
 from underwriting.domain.profile import FloatProfile, Reason, TierId
+from underwriting.runtime import open_runtime
 from underwriting.store import profiles
 from underwriting.store.session import Work
-from underwriting.workplace import workplace
 
 
 class ProfileChange(BaseModel):
@@ -42,7 +42,7 @@ async def change_profile(user_id: CustomerId, change: ProfileChange, changed_by:
     A user who was never met gets the default profile first. Fails, and changes nothing, where a tier does not exist or
     the moment has passed.
     """
-    async with workplace() as place, place.store.begin() as work:
+    async with open_runtime() as runtime, runtime.store.begin() as work:
         profile = await _write(work, tenant, user_id, change, changed_by)
     limit = Money(minor=profile.limit, currency=profile.currency)
     paused = f", paused: {', '.join(sorted(profile.paused))}" if profile.paused else ""

@@ -4,20 +4,20 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows.decide_referral import ClearsMatch, Note, Staff, Word
-from rules.adverse import AdverseCodes
+from flows.decide_referral import ClearsMatch, Note, Staff, StaffVerdict
+from rules.explain.adverse_reasons import AdverseCodes
 from tasks.deliver import deliver
 from tasks.record_evaluation import listening
 from tasks.states import state_of
 from underwriting import referrals
 from underwriting.domain.eligibility import EvaluationId, UpTo
-from underwriting.workplace import workplace
+from underwriting.runtime import open_runtime
 
 
 @flow(flow_run_name="decide-{evaluation_id}", persist_result=False)
 async def decide_evaluation(
     evaluation_id: EvaluationId,
-    decision: Word,
+    decision: StaffVerdict,
     note: Note,
     decided_by: Staff,
     up_to: UpTo = None,
@@ -30,11 +30,11 @@ async def decide_evaluation(
     person, or is not the answer any more; where more is to be approved than the user's profile and the affordability
     allow; and where a match with a list is to be cleared and there is none.
     """
-    async with workplace() as place:
-        async with place.store.begin() as work:
+    async with open_runtime() as runtime:
+        async with runtime.store.begin() as work:
             settled = await referrals.decide_evaluation(
                 work,
-                place.config,
+                runtime.config,
                 evaluation_id,
                 decision.verdict,
                 tenant=None,
@@ -43,7 +43,7 @@ async def decide_evaluation(
                 up_to=up_to,
                 reasons=reasons,
                 clears_match=clears_match,
-                channels=listening(place),
+                channels=listening(runtime),
             )
-        await state_of(deliver, place, evaluation_id)
+        await state_of(deliver, runtime, evaluation_id)
     return Completed(name=decision.verdict.title(), message=f"{evaluation_id} {settled.verdict} by {decided_by}")

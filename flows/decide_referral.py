@@ -8,15 +8,15 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
-from rules.adverse import AdverseCodes
+from rules.explain.adverse_reasons import AdverseCodes
 from tasks.deliver import deliver
 from underwriting import referrals
 from underwriting.domain.application import ApplicationId
 from underwriting.domain.decision import Verdict
-from underwriting.workplace import workplace
+from underwriting.runtime import open_runtime
 
 
-class Word(StrEnum):
+class StaffVerdict(StrEnum):
     """What the person says."""
 
     APPROVE = "approve"
@@ -25,7 +25,7 @@ class Word(StrEnum):
     @property
     def verdict(self) -> Verdict:
         """As it is stored."""
-        return Verdict.APPROVED if self is Word.APPROVE else Verdict.REJECTED
+        return Verdict.APPROVED if self is StaffVerdict.APPROVE else Verdict.REJECTED
 
 
 Note = Annotated[
@@ -43,7 +43,7 @@ ClearsMatch = Annotated[
 @flow(flow_run_name="decide-{application_id}", persist_result=False)
 async def decide_referral(
     application_id: ApplicationId,
-    decision: Word,
+    decision: StaffVerdict,
     note: Note,
     decided_by: Staff,
     reasons: AdverseCodes = (),
@@ -54,11 +54,11 @@ async def decide_referral(
     A rejection needs its reasons. Fails, and changes nothing, where the application is unknown or does not wait for a
     person, or where a match with a list is to be cleared and there is none.
     """
-    async with workplace() as place:
-        async with place.store.begin() as work:
+    async with open_runtime() as runtime:
+        async with runtime.store.begin() as work:
             await referrals.decide_application(
                 work,
-                place.config,
+                runtime.config,
                 application_id,
                 decision.verdict,
                 tenant=None,
@@ -67,5 +67,5 @@ async def decide_referral(
                 reasons=reasons,
                 clears_match=clears_match,
             )
-        await deliver(place, application_id)
+        await deliver(runtime, application_id)
     return Completed(name=decision.verdict.title(), message=f"{application_id} {decision.verdict} by {decided_by}")

@@ -9,7 +9,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 from pydantic import Field
 
-from rules.tiers import CURRENCY, TIERS
+from rules.limits.tiers import CURRENCY, TIERS
 from tasks.deliver import deliver
 from tasks.gather import gather
 from tasks.lease import Lease, claimed
@@ -22,10 +22,10 @@ from underwriting.domain.application import CustomerId, Product
 from underwriting.domain.documents import PastDate
 from underwriting.domain.eligibility import Eligibility, EvaluationId, EvaluationRequest
 from underwriting.domain.profile import FloatProfile
+from underwriting.runtime import Runtime, open_runtime
 from underwriting.store import evaluations, profiles
 from underwriting.store.claims import Claim
 from underwriting.store.kinds import EVALUATIONS
-from underwriting.workplace import Workplace, workplace
 
 Tenant = Annotated[
     str,
@@ -46,23 +46,23 @@ async def evaluate_eligibility(
     The API names the evaluation that it accepted; an ad-hoc run accepts one of its own. Runs at most once at a time
     for an evaluation, whoever triggers it: without the claim it ends as `NotOwed`.
     """
-    async with workplace() as place:
-        evaluation_id = evaluation_id or await _accepted(place, tenant, user_id, product, as_of)
-        async with claimed(place, EVALUATIONS, evaluation_id, str(flow_run.id)) as lease:
+    async with open_runtime() as runtime:
+        evaluation_id = evaluation_id or await _accepted(runtime, tenant, user_id, product, as_of)
+        async with claimed(runtime, EVALUATIONS, evaluation_id, str(flow_run.id)) as lease:
             if lease is None:
                 return Completed(name="NotOwed", message="Judged already, or another run works on it.")
-            check = UserCheck(place, lease.claim, await _profile(place, lease.claim))
+            check = UserCheck(runtime, lease.claim, await _profile(runtime, lease.claim))
             await gather(check)
             eligibility = await _judged(check, lease)
         # Judged is judged: what goes wrong from here on is seen in the run, and the outbox still owes its messages.
-        await publish_evaluation(place, check.request, eligibility)
-        await state_of(deliver, place, evaluation_id)
+        await publish_evaluation(runtime, check.request, eligibility)
+        await state_of(deliver, runtime, evaluation_id)
     return Completed(name=eligibility.verdict.title(), message=", ".join(reason.code for reason in eligibility.reasons))
 
 
-async def _accepted(place: Workplace, tenant: str, user_id: str, product: Product, as_of: PastDate | None) -> str:
+async def _accepted(runtime: Runtime, tenant: str, user_id: str, product: Product, as_of: PastDate | None) -> str:
     """A new evaluation, the one of the same question under way, or on a retry of this run the one it made before."""
-    async with place.store.begin() as work:
+    async with runtime.store.begin() as work:
         accepted = await evaluations.accept(work, tenant, user_id, product, as_of, str(flow_run.id), datetime.now(UTC))
     return accepted.stored.request.id
 
@@ -75,11 +75,11 @@ async def _judged(check: UserCheck, lease: Lease[EvaluationRequest]) -> Eligibil
         eligibility = judge_results(check, ran)
         if await record_evaluation(check, eligibility, ran):
             return eligibility
-        check.profile = await _profile(check.place, check.claim)
+        check.profile = await _profile(check.runtime, check.claim)
 
 
-async def _profile(place: Workplace, claim: Claim[EvaluationRequest]) -> FloatProfile:
+async def _profile(runtime: Runtime, claim: Claim[EvaluationRequest]) -> FloatProfile:
     """The user's profile, which is made on first contact."""
     request, now = claim.subject, datetime.now(UTC)
-    async with place.store.begin() as work:
+    async with runtime.store.begin() as work:
         return await profiles.on_first_contact(work, request.tenant, request.user_id, now, CURRENCY, TIERS)

@@ -13,13 +13,13 @@ from tasks.limit_shards import OnRunner, shard_runner
 from tasks.publish_limits import Progress, publish_limits
 from underwriting.domain.application import CustomerId, Product
 from underwriting.domain.limits import Scope
-from underwriting.limits.desk import Desk
-from underwriting.limits.dry import rehearse
-from underwriting.limits.order import Request
-from underwriting.limits.policies import policy_for
-from underwriting.limits.run import recalculate
+from underwriting.limit_runs.dry_run import rehearse
+from underwriting.limit_runs.policies import policy_for
+from underwriting.limit_runs.request import Request
+from underwriting.limit_runs.run import recalculate
+from underwriting.limit_runs.run_context import RunContext
+from underwriting.runtime import open_runtime
 from underwriting.settings import settings
-from underwriting.workplace import workplace
 
 BusinessDate = Annotated[
     date | None,
@@ -58,20 +58,20 @@ async def recalculate_limits(
     The same date again goes on where the run stopped, and changes nothing once it is done. A run that the guard holds
     waits for the form of `release-limits`.
     """
-    async with workplace() as place:
+    async with open_runtime() as runtime:
         decides = policy_for(product, policy, today=not dry_run)
         request = Request(
-            tenant=tenant or place.config.limits_tenant,
+            tenant=tenant or runtime.config.limits_tenant,
             product=product,
             business_date=business_date or decides.business_day.last(due()),
-            history=history or place.config.limits_history,
+            history=history or runtime.config.limits_history,
             policy=decides,
             scope=Scope(segment, user_id),
             shards=shards,
             dry_run=dry_run,
             full=full,
         )
-        desk = Desk(place.store, place.config, OnRunner(), Progress(), str(flow_run.id))
+        desk = RunContext(runtime.store, runtime.config, OnRunner(), Progress(), str(flow_run.id))
         report = await (rehearse(desk, request) if dry_run else recalculate(desk, request))
         if report.busy:
             return Completed(name="NotOwed", message=f"Another run works on {report.run_id}.")

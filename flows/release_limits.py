@@ -10,10 +10,10 @@ from prefect.states import Completed
 from flows.decide_referral import Note, Staff
 from tasks.publish_limits import Progress, publish_limits
 from underwriting.domain.limits import LimitRunId, LimitRunState
-from underwriting.limits.desk import Desk
-from underwriting.limits.run import finish
-from underwriting.store import limit_settling
-from underwriting.workplace import workplace
+from underwriting.limit_runs.run import finish
+from underwriting.limit_runs.run_context import RunContext
+from underwriting.runtime import open_runtime
+from underwriting.store.limits import release as limit_settling
 
 
 class Release(StrEnum):
@@ -35,11 +35,11 @@ async def release_limits(run_id: LimitRunId, decision: Release, note: Note, deci
     Fails, and changes nothing, where the run is unknown or does not wait for a person. A release that was cut short
     goes on.
     """
-    async with workplace() as place:
-        async with place.store.begin() as work:
+    async with open_runtime() as runtime:
+        async with runtime.store.begin() as work:
             await limit_settling.settle(work, run_id, decision.state, decided_by, note)
         report = await finish(
-            Desk(place.store, place.config, progress=Progress(), flow_run_id=str(flow_run.id)), run_id
+            RunContext(runtime.store, runtime.config, progress=Progress(), flow_run_id=str(flow_run.id)), run_id
         )
         await publish_limits(report)
     return Completed(name=decision.title(), message=f"{run_id} by {decided_by}: {report.sentence}")

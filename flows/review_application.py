@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from rules.aggregate import decide, settles
+from rules.prescreening.decide import decide, settles
 from tasks import checks
 from tasks.check import result_of
 from tasks.counteroffer import with_alternatives
@@ -21,8 +21,8 @@ from tasks.review import Review
 from tasks.states import state_of
 from underwriting.domain.application import Application, ApplicationId
 from underwriting.domain.decision import CheckResult
+from underwriting.runtime import open_runtime
 from underwriting.store.kinds import APPLICATIONS
-from underwriting.workplace import workplace
 
 
 @flow(flow_run_name="review-{application_id}", persist_result=False)
@@ -34,18 +34,18 @@ async def review_application(application_id: ApplicationId) -> State[None]:
 
     Runs at most once at a time for an application, whoever triggers it: without the claim it ends as `NotOwed`.
     """
-    async with workplace() as place:
-        async with claimed(place, APPLICATIONS, application_id, str(flow_run.id)) as lease:
+    async with open_runtime() as runtime:
+        async with claimed(runtime, APPLICATIONS, application_id, str(flow_run.id)) as lease:
             if lease is None:
                 return Completed(name="NotOwed", message="Decided already, or another run works on it.")
-            review = Review(place, lease.claim, await place.bookshelf.book_for(lease.claim.subject))
+            review = Review(runtime, lease.claim, await runtime.rulebook_cache.book_for(lease.claim.subject))
             results = await run_stages(review, lease)
             decision = decide(review.book, results, review.application, datetime.now(UTC))
             await record_decision(review, results, decision)
         # Decided is decided: what goes wrong from here on is seen in the run, and the outbox still owes the post.
         await asyncio.gather(
-            publish_review(place, application_id, results, decision),
-            state_of(deliver, place, application_id),
+            publish_review(runtime, application_id, results, decision),
+            state_of(deliver, runtime, application_id),
         )
     return Completed(name=decision.verdict.title(), message=", ".join(reason.code for reason in decision.reasons))
 

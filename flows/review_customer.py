@@ -10,8 +10,8 @@ from prefect.states import Completed
 
 from flows.review_application import review_application
 from underwriting.domain.application import ApplicationRequest
+from underwriting.runtime import open_runtime
 from underwriting.store import applications
-from underwriting.workplace import workplace
 
 # Whose applications those are that staff enter themselves.
 STAFF_TENANT = "staff"
@@ -20,10 +20,10 @@ STAFF_TENANT = "staff"
 @flow(flow_run_name="review-customer-{request.customer_id}", persist_result=False)
 async def review_customer(request: ApplicationRequest) -> State[None]:
     """Accept an application for a customer and review it at once. A retry of this run reviews the same application."""
-    async with workplace() as place:
+    async with open_runtime() as runtime:
         # Before anything is stored: a product or currency that nobody lends fails the run with a clear message.
-        await place.bookshelf.book_for(request)
-        async with place.store.begin() as work:
+        await runtime.rulebook_cache.book_for(request)
+        async with runtime.store.begin() as work:
             accepted = await applications.accept(work, STAFF_TENANT, request, str(flow_run.id), datetime.now(UTC))
         state: State[Any] = await review_application(accepted.stored.application.id, return_state=True)
     # A state of its own: Prefect takes one that is handed on for "Completed", whatever its name.

@@ -5,7 +5,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from tasks import screening
-from underwriting.workplace import workplace
+from underwriting.runtime import open_runtime
 
 
 @flow(persist_result=False)
@@ -14,7 +14,7 @@ async def screen_customers() -> State[None]:
 
     Does nothing where no list changed. Whoever is found is judged again, and staff see the match.
     """
-    async with workplace() as place:
-        done = await screening.screen_customers(place)
+    async with open_runtime() as runtime:
+        done = await screening.screen_customers(runtime)
     message = f"{done.screened} customers compared, {done.found} found, {done.troubled} not compared"
     return Completed(name="Screened", message=message)

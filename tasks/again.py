@@ -1,8 +1,8 @@
 """What the sources say now of what was judged before: tasks as plain functions, in no flow, storing nothing."""
 
-from rules.aggregate import settles
-from rules.columns import Columns
+from rules.core.columns import Columns
 from rules.facts import USER_FACTS, user_facts
+from rules.prescreening.decide import settles
 from tasks import checks
 from tasks.check import judge
 from tasks.counteroffer import with_alternatives
@@ -10,23 +10,23 @@ from tasks.credit_report import PULL, credit_report, read_report
 from tasks.gather import SOURCES
 from tasks.review import Review
 from tasks.user_check import UserCheck
-from underwriting.clients.errors import MalformedAnswer, SourceError
+from underwriting.decision_basis import ApplicationBasis, EvaluationBasis
 from underwriting.domain.decision import CheckResult, FactValue
-from underwriting.recall import Recalled, RecalledReview
+from underwriting.integrations.errors import MalformedAnswer, SourceError
+from underwriting.runtime import Runtime
 from underwriting.store import ledger, told_floats
 from underwriting.store.claims import Claim
 from underwriting.store.kinds import APPLICATIONS, EVALUATIONS
-from underwriting.workplace import Workplace
 
 NEVER_PULLED = "no report was pulled then, and a replay pays for none"
 
 
-async def checks_again(place: Workplace, recalled: RecalledReview) -> list[CheckResult]:
+async def checks_again(runtime: Runtime, recalled: ApplicationBasis) -> list[CheckResult]:
     """Stage after stage by the same rulebook, as of the same day, until one settles the matter.
 
     The bureau is not paid again: its report is the one in the ledger.
     """
-    review = Review(place, Claim(APPLICATIONS, recalled.application, 0, 0), recalled.book)
+    review = Review(runtime, Claim(APPLICATIONS, recalled.application, 0, 0), recalled.book)
     results: list[CheckResult] = []
     for stage in recalled.book.stages:
         results += [await _check_again(review, check) for check in stage]
@@ -38,7 +38,7 @@ async def checks_again(place: Workplace, recalled: RecalledReview) -> list[Check
 
 async def _check_again(review: Review, check: str) -> CheckResult:
     if check == credit_report.name:
-        async with review.place.store.read() as work:
+        async with review.runtime.store.read() as work:
             report = await ledger.answer(work, review.application.id, PULL)
         if report is None:
             return await judge(review, check, NEVER_PULLED)
@@ -53,16 +53,16 @@ async def _check_again(review: Review, check: str) -> CheckResult:
         return await judge(review, check, str(error))
 
 
-async def facts_again(place: Workplace, recalled: Recalled) -> tuple[dict[str, FactValue], dict[str, str]]:
+async def facts_again(runtime: Runtime, recalled: EvaluationBasis) -> tuple[dict[str, FactValue], dict[str, str]]:
     """A user's facts, as of the same day and moment; and which sources gave nothing, and why."""
     request, then = recalled.judged.request, recalled.judged.eligibility
-    check = UserCheck(place, Claim(EVALUATIONS, request, 0, 0), recalled.profile)
+    check = UserCheck(runtime, Claim(EVALUATIONS, request, 0, 0), recalled.profile)
     for source in SOURCES:
         try:
             await source.fn(check)
         except SourceError as error:
             check.troubles[source.name] = str(error)
-    async with place.store.read() as work:
+    async with runtime.store.read() as work:
         check.add_told(await told_floats.of_user(work, request.tenant, request.user_id))
     columns = Columns(user_facts(check.tables(then.decided_at)))
     return {name: columns.value(name, 0) for name in USER_FACTS}, check.troubles

@@ -10,18 +10,18 @@ from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 
 from underwriting.domain.decision import Outcome, shown
-from underwriting.workplace import Workplace
+from underwriting.runtime import Runtime
 
 
 async def publish_run(
-    place: Workplace, subject_id: str, path: str, rows: list[dict[str, str]], description: str, tag: str
+    runtime: Runtime, subject_id: str, path: str, rows: list[dict[str, str]], description: str, tag: str
 ) -> None:
     """Create the table, above it a link to the API's record at `path`, and tag the run: the UI can filter by tags.
 
     Not a task: the table is to hang on the flow run, where a person looks. The result is stored by now, so a Prefect
     server that is away only leaves the run without it.
     """
-    url = f"{place.config.public_url or place.config.api_url}{path}"
+    url = f"{runtime.config.public_url or runtime.config.api_url}{path}"
     link = f"[Record of {subject_id}]({url}); the API asks for a token of the tenant."
     try:
         await asyncio.gather(acreate_table_artifact(rows, description=f"{description}\n\n{link}"), _tag(tag))

@@ -15,7 +15,7 @@ async def bank_statements(review: Review) -> CheckResult:
     """Fetch six months of statements: coverage, balances, spending, returned payments."""
     application = review.application
     review.add(
-        await review.place.sources.bank_statements(
+        await review.runtime.sources.bank_statements(
             application.customer_id, application.requested.currency, MONTHS, application.as_of
         )
     )

@@ -7,12 +7,12 @@ from prefect import Task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
-from rules.engine import evaluate
 from rules.facts import compute_facts
+from rules.prescreening.engine import evaluate
 from tasks.review import Review
-from underwriting.clients.errors import SourceError, SourceOutage
 from underwriting.domain.decision import CheckResult
-from underwriting.edges.metrics import metrics
+from underwriting.integrations.errors import SourceError, SourceOutage
+from underwriting.integrations.metrics import metrics
 from underwriting.settings import settings
 
 

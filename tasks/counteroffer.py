@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 
-from rules.columns import Columns
-from rules.counteroffer import BY_REQUEST, asks_for_alternatives, fails_by_request_alone
+from rules.core.columns import Columns
 from rules.facts import compute_facts, facts_of
+from rules.prescreening.counteroffer import BY_REQUEST, asks_for_alternatives, fails_by_request_alone
 from tasks.review import Review
 from underwriting.domain.decision import CheckResult, FactValue
 

@@ -5,13 +5,13 @@ from prefect.concurrency.asyncio import concurrency
 
 from tasks.check import CHECK, judge
 from tasks.review import Review
-from underwriting.clients.answers import parse_document
-from underwriting.clients.errors import SourceRefusal
-from underwriting.clients.sources import BureauOrder
 from underwriting.domain.application import BureauConsent
 from underwriting.domain.decision import CheckResult
 from underwriting.domain.documents import CreditReport
 from underwriting.failpoints import failpoint
+from underwriting.integrations.errors import SourceRefusal
+from underwriting.sources.answers import parse_document
+from underwriting.sources.sources import BureauOrder
 from underwriting.store import ledger
 from underwriting.store.ledger import Effect
 from underwriting.store.models import EffectState
@@ -34,7 +34,7 @@ async def credit_report(review: Review) -> CheckResult:
     consent = review.application.bureau_consent
     if consent is None:
         raise SourceRefusal("bureau", NO_CONSENT)
-    async with review.place.store.begin() as work:
+    async with review.runtime.store.begin() as work:
         pull = await ledger.begin(work, review.claim, PULL)
     failpoint("after-intent")
     if pull.payload is not None:
@@ -43,7 +43,7 @@ async def credit_report(review: Review) -> CheckResult:
     async with concurrency(BUREAU, lease_duration=SLOT_LEASE, strict=True):
         report = await _pulled(review, pull, consent)
     failpoint("after-pull")
-    async with review.place.store.begin() as work:
+    async with review.runtime.store.begin() as work:
         await ledger.done(work, review.claim, PULL, report.model_dump_json().encode())
     review.add(report)
     return await judge(review, "credit_report")
@@ -56,14 +56,14 @@ def read_report(payload: bytes) -> CreditReport:
 
 async def _pulled(review: Review, pull: Effect, consent: BureauConsent) -> CreditReport:
     """The report of this pull: asked for the first time, again under the same key, or looked up by it."""
-    application, sources = review.application, review.place.sources
+    application, sources = review.application, review.runtime.sources
     order = BureauOrder(pull.provider_key, application.requested.currency, application.as_of, consent)
     if pull.state is EffectState.UNKNOWN:
         raise SourceRefusal("bureau", "an earlier pull is of unknown fate; it is not repeated")
-    if pull.first or review.place.config.bureau_idempotent:
+    if pull.first or review.runtime.config.bureau_idempotent:
         return await sources.credit_report(application.customer_id, order)
     if (found := await sources.find_credit_report(order.reference, order.currency)) is not None:
         return found
-    async with review.place.store.begin() as work:
+    async with review.runtime.store.begin() as work:
         await ledger.unknown(work, review.claim, PULL)
     raise SourceRefusal("bureau", "an earlier pull left no report; it is not repeated")

@@ -10,7 +10,7 @@ from underwriting.domain.decision import CheckResult
 @task(**CHECK)
 async def customer_information(review: Review) -> CheckResult:
     """Fetch the person from the user service, and the company that the person acts for from the registry."""
-    application, sources = review.application, review.place.sources
+    application, sources = review.application, review.runtime.sources
     person = await sources.person(application.customer_id, application.as_of)
     review.add(person)
     if person.company_number is not None:

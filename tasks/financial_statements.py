@@ -14,7 +14,7 @@ async def financial_statements(review: Review) -> CheckResult:
     application, person = review.application, review.document(Person)
     if person is not None and person.company_number is not None:
         review.add(
-            await review.place.sources.financial_statements(
+            await review.runtime.sources.financial_statements(
                 application.customer_id, application.requested.currency, application.as_of
             )
         )

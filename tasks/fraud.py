@@ -16,9 +16,9 @@ async def fraud(review: Review) -> CheckResult:
     # there is nobody to screen, and NotListed is unknown.
     if person is not None:
         company = review.document(Company)
-        review.screened = await review.place.screener.screen(
+        review.screened = await review.runtime.screener.screen(
             application.tenant, application.customer_id, person, company
         )
         review.add(review.screened.document)
-    review.add(await review.place.sources.fraud_report(application.customer_id, application.id, application.as_of))
+    review.add(await review.runtime.sources.fraud_report(application.customer_id, application.id, application.as_of))
     return await judge(review, "fraud")

@@ -7,8 +7,8 @@ from prefect import task
 from tasks.check import CHECK
 from tasks.states import state_of
 from tasks.user_check import UserCheck
-from underwriting.clients.errors import SourceError
-from underwriting.edges.metrics import metrics
+from underwriting.integrations.errors import SourceError
+from underwriting.integrations.metrics import metrics
 
 # A year of the account's age, and longer than six monthly pays or any window of the facts look back.
 FEED_DAYS = 400
@@ -18,22 +18,22 @@ FEED_DAYS = 400
 async def user_record(check: UserCheck) -> None:
     """Ask the user service: standing, segment, confirmed fraud."""
     request = check.request
-    check.add(await check.place.sources.user(request.user_id, request.as_of))
+    check.add(await check.runtime.sources.user(request.user_id, request.as_of))
 
 
 @task(**CHECK)
 async def subscription(check: UserCheck) -> None:
     """Ask the user service for the renewals of the subscription."""
     request = check.request
-    check.add(await check.place.sources.subscription(request.user_id, request.as_of))
+    check.add(await check.runtime.sources.subscription(request.user_id, request.as_of))
 
 
 @task(**CHECK)
 async def list_screening(check: UserCheck) -> None:
     """Screen the user's name against the lists in the store."""
     request = check.request
-    person = await check.place.sources.person(request.user_id, request.as_of)
-    check.screened = await check.place.screener.screen(request.tenant, request.user_id, person, None)
+    person = await check.runtime.sources.person(request.user_id, request.as_of)
+    check.screened = await check.runtime.screener.screen(request.tenant, request.user_id, person, None)
     check.add(check.screened.document)
 
 
@@ -41,7 +41,7 @@ async def list_screening(check: UserCheck) -> None:
 async def transaction_feed(check: UserCheck) -> None:
     """Fetch the bank feed of the main account, and classify it; what it lacks is a trouble."""
     request, currency = check.request, check.profile.currency
-    reading = await check.place.sources.transaction_feed(request.user_id, currency, FEED_DAYS, request.as_of)
+    reading = await check.runtime.sources.transaction_feed(request.user_id, currency, FEED_DAYS, request.as_of)
     check.add(reading.feed)
     check.troubles.pop(transaction_feed.name, None)
     if reading.gaps is not None:
@@ -52,21 +52,21 @@ async def transaction_feed(check: UserCheck) -> None:
 async def float_history(check: UserCheck) -> None:
     """Ask the float service for every float that the user took."""
     request, currency = check.request, check.profile.currency
-    check.add(await check.place.sources.float_history(request.user_id, currency, request.as_of))
+    check.add(await check.runtime.sources.float_history(request.user_id, currency, request.as_of))
 
 
 @task(**CHECK)
 async def ongoing_loans(check: UserCheck) -> None:
     """Ask the loan service for the user's loans with us."""
     request, currency = check.request, check.profile.currency
-    check.add(await check.place.sources.ongoing_loans(request.user_id, currency, request.as_of))
+    check.add(await check.runtime.sources.ongoing_loans(request.user_id, currency, request.as_of))
 
 
 @task(**CHECK)
 async def scores(check: UserCheck) -> None:
     """Ask the score service for what it predicts."""
     request = check.request
-    check.add(await check.place.sources.scores(request.user_id, request.as_of))
+    check.add(await check.runtime.sources.scores(request.user_id, request.as_of))
 
 
 SOURCES = (user_record, subscription, list_screening, transaction_feed, float_history, ongoing_loans, scores)

@@ -9,23 +9,22 @@ from datetime import UTC, datetime
 
 import httpx
 from prefect import get_client
-from prefect.client.schemas.objects import State
 from prefect.exceptions import PrefectException
-from prefect.states import Completed
 
-from rules.tiers import CURRENCY, TIERS
+from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.dispatch import dispatch
 from underwriting.domain.application import Product
 from underwriting.domain.application import State as Standing
 from underwriting.domain.eligibility import EvaluationRequest
 from underwriting.domain.events import Event, EventType, FloatCreated, TransactionsArrived
-from underwriting.edges.metrics import metrics
-from underwriting.store import claims, evaluations, inbox, profiles
+from underwriting.integrations.metrics import metrics
+from underwriting.runtime import Runtime
+from underwriting.store import claims, evaluations, profiles
 from underwriting.store.errors import StoreError, StoreUnreachable, UnderWay
 from underwriting.store.kinds import EVALUATIONS
-from underwriting.store.models import EventState
+from underwriting.store.models import QueueState
+from underwriting.store.queue import inbox
 from underwriting.store.session import Work
-from underwriting.workplace import Workplace, workplace
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ SYSTEM = "system"
 
 
 @dataclass(frozen=True)
-class Told:
+class InboxEvent:
     """An event out of the inbox, typed again."""
 
     kept: inbox.Event
@@ -56,40 +55,27 @@ class Told:
         return self.kept.user_id
 
 
-async def receive(place: Workplace, events: Sequence[Event]) -> int:
+async def receive(runtime: Runtime, events: Sequence[Event]) -> int:
     """Keep events in the inbox, all or none; how many of them are new.
 
     What we told a bus ourselves comes back to us where its rules say so, and is not news.
     """
-    async with place.store.begin() as work:
-        theirs = (event for event in events if event.source != place.config.event_source)
+    async with runtime.store.begin() as work:
+        theirs = (event for event in events if event.source != runtime.config.event_source)
         return sum([await inbox.keep(work, event) for event in theirs])
 
 
-async def take_in(event: Event, *expected: EventType) -> State[None]:
-    """Keep one event and handle what is due; ValueError where it is of no expected type.
-
-    A flow's state tells whether the event was news, not whether it could be handled: the inbox tries again.
-    """
-    if event.type not in expected:
-        raise ValueError(f"this flow takes {' and '.join(expected)}; {event.type} goes elsewhere")
-    async with workplace() as place:
-        new = await receive(place, [event])
-        handled = await handle_due(place)
-    return Completed(name="Taken" if new else "SeenBefore", message=f"{handled} events handled")
-
-
-async def handle_due(place: Workplace) -> int:
+async def handle_due(runtime: Runtime) -> int:
     """Handle what is due, until nothing is or enough time has passed; how many events were handled."""
     began, handled = time.monotonic(), 0
     free = asyncio.Semaphore(AT_ONCE)
 
     async def in_turn(event: inbox.Event) -> bool:
         async with free:
-            return await _handle(place, event)
+            return await _handle(runtime, event)
 
     while time.monotonic() - began < ENOUGH_SECONDS:
-        async with place.store.begin() as work:
+        async with runtime.store.begin() as work:
             events = await inbox.due(work, limit=BATCH)
         handled += sum(await asyncio.gather(*map(in_turn, events)))
         if len(events) < BATCH:
@@ -97,30 +83,30 @@ async def handle_due(place: Workplace) -> int:
     return handled
 
 
-async def _handle(place: Workplace, event: inbox.Event) -> bool:
+async def _handle(runtime: Runtime, event: inbox.Event) -> bool:
     """Handle one event in one transaction; False where it has to be tried again, or cannot be handled at all.
 
     A store that is away is raised: the event is due again once its lease has expired.
     """
-    told = Told(event, EventType(event.type))
+    told = InboxEvent(event, EventType(event.type))
     try:
-        async with place.store.begin() as work:
+        async with runtime.store.begin() as work:
             asked = await _BY_TYPE[told.type](work, told, datetime.now(UTC))
-            await inbox.handled(work, event)
+            await inbox.QUEUE.done(work, event.id)
     except StoreUnreachable:
         raise
     except StoreError as why:
-        async with place.store.begin() as work:
-            state = await inbox.failed(work, event, str(why))
-        metrics().event(event.type, "dead" if state is EventState.DEAD else "failed")
+        async with runtime.store.begin() as work:
+            state = await inbox.QUEUE.failed(work, event.id, event.attempt, str(why))
+        metrics().event(event.type, "dead" if state is QueueState.DEAD else "failed")
         return False
     metrics().event(event.type, "handled")
     for request in asked:
-        await _dispatch(place, request)
+        await _dispatch(runtime, request)
     return True
 
 
-async def _freeze(work: Work, told: Told, now: datetime) -> list[EvaluationRequest]:
+async def _freeze(work: Work, told: InboxEvent, now: datetime) -> list[EvaluationRequest]:
     """A float was paid out: freeze the evaluation that authorised it, or report that none did; count the float."""
     details = FloatCreated.model_validate_json(told.kept.payload)
     frozen = await evaluations.freeze(
@@ -138,13 +124,13 @@ async def _freeze(work: Work, told: Told, now: datetime) -> list[EvaluationReque
     return []
 
 
-async def _meet(work: Work, told: Told, now: datetime) -> list[EvaluationRequest]:
+async def _meet(work: Work, told: InboxEvent, now: datetime) -> list[EvaluationRequest]:
     """A user was created: the default profile; the store tells the others of it."""
     await profiles.on_first_contact(work, told.tenant, told.user_id, now, CURRENCY, TIERS)
     return []
 
 
-async def _refresh(work: Work, told: Told, now: datetime) -> list[EvaluationRequest]:
+async def _refresh(work: Work, told: InboxEvent, now: datetime) -> list[EvaluationRequest]:
     """What is known of a user changed: no stored evaluation answers any more, and the store tells the others."""
     met = await profiles.current(work, told.tenant, told.user_id, now)
     if met is None:
@@ -153,7 +139,7 @@ async def _refresh(work: Work, told: Told, now: datetime) -> list[EvaluationRequ
     return []
 
 
-async def _reevaluate(work: Work, told: Told, now: datetime) -> list[EvaluationRequest]:
+async def _reevaluate(work: Work, told: InboxEvent, now: datetime) -> list[EvaluationRequest]:
     """Transactions arrived: accept a new check of every product that is asked for, or was asked for before.
 
     A check that runs already may have read the account before they arrived, so the event waits until it is finished.
@@ -170,18 +156,18 @@ async def _reevaluate(work: Work, told: Told, now: datetime) -> list[EvaluationR
     return asked
 
 
-async def _judged_before(work: Work, told: Told) -> set[Product]:
+async def _judged_before(work: Work, told: InboxEvent) -> set[Product]:
     return {
         product for product in Product if await evaluations.newest(work, told.tenant, told.user_id, product) is not None
     }
 
 
-async def _published(_work: Work, _told: Told, _now: datetime) -> list[EvaluationRequest]:
-    """A rulebook was published: it is in the store, and every process sees it there (`bookshelf.Publications`)."""
+async def _published(_work: Work, _told: InboxEvent, _now: datetime) -> list[EvaluationRequest]:
+    """A rulebook was published: it is in the store, and every process sees it there (`rulebook_cache.Publications`)."""
     return []
 
 
-_Handler = Callable[[Work, Told, datetime], Awaitable[list[EvaluationRequest]]]
+_Handler = Callable[[Work, InboxEvent, datetime], Awaitable[list[EvaluationRequest]]]
 _BY_TYPE: dict[EventType, _Handler] = {
     EventType.USER_FLOAT_CREATED: _freeze,
     EventType.USER_CREATED: _meet,
@@ -191,7 +177,7 @@ _BY_TYPE: dict[EventType, _Handler] = {
 }
 
 
-async def _dispatch(place: Workplace, request: EvaluationRequest) -> None:
+async def _dispatch(runtime: Runtime, request: EvaluationRequest) -> None:
     """Hand a new check to Prefect; where Prefect cannot take it now, the sweep does later."""
     try:
         async with get_client() as client:
@@ -199,5 +185,5 @@ async def _dispatch(place: Workplace, request: EvaluationRequest) -> None:
     except (httpx.HTTPError, PrefectException) as error:
         log.warning("%s is not dispatched yet: %s", request.id, error)
         return
-    async with place.store.begin() as work:
+    async with runtime.store.begin() as work:
         await claims.dispatched(work, EVALUATIONS, request.id, 1, str(run.id))

@@ -12,6 +12,8 @@ async def internal_exposure(review: Review) -> CheckResult:
     """Fetch the outstanding total over all products from our own ledger."""
     application = review.application
     review.add(
-        await review.place.sources.exposure(application.customer_id, application.requested.currency, application.as_of)
+        await review.runtime.sources.exposure(
+            application.customer_id, application.requested.currency, application.as_of
+        )
     )
     return await judge(review, "internal_exposure")

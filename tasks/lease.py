@@ -1,56 +1,42 @@
-"""Owning an application while it is reviewed, or an evaluation while it is judged."""
+"""Owning an application while it is reviewed, or an evaluation while it is decided."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic
 
 from underwriting.failpoints import failpoint
+from underwriting.runtime import Runtime
 from underwriting.store import claims
 from underwriting.store.claims import Claim
-from underwriting.store.errors import LeaseLost, StoreUnreachable
+from underwriting.store.errors import LeaseLost
 from underwriting.store.kinds import Kind, T
-from underwriting.workplace import Workplace
+from underwriting.store.lease import Renewal, renewing
 
 
+@dataclass(frozen=True)
 class Lease(Generic[T]):
-    """The claim, and whether it still holds as far as we know. Only the fence in the store is certain."""
+    """The claim, and its renewal."""
 
-    def __init__(self, claim: Claim[T]) -> None:
-        self.claim = claim
-        self.lost = False
+    claim: Claim[T]
+    renewal: Renewal
 
     def ensure(self) -> None:
         """LeaseLost where another worker took over: go no further, and pay for nothing more."""
-        if self.lost:
+        if self.renewal.lost:
             raise LeaseLost(self.claim.subject.id)
 
 
 @asynccontextmanager
-async def claimed(place: Workplace, kind: Kind[T], subject_id: str, flow_run_id: str) -> AsyncIterator[Lease[T] | None]:
+async def claimed(runtime: Runtime, kind: Kind[T], subject_id: str, flow_run_id: str) -> AsyncIterator[Lease[T] | None]:
     """Own the subject for the block, renewing at a third of the lease; None where it is not to be had."""
-    term = timedelta(seconds=place.config.lease_seconds)
-    async with place.store.begin() as work:
-        claim = await claims.claim(work, kind, subject_id, flow_run_id, term, place.config.max_attempts)
+    term = timedelta(seconds=runtime.config.lease_seconds)
+    async with runtime.store.begin() as work:
+        claim = await claims.claim(work, kind, subject_id, flow_run_id, term, runtime.config.max_attempts)
     if claim is None:
         yield None
         return
     failpoint("after-claim")
-    lease = Lease(claim)
-    renewal = asyncio.create_task(_keep(place, lease, term))
-    try:
-        yield lease
-    finally:
-        renewal.cancel()
-        with suppress(asyncio.CancelledError):
-            await renewal
-
-
-async def _keep(place: Workplace, lease: Lease[T], term: timedelta) -> None:
-    while not lease.lost:
-        await asyncio.sleep(term.total_seconds() / 3)
-        # A store that is away for a moment takes nobody's lease: the next renewal may still be in time.
-        with suppress(StoreUnreachable):
-            async with place.store.begin() as work:
-                lease.lost = not await claims.renew(work, lease.claim, term)
+    async with renewing(runtime.store, term, lambda work: claims.renew(work, claim, term)) as renewal:
+        yield Lease(claim, renewal)

@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from underwriting.limits.shard import ShardResult, ShardSpec, recalculate_shard
+from underwriting.limit_runs.shard import ShardResult, ShardSpec, recalculate_shard
 from underwriting.settings import Settings, settings
 
 if TYPE_CHECKING:

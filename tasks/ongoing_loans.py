@@ -12,7 +12,7 @@ async def ongoing_loans(review: Review) -> CheckResult:
     """Fetch the customer's loans with us: how many are open, and how their instalments weigh on income."""
     application = review.application
     review.add(
-        await review.place.sources.ongoing_loans(
+        await review.runtime.sources.ongoing_loans(
             application.customer_id, application.requested.currency, application.as_of
         )
     )

@@ -11,5 +11,5 @@ from underwriting.domain.decision import CheckResult
 async def payment_history(review: Review) -> CheckResult:
     """Fetch the instalments that fell due on the customer's earlier loans with us."""
     application = review.application
-    review.add(await review.place.sources.payment_history(application.customer_id, application.as_of))
+    review.add(await review.runtime.sources.payment_history(application.customer_id, application.as_of))
     return await judge(review, "payment_history")

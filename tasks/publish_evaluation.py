@@ -3,14 +3,14 @@
 from tasks.artifacts import outcome_rows, publish_run
 from underwriting.domain.eligibility import Eligibility, EvaluationRequest
 from underwriting.domain.money import Money
-from underwriting.workplace import Workplace
+from underwriting.runtime import Runtime
 
 
-async def publish_evaluation(place: Workplace, request: EvaluationRequest, eligibility: Eligibility) -> None:
+async def publish_evaluation(runtime: Runtime, request: EvaluationRequest, eligibility: Eligibility) -> None:
     """Show every rule of every book that applied, in the order in which the books were asked, and what it came to."""
     rows = [row for book in eligibility.books for row in outcome_rows("rulebook", str(book.rulebook), book.outcomes)]
     path = f"/v1/{request.user_id}/underwriting/evaluations/{request.id}"
-    await publish_run(place, request.id, path, rows, summary(request, eligibility), eligibility.verdict.value)
+    await publish_run(runtime, request.id, path, rows, summary(request, eligibility), eligibility.verdict.value)
 
 
 def summary(request: EvaluationRequest, eligibility: Eligibility) -> str:

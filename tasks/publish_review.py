@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 from tasks.artifacts import outcome_rows, publish_run
 from underwriting.domain.decision import CheckResult, Decision
-from underwriting.workplace import Workplace
+from underwriting.runtime import Runtime
 
 
 async def publish_review(
-    place: Workplace, application_id: str, results: Sequence[CheckResult], decision: Decision
+    runtime: Runtime, application_id: str, results: Sequence[CheckResult], decision: Decision
 ) -> None:
     """Show every rule that was heard, in book order, and the decision in a few lines."""
     rows = [row for result in results for row in outcome_rows("check", result.check, result.outcomes)]
     description = summary(application_id, results, decision)
     path = f"/v1/applications/{application_id}"
-    await publish_run(place, application_id, path, rows, description, decision.verdict.value)
+    await publish_run(runtime, application_id, path, rows, description, decision.verdict.value)
 
 
 def summary(application_id: str, results: Sequence[CheckResult], decision: Decision) -> str:

@@ -7,8 +7,8 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.review import Review
 from underwriting.domain.decision import CheckResult, Decision
-from underwriting.edges.metrics import metrics
 from underwriting.failpoints import failpoint
+from underwriting.integrations.metrics import metrics
 from underwriting.store import decisions, matches
 
 
@@ -21,8 +21,8 @@ async def record_decision(review: Review, results: Sequence[CheckResult], decisi
     application = review.application
     failpoint("before-finish")
     wake_at = review.book.wake_at(decision)
-    async with review.place.store.begin() as work:
-        await decisions.finish(work, review.claim, results, decision, review.place.config.partners, wake_at)
+    async with review.runtime.store.begin() as work:
+        await decisions.finish(work, review.claim, results, decision, review.runtime.config.partners, wake_at)
         if (screened := review.screened) is not None:
             await matches.keep(work, application.tenant, application.customer_id, screened.found, screened.kinds)
     seconds = (decision.decided_at - application.received_at).total_seconds()

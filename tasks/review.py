@@ -5,13 +5,13 @@ from typing import TypeVar
 import pyarrow as pa
 
 from rules.facts import subjects, tables_of
-from rules.rulebook import Rulebook
+from rules.prescreening.book import Rulebook
 from underwriting.domain.application import Application
 from underwriting.domain.decision import Offer
 from underwriting.domain.documents import Document, RequestTerms
+from underwriting.runtime import Runtime
 from underwriting.screening.screener import Screened
 from underwriting.store.claims import Claim
-from underwriting.workplace import Workplace
 
 D = TypeVar("D", bound=Document)
 
@@ -22,8 +22,8 @@ class Review:
     A plain class on purpose: Prefect walks into the dataclasses and pydantic models that a task is handed.
     """
 
-    def __init__(self, place: Workplace, claim: Claim[Application], book: Rulebook) -> None:
-        self.place = place
+    def __init__(self, runtime: Runtime, claim: Claim[Application], book: Rulebook) -> None:
+        self.runtime = runtime
         self.claim = claim
         self.book = book
         # Whom the lists may mean, to be kept with the decision.

@@ -8,9 +8,9 @@ import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from rules.columns import Columns
-from rules.eligibility.aggregate import judge
+from rules.core.columns import Columns
 from rules.eligibility.book import EligibilityBook
+from rules.eligibility.decide import decide
 from rules.eligibility.user import results_for
 from rules.facts import USER_FACTS, user_facts
 from rules.facts.terms import fact_terms
@@ -23,7 +23,7 @@ from underwriting.store import told_floats
 
 
 @dataclass(frozen=True)
-class Ran:
+class BooksResult:
     """What the books said, what of, and when.
 
     `digest` is that of the whole set in force; `floats_told` how many floats of the user events had told of.
@@ -40,14 +40,14 @@ class Ran:
 
 
 @task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
-async def run_books(check: UserCheck) -> Ran:
+async def run_books(check: UserCheck) -> BooksResult:
     """Compute all facts of what was gathered, and run every published book that applies to the user."""
-    place, request, now = check.place, check.request, datetime.now(UTC)
-    async with place.store.read() as work:
-        books, digest = await place.bookshelf.eligibility(work, request.product)
+    runtime, request, now = check.runtime, check.request, datetime.now(UTC)
+    async with runtime.store.read() as work:
+        books, digest = await runtime.rulebook_cache.eligibility(work, request.product)
         told = await told_floats.of_user(work, request.tenant, request.user_id)
     check.add_told(told)
-    policy = shipped_policies()[place.config.limit_policy]
+    policy = shipped_policies()[runtime.config.limit_policy]
     if not policy.in_force_on(now.date()):
         check.troubles["limit_policy"] = f"{policy.ref} is not in force; UNDERWRITING_LIMIT_POLICY names it"
     if check.profile.currency not in fact_terms().currencies:
@@ -56,8 +56,8 @@ async def run_books(check: UserCheck) -> Ran:
     columns = Columns(facts)
     segment = columns.value("segment", 0)
     names = {book.applies_to.flag for book in books if book.applies_to.flag is not None}
-    flags = await place.flags.known(names, request.user_id, None if segment is None else str(segment))
-    return Ran(
+    flags = await runtime.flags.known(names, request.user_id, None if segment is None else str(segment))
+    return BooksResult(
         tuple(books),
         digest,
         len(told),
@@ -69,12 +69,12 @@ async def run_books(check: UserCheck) -> Ran:
     )
 
 
-def judge_results(check: UserCheck, ran: Ran) -> Eligibility:
+def judge_results(check: UserCheck, ran: BooksResult) -> Eligibility:
     """The evaluation, by the precedence of the books: verdict, amounts, reasons.
 
     It is decided at the moment that the facts are counted from, so that whoever replays it knows that moment.
     """
-    return judge(
+    return decide(
         check.request.product,
         ran.books,
         ran.results,

@@ -9,17 +9,18 @@ from datetime import UTC, date, datetime
 from pydantic_core import to_json
 
 from tasks.record_evaluation import listening
-from underwriting.clients.errors import SourceError, SourceOutage
 from underwriting.domain.application import Product
+from underwriting.integrations.errors import SourceError, SourceOutage
+from underwriting.runtime import Runtime
 from underwriting.screening.index import ListIndex
 from underwriting.screening.screener import LEAST_SCORE, MOST, index_of, look_up, subjects_of
-from underwriting.store import customers, evaluations, lists, matches, outbox, profiles
+from underwriting.store import customers, evaluations, lists, matches, profiles
 from underwriting.store.customers import Customer
 from underwriting.store.lists import ListVersion
 from underwriting.store.matches import Found
 from underwriting.store.models import Channel
+from underwriting.store.queue import outbox
 from underwriting.store.session import Work
-from underwriting.workplace import Workplace
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +39,14 @@ class Rescreening:
     troubled: int = 0
 
 
-async def screen_customers(place: Workplace) -> Rescreening:
+async def screen_customers(runtime: Runtime) -> Rescreening:
     """Compare all known customers with the entries that are new or changed; what is found is kept and told of.
 
     A version of a list counts as done once no source was away. Whoever could not be compared for another reason is
     compared at the next check, as everybody is.
     """
     result, today = Rescreening(), datetime.now(UTC).date()
-    async with place.store.read() as work:
+    async with runtime.store.read() as work:
         due = [one for one in await lists.versions(work) if one.screened_at is None or one.screened_at < one.loaded_at]
         records = {one.name: await lists.entries(work, one.name, since=one.screened_at) for one in due}
     if not due:
@@ -58,7 +59,7 @@ async def screen_customers(place: Workplace) -> Rescreening:
         nonlocal outages
         try:
             async with free:
-                return await _compare(place, index, customer, today)
+                return await _compare(runtime, index, customer, today)
         except SourceError as error:
             outages += isinstance(error, SourceOutage)
             result.troubled += 1
@@ -66,12 +67,12 @@ async def screen_customers(place: Workplace) -> Rescreening:
             return None
 
     if among:
-        async for page in customers.pages(place.store):
+        async for page in customers.pages(runtime.store):
             compared = [one for one in await asyncio.gather(*map(compare, page)) if one is not None]
             result.screened += len(compared)
-            result.found += await _keep(place, compared, among)
+            result.found += await _keep(runtime, compared, among)
     if not outages:
-        await _done(place, due)
+        await _done(runtime, due)
     return result
 
 
@@ -82,32 +83,32 @@ class _Compared:
     kinds: frozenset[str]
 
 
-async def _compare(place: Workplace, index: ListIndex, customer: Customer, today: date) -> _Compared:
+async def _compare(runtime: Runtime, index: ListIndex, customer: Customer, today: date) -> _Compared:
     _, user_id = customer
-    person = await place.sources.person(user_id, today)
-    company = await place.sources.company(person.company_number, today) if person.company_number else None
+    person = await runtime.sources.person(user_id, today)
+    company = await runtime.sources.company(person.company_number, today) if person.company_number else None
     subjects = subjects_of(person, company)
     found = await asyncio.to_thread(look_up, index, subjects, MOST)
     kept = [each for each in found if each.score >= LEAST_SCORE]
     return _Compared(customer, kept, frozenset(subject.kind for subject in subjects))
 
 
-async def _keep(place: Workplace, compared: Sequence[_Compared], among: set[tuple[str, str]]) -> int:
+async def _keep(runtime: Runtime, compared: Sequence[_Compared], among: set[tuple[str, str]]) -> int:
     """Store what was found; how many customers were found who were not before.
 
     Nearly all are found nowhere and never were: for them nothing is written.
     """
     count = 0
-    async with place.store.read() as work:
+    async with runtime.store.read() as work:
         known = await matches.with_matches(work, [user_id for _, user_id in (one.customer for one in compared)])
     for one in compared:
         if not one.found and one.customer not in known:
             continue
         tenant, user_id = one.customer
-        async with place.store.begin() as work:
+        async with runtime.store.begin() as work:
             new = await matches.keep(work, tenant, user_id, one.found, one.kinds, among)
             if new:
-                await _tell(work, tenant, user_id, new, listening(place))
+                await _tell(work, tenant, user_id, new, listening(runtime))
                 count += 1
     return count
 
@@ -134,7 +135,7 @@ async def _tell(work: Work, tenant: str, user_id: str, new: Sequence[Found], cha
         )
 
 
-async def _done(place: Workplace, versions: Sequence[ListVersion]) -> None:
-    async with place.store.begin() as work:
+async def _done(runtime: Runtime, versions: Sequence[ListVersion]) -> None:
+    async with runtime.store.begin() as work:
         for version in versions:
             await lists.screened(work, version)

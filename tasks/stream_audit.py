@@ -9,39 +9,39 @@ import time
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from underwriting.edges.stream import MAX_RECORDS, AuditStream
+from underwriting.integrations.stream import MAX_RECORDS, AuditStream
+from underwriting.runtime import Runtime
 from underwriting.store import audit
-from underwriting.workplace import Workplace
 
 # Seconds after which the rest is left for the next run.
 ENOUGH_SECONDS = 30.0
 
 
 @task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
-async def stream_audit(place: Workplace) -> int:
+async def stream_audit(runtime: Runtime) -> int:
     """Put every entry that is not copied yet, in order; returns how many. Nothing where no stream is set.
 
     Two copiers at once put entries twice and lose none; SourceError where the stream does not take the first entry.
     """
-    stream = place.outlets.stream
+    stream = runtime.outlets.stream
     if stream is None:
         return 0
     began, copied = time.monotonic(), 0
-    while now := await _stream_page(place, stream, place.config.audit_stream):
+    while now := await _stream_page(runtime, stream, runtime.config.audit_stream):
         copied += now
         if time.monotonic() - began > ENOUGH_SECONDS:
             break
     return copied
 
 
-async def _stream_page(place: Workplace, stream: AuditStream, name: str) -> int:
-    async with place.store.read() as work:
+async def _stream_page(runtime: Runtime, stream: AuditStream, name: str) -> int:
+    async with runtime.store.read() as work:
         entries = await audit.unstreamed(work, name, MAX_RECORDS)
     # A note of the last copy alone is not worth a copy of its own, which would be noted again.
     if all(entry.action == audit.STREAMED for entry in entries):
         return 0
     taken = await stream.put([audit.exported(entry) for entry in entries])
     if taken:
-        async with place.store.begin() as work:
+        async with runtime.store.begin() as work:
             await audit.note_streamed(work, name, entries[taken - 1].seq)
     return taken

@@ -20,49 +20,51 @@ from prefect.client.schemas.objects import FlowRun, StateType
 
 from underwriting.dispatch import dispatch, mark_crashed, resume_limits, was_cancelled, will_come
 from underwriting.domain.notice import Owed as OwedNotice
-from underwriting.edges.metrics import metrics
-from underwriting.store import claims, limit_runs, lists, notices, outbox, waiting
+from underwriting.integrations.metrics import metrics
+from underwriting.runtime import Runtime
+from underwriting.store import claims, lists, notices, waiting
 from underwriting.store.claims import Owed
 from underwriting.store.depths import depths
 from underwriting.store.kinds import APPLICATIONS, EVALUATIONS, Kind, T
-from underwriting.store.limit_runs import Claimed
+from underwriting.store.limits import runs as limit_runs
+from underwriting.store.limits.runs import Claimed
 from underwriting.store.models import Channel, LimitRunRow
+from underwriting.store.queue import outbox
 from underwriting.store.session import Work
-from underwriting.workplace import Workplace
 
 UNDER_WAY = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
 
 @task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
-async def dispatch_owed(place: Workplace) -> int:
+async def dispatch_owed(runtime: Runtime) -> int:
     """Dispatch whatever waits too long or whose worker let its lease expire; returns how many."""
-    return await _dispatch_all(place, APPLICATIONS) + await _dispatch_all(place, EVALUATIONS)
+    return await _dispatch_all(runtime, APPLICATIONS) + await _dispatch_all(runtime, EVALUATIONS)
 
 
 @task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
-async def wake_waiting(place: Workplace) -> int:
+async def wake_waiting(runtime: Runtime) -> int:
     """Move on what waited long enough for its customer: reviewed again, or rejected; returns how many."""
     now = datetime.now(UTC)
-    async with place.store.read() as work:
+    async with runtime.store.read() as work:
         found = await waiting.overdue(work, now)
     for application_id in found:
-        async with place.store.begin() as work:
-            await waiting.wake(work, application_id, now, place.config.partners)
+        async with runtime.store.begin() as work:
+            await waiting.wake(work, application_id, now, runtime.config.partners)
     return len(found)
 
 
 @task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
-async def warn_of_notices(place: Workplace) -> int:
+async def warn_of_notices(runtime: Runtime) -> int:
     """Tell of each notice that is due soon and was not sent, once; returns how many were told of."""
     now = datetime.now(UTC)
-    until = now.date() + timedelta(days=place.config.notice_warning_days)
-    async with place.store.read() as work:
+    until = now.date() + timedelta(days=runtime.config.notice_warning_days)
+    async with runtime.store.read() as work:
         found = await notices.unwarned(work, until)
         waiting = await notices.counts(work, now.date(), until) if metrics().on else {}
     for state, count in waiting.items():
         metrics().notices(state, count)
     for owed in found:
-        async with place.store.begin() as work:
+        async with runtime.store.begin() as work:
             await _warn_of(work, owed, now)
     return len(found)
 
@@ -82,10 +84,10 @@ async def _warn_of(work: Work, owed: OwedNotice, now: datetime) -> None:
     )
 
 
-async def tell_depths(place: Workplace) -> None:
+async def tell_depths(runtime: Runtime) -> None:
     """Tell how much waits in the store and how old the screening lists are, where anybody hears metrics."""
     if metrics().on:
-        async with place.store.read() as work:
+        async with runtime.store.read() as work:
             waiting, loaded = await depths(work), await lists.versions(work)
         for version in loaded:
             metrics().list_age(version.name, (datetime.now(UTC) - version.checked_at).total_seconds())
@@ -94,24 +96,24 @@ async def tell_depths(place: Workplace) -> None:
 
 
 @task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
-async def resume_limit_runs(place: Workplace) -> int:
+async def resume_limit_runs(runtime: Runtime) -> int:
     """Start every limit run again whose worker let its lease expire before the end; returns how many.
 
     One that somebody cancelled stays where it is, until its date is run again.
     """
-    async with place.store.read() as work:
+    async with runtime.store.read() as work:
         runs = await limit_runs.interrupted(work)
     if not runs:
         return 0
     async with get_client() as client:
-        return sum([await _resume(place, client, run) for run in runs])
+        return sum([await _resume(runtime, client, run) for run in runs])
 
 
-async def _resume(place: Workplace, client: PrefectClient, run: LimitRunRow) -> bool:
+async def _resume(runtime: Runtime, client: PrefectClient, run: LimitRunRow) -> bool:
     if run.flow_run_id is not None:
         earlier = UUID(run.flow_run_id)
         if await was_cancelled(client, earlier):
-            async with place.store.begin() as work:
+            async with runtime.store.begin() as work:
                 await limit_runs.release(work, Claimed(run.id, run.fence))
             return False
         await mark_crashed(client, earlier, "Its lease expired; started anew.")
@@ -120,21 +122,21 @@ async def _resume(place: Workplace, client: PrefectClient, run: LimitRunRow) -> 
 
 
 @task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
-async def end_orphans(place: Workplace) -> int:
+async def end_orphans(runtime: Runtime) -> int:
     """Tell Prefect of runs whose worker was killed and that nobody is owed any more; returns how many.
 
     A lease tells of what is undecided only. A review killed after its decision, or any other flow, would be
     shown as running for ever.
     """
-    long_ago = datetime.now(UTC) - timedelta(seconds=place.config.longest_run_seconds)
+    long_ago = datetime.now(UTC) - timedelta(seconds=runtime.config.longest_run_seconds)
     suspects = FlowRunFilter(
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=UNDER_WAY)),
         expected_start_time=FlowRunFilterExpectedStartTime(before_=long_ago),
     )
-    ours = WorkPoolFilter(name=WorkPoolFilterName(any_=[place.config.work_pool]))
+    ours = WorkPoolFilter(name=WorkPoolFilterName(any_=[runtime.config.work_pool]))
     async with get_client() as client:
         runs = await client.read_flow_runs(flow_run_filter=suspects, work_pool_filter=ours)
-        async with place.store.read() as work:
+        async with runtime.store.read() as work:
             # A limit run takes as long as it takes; its lease says that its worker is there.
             at_work = await limit_runs.at_work(work)
         late = [run for run in runs if run.state is not None and run.state.timestamp < long_ago]
@@ -144,14 +146,14 @@ async def end_orphans(place: Workplace) -> int:
     return len(orphans)
 
 
-async def _dispatch_all(place: Workplace, kind: Kind[T]) -> int:
-    async with place.store.read() as work:
-        owed = await claims.owed(work, kind, timedelta(seconds=place.config.dispatch_seconds))
+async def _dispatch_all(runtime: Runtime, kind: Kind[T]) -> int:
+    async with runtime.store.read() as work:
+        owed = await claims.owed(work, kind, timedelta(seconds=runtime.config.dispatch_seconds))
     if not owed:
         return 0
     async with get_client() as client:
         earlier = await _runs(client, [UUID(one.flow_run_id) for one in owed if one.flow_run_id is not None])
-        return sum([await _dispatch(place, client, kind, one, earlier) for one in owed])
+        return sum([await _dispatch(runtime, client, kind, one, earlier) for one in owed])
 
 
 async def _runs(client: PrefectClient, ids: list[UUID]) -> dict[str, FlowRun]:
@@ -163,12 +165,12 @@ async def _runs(client: PrefectClient, ids: list[UUID]) -> dict[str, FlowRun]:
 
 
 async def _dispatch(
-    place: Workplace, client: PrefectClient, kind: Kind[T], owed: Owed[T], earlier: Mapping[str, FlowRun]
+    runtime: Runtime, client: PrefectClient, kind: Kind[T], owed: Owed[T], earlier: Mapping[str, FlowRun]
 ) -> bool:
     if owed.flow_run_id is not None:
-        if will_come(earlier.get(owed.flow_run_id), owed.state, timedelta(seconds=place.config.start_seconds)):
+        if will_come(earlier.get(owed.flow_run_id), owed.state, timedelta(seconds=runtime.config.start_seconds)):
             return False
         await mark_crashed(client, UUID(owed.flow_run_id), "Its lease expired; dispatched anew.")
     run = await dispatch(client, owed.subject, owed.dispatch_no)
-    async with place.store.begin() as work:
+    async with runtime.store.begin() as work:
         return await claims.dispatched(work, kind, owed.subject.id, owed.dispatch_no, str(run.id))

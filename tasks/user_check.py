@@ -10,10 +10,10 @@ from underwriting.domain.documents import Document
 from underwriting.domain.eligibility import EvaluationRequest
 from underwriting.domain.histories import Float, FloatHistory
 from underwriting.domain.profile import FloatProfile
+from underwriting.runtime import Runtime
 from underwriting.screening.screener import Screened
 from underwriting.store.claims import Claim
 from underwriting.store.told_floats import ToldFloat
-from underwriting.workplace import Workplace
 
 
 class UserCheck:
@@ -22,8 +22,8 @@ class UserCheck:
     A plain class on purpose: Prefect walks into the dataclasses and pydantic models that a task is handed.
     """
 
-    def __init__(self, place: Workplace, claim: Claim[EvaluationRequest], profile: FloatProfile) -> None:
-        self.place = place
+    def __init__(self, runtime: Runtime, claim: Claim[EvaluationRequest], profile: FloatProfile) -> None:
+        self.runtime = runtime
         self.claim = claim
         self.profile = profile
         # Why a source gave nothing, or what its answer lacks, by source.

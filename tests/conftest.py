@@ -21,7 +21,7 @@ import pytest
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
-    from underwriting.embedded import Services
+    from underwriting.local import Services
     from underwriting.store.crypto import Keyring
     from underwriting.store.session import Store
 

@@ -13,7 +13,7 @@ from prefect.states import Crashed, Scheduled
 from underwriting.domain.application import Application, State
 from underwriting.domain.eligibility import EvaluationRequest
 from underwriting.domain.limits import Scope
-from underwriting.edges.tracing import carried
+from underwriting.integrations.tracing import carried
 from underwriting.store.models import LimitRunRow
 
 REVIEW = "review-application/review-application"

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
-from rules.adverse import reasons_given
-from rules.eligibility.settling import approved, rejected
+from rules.eligibility.manual_decision import approved, rejected
+from rules.explain.adverse_reasons import reasons_given
+from underwriting.decision_basis import EvaluationBasis, evaluation_basis
 from underwriting.domain.decision import Decision, Verdict
 from underwriting.domain.eligibility import Eligibility
 from underwriting.domain.money import Money
-from underwriting.recall import Recalled, recall
 from underwriting.settings import Settings
 from underwriting.store import applications, decisions, evaluations, matches, profiles
 from underwriting.store.evaluations import EvaluationRecord
@@ -71,7 +71,7 @@ async def decide_evaluation(
     if clears_match and verdict is Verdict.REJECTED:
         raise ValueError("a rejection clears no match with a list: leave `clears_match` out")
     await evaluations.get(work, tenant, evaluation_id)
-    recalled = await recall(work, evaluation_id, config.limit_policy)
+    recalled = await evaluation_basis(work, evaluation_id, config.limit_policy)
     record = await evaluations.settle(
         work,
         recalled.judged,
@@ -99,7 +99,7 @@ async def clear_matches(work: Work, tenant: str, user_id: str, by: str, note: st
     return cleared
 
 
-def _settled(recalled: Recalled, verdict: Verdict, up_to: str | None, reasons: Sequence[str]) -> Eligibility:
+def _settled(recalled: EvaluationBasis, verdict: Verdict, up_to: str | None, reasons: Sequence[str]) -> Eligibility:
     """What comes of the evaluation by this word."""
     then, now = recalled.judged.eligibility, datetime.now(UTC)
     given = reasons_given(verdict, reasons, [outcome for book in then.books for outcome in book.outcomes])

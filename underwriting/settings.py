@@ -8,8 +8,8 @@ import limits
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from underwriting.edges.secrets import with_secrets
-from underwriting.notices.creditor import Bureau, Creditor
+from underwriting.domain.creditor import Bureau, Creditor
+from underwriting.secrets import with_secrets
 
 # Sources whose documents may lie in S3 instead of behind a service.
 IN_S3 = ("statements_url", "accounts_url")

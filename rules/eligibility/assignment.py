@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 
-from rules.eligibility.applicability import BUCKETS, Experiment
-from rules.eligibility.arms import arms_of
+from rules.core.experiments import arm_of
 from rules.eligibility.book import EligibilityBook
 
 
@@ -42,18 +40,3 @@ def applies(book: EligibilityBook, user_id: str, segment: str | None, flags: Map
         arm=whom.experiment.arm if whom.experiment else None,
         certain=(whom.segments is None or segment is not None) and (whom.flag is None or whom.flag in flags),
     )
-
-
-def arm_of(experiment: Experiment, user_id: str) -> str | None:
-    """The arm that the user is in; None where the shares leave the user over."""
-    return arms_of(experiment)[bucket_of(experiment.name, user_id)]
-
-
-def bucket_of(experiment: str, user_id: str) -> int:
-    """The bucket, 0 to 9,999, of the user in the experiment.
-
-    The first eight bytes of SHA-256 of "experiment:user id" in UTF-8, big-endian, modulo 10,000: uniform to one in
-    10¹⁵, and independent between experiments. A user stays in the bucket when shares change.
-    """
-    digest = sha256(f"{experiment}:{user_id}".encode()).digest()
-    return int.from_bytes(digest[:8]) % BUCKETS

@@ -1,21 +1,21 @@
 """A book of eligibility: rules that all have to pass, whom they apply to, and which amounts they open."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from decimal import ROUND_CEILING, Decimal
 from functools import cache, cached_property, lru_cache
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
-from rules.book import PARSED, Book, read_book, shipped
-from rules.eligibility.applicability import AppliesTo, Experiment
-from rules.eligibility.arms import moved
+from rules.core.edition import PARSED, Book, read_book, shipped
+from rules.core.experiments import Experiment
+from rules.core.problems import wrong, wrong_at
+from rules.core.rule import Rule
+from rules.core.rule_syntax import reader_of, rules_schema, written
+from rules.core.yaml_source import Path
+from rules.eligibility.applicability import AppliesTo
 from rules.eligibility.catalogue import USER_RULES
-from rules.eligibility.loans import MilitaryRate
-from rules.notation import reader_of, rules_schema, written
-from rules.places import Path
-from rules.problems import RulebookError, wrong, wrong_at
-from rules.rule import Rule
+from rules.eligibility.categories.loans import MilitaryRate
 from underwriting.domain.application import Product
 from underwriting.domain.money import MAX_MINOR, annual_percentage_rate
 
@@ -191,38 +191,6 @@ class EligibilityBook(Book):
 def parse_eligibility_book(text: str, origin: str = "rulebook") -> EligibilityBook:
     """Read a book from YAML or its canonical form; RulebookError names every problem with `origin` and line."""
     return read_book(EligibilityBook, text, origin)
-
-
-def agree_on_experiments(books: Iterable[Book]) -> None:
-    """RulebookError where books of one experiment give its arms different shares: an arm would be of two sizes."""
-    first: dict[str, Book] = {}
-    problems = []
-    for book in books:
-        if (experiment := book.experiment) is None:
-            continue
-        other = first.setdefault(experiment.name, book)
-        if other.experiment and other.experiment.shares != experiment.shares:
-            problems.append(
-                f"{book.ref} and {other.ref} give the arms of the experiment {experiment.name} different shares; "
-                "repeat the same in both"
-            )
-    if problems:
-        raise RulebookError(problems)
-
-
-def keep_arms(published: Iterable[Book], books: Iterable[Book]) -> None:
-    """RulebookError where a new version of an experiment would move users who are in an arm already."""
-    before = {book.experiment.name: book.experiment for book in published if book.experiment}
-    problems = []
-    for book in books:
-        now = book.experiment
-        if now and now.name in before and (share := moved(before[now.name], now)):
-            problems.append(
-                f"{book.ref} would move {share:.2%} of all users out of their arms of {now.name}; only raise "
-                "shares, or give the experiment another name"
-            )
-    if problems:
-        raise RulebookError(problems)
 
 
 @cache

@@ -2,11 +2,11 @@
 
 from importlib import import_module
 
-from rules.catalogue import rules_in
-from rules.rule import Rule
+from rules.core.catalogue import rules_in
+from rules.core.rule import Rule
 
 CATEGORIES: dict[str, dict[str, type[Rule]]] = {
-    category: rules_in(import_module(f"rules.eligibility.{category}"))
+    category: rules_in(import_module(f"rules.eligibility.categories.{category}"))
     for category in (
         "account_health",
         "transaction_activity",

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rules.asking import FAIL, NO_CAP, PASS, RESULTS, UNKNOWN, Results, Said, ask
-from rules.columns import Columns
+from rules.core.columns import Columns
+from rules.core.rule import Rule
+from rules.core.rule_result import FAIL, NO_CAP, PASS, RESULTS, UNKNOWN, Positions, Results, RuleResult, evaluate_rule
 from rules.eligibility.book import EligibilityBook
-from rules.rule import Rule
 from underwriting.domain.eligibility import BookResult
 
 Amounts = np.ndarray[Any, np.dtype[np.int64]]
-Places = np.ndarray[Any, np.dtype[np.int16]]
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class BookEvaluation:
     """What each rule of a book said of every row, in book order, and what that comes to."""
 
     book: EligibilityBook
-    said: tuple[Said, ...]
+    said: tuple[RuleResult, ...]
     facts: Columns
 
     @cached_property
@@ -37,7 +36,7 @@ class BookEvaluation:
         return np.where(failed, FAIL, np.where(unknown, UNKNOWN, PASS)).astype(np.int8)
 
     @cached_property
-    def first_failed(self) -> Places:
+    def first_failed(self) -> Positions:
         """The place of the first rule, in book order, that failed each row; -1 where none did."""
         first = np.full(len(self.facts.index), -1, np.int16)
         # The earlier rule is written last, and so it stays.
@@ -97,11 +96,11 @@ def evaluate_books(books: Iterable[EligibilityBook], facts: pd.DataFrame) -> Boo
     ValueError where a column is not what the catalogue says of its fact.
     """
     columns = Columns(facts)
-    answers: dict[Rule, Said] = {}
+    answers: dict[Rule, RuleResult] = {}
     evaluated = []
     for book in sorted(books, key=lambda book: book.order):
         for rule in book.rules:
             if rule not in answers:
-                answers[rule] = ask(rule, columns)
+                answers[rule] = evaluate_rule(rule, columns)
         evaluated.append(BookEvaluation(book, tuple(answers[rule] for rule in book.rules), columns))
     return BooksEvaluation(tuple(evaluated))

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from rules.drift import Difference, by_place, frame_of, in_words
-from rules.eligibility.aggregate import judge
+from rules.core.differences import Difference, by_place, frame_of, in_words
 from rules.eligibility.book import EligibilityBook
+from rules.eligibility.decide import decide
 from rules.eligibility.engine import evaluate_books
 from underwriting.domain.application import Product
 from underwriting.domain.decision import FactValue, Result, RulebookRef
@@ -12,7 +12,7 @@ from underwriting.domain.eligibility import BookResult, Eligibility
 from underwriting.domain.profile import FloatProfile
 
 
-def rejudged(
+def reevaluated(
     product: Product,
     then: Eligibility,
     books: Mapping[RulebookRef, EligibilityBook],
@@ -28,7 +28,7 @@ def rejudged(
     assigned = {said.rulebook: said for said in then.books}
     evaluation = evaluate_books([books[ref] for ref in assigned], frame_of(facts))
     results = [_as_assigned(result, assigned[result.rulebook]) for result in evaluation.book_results(0)]
-    return judge(
+    return decide(
         product,
         books.values(),
         results,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from rules.columns import Columns
+from rules.core.columns import Columns
 from rules.eligibility.assignment import Assignment, applies
 from rules.eligibility.book import EligibilityBook
 from rules.eligibility.engine import evaluate_books

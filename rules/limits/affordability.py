@@ -25,11 +25,11 @@ import numpy as np
 import pandas as pd
 from pandas.arrays import FloatingArray
 
-from rules.columns import Columns, Mask
-from rules.limits.table import AMOUNTS
-from rules.limits.terms import BASIS_POINTS, AffordabilityTerms, HealthWeights, basis_points
-from rules.limits.whole import Numbers, Whole, series, whole
-from rules.tiers import DUE
+from rules.core.columns import Columns, Mask
+from rules.limits.decision_table import AMOUNTS
+from rules.limits.integers import Integers, Numbers, series, to_integers
+from rules.limits.policy_sections import BASIS_POINTS, AffordabilityTerms, HealthWeights, basis_points
+from rules.limits.tiers import DUE
 from underwriting.domain.money import MAX_MINOR
 
 MILLION = 1_000_000
@@ -69,10 +69,10 @@ class Affordable:
 
 def affordable(terms: AffordabilityTerms, facts: Columns) -> Affordable:
     """What each user can afford. Not known where an input is not, unless income too rare to trust makes it 0."""
-    pay, deposits = whole(facts["recurring_deposit_amount"]), whole(facts["recurring_deposits"])
+    pay, deposits = to_integers(facts["recurring_deposit_amount"]), to_integers(facts["recurring_deposits"])
     health = _health(terms.health, terms.full_history_days, facts)
     trust = _trust(terms, deposits)
-    takes = [whole(facts[name]) for name in _TAKES]
+    takes = [to_integers(facts[name]) for name in _TAKES]
     free = pay.values - np.sum([each.values for each in takes], axis=0)
     untrusted = deposits.known & (trust == 0)
     return Affordable(
@@ -93,7 +93,7 @@ def affordability_caps(terms: AffordabilityTerms, facts: pd.DataFrame) -> "pd.Se
     return series(found.cap, found.known, facts.index).rename("affordability_cap")
 
 
-def _trust(terms: AffordabilityTerms, deposits: Whole) -> Numbers:
+def _trust(terms: AffordabilityTerms, deposits: Integers) -> Numbers:
     """How far the income is trusted, in percent, by the number of deposits."""
     percent: Numbers = np.array([0, *(int(row.share * 100) for row in terms.confidence)], np.int64)
     places = np.searchsorted([row.min_deposits for row in terms.confidence], deposits.values, side="right")
@@ -112,15 +112,15 @@ def _from_free(terms: AffordabilityTerms, free: Numbers) -> Numbers:
     return np.maximum(free, 0) * basis_points(terms.free_share) // BASIS_POINTS
 
 
-def _health(weights: HealthWeights, full_history_days: int, facts: Columns) -> Whole:
+def _health(weights: HealthWeights, full_history_days: int, facts: Columns) -> Integers:
     """The account's health in millionths: all parts over one denominator, then the one rounding.
 
     Whoever never owed us a repayment has no share of them on time: nothing is proven yet. Without a day whose
     balance is known there is no health to speak of.
     """
-    repaid, repayments = whole(facts["on_time_of_6"]), whole(facts["repayments_of_6"])
-    healthy, overdrawn = whole(facts["healthy_days_60d"]), whole(facts["overdraft_days_60d"])
-    history, days = whole(facts["history_days"]), whole(facts["balance_days_60d"])
+    repaid, repayments = to_integers(facts["on_time_of_6"]), to_integers(facts["repayments_of_6"])
+    healthy, overdrawn = to_integers(facts["healthy_days_60d"]), to_integers(facts["overdraft_days_60d"])
+    history, days = to_integers(facts["history_days"]), to_integers(facts["balance_days_60d"])
     variation, variation_known = _millionths(facts)
     due, seen = repayments.within(0, _REPAYMENTS), days.within(0, _DAYS)
     # Every part as a numerator over `due`, `seen`, `seen`, a million and the full history.
@@ -137,7 +137,7 @@ def _health(weights: HealthWeights, full_history_days: int, facts: Columns) -> W
     denominator = _DAYS * np.maximum(seen, 1) * whole_history
     inputs = (repaid, repayments, healthy, overdrawn, history, days)
     known = np.logical_and.reduce([each.known for each in inputs]) & variation_known & (seen > 0)
-    return Whole(sum_of_parts * (MILLION // BASIS_POINTS) // denominator, known)
+    return Integers(sum_of_parts * (MILLION // BASIS_POINTS) // denominator, known)
 
 
 def _millionths(facts: Columns) -> tuple[Numbers, Mask]:

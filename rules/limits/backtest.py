@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rules.limits.decisions import LimitDecisions
-from rules.limits.standing import standing_after
-from rules.limits.whole import Numbers
+from rules.limits.integers import Numbers
+from rules.limits.last_moves import standing_after
 
 
 @dataclass(frozen=True)

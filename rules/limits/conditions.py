@@ -7,13 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
-from rules.columns import Columns, Mask
+from rules.core.columns import Columns, Mask
 from rules.limits.affordability import Affordable
+from rules.limits.decision_table import AMOUNTS
+from rules.limits.integers import Integers, Numbers, to_integers
 from rules.limits.policy import LimitPolicy
-from rules.limits.table import AMOUNTS
-from rules.limits.terms import BASIS_POINTS, basis_points
-from rules.limits.whole import Numbers, Whole, whole
-from rules.tiers import DUE
+from rules.limits.policy_sections import BASIS_POINTS, basis_points
+from rules.limits.tiers import DUE
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class TableConditions:
         self._asked["min_available"] = _less(self._asked["min_available"], dead_band)
         self._due = _less(np.array([*(DUE[amount] for amount in self.amounts.tolist()), 0], np.int64), dead_band)
         named = {name: policy.balance if fact == "balance" else fact for name, (fact, _, _) in _ASKED.items()}
-        self._facts: dict[str, Whole] = {name: whole(facts[fact]) for name, fact in named.items()}
+        self._facts: dict[str, Integers] = {name: to_integers(facts[fact]) for name, fact in named.items()}
         self._affordable = affordable
 
     def next_place(self, limits: Numbers) -> Numbers:

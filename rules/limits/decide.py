@@ -7,17 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rules.asking import PASS
-from rules.columns import Columns, Mask
-from rules.evaluation import Places
+from rules.core.columns import Columns, Mask
+from rules.core.rule_result import PASS, Positions, principal_reasons
 from rules.limits.affordability import Affordable, affordable
 from rules.limits.conditions import TableConditions
 from rules.limits.decisions import LimitDecisions, Move
 from rules.limits.gates import GateResults, gate_results
-from rules.limits.grounds import grounds, principal
+from rules.limits.integers import Numbers, series
 from rules.limits.policy import LimitPolicy
+from rules.limits.reasons import grounds
 from rules.limits.step import Moves, moves, pace
-from rules.limits.whole import Numbers, series
 
 
 def decide_limits(policy: LimitPolicy, facts: pd.DataFrame) -> LimitDecisions:
@@ -36,7 +35,7 @@ def decide_limits(policy: LimitPolicy, facts: pd.DataFrame) -> LimitDecisions:
     moved = moves(policy.step, columns, table, kept, gates, steady)
     found = grounds(moved, gates, table, kept, steady, policy.step)
     codes = tuple(dict.fromkeys(code for code, _ in found))
-    places = principal(found, codes, len(facts))
+    places = principal_reasons(found, codes, len(facts))
     return LimitDecisions(policy, _frame(facts.index, moved, table, afford, gates, places, codes), gates, places, codes)
 
 
@@ -46,7 +45,7 @@ def _frame(
     table: TableConditions,
     afford: Affordable,
     gates: GateResults,
-    places: Places,
+    places: Positions,
     codes: Sequence[str],
 ) -> pd.DataFrame:
     target, target_known = table.target
@@ -59,7 +58,7 @@ def _frame(
             "affordability_cap": series(afford.tier, afford.known, index),
             "runs_below": moved.runs_below,
             "at_once": moved.at_once,
-            "reasons": _spelled(_in_order(places, len(codes)), lambda key: _codes_of(key, codes)),
+            "reasons": _spelled(places.view(np.int64)[:, 0], lambda key: _codes_of(key, codes)),
             "gates_held": _spelled(_closed(gates, moved), lambda key: _gates_of(key, list(gates.gates))),
         },
         index=index,
@@ -80,20 +79,9 @@ def _spelled(keys: Numbers, spell: Callable[[int], str]) -> "pd.Categorical[Any]
     return pd.Categorical.from_codes(codes, pd.Index([spell(int(key)) for key in distinct], dtype=object))
 
 
-def _in_order(places: Places, count: int) -> Numbers:
-    """Each row's places as the digits of one number, the first the highest; 0 is none."""
-    keys = np.zeros(len(places), np.int64)
-    for column in range(places.shape[1]):
-        keys = keys * (count + 1) + places[:, column] + 1
-    return keys
-
-
 def _codes_of(key: int, codes: Sequence[str]) -> str:
-    said: list[str] = []
-    while key:
-        key, place = divmod(key, len(codes) + 1)
-        said[:0] = [codes[place - 1]] if place else []
-    return " ".join(said)
+    """The codes of a row's four positions, which `key` holds as the parts of one number of 64 bits."""
+    return " ".join(codes[place] for place in np.array([key], np.int64).view(np.int16) if place >= 0)
 
 
 def _closed(gates: GateResults, moved: Moves) -> Numbers:

@@ -7,12 +7,11 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from rules.asking import RESULTS
-from rules.columns import Mask
-from rules.evaluation import Places
+from rules.core.columns import Mask
+from rules.core.reasons import reason
+from rules.core.rule_result import RESULTS, Positions
 from rules.limits.gates import GateResults
 from rules.limits.policy import LimitPolicy
-from rules.reasons import reason
 from underwriting.domain.decision import Reason, Result
 
 
@@ -46,7 +45,7 @@ class LimitDecisions:
     policy: LimitPolicy
     frame: pd.DataFrame
     gates: GateResults
-    reason_places: Places
+    reason_places: Positions
     reason_codes: tuple[str, ...]
 
     def __len__(self) -> int:

@@ -1,6 +1,6 @@
 """The gates of a raise: claims about a user's facts that all have to pass. What is not known closes a gate.
 
-A gate is a rule (`rules.rule`): three-valued, with the policy's numbers as properties and a reason code of its own.
+A gate is a rule (`rules.core.rule`): three-valued, with the policy's numbers as properties and a reason code.
 """
 
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from rules.asking import FAIL, PASS, UNKNOWN, Results, ask
-from rules.columns import Columns, Mask, Truth
-from rules.fraud import NotListed
-from rules.problems import wrong_at
-from rules.rule import Count, Facts, Rule
+from rules.core.columns import Columns, Mask, Truth
+from rules.core.list_rules import NotListed
+from rules.core.problems import wrong_at
+from rules.core.rule import Count, Facts, Rule
+from rules.core.rule_result import FAIL, PASS, UNKNOWN, Results, evaluate_rule
 
 _HOURS = 24
 
@@ -245,7 +245,7 @@ def gate_results(gates: Gates, facts: Columns) -> GateResults:
     results = np.empty((len(facts.index), len(by_name)), np.int8, order="F")
     held: dict[str, Mask] = {}
     for place, (name, gate) in enumerate(by_name.items()):
-        said = ask(gate, facts)
+        said = evaluate_rule(gate, facts)
         results[:, place], doubted = said.results, said.held
         if doubted is not None:
             held[name] = doubted

@@ -14,8 +14,8 @@ from fractions import Fraction
 from statistics import median
 from typing import Protocol
 
-from rules.limits.chance import least_by_chance, most_by_chance
-from rules.limits.terms import GuardTerms, MoneyBand, ShareBand
+from rules.limits.binomial import least_by_chance, most_by_chance
+from rules.limits.policy_sections import GuardTerms, MoneyBand, ShareBand
 
 
 class RunTotals(Protocol):
@@ -62,7 +62,7 @@ class GuardVerdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class GuardWord:
+class GuardResult:
     """The verdict, and for each figure out of its band a sentence for the person who has to look at it."""
 
     verdict: GuardVerdict
@@ -78,7 +78,7 @@ class _Bounds:
     why: str
 
 
-def judge_run(terms: GuardTerms, totals: RunTotals, earlier: Sequence[RunTotals]) -> GuardWord:
+def check_run(terms: GuardTerms, totals: RunTotals, earlier: Sequence[RunTotals]) -> GuardResult:
     """Whether the run is released or held, by its totals and those of earlier runs of the same kind, the latest last.
 
     Of the earlier runs only the last few of the policy count, and none without users.
@@ -86,7 +86,7 @@ def judge_run(terms: GuardTerms, totals: RunTotals, earlier: Sequence[RunTotals]
     last = [run for run in earlier if run.users > 0][-terms.last_runs :]
     usual = last if len(last) >= terms.min_runs else []
     found = (*_shares(terms, totals, usual), *_money(terms, totals, usual)) if totals.users else ()
-    return GuardWord(GuardVerdict.HOLD if found else GuardVerdict.RELEASE, found)
+    return GuardResult(GuardVerdict.HOLD if found else GuardVerdict.RELEASE, found)
 
 
 def _shares(terms: GuardTerms, totals: RunTotals, usual: Sequence[RunTotals]) -> Iterator[str]:

@@ -9,12 +9,12 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from rules.book import PARSED, Edition, read_document, read_file
+from rules.core.edition import PARSED, Edition, read_document, read_file
+from rules.core.problems import reworded, rulebook_error, wrong, wrong_at
+from rules.limits.decision_table import AMOUNTS, Table
 from rules.limits.gates import Gates
-from rules.limits.table import AMOUNTS, Table
-from rules.limits.terms import AffordabilityTerms, BusinessDay, GuardTerms, StepTerms
-from rules.problems import reworded, rulebook_error, wrong, wrong_at
-from rules.tiers import CURRENCY
+from rules.limits.policy_sections import AffordabilityTerms, BusinessDay, GuardTerms, StepTerms
+from rules.limits.tiers import CURRENCY
 from underwriting.domain.application import Product
 from underwriting.domain.money import CurrencyCode
 

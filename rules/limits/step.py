@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rules.columns import Columns, Mask
+from rules.core.columns import Columns, Mask
 from rules.limits.conditions import Condition, TableConditions, fails_any, unknown_any
+from rules.limits.decision_table import AMOUNTS
 from rules.limits.gates import GateResults
-from rules.limits.table import AMOUNTS
-from rules.limits.terms import BASIS_POINTS, StepTerms, basis_points
-from rules.limits.whole import Numbers, Whole, whole
+from rules.limits.integers import Integers, Numbers, to_integers
+from rules.limits.policy_sections import BASIS_POINTS, StepTerms, basis_points
 
 # Runs are counted no further: the count is of those that a policy may ask for, and would overflow a small column.
 _MANY_RUNS = 1_000
@@ -34,10 +34,10 @@ class Pace:
 
 def pace(terms: StepTerms, facts: Columns) -> Pace:
     """The policy's pace for every row."""
-    since, repaid = whole(facts["days_since_raise"]), whole(facts["on_time_since_raise"])
-    lowered = whole(facts["days_since_lowering"])
-    paid, period = whole(facts["days_since_pay"]), whole(facts["pay_period_days"])
-    settled, on_time = whole(facts["repayments_of_6"]), whole(facts["on_time_of_6"])
+    since, repaid = to_integers(facts["days_since_raise"]), to_integers(facts["on_time_since_raise"])
+    lowered = to_integers(facts["days_since_lowering"])
+    paid, period = to_integers(facts["days_since_pay"]), to_integers(facts["pay_period_days"])
+    settled, on_time = to_integers(facts["repayments_of_6"]), to_integers(facts["on_time_of_6"])
     often_late = on_time.values * BASIS_POINTS < settled.values * basis_points(terms.min_on_time_share)
     known = repaid.known & settled.known & on_time.known
     too_few = (repaid.known & (repaid.values < terms.min_on_time)) | (settled.known & on_time.known & often_late)
@@ -60,7 +60,7 @@ class Moves:
     raise and the limit itself have to meet.
     """
 
-    before: Whole
+    before: Integers
     after: Numbers
     enabled: Mask
     reached: Mask
@@ -93,7 +93,7 @@ def moves(
     - Else it holds. Whoever has no limit, because they were not met before or because none is enabled, has nothing
       that could move: a first limit is given on first contact, and one that was taken away comes back by a person.
     """
-    before = whole(facts["current_limit"])
+    before = to_integers(facts["current_limit"])
     enabled = before.known & (before.values > 0)
     next_place, own_place = table.next_place(before.values), table.own_place(before.values)
     reached = enabled & _reached(table, next_place)
@@ -133,7 +133,9 @@ def _fails_any(names: Sequence[str], gates: GateResults) -> Mask:
 
 def _for_long(terms: StepTerms, facts: Columns) -> Mask:
     """Where the limit has been below for the policy's pay cycles and days, and was not lowered within as many."""
-    period, below, lowered = (whole(facts[name]) for name in ("pay_period_days", "days_below", "days_since_lowering"))
+    period, below, lowered = (
+        to_integers(facts[name]) for name in ("pay_period_days", "days_below", "days_since_lowering")
+    )
     cycle = np.where(period.known, period.within(1, _MANY_DAYS), terms.cycle_days)
     days = np.maximum(terms.cycles_below * cycle, terms.days_below)
     # Without a run below before this one, it has been so for no day.
@@ -158,7 +160,7 @@ def _kept(terms: StepTerms, table: TableConditions, own_place: Numbers, limits: 
 
 def _runs(facts: Columns, below: Mask) -> Numbers:
     """How many runs in a row, with this one, the limit was below; those that are not known are none."""
-    return np.where(below, np.clip(whole(facts["runs_below"]).values, 0, _MANY_RUNS) + 1, 0)
+    return np.where(below, np.clip(to_integers(facts["runs_below"]).values, 0, _MANY_RUNS) + 1, 0)
 
 
 def _next_lower(limits: Numbers) -> Numbers:

@@ -21,9 +21,9 @@ from pytest_httpserver import HTTPServer
 from support.databases import run, sqlite_database
 
 from rules.eligibility.book import shipped_eligibility_books
-from rules.rulebook import shipped_rulebooks
+from rules.prescreening.book import shipped_rulebooks
 from underwriting.api.app import create_app
-from underwriting.embedded import free_port
+from underwriting.local import free_port
 from underwriting.settings import Settings
 from underwriting.store import rulebooks
 from underwriting.store.crypto import Keyring

@@ -8,17 +8,18 @@ import httpx
 import pytest
 from support.evaluated import claim_check, eligibility, finish_check
 
+from rules.core.reasons import reason
 from rules.eligibility.book import EligibilityBook, shipped_eligibility_books
-from rules.eligibility.settling import rejected
+from rules.eligibility.manual_decision import rejected
 from rules.limits.policy import shipped_policies
-from rules.reasons import reason
-from rules.tiers import CURRENCY, TIERS
-from underwriting.bookshelf import digest_of
+from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.domain.application import Product
 from underwriting.domain.decision import Outcome, Result, Verdict
 from underwriting.domain.eligibility import BookResult
-from underwriting.store import evaluations, outbox, profiles, rulebooks
+from underwriting.rulebook_cache import digest_of
+from underwriting.store import evaluations, profiles, rulebooks
 from underwriting.store.models import Channel, RulebookKind
+from underwriting.store.queue import outbox
 from underwriting.store.session import Store
 
 HOST = "hooks.partner.example"

@@ -22,8 +22,8 @@ from underwriting.api.errors import ErrorBody
 from underwriting.api.matches import Listed
 from underwriting.api.profiles import ProfileRecord
 from underwriting.domain.notice import Owed
-from underwriting.notices.desk import Sending
 from underwriting.notices.notice import Notice
+from underwriting.notices.service import Sending
 from underwriting.settings import Settings
 from underwriting.store.evaluations import EvaluationRecord
 from underwriting.store.record import Record

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from underwriting.cli import application
 from underwriting.settings import settings
-from underwriting.store import inbox
 from underwriting.store.keyfile import keyring
+from underwriting.store.queue import inbox
 from underwriting.store.session import Store
 
 
@@ -36,7 +36,7 @@ async def a_dead_event() -> str:
             at = datetime(2026, 3, 2, tzinfo=UTC)
             await inbox.receive(work, "float.service", "evt-1", "user_created", "acme", "ada", b"{}", at)
             (event,) = await inbox.due(work)
-            await inbox.failed(work, event, "it is always so", waits=())
+            await inbox.QUEUE.failed(work, event.id, event.attempt, "it is always so", waits=())
         return event.id
 
 

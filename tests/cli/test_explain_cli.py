@@ -16,11 +16,11 @@ from typer.testing import CliRunner
 
 from rules.facts.terms import fact_terms
 from rules.limits.policy import LimitPolicy, shipped_policies
-from rules.tiers import CURRENCY, TIERS
-from underwriting.bookshelf import digest_of
+from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.cli import application
+from underwriting.decision_basis import affordability_cap
 from underwriting.domain.decision import FactValue
-from underwriting.recall import affordability_cap
+from underwriting.rulebook_cache import digest_of
 from underwriting.settings import settings
 from underwriting.store import profiles, rulebooks
 from underwriting.store.keyfile import keyring

@@ -7,7 +7,7 @@ from support.limit_policies import SHIPPED, changed, line
 from typer.testing import CliRunner
 
 from rules.limits.policy import parse_policy, policy_schema, shipped_policies
-from underwriting.cli.limits_policies import app
+from underwriting.cli.limits.policies import app
 
 
 def run(*arguments: str) -> tuple[int, str, str]:

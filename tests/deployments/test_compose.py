@@ -21,12 +21,12 @@ import yaml
 from sqlalchemy import make_url
 
 from underwriting.cli.tokens import SCOPES
-from underwriting.clients.sources import Service
-from underwriting.embedded import Child, Postgres, free_port, issue_token
-from underwriting.embedded.environment import PREFECT_CLIENT, PREFECT_SERVER
-from underwriting.embedded.keys import token_keys
-from underwriting.embedded.postgres import BIN, PREFECT_DATABASE, STORE_DATABASE
+from underwriting.local import Child, Postgres, free_port, issue_token
+from underwriting.local.environment import PREFECT_CLIENT, PREFECT_SERVER
+from underwriting.local.keys import token_keys
+from underwriting.local.postgres import BIN, PREFECT_DATABASE, STORE_DATABASE
 from underwriting.settings import Settings
+from underwriting.sources.sources import Service
 
 PROJECT = Path(__file__).parents[2]
 FOLDER = PROJECT / "deployments"
@@ -184,7 +184,15 @@ async def test_the_commands_of_the_compose_file_bring_up_a_lender(home: Path) ->
     async with databases(home) as postgres:
         machine = Machine(home, postgres)
         host, port = machine.sandbox.removeprefix("http://").split(":")
-        sandbox = ["uvicorn", "--factory", "underwriting.sandbox.app:create_app", "--host", host, "--port", port]
+        sandbox = [
+            "uvicorn",
+            "--factory",
+            "underwriting.playground.sandbox.app:create_app",
+            "--host",
+            host,
+            "--port",
+            port,
+        ]
         started = [machine.child("sandbox", sandbox)]
         started += [machine.child(name, containers[name]["entrypoint"]) for name in ("prefect", "api", "worker")]
         outside, server, api, worker = started

@@ -16,14 +16,14 @@ from support.float_checks import FloatChecks
 from support.journeys import Journey
 
 from rules.eligibility.book import shipped_eligibility_books
-from rules.rulebook import shipped_rulebooks
-from underwriting.embedded import Services, embedded_environment
-from underwriting.sandbox.lists import sandbox_lists
+from rules.prescreening.book import shipped_rulebooks
+from underwriting.local import Services, embedded_environment
+from underwriting.playground.sandbox.lists import sandbox_lists
+from underwriting.runtime import Runtime, open_runtime
 from underwriting.screening.screener import store_list
 from underwriting.settings import settings
 from underwriting.store import rulebooks
 from underwriting.store.models import RulebookKind
-from underwriting.workplace import Workplace, workplace
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -65,24 +65,24 @@ def environment(
 
 
 @pytest.fixture
-async def place(environment: None, prefect_server: None) -> AsyncIterator[Workplace]:
-    """The workplace, with the shipped rulebooks published and the sandbox's list loaded."""
-    async with workplace() as place:
-        async with place.store.begin() as work:
+async def runtime(environment: None, prefect_server: None) -> AsyncIterator[Runtime]:
+    """The runtime, with the shipped rulebooks published and the sandbox's list loaded."""
+    async with open_runtime() as runtime:
+        async with runtime.store.begin() as work:
             for book in (*shipped_rulebooks().values(), *shipped_eligibility_books().values()):
                 await rulebooks.publish(work, book.ref, book.product, book.text, "test", RulebookKind(book.kind))
         for screening_list in sandbox_lists():
-            await store_list(place.store, screening_list, "test")
-        yield place
+            await store_list(runtime.store, screening_list, "test")
+        yield runtime
 
 
 @pytest.fixture
-async def journey(place: Workplace) -> AsyncIterator[Journey]:
+async def journey(runtime: Runtime) -> AsyncIterator[Journey]:
     """Reviews one can start and look at; the sandbox begins without faults and with an empty ledger."""
-    async with httpx.AsyncClient(base_url=place.config.sandbox_url) as sandbox:
+    async with httpx.AsyncClient(base_url=runtime.config.sandbox_url) as sandbox:
         (await sandbox.put("/_control", json={})).raise_for_status()
         (await sandbox.delete("/_control/ledger")).raise_for_status()
-        yield Journey(place, sandbox)
+        yield Journey(runtime, sandbox)
 
 
 @pytest.fixture

@@ -11,18 +11,19 @@ from support.float_checks import Evaluated, FloatChecks
 from support.journeys import TENANT, Journey, task_of
 from support.reviews import let_time_pass, rows
 
-from flows.freeze_evaluation import freeze_evaluation
-from rules.tiers import CURRENCY, TIERS
+from flows.handle_events import handle_events
+from rules.limits.tiers import CURRENCY, TIERS
 from tasks.record_evaluation import record_evaluation
 from tasks.run_books import judge_results, run_books
 from tasks.user_check import UserCheck
 from underwriting.domain.application import Product
 from underwriting.domain.events import Event
-from underwriting.sandbox.users import TABLE
-from underwriting.store import claims, evaluations, outbox, profiles, told_floats
+from underwriting.playground.sandbox.users import TABLE
+from underwriting.runtime import Runtime
+from underwriting.store import claims, evaluations, profiles, told_floats
 from underwriting.store.kinds import EVALUATIONS
 from underwriting.store.models import Channel
-from underwriting.workplace import Workplace
+from underwriting.store.queue import outbox
 
 HOUR = timedelta(hours=1)
 SOURCES = {
@@ -248,11 +249,11 @@ def created(evaluation_id: str, float_id: str, event_id: str, user_id: str = "st
     )
 
 
-async def test_a_float_freezes_the_very_evaluation_that_approved_it(place: Workplace, checks: FloatChecks) -> None:
+async def test_a_float_freezes_the_very_evaluation_that_approved_it(runtime: Runtime, checks: FloatChecks) -> None:
     request = await checks.accept()
     await checks.run(request)
-    await freeze_evaluation(created(request.id, "flt-1", "evt-1"))
-    async with place.store.read() as work:
+    await handle_events(created(request.id, "flt-1", "evt-1"))
+    async with runtime.store.read() as work:
         frozen = await evaluations.frozen(work, TENANT, "flt-1")
     assert frozen is not None
     assert frozen.body == (await checks.stored(request.id)).body
@@ -263,7 +264,7 @@ async def test_a_float_that_its_service_does_not_list_yet_counts_as_open(checks:
     first = (await checks.evaluate()).record
     assert first.verdict == "approved"
     for float_id, event_id in (("flt-1", "evt-1"), ("flt-2", "evt-2"), ("flt-1", "evt-3")):
-        await freeze_evaluation(created(first.id, float_id, event_id))
+        await handle_events(created(first.id, float_id, event_id))
         again = await checks.evaluate()
         assert again.said == ("rejected", "floats_outstanding")
     assert (await checks.evaluate(product=Product.LOAN)).said == ("rejected", "floats_outstanding")
@@ -274,29 +275,29 @@ async def test_a_float_that_its_service_does_not_list_yet_counts_as_open(checks:
 
 
 async def test_a_float_whose_event_nobody_could_handle_yet_counts_as_open(checks: FloatChecks) -> None:
-    await freeze_evaluation(created("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", "flt-1", "evt-1"))
+    await handle_events(created("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", "flt-1", "evt-1"))
     assert (await checks.evaluate()).said == ("rejected", "floats_outstanding")
 
 
 async def test_what_changes_while_the_books_are_run_has_the_user_judged_again(
-    place: Workplace, checks: FloatChecks
+    runtime: Runtime, checks: FloatChecks
 ) -> None:
     request = await checks.accept()
-    async with place.store.begin() as work:
+    async with runtime.store.begin() as work:
         claim = await claims.claim(work, EVALUATIONS, request.id, "run", HOUR, 5)
         profile = await profiles.on_first_contact(work, TENANT, "steady-pay", datetime.now(UTC), CURRENCY, TIERS)
     assert claim is not None
-    check = UserCheck(place, claim, profile)
+    check = UserCheck(runtime, claim, profile)
     ran = await run_books.fn(check)
-    async with place.store.begin() as work:
-        await told_floats.hear(work, TENANT, "steady-pay", "flt-1", request.id, datetime.now(UTC))
+    async with runtime.store.begin() as work:
+        await told_floats.record(work, TENANT, "steady-pay", "flt-1", request.id, datetime.now(UTC))
     assert not await record_evaluation.fn(check, judge_results(check, ran), ran)
     ran = await run_books.fn(check)
-    async with place.store.begin() as work:
+    async with runtime.store.begin() as work:
         await profiles.pause(work, TENANT, "steady-pay", Product.FLOAT, "ann", datetime.now(UTC))
     assert not await record_evaluation.fn(check, judge_results(check, ran), ran)
     assert (await checks.stored(request.id)).state == "running"
-    async with place.store.read() as work:
+    async with runtime.store.read() as work:
         check.profile = await profiles.current(work, TENANT, "steady-pay", datetime.now(UTC))
     assert await record_evaluation.fn(check, judge_results(check, ran), ran)
     assert (await checks.stored(request.id)).record.verdict == "rejected"

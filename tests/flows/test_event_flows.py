@@ -16,18 +16,15 @@ from sqlalchemy import update
 from support.evaluated import evaluated
 from support.reviews import rows
 
-from flows.freeze_evaluation import freeze_evaluation
 from flows.handle_events import handle_events
-from flows.reevaluate_user import reevaluate_user
-from flows.refresh_profile import refresh_profile
 from underwriting.domain.application import Product
 from underwriting.domain.application import State as Standing
 from underwriting.domain.events import Event
-from underwriting.embedded.deploy import deploy
+from underwriting.runtime import Runtime
 from underwriting.store import claims, evaluations, profiles
 from underwriting.store.kinds import EVALUATIONS
 from underwriting.store.models import EventRow
-from underwriting.workplace import Workplace
+from underwriting.worker.deploy import deploy
 
 PREFECT_FILE = Path(__file__).parents[2] / "prefect.yaml"
 
@@ -48,19 +45,23 @@ def event(event_type: str, event_id: str = "evt-1", **payload: Any) -> Event:
     return Event.model_validate(told(event_type, event_id, **payload))
 
 
-async def version(place: Workplace) -> int | None:
-    async with place.store.read() as work:
+def handled(state: State[Any]) -> int:
+    return int((state.message or "").removesuffix(" events handled"))
+
+
+async def version(runtime: Runtime) -> int | None:
+    async with runtime.store.read() as work:
         profile = await profiles.current(work, "acme", "ada", datetime.now(UTC))
     return profile and profile.version
 
 
-async def test_a_float_freezes_the_evaluation_that_authorised_it_once(place: Workplace) -> None:
-    record = await evaluated(place.store)
+async def test_a_float_freezes_the_evaluation_that_authorised_it_once(runtime: Runtime) -> None:
+    record = await evaluated(runtime.store)
     created = event("user_float_created", evaluation_id=record.id, float_id="flt-1")
-    first: State[Any] = await freeze_evaluation(created, return_state=True)
-    again: State[Any] = await freeze_evaluation(created, return_state=True)
-    assert (first.name, again.name) == ("Taken", "SeenBefore")
-    async with place.store.read() as work:
+    first: State[Any] = await handle_events(created, return_state=True)
+    again: State[Any] = await handle_events(created, return_state=True)
+    assert (first.name, again.name) == ("Received", "Duplicate")
+    async with runtime.store.read() as work:
         frozen = await evaluations.frozen(work, "acme", "flt-1")
         rank = await evaluations.float_rank(work, "acme", "ada", Product.FLOAT)
     assert frozen is not None
@@ -69,24 +70,24 @@ async def test_a_float_freezes_the_evaluation_that_authorised_it_once(place: Wor
     assert rank.floats_taken == 1
 
 
-async def test_a_new_user_gets_the_default_profile_and_a_changed_one_a_new_version(place: Workplace) -> None:
-    await refresh_profile(event("user_created"))
-    assert await version(place) == 1
-    await refresh_profile(event("user_created", "evt-2"))
-    assert await version(place) == 1
-    await refresh_profile(event("profile_updated", "evt-3"))
-    await refresh_profile(event("profile_updated", "evt-3"))
-    assert await version(place) == 2
+async def test_a_new_user_gets_the_default_profile_and_a_changed_one_a_new_version(runtime: Runtime) -> None:
+    await handle_events(event("user_created"))
+    assert await version(runtime) == 1
+    await handle_events(event("user_created", "evt-2"))
+    assert await version(runtime) == 1
+    await handle_events(event("profile_updated", "evt-3"))
+    await handle_events(event("profile_updated", "evt-3"))
+    assert await version(runtime) == 2
 
 
-async def test_new_transactions_have_a_user_judged_anew(place: Workplace) -> None:
-    await reevaluate_user(event("user_new_txns_batch_completed"))
-    assert await rows(place.store, "evaluations") == 0, "never judged before, and nothing is asked for"
-    await evaluated(place.store)
+async def test_new_transactions_have_a_user_judged_anew(runtime: Runtime) -> None:
+    await handle_events(event("user_new_txns_batch_completed"))
+    assert await rows(runtime.store, "evaluations") == 0, "never judged before, and nothing is asked for"
+    await evaluated(runtime.store)
     for _ in range(2):
-        await reevaluate_user(event("user_new_txns_batch_completed", "evt-2"))
-    await reevaluate_user(event("user_new_txns_batch_completed", "evt-3", products=["loan"]))
-    async with place.store.read() as work:
+        await handle_events(event("user_new_txns_batch_completed", "evt-2"))
+    await handle_events(event("user_new_txns_batch_completed", "evt-3", products=["loan"]))
+    async with runtime.store.read() as work:
         history = await evaluations.history(work, "acme", "ada")
     assert [(found.request.product, found.state) for found in history] == [
         (Product.LOAN, Standing.PENDING),
@@ -96,21 +97,21 @@ async def test_new_transactions_have_a_user_judged_anew(place: Workplace) -> Non
 
 
 async def test_transactions_that_arrive_while_a_check_runs_have_the_user_judged_again_afterwards(
-    place: Workplace,
+    runtime: Runtime,
 ) -> None:
     """The check may have read the account while its history was still being read."""
     now = datetime.now(UTC)
-    async with place.store.begin() as work:
+    async with runtime.store.begin() as work:
         running = (await evaluations.accept(work, "acme", "ada", Product.FLOAT, None, None, now)).stored.request.id
         claim = await claims.claim(work, EVALUATIONS, running, "run", timedelta(minutes=1), 5)
-    await reevaluate_user(event("user_new_txns_batch_completed", products=["float"]))
-    async with place.store.begin() as work:
+    await handle_events(event("user_new_txns_batch_completed", products=["float"]))
+    async with runtime.store.begin() as work:
         assert len(await evaluations.history(work, "acme", "ada")) == 1
         assert claim is not None
         await claims.change(work, claim, state=Standing.DONE, lease_until=None)
         await work.execute(update(EventRow).values(due_at=now))
-    assert await handle_events() == 1
-    async with place.store.read() as work:
+    assert handled(await handle_events(return_state=True)) == 1
+    async with runtime.store.read() as work:
         history = await evaluations.history(work, "acme", "ada")
     assert [(found.request.id == running, found.state) for found in history] == [
         (False, Standing.PENDING),
@@ -118,23 +119,17 @@ async def test_transactions_that_arrive_while_a_check_runs_have_the_user_judged_
     ]
 
 
-async def test_a_flow_takes_its_own_events_only(place: Workplace) -> None:
-    with pytest.raises(ValueError, match="takes user_float_created; user_created goes elsewhere"):
-        await freeze_evaluation(event("user_created"))
-    assert await rows(place.store, "inbox") == 0
-
-
-async def test_what_is_due_is_handled_by_the_schedule(place: Workplace) -> None:
+async def test_what_is_due_is_handled_by_the_schedule(runtime: Runtime) -> None:
     """The float is told of before its evaluation has a result: it is tried again, and the run itself is fine."""
-    record = await evaluated(place.store)
-    async with place.store.begin() as work:
+    record = await evaluated(runtime.store)
+    async with runtime.store.begin() as work:
         pending = await evaluations.accept(work, "acme", "ada", Product.LOAN, None, None, datetime.now(UTC))
     early = event("user_float_created", evaluation_id=pending.stored.request.id, float_id="flt-2")
-    assert (await freeze_evaluation(early, return_state=True)).is_completed()
-    assert await handle_events() == 0, "its first wait is five seconds"
+    assert (await handle_events(early, return_state=True)).is_completed()
+    assert handled(await handle_events(return_state=True)) == 0, "its first wait is five seconds"
     foreign = event("user_float_created", "evt-2", evaluation_id=record.id, float_id="flt-3")
-    await freeze_evaluation(foreign.model_copy(update={"user_id": "bob"}))
-    async with place.store.read() as work:
+    await handle_events(foreign.model_copy(update={"user_id": "bob"}))
+    async with runtime.store.read() as work:
         assert await evaluations.frozen(work, "acme", "flt-2") is None
         assert await evaluations.frozen(work, "acme", "flt-3") is None, "it authorised nothing for this user"
 
@@ -146,23 +141,18 @@ async def client(prefect_server: None, monkeypatch: pytest.MonkeyPatch) -> Async
         yield client
 
 
-STARTS = {
-    "user_float_created": "freeze-evaluation/freeze-evaluation",
-    "user_created": "refresh-profile/refresh-profile",
-    "profile_updated": "refresh-profile/refresh-profile",
-    "user_new_txns_batch_completed": "reevaluate-user/reevaluate-user",
-}
+TYPES = ("user_float_created", "user_created", "profile_updated", "user_new_txns_batch_completed")
 
 
-async def test_prefect_events_start_their_flows(client: PrefectClient) -> None:
+async def test_prefect_events_start_the_flow(client: PrefectClient) -> None:
     """prefect.yaml's triggers, on a real server: the payload arrives as the flow's parameter, structured."""
     await deploy(client, PREFECT_FILE, f"pool-{uuid4().hex[:8]}")
     details = {"evaluation_id": "evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", "float_id": "flt-1", "products": ["float"]}
-    payloads = {event_type: told(event_type, uuid4().hex, **details) for event_type in STARTS}
+    payloads = {event_type: told(event_type, uuid4().hex, **details) for event_type in TYPES}
     for event_type, payload in payloads.items():
         emit_event(f"underwriting.{event_type}", {"prefect.resource.id": "underwriting.user.ada"}, payload=payload)
-    for event_type, payload in payloads.items():
-        run = await triggered(client, STARTS[event_type], payload["id"])
+    for payload in payloads.values():
+        run = await triggered(client, "handle-events/handle-events", payload["id"])
         assert run.parameters == {"event": payload}
 
 

@@ -13,10 +13,10 @@ from support.float_checks import FloatChecks
 from support.journeys import Journey
 from typer.testing import CliRunner
 
-from rules.rulebook import parse_rulebook, shipped_rulebooks
+from rules.prescreening.book import parse_rulebook, shipped_rulebooks
 from underwriting.cli import application
 from underwriting.domain.decision import Verdict
-from underwriting.embedded import Services
+from underwriting.local import Services
 from underwriting.store import decisions, rulebooks
 
 
@@ -102,7 +102,7 @@ async def test_a_stage_that_settles_nothing_now_asks_the_next_and_pays_for_none(
     journey: Journey, answers: Answers
 ) -> None:
     record = (await journey.review("underage")).record
-    person = await journey.place.sources.person("good", datetime.now(UTC).date())
+    person = await journey.runtime.sources.person("good", datetime.now(UTC).date())
     answers.say("users", "underage", **person.model_dump(mode="json"))
     code, told = await shell("replay", record.id, "--fresh")
     assert code == 1
@@ -115,7 +115,7 @@ async def test_a_stage_that_settles_nothing_now_asks_the_next_and_pays_for_none(
 async def test_a_persons_word_is_not_replayed_but_the_rulebooks_is(journey: Journey) -> None:
     await journey.faults({"loans": {"error_rate": 1.0}})
     record = (await journey.review("good")).record
-    async with journey.place.store.begin() as work:
+    async with journey.runtime.store.begin() as work:
         await decisions.settle_referral(
             work,
             record.id,
@@ -134,7 +134,7 @@ async def test_a_newer_rulebook_is_named_and_the_answer_stands(journey: Journey)
     record = (await journey.review("good")).record
     shipped = shipped_rulebooks()["prescreening"]
     newer = parse_rulebook(json.dumps(json.loads(shipped.text) | {"version": shipped.version + 1}))
-    async with journey.place.store.begin() as work:
+    async with journey.runtime.store.begin() as work:
         await rulebooks.publish(work, newer.ref, newer.product, newer.text, "test")
     code, told = await shell("replay", record.id)
     assert (code, told.splitlines()[1:]) == (0, [f"rule: {newer.ref} is in force today"])
@@ -167,7 +167,7 @@ async def test_an_undecided_application_has_nothing_to_replay(journey: Journey) 
 
 async def change(journey: Journey, statement: str) -> None:
     """What no program of ours would do."""
-    async with journey.place.store.begin() as work:
+    async with journey.runtime.store.begin() as work:
         await work.execute(text(statement))
 
 

@@ -19,7 +19,7 @@ async def shell(*words: str) -> tuple[int, str]:
 
 
 async def events(journey: Journey) -> list[dict[str, object]]:
-    async with journey.place.store.read() as work:
+    async with journey.runtime.store.read() as work:
         bodies = await work.scalars(text("SELECT body FROM outbox WHERE channel = 'events' ORDER BY seq"))
     return [json.loads(bytes(body)) for body in bodies]
 
@@ -28,8 +28,8 @@ async def test_a_deadline_that_comes_near_is_told_once(journey: Journey) -> None
     record = (await journey.review("low-score")).record
     await sweep()
     assert await events(journey) == [], "it is weeks away"
-    soon = datetime.now(UTC).date() + timedelta(days=journey.place.config.notice_warning_days)
-    async with journey.place.store.begin() as work:
+    soon = datetime.now(UTC).date() + timedelta(days=journey.runtime.config.notice_warning_days)
+    async with journey.runtime.store.begin() as work:
         await work.execute(text("UPDATE decisions SET notice_due = :day"), {"day": soon})
     await sweep()
     await sweep()
@@ -49,9 +49,9 @@ async def test_a_referral_that_nobody_decides_is_told_of_and_cannot_be_sent(jour
     record = (await journey.review("nobody-like-that")).record
     assert record.verdict == "referred"
     assert record.notice_due == (record.received_at + timedelta(days=30)).date()
-    soon = datetime.now(UTC).date() + timedelta(days=journey.place.config.notice_warning_days)
+    soon = datetime.now(UTC).date() + timedelta(days=journey.runtime.config.notice_warning_days)
     for day, told in ((soon + timedelta(days=1), 0), (soon, 1)):
-        async with journey.place.store.begin() as work:
+        async with journey.runtime.store.begin() as work:
             await work.execute(text("UPDATE decisions SET notice_due = :day"), {"day": day})
         await sweep()
         assert [event["data"]["kind"] for event in await events(journey)] == ["undecided"] * told
@@ -82,5 +82,5 @@ async def test_what_needs_no_notice_is_refused(journey: Journey) -> None:
     record = (await journey.review("good")).record
     code, said = await shell("show", record.id)
     assert (code, f"no notice about {record.id} is owed" in said) == (2, True)
-    await let_time_pass(journey.place.store, "applications", "received_at", timedelta(days=90))
+    await let_time_pass(journey.runtime.store, "applications", "received_at", timedelta(days=90))
     assert "good" not in (await shell("due"))[1]

@@ -8,14 +8,14 @@ from support.journeys import Journey
 from support.limit_histories import END, written
 
 from flows.recalculate_limits import recalculate_limits
-from underwriting.workplace import Workplace
+from underwriting.runtime import Runtime
 
 
 async def test_the_run_shows_its_verdict_and_the_table_of_outcomes(
     journey: Journey, page: Page, tmp_path: Path
 ) -> None:
     review = await journey.review("low-score")
-    await page.goto(f"{journey.place.config.prefect_url}/runs/flow-run/{review.state.state_details.flow_run_id}")
+    await page.goto(f"{journey.runtime.config.prefect_url}/runs/flow-run/{review.state.state_details.flow_run_id}")
     await expect(page.get_by_text(f"review-{review.record.id}").first).to_be_visible()
     await expect(page.get_by_text("Rejected").first).to_be_visible()
     await page.get_by_text("Artifacts", exact=True).first.click()
@@ -26,10 +26,10 @@ async def test_the_run_shows_its_verdict_and_the_table_of_outcomes(
     assert len(picture) > 20_000, "a page with something on it"
 
 
-async def test_a_limit_run_shows_its_pictures(place: Workplace, page: Page, tmp_path: Path) -> None:
+async def test_a_limit_run_shows_its_pictures(runtime: Runtime, page: Page, tmp_path: Path) -> None:
     history = written(tmp_path / "history", users=60, personas=0.0)
     state: State[None] = await recalculate_limits(END, history=str(history), return_state=True)
-    await page.goto(f"{place.config.prefect_url}/runs/flow-run/{state.state_details.flow_run_id}")
+    await page.goto(f"{runtime.config.prefect_url}/runs/flow-run/{state.state_details.flow_run_id}")
     await page.get_by_text("Artifacts", exact=True).first.click()
     await page.get_by_role("link", name="markdown").first.click()
     pictures = page.locator("img[src^='data:image/png']")

@@ -9,7 +9,7 @@ import pytest
 from support.float_checks import FloatChecks
 from support.journeys import Journey
 
-from underwriting.embedded import Services
+from underwriting.local import Services
 
 # Planted in every field of the user service's answer that could name somebody, and in what the others answer.
 CANARIES = [f"canary{number:03}x" for number in range(200)]
@@ -59,7 +59,7 @@ async def test_no_canary_reaches_prefect_or_the_store_in_clear(
     assert verdicts == {"approved", "referred"}
     logs = "".join(capfd.readouterr())
     in_prefect = await everything_in(services.postgres.url("prefect"))
-    in_store = await everything_in(journey.place.config.database_url)
+    in_store = await everything_in(journey.runtime.config.database_url)
     for place, text in (("logs", logs), ("Prefect's database", in_prefect), ("the store", in_store)):
         found = [canary for canary in CANARIES if canary in text]
         assert found == [], f"in {place}"

@@ -47,8 +47,8 @@ async def test_a_worker_that_lost_its_application_pays_and_stores_nothing_more(j
 
 async def taken_over(journey: Journey, application_id: str) -> Claim:
     """Claim the application for another run, as if its lease had expired."""
-    await let_time_pass(journey.place.store, "applications", "lease_until", HOUR)
-    async with journey.place.store.begin() as work:
+    await let_time_pass(journey.runtime.store, "applications", "lease_until", HOUR)
+    async with journey.runtime.store.begin() as work:
         claim = await claims.claim(work, APPLICATIONS, application_id, "another run", HOUR, 5)
     assert claim is not None
     return claim
@@ -82,7 +82,7 @@ async def test_a_result_that_was_refused_is_delivered_later_under_the_same_id(jo
     assert await journey.posted() == []
     await journey.faults({})
     assert await deliver_outbox() == 0, "it is not due yet"
-    await let_time_pass(journey.place.store, "outbox", "due_at", HOUR)
+    await let_time_pass(journey.runtime.store, "outbox", "due_at", HOUR)
     assert await deliver_outbox() == 1
     assert await deliver_outbox() == 0
     assert [post["deliveries"] for post in await journey.posted()] == [1]
@@ -92,7 +92,7 @@ async def test_a_lost_acknowledgement_is_posted_again_and_can_be_recognised(jour
     await journey.faults({"results": {"lost_rate": 1.0}})
     await journey.review("good")
     await journey.faults({})
-    await let_time_pass(journey.place.store, "outbox", "due_at", HOUR)
+    await let_time_pass(journey.runtime.store, "outbox", "due_at", HOUR)
     assert await deliver_outbox() == 1
     (post,) = await journey.posted()
     assert (post["deliveries"], post["changed"]) == (2, False)

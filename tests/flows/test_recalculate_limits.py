@@ -17,11 +17,12 @@ from support.limit_histories import END, rewritten, written
 from flows.recalculate_limits import recalculate_limits
 from flows.release_limits import Release, release_limits
 from tasks.limit_shards import shard_runner
-from underwriting.limits.desk import Desk
-from underwriting.limits.rollback import roll_back
+from underwriting.limit_runs.rollback import roll_back
+from underwriting.limit_runs.run_context import RunContext
+from underwriting.runtime import Runtime
 from underwriting.settings import settings
-from underwriting.store import limit_runs, limit_shards
-from underwriting.workplace import Workplace
+from underwriting.store.limits import runs as limit_runs
+from underwriting.store.limits import shards as limit_shards
 
 NO_PERSONAS = 0.0
 
@@ -37,8 +38,8 @@ def strange(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = written(tmp_path_factory.mktemp("strange") / "history", users=120, personas=NO_PERSONAS)
 
     def confirmed(rows: pa.Table) -> pa.Table:
-        place = rows.schema.get_field_index("fraud_hit")
-        return rows.set_column(place, rows.schema.field(place), pa.repeat(pa.scalar(True), len(rows)))
+        runtime = rows.schema.get_field_index("fraud_hit")
+        return rows.set_column(runtime, rows.schema.field(runtime), pa.repeat(pa.scalar(True), len(rows)))
 
     rewritten(folder, "users", confirmed)
     return str(folder)
@@ -60,14 +61,14 @@ async def artifacts(state: State[None]) -> list[Any]:
         return list(await client.read_artifacts(artifact_filter=mine))
 
 
-async def digests(place: Workplace) -> list[list[str | None]]:
+async def digests(runtime: Runtime) -> list[list[str | None]]:
     """The digests of each run's records, shard by shard; the oldest run first."""
-    async with place.store.read() as work:
-        runs = await limit_runs.newest(work, place.config.limits_tenant)
+    async with runtime.store.read() as work:
+        runs = await limit_runs.newest(work, runtime.config.limits_tenant)
         return [[shard.records_digest for shard in await limit_shards.shards(work, run.id)] for run in reversed(runs)]
 
 
-async def test_a_run_shows_its_progress_its_summary_and_its_pictures(place: Workplace, usual: str) -> None:
+async def test_a_run_shows_its_progress_its_summary_and_its_pictures(runtime: Runtime, usual: str) -> None:
     state = await run(usual)
     assert state.name == "Applied", state.message
     found = await artifacts(state)
@@ -77,60 +78,60 @@ async def test_a_run_shows_its_progress_its_summary_and_its_pictures(place: Work
     assert "| transactions | " in text
     assert len(re.findall(r"!\[[^\]]+\]\(data:image/png;base64,[A-Za-z0-9+/=]{5000,}\)", text)) == 4
     assert not re.search(r"u\d{9}", text), "nothing about one user"
-    async with place.store.read() as work:
-        (row,) = await limit_runs.newest(work, place.config.limits_tenant)
-    files = {file.name for file in (place.config.limits_place / row.id).iterdir()}
+    async with runtime.store.read() as work:
+        (row,) = await limit_runs.newest(work, runtime.config.limits_tenant)
+    files = {file.name for file in (runtime.config.limits_place / row.id).iterdir()}
     assert {"moves.csv", "moves.parquet", "summary.md", "limits.png", "promise.png"} <= files
     assert (await run(usual)).message == state.message
 
 
-async def test_a_rehearsal_stores_nothing(place: Workplace, usual: str) -> None:
+async def test_a_rehearsal_stores_nothing(runtime: Runtime, usual: str) -> None:
     state = await run(usual, dry_run=True)
     assert state.name == "DryRun"
-    async with place.store.read() as work:
-        assert await limit_runs.newest(work, place.config.limits_tenant) == []
+    async with runtime.store.read() as work:
+        assert await limit_runs.newest(work, runtime.config.limits_tenant) == []
 
 
-async def test_a_strange_run_waits_for_a_person(place: Workplace, strange: str) -> None:
+async def test_a_strange_run_waits_for_a_person(runtime: Runtime, strange: str) -> None:
     held = await run(strange)
     assert held.name == "Held"
     assert "120 paused" in str(held.message)
-    async with place.store.read() as work:
-        (row,) = await limit_runs.newest(work, place.config.limits_tenant)
+    async with runtime.store.read() as work:
+        (row,) = await limit_runs.newest(work, runtime.config.limits_tenant)
     refused: State[None] = await release_limits(
         "lim_00000000000000000000000000", Release.RELEASE, "looked at it", "ann", return_state=True
     )
     assert refused.is_failed()
     released: State[None] = await release_limits(row.id, Release.RELEASE, "looked at it", "ann", return_state=True)
     assert released.name == "Release"
-    async with place.store.read() as work:
+    async with runtime.store.read() as work:
         assert (await limit_runs.get(work, row.id)).state == "applied"
         assert (await limit_runs.get(work, row.id)).decided_by == "ann"
 
 
-async def test_dask_gives_the_same_bytes_even_when_a_worker_is_killed(place: Workplace, usual: str) -> None:
+async def test_dask_gives_the_same_bytes_even_when_a_worker_is_killed(runtime: Runtime, usual: str) -> None:
     await run(usual, shards=8)
-    async with place.store.read() as work:
-        (row,) = await limit_runs.newest(work, place.config.limits_tenant)
-    await roll_back(Desk(place.store, place.config), row.id, "test")
+    async with runtime.store.read() as work:
+        (row,) = await limit_runs.newest(work, runtime.config.limits_tenant)
+    await roll_back(RunContext(runtime.store, runtime.config), row.id, "test")
     cluster = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
     async with LocalCluster(asynchronous=True, **cluster) as dask:
         going = asyncio.create_task(run(usual, dask=dask.scheduler_address, shards=8))
-        await until_a_shard_is_done(place)
+        await until_a_shard_is_done(runtime)
         os.kill(dask.workers[0].pid, signal.SIGKILL)
         state = await going
     assert state.name == "Applied", state.message
-    here, there = await digests(place)
+    here, there = await digests(runtime)
     assert here == there
     assert None not in here
 
 
-async def until_a_shard_is_done(place: Workplace) -> None:
+async def until_a_shard_is_done(runtime: Runtime) -> None:
     """Until the second run has a record."""
     async with asyncio.timeout(120):
         while True:
-            async with place.store.read() as work:
-                newest = (await limit_runs.newest(work, place.config.limits_tenant))[0]
+            async with runtime.store.read() as work:
+                newest = (await limit_runs.newest(work, runtime.config.limits_tenant))[0]
                 shards = await limit_shards.shards(work, newest.id)
             if newest.state == "calculating" and any(shard.state == "proposed" for shard in shards):
                 return

@@ -18,15 +18,16 @@ from support.reviews import let_time_pass
 from flows.recalculate_limits import recalculate_limits
 from flows.sweep import sweep
 from underwriting.domain.application import Product
-from underwriting.embedded import Services
-from underwriting.limits.desk import Desk
-from underwriting.limits.order import Request
-from underwriting.limits.policies import policy_for
-from underwriting.limits.rollback import roll_back
-from underwriting.limits.run import recalculate
-from underwriting.store import limit_runs, limit_shards
+from underwriting.limit_runs.policies import policy_for
+from underwriting.limit_runs.request import Request
+from underwriting.limit_runs.rollback import roll_back
+from underwriting.limit_runs.run import recalculate
+from underwriting.limit_runs.run_context import RunContext
+from underwriting.local import Services
+from underwriting.runtime import Runtime
+from underwriting.store.limits import runs as limit_runs
+from underwriting.store.limits import shards as limit_shards
 from underwriting.store.models import LimitRunRow, LimitShardRow
-from underwriting.workplace import Workplace
 
 HOUR = timedelta(hours=1)
 SHARDS = 3
@@ -44,32 +45,32 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-async def deployed(place: Workplace) -> None:
+async def deployed(runtime: Runtime) -> None:
     """The deployment that resumed runs are started by; the test runs them with the parameters that they get."""
     await (await recalculate_limits.ato_deployment("recalculate-limits")).aapply()
 
 
-async def runs(place: Workplace) -> list[LimitRunRow]:
-    async with place.store.read() as work:
-        return await limit_runs.newest(work, place.config.limits_tenant)
+async def runs(runtime: Runtime) -> list[LimitRunRow]:
+    async with runtime.store.read() as work:
+        return await limit_runs.newest(work, runtime.config.limits_tenant)
 
 
-async def shards_of(place: Workplace) -> list[LimitShardRow]:
-    (run,) = await runs(place)
-    async with place.store.read() as work:
+async def shards_of(runtime: Runtime) -> list[LimitShardRow]:
+    (run,) = await runs(runtime)
+    async with runtime.store.read() as work:
         return await limit_shards.shards(work, run.id)
 
 
-async def until_half_done(place: Workplace) -> None:
+async def until_half_done(runtime: Runtime) -> None:
     """Until some shards are proposed and others are not."""
     async with asyncio.timeout(120):
-        while not (await runs(place) and any(shard.state == "proposed" for shard in await shards_of(place))):
+        while not (await runs(runtime) and any(shard.state == "proposed" for shard in await shards_of(runtime))):
             await asyncio.sleep(0.02)
 
 
-async def resumed(place: Workplace) -> list[FlowRun]:
+async def resumed(runtime: Runtime) -> list[FlowRun]:
     """What the sweep started for the run, oldest first; twice is as good as once."""
-    (run,) = await runs(place)
+    (run,) = await runs(runtime)
     async with get_client() as client:
         named = FlowRunFilter(name=FlowRunFilterName(any_=[f"resume-{run.id}"]))
         return sorted(await client.read_flow_runs(flow_run_filter=named), key=lambda found: found.created or END)
@@ -81,21 +82,21 @@ async def flow_state(flow_run_id: str | None) -> str | None:
         return (await client.read_flow_run(flow_run_id)).state_name
 
 
-async def whole(place: Workplace, history: str) -> list[str | None]:
+async def whole(runtime: Runtime, history: str) -> list[str | None]:
     """The digests of the records of the same run, never cut; after taking the first one back."""
-    (first,) = await runs(place)
-    await roll_back(Desk(place.store, place.config), first.id, "test")
+    (first,) = await runs(runtime)
+    await roll_back(RunContext(runtime.store, runtime.config), first.id, "test")
     policy = policy_for(Product.FLOAT, "cfi")
-    asked = Request(place.config.limits_tenant, Product.FLOAT, END, history, policy, shards=SHARDS)
-    assert (await recalculate(Desk(place.store, place.config), asked)).state == "applied"
-    async with place.store.read() as work:
-        return [shard.records_digest for shard in await limit_shards.shards(work, (await runs(place))[0].id)]
+    asked = Request(runtime.config.limits_tenant, Product.FLOAT, END, history, policy, shards=SHARDS)
+    assert (await recalculate(RunContext(runtime.store, runtime.config), asked)).state == "applied"
+    async with runtime.store.read() as work:
+        return [shard.records_digest for shard in await limit_shards.shards(work, (await runs(runtime))[0].id)]
 
 
 @pytest.mark.usefixtures("deployed")
 @pytest.mark.parametrize("failpoint", ["after-proposed-shard", "after-applied-shard"])
 async def test_a_killed_run_is_finished_by_what_the_sweep_starts(
-    place: Workplace, services: Services, history: str, failpoint: str
+    runtime: Runtime, services: Services, history: str, failpoint: str
 ) -> None:
     environment = {
         **os.environ,
@@ -106,69 +107,69 @@ async def test_a_killed_run_is_finished_by_what_the_sweep_starts(
     command = [sys.executable, "-c", KILLED_RUN, END.isoformat(), history, str(SHARDS)]
     killed = await asyncio.to_thread(subprocess.run, command, env=environment, capture_output=True, check=False)
     assert killed.returncode == -9, killed.stderr.decode()
-    (before,) = await runs(place)
-    done = {shard.number: shard.records_digest for shard in await shards_of(place) if shard.state != "pending"}
+    (before,) = await runs(runtime)
+    done = {shard.number: shard.records_digest for shard in await shards_of(runtime) if shard.state != "pending"}
     assert 0 < len(done) <= SHARDS
     assert await sweep() == 0, "its lease holds"
-    await let_time_pass(place.store, "limit_runs", "lease_until", HOUR)
+    await let_time_pass(runtime.store, "limit_runs", "lease_until", HOUR)
     assert await sweep() == 1
     assert await flow_state(before.flow_run_id) == "Crashed"
-    (begun,) = await resumed(place)
+    (begun,) = await resumed(runtime)
     state: Any = await recalculate_limits(**begun.parameters, return_state=True)
     assert state.name == "Applied", state.message
-    (after,) = await runs(place)
+    (after,) = await runs(runtime)
     assert (after.id, after.state, after.fence) == (before.id, "applied", before.fence + 1)
-    digests = {shard.number: shard.records_digest for shard in await shards_of(place)}
+    digests = {shard.number: shard.records_digest for shard in await shards_of(runtime)}
     assert digests.items() >= done.items()
     assert await sweep() == 0
-    assert list(digests.values()) == await whole(place, history)
+    assert list(digests.values()) == await whole(runtime, history)
 
 
 @pytest.mark.usefixtures("deployed")
-async def test_a_run_cut_by_a_worker_that_stops_is_finished_too(place: Workplace, history: str) -> None:
+async def test_a_run_cut_by_a_worker_that_stops_is_finished_too(runtime: Runtime, history: str) -> None:
     going = asyncio.create_task(recalculate_limits(END, history=history, shards=8, return_state=True))
-    await until_half_done(place)
+    await until_half_done(runtime)
     going.cancel("the worker stops")
     await asyncio.wait([going])
-    (cut,) = await runs(place)
+    (cut,) = await runs(runtime)
     assert cut.state == "calculating"
-    await let_time_pass(place.store, "limit_runs", "lease_until", HOUR)
+    await let_time_pass(runtime.store, "limit_runs", "lease_until", HOUR)
     assert await sweep() == 1
-    (begun,) = await resumed(place)
+    (begun,) = await resumed(runtime)
     state: Any = await recalculate_limits(**begun.parameters, return_state=True)
     assert state.name == "Applied", state.message
 
 
 @pytest.mark.usefixtures("deployed")
-async def test_a_successor_that_died_before_it_owned_the_run_has_a_successor(place: Workplace, history: str) -> None:
-    await cut_short(place, history)
+async def test_a_successor_that_died_before_it_owned_the_run_has_a_successor(runtime: Runtime, history: str) -> None:
+    await cut_short(runtime, history)
     assert (await sweep(), await sweep()) == (1, 1)
-    (first,) = await resumed(place)
+    (first,) = await resumed(runtime)
     async with get_client() as client:
         await client.set_flow_run_state(first.id, Crashed(message="killed"), force=True)
     assert await sweep() == 1
-    assert [run.state_name for run in await resumed(place)] == ["Crashed", "Scheduled"]
+    assert [run.state_name for run in await resumed(runtime)] == ["Crashed", "Scheduled"]
 
 
 @pytest.mark.usefixtures("deployed")
-async def test_a_run_that_somebody_cancelled_stays_until_its_date_is_run_again(place: Workplace, history: str) -> None:
-    flow_run_id = await cut_short(place, history)
+async def test_a_run_that_somebody_cancelled_stays_until_its_date_is_run_again(runtime: Runtime, history: str) -> None:
+    flow_run_id = await cut_short(runtime, history)
     async with get_client() as client:
         await client.set_flow_run_state(flow_run_id, Cancelled(message="not today"), force=True)
     assert (await sweep(), await sweep()) == (0, 0)
-    assert await resumed(place) == []
-    assert [run.state for run in await runs(place)] == ["calculating"]
+    assert await resumed(runtime) == []
+    assert [run.state for run in await runs(runtime)] == ["calculating"]
     state: Any = await recalculate_limits(END, history=history, return_state=True)
     assert state.name == "Applied"
 
 
-async def cut_short(place: Workplace, history: str) -> str:
+async def cut_short(runtime: Runtime, history: str) -> str:
     """Cut a run midway and let its lease expire; the flow run that owned it."""
     going = asyncio.create_task(recalculate_limits(END, history=history, shards=8, return_state=True))
-    await until_half_done(place)
+    await until_half_done(runtime)
     going.cancel()
     await asyncio.wait([going])
-    await let_time_pass(place.store, "limit_runs", "lease_until", HOUR)
-    (run,) = await runs(place)
+    await let_time_pass(runtime.store, "limit_runs", "lease_until", HOUR)
+    (run,) = await runs(runtime)
     assert run.flow_run_id is not None
     return run.flow_run_id

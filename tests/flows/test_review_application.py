@@ -8,7 +8,7 @@ from prefect import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from support.journeys import Journey, task_of, task_runs, tries
 
-from underwriting.sandbox.personas import TABLE, Persona
+from underwriting.playground.sandbox.personas import TABLE, Persona
 
 CHECKS = [
     "customer_information",

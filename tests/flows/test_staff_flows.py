@@ -15,14 +15,15 @@ from typer.testing import CliRunner
 
 from flows.change_profile import ProfileChange, change_profile
 from flows.decide_evaluation import decide_evaluation
-from flows.decide_referral import Word, decide_referral
+from flows.decide_referral import StaffVerdict, decide_referral
 from flows.review_customer import review_customer
 from underwriting.cli import application
 from underwriting.domain.application import ApplicationRequest, Product
 from underwriting.domain.profile import FloatProfile
-from underwriting.store import applications, outbox, profiles
+from underwriting.runtime import Runtime
+from underwriting.store import applications, profiles
 from underwriting.store.models import Channel
-from underwriting.workplace import Workplace
+from underwriting.store.queue import outbox
 
 
 def asking(customer_id: str, **changes: str) -> ApplicationRequest:
@@ -34,7 +35,7 @@ def asking(customer_id: str, **changes: str) -> ApplicationRequest:
 async def test_an_ad_hoc_review_ends_as_its_verdict(journey: Journey) -> None:
     state: State[None] = await review_customer(asking("underage"), return_state=True)
     assert state.name == "Rejected"
-    async with journey.place.store.read() as work:
+    async with journey.runtime.store.read() as work:
         (stored,) = await applications.listing(work, "staff")
     assert stored.record.reasons[0].code == "under_age"
 
@@ -43,14 +44,14 @@ async def test_an_ad_hoc_review_in_a_currency_nobody_lends_stores_nothing(journe
     state: State[None] = await review_customer(asking("good", currency="EUR"), return_state=True)
     assert state.is_failed()
     assert "EUR is not lent here; USD is" in (state.message or "")
-    async with journey.place.store.read() as work:
+    async with journey.runtime.store.read() as work:
         assert await applications.listing(work, "staff") == []
 
 
-@pytest.mark.parametrize(("word", "verdict"), [(Word.APPROVE, "approved"), (Word.REJECT, "rejected")])
-async def test_a_referral_is_decided_by_a_person_and_posted(journey: Journey, word: Word, verdict: str) -> None:
+@pytest.mark.parametrize(("word", "verdict"), [(StaffVerdict.APPROVE, "approved"), (StaffVerdict.REJECT, "rejected")])
+async def test_a_referral_is_decided_by_a_person_and_posted(journey: Journey, word: StaffVerdict, verdict: str) -> None:
     referred = (await journey.review("thin-file")).record
-    reasons = ("income_unverified",) if word is Word.REJECT else ()
+    reasons = ("income_unverified",) if word is StaffVerdict.REJECT else ()
     state: State[None] = await decide_referral(
         referred.id, word, "spoke to the employer", "ann", reasons, return_state=True
     )
@@ -64,7 +65,7 @@ async def test_a_referral_is_decided_by_a_person_and_posted(journey: Journey, wo
 async def test_what_is_not_referred_cannot_be_decided_by_a_person(journey: Journey) -> None:
     approved = (await journey.review("good")).record
     state: State[None] = await decide_referral(
-        approved.id, Word.REJECT, "I do not like it", "ann", ("income_low",), return_state=True
+        approved.id, StaffVerdict.REJECT, "I do not like it", "ann", ("income_low",), return_state=True
     )
     assert state.is_failed()
     assert "does not wait for a person" in (state.message or "")
@@ -72,7 +73,7 @@ async def test_what_is_not_referred_cannot_be_decided_by_a_person(journey: Journ
 
 
 async def decided(evaluation_id: str, *word: object, up_to: str | None = None) -> State[None]:
-    reasons = ("income_low",) if Word.REJECT in word else ()
+    reasons = ("income_low",) if StaffVerdict.REJECT in word else ()
     state: State[None] = await decide_evaluation(evaluation_id, *word, up_to=up_to, reasons=reasons, return_state=True)
     return state
 
@@ -80,13 +81,13 @@ async def decided(evaluation_id: str, *word: object, up_to: str | None = None) -
 @pytest.mark.parametrize(
     ("word", "up_to", "verdict", "amounts"),
     [
-        (Word.APPROVE, None, "approved", ("10.00", "20.00")),
-        (Word.APPROVE, "10.00", "approved", ("10.00",)),
-        (Word.REJECT, None, "rejected", ()),
+        (StaffVerdict.APPROVE, None, "approved", ("10.00", "20.00")),
+        (StaffVerdict.APPROVE, "10.00", "approved", ("10.00",)),
+        (StaffVerdict.REJECT, None, "rejected", ()),
     ],
 )
 async def test_a_referred_evaluation_is_decided_by_a_person_and_told(
-    checks: FloatChecks, word: Word, up_to: str | None, verdict: str, amounts: tuple[str, ...]
+    checks: FloatChecks, word: StaffVerdict, up_to: str | None, verdict: str, amounts: tuple[str, ...]
 ) -> None:
     request = await checks.accept("unscored", callback="https://hooks.partner.example/done")
     assert (await checks.run(request)).record.verdict == "referred"
@@ -94,7 +95,7 @@ async def test_a_referred_evaluation_is_decided_by_a_person_and_told(
     record = (await checks.stored(request.id)).record
     assert state.name == verdict.title(), state.message
     assert (record.verdict, record.approved_amounts, record.decided_by) == (verdict, amounts, "person")
-    assert [reason.code for reason in record.reasons] == (["income_low"] if word is Word.REJECT else [])
+    assert [reason.code for reason in record.reasons] == (["income_low"] if word is StaffVerdict.REJECT else [])
     await let_time_pass(checks.store, "outbox", "due_at", timedelta(days=2))
     async with checks.store.begin() as work:
         messages = await outbox.due(work, (Channel.CALLBACK,))
@@ -115,7 +116,7 @@ def explained(evaluation_id: str) -> tuple[int, str]:
 async def test_a_loan_too_is_decided_by_a_person(checks: FloatChecks) -> None:
     referred = (await checks.evaluate("dead-feed", product=Product.LOAN)).record
     assert referred.verdict == "referred"
-    state = await decided(referred.id, Word.APPROVE, "seen the payslips", "ann", up_to="250")
+    state = await decided(referred.id, StaffVerdict.APPROVE, "seen the payslips", "ann", up_to="250")
     record = (await checks.stored(referred.id)).record
     assert state.name == "Approved", state.message
     assert {Decimal(amount) <= 250 for amount in record.approved_amounts} == {True}
@@ -124,13 +125,13 @@ async def test_a_loan_too_is_decided_by_a_person(checks: FloatChecks) -> None:
 @pytest.mark.parametrize(
     ("user", "word", "up_to", "why"),
     [
-        ("unscored", Word.APPROVE, "20.01", "at most 20.00 USD can be approved"),
-        ("unscored", Word.REJECT, "10.00", "a rejection approves no amount"),
-        ("steady-pay", Word.REJECT, None, "does not wait for a person"),
+        ("unscored", StaffVerdict.APPROVE, "20.01", "at most 20.00 USD can be approved"),
+        ("unscored", StaffVerdict.REJECT, "10.00", "a rejection approves no amount"),
+        ("steady-pay", StaffVerdict.REJECT, None, "does not wait for a person"),
     ],
 )
 async def test_a_word_that_cannot_be_fails_the_run_and_changes_nothing(
-    checks: FloatChecks, user: str, word: Word, up_to: str | None, why: str
+    checks: FloatChecks, user: str, word: StaffVerdict, up_to: str | None, why: str
 ) -> None:
     record = (await checks.evaluate(user)).record
     state = await decided(record.id, word, "on a whim", "ann", up_to=up_to)
@@ -140,27 +141,27 @@ async def test_a_word_that_cannot_be_fails_the_run_and_changes_nothing(
 
 
 async def test_an_evaluation_that_is_unknown_or_not_current_cannot_be_decided(checks: FloatChecks) -> None:
-    unknown = await decided("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", Word.REJECT, "who is it", "ann")
+    unknown = await decided("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", StaffVerdict.REJECT, "who is it", "ann")
     assert "there is no evaluation evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC" in (unknown.message or "")
     referred = (await checks.evaluate("unscored")).record
     async with checks.store.begin() as work:
         await profiles.refresh(work, "sandbox", "unscored", "bob", datetime.now(UTC))
-    outdated = await decided(referred.id, Word.APPROVE, "seen the payslips", "ann")
+    outdated = await decided(referred.id, StaffVerdict.APPROVE, "seen the payslips", "ann")
     assert "is not the answer any more" in (outdated.message or "")
 
 
 @pytest.mark.parametrize(
     "form",
     [
-        ("evl_1", Word.REJECT, "a note", "ann", None),
+        ("evl_1", StaffVerdict.REJECT, "a note", "ann", None),
         ("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", "perhaps", "a note", "ann", None),
-        ("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", Word.REJECT, "", "ann", None),
-        ("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", Word.REJECT, "a note", "", None),
-        ("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", Word.APPROVE, "a note", "ann", "ten"),
-        ("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", Word.REJECT, "a note", "ann", None, ("because",)),
+        ("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", StaffVerdict.REJECT, "", "ann", None),
+        ("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", StaffVerdict.REJECT, "a note", "", None),
+        ("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", StaffVerdict.APPROVE, "a note", "ann", "ten"),
+        ("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", StaffVerdict.REJECT, "a note", "ann", None, ("because",)),
     ],
 )
-async def test_the_form_refuses_what_it_cannot_take(place: Workplace, form: tuple[object, ...]) -> None:
+async def test_the_form_refuses_what_it_cannot_take(runtime: Runtime, form: tuple[object, ...]) -> None:
     with pytest.raises(ParameterTypeError):
         await decide_evaluation(*form)
 
@@ -171,7 +172,7 @@ async def test_a_rejection_without_reasons_fails_the_run_and_changes_nothing(
     application = (await journey.review("thin-file")).record
     evaluation = (await checks.evaluate("unscored")).record
     for flow, subject in ((decide_referral, application), (decide_evaluation, evaluation)):
-        state: State[None] = await flow(subject.id, Word.REJECT, "on a whim", "ann", return_state=True)
+        state: State[None] = await flow(subject.id, StaffVerdict.REJECT, "on a whim", "ann", return_state=True)
         assert state.is_failed()
         assert "a rejection needs its reasons" in (state.message or "")
     assert await journey.record(application.id) == application
@@ -179,7 +180,7 @@ async def test_a_rejection_without_reasons_fails_the_run_and_changes_nothing(
 
 
 async def in_force(journey: Journey, user_id: str = "steady-pay") -> FloatProfile | None:
-    async with journey.place.store.read() as work:
+    async with journey.runtime.store.read() as work:
         return await profiles.current(work, "sandbox", user_id, datetime.now(UTC))
 
 

@@ -43,7 +43,7 @@ async def set_state(run: FlowRun, state: State[None]) -> None:
 async def test_an_application_that_was_never_dispatched_is(journey: Journey) -> None:
     application = await journey.accept()
     assert await sweep() == 0, "the API may just be dispatching it"
-    await let_time_pass(journey.place.store, "applications", "received_at", HOUR)
+    await let_time_pass(journey.runtime.store, "applications", "received_at", HOUR)
     assert await sweep() == 1
     (run,) = await runs_of(application.id)
     assert run.parameters == {"application_id": application.id}
@@ -52,9 +52,9 @@ async def test_an_application_that_was_never_dispatched_is(journey: Journey) -> 
 @pytest.mark.usefixtures("deployed")
 async def test_a_run_that_still_queues_is_left_alone(journey: Journey) -> None:
     application = await journey.accept()
-    await let_time_pass(journey.place.store, "applications", "received_at", HOUR)
+    await let_time_pass(journey.runtime.store, "applications", "received_at", HOUR)
     await sweep()
-    await let_time_pass(journey.place.store, "applications", "dispatched_at", HOUR)
+    await let_time_pass(journey.runtime.store, "applications", "dispatched_at", HOUR)
     assert await sweep() == 0
     assert len(await runs_of(application.id)) == 1
 
@@ -62,11 +62,11 @@ async def test_a_run_that_still_queues_is_left_alone(journey: Journey) -> None:
 @pytest.mark.usefixtures("deployed")
 async def test_a_run_that_was_just_picked_up_is_left_alone(journey: Journey) -> None:
     application = await journey.accept()
-    await let_time_pass(journey.place.store, "applications", "received_at", HOUR)
+    await let_time_pass(journey.runtime.store, "applications", "received_at", HOUR)
     await sweep()
     (run,) = await runs_of(application.id)
     await set_state(run, Pending())
-    await let_time_pass(journey.place.store, "applications", "dispatched_at", HOUR)
+    await let_time_pass(journey.runtime.store, "applications", "dispatched_at", HOUR)
     assert await sweep() == 0
 
 
@@ -74,11 +74,11 @@ async def test_a_run_that_was_just_picked_up_is_left_alone(journey: Journey) -> 
 @pytest.mark.usefixtures("deployed")
 async def test_a_run_whose_worker_died_before_it_began_is_replaced(journey: Journey) -> None:
     application = await journey.accept()
-    await let_time_pass(journey.place.store, "applications", "received_at", HOUR)
+    await let_time_pass(journey.runtime.store, "applications", "received_at", HOUR)
     await sweep()
     (first,) = await runs_of(application.id)
     await set_state(first, Pending())
-    await let_time_pass(journey.place.store, "applications", "dispatched_at", HOUR)
+    await let_time_pass(journey.runtime.store, "applications", "dispatched_at", HOUR)
     assert await sweep() == 1
     states = {run.id: run.state_name for run in await runs_of(application.id)}
     assert states.pop(first.id) == "Crashed"
@@ -88,15 +88,15 @@ async def test_a_run_whose_worker_died_before_it_began_is_replaced(journey: Jour
 @pytest.mark.usefixtures("deployed")
 async def test_a_review_whose_lease_expired_is_dispatched_anew_and_its_run_marked_crashed(journey: Journey) -> None:
     application = await journey.accept()
-    await let_time_pass(journey.place.store, "applications", "received_at", HOUR)
+    await let_time_pass(journey.runtime.store, "applications", "received_at", HOUR)
     await sweep()
     (first,) = await runs_of(application.id)
     await set_state(first, Running())
-    async with journey.place.store.begin() as work:
+    async with journey.runtime.store.begin() as work:
         assert await claims.claim(work, APPLICATIONS, application.id, str(first.id), timedelta(seconds=30), 5)
     assert await sweep() == 0, "its lease holds"
-    await let_time_pass(journey.place.store, "applications", "lease_until", HOUR)
-    await let_time_pass(journey.place.store, "applications", "dispatched_at", 2 * HOUR)
+    await let_time_pass(journey.runtime.store, "applications", "lease_until", HOUR)
+    await let_time_pass(journey.runtime.store, "applications", "dispatched_at", 2 * HOUR)
     assert await sweep() == 1
     states = {run.id: run.state_name for run in await runs_of(application.id)}
     assert states.pop(first.id) == "Crashed"
@@ -107,10 +107,10 @@ async def test_a_review_whose_lease_expired_is_dispatched_anew_and_its_run_marke
 @pytest.mark.usefixtures("deployed")
 async def test_what_never_comes_to_an_end_is_quarantined(journey: Journey) -> None:
     application = await journey.accept()
-    for _ in range(journey.place.config.max_attempts):
-        async with journey.place.store.begin() as work:
+    for _ in range(journey.runtime.config.max_attempts):
+        async with journey.runtime.store.begin() as work:
             assert await claims.claim(work, APPLICATIONS, application.id, str(UUID(int=1)), HOUR, 5)
-        await let_time_pass(journey.place.store, "applications", "lease_until", 2 * HOUR)
+        await let_time_pass(journey.runtime.store, "applications", "lease_until", 2 * HOUR)
     review = await journey.run(application.id)
     assert (review.state.name, review.record.state) == ("NotOwed", "quarantined")
     assert await sweep() == 0

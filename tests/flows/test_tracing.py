@@ -9,8 +9,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from pytest_httpserver import HTTPServer
 
-from underwriting.embedded import Services
-from underwriting.workplace import Workplace
+from underwriting.local import Services
+from underwriting.runtime import Runtime
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLERS_SPAN = "00f067aa0ba902b7"
@@ -46,7 +46,7 @@ def ancestors(span: Span, by_id: dict[bytes, Span]) -> list[Span]:
 
 
 async def test_request_flow_tasks_and_calls_are_one_trace(
-    place: Workplace, services: Services, httpserver: HTTPServer
+    runtime: Runtime, services: Services, httpserver: HTTPServer
 ) -> None:
     httpserver.expect_request("/v1/traces", method="POST").respond_with_data("")
     await run_traced(httpserver.url_for("/"), services)

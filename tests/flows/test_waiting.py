@@ -24,7 +24,7 @@ MONTH = timedelta(days=30)
 
 async def supply(journey: Journey, application_id: str) -> None:
     """From now on the user service has what was missing: it answers with the file of another persona."""
-    async with journey.place.store.begin() as work:
+    async with journey.runtime.store.begin() as work:
         changed = text("UPDATE applications SET customer_id = 'good' WHERE id = :id")
         await work.execute(changed, {"id": application_id})
 
@@ -62,7 +62,7 @@ async def test_the_sweep_reviews_it_again_and_its_deadline_rejects_it(journey: J
     record = (await journey.review("incomplete")).record
     assert await sweep() == 0, "it waits"
     for column in ("wake_at", "respond_by", "received_at"):
-        await let_time_pass(journey.place.store, "applications", column, MONTH)
+        await let_time_pass(journey.runtime.store, "applications", column, MONTH)
     assert await sweep() == 1
     assert (await journey.record(record.id)).state == "pending"
     ended = (await journey.run(record.id)).record
@@ -95,8 +95,8 @@ async def test_a_counteroffer_is_explained_and_accepted(journey: Journey) -> Non
 
 async def test_an_offer_that_nobody_answers_expires_into_a_rejection(journey: Journey) -> None:
     record = (await journey.review("near-limit")).record
-    await let_time_pass(journey.place.store, "applications", "wake_at", 2 * MONTH)
-    await let_time_pass(journey.place.store, "applications", "respond_by", 2 * MONTH)
+    await let_time_pass(journey.runtime.store, "applications", "wake_at", 2 * MONTH)
+    await let_time_pass(journey.runtime.store, "applications", "respond_by", 2 * MONTH)
     assert await sweep() == 0
     ended = await journey.record(record.id)
     assert (ended.verdict, ended.decided_by) == ("rejected", "deadline")

@@ -11,9 +11,9 @@ from jinja2.exceptions import SecurityError
 from pydantic import ValidationError
 from support.notices import ADA, AGENCY, APPLICATION, BUREAU, BUREAUS, CREDITOR, LOW, TODAY, about, report
 
+from underwriting.domain.creditor import Bureau, BusinessReasons, Creditor
 from underwriting.domain.decision import Missing
 from underwriting.domain.notice import NoticeKind
-from underwriting.notices.creditor import Bureau, BusinessReasons, Creditor
 from underwriting.notices.errors import NoticeImpossible
 from underwriting.notices.notice import About, Addressee, Notice
 from underwriting.notices.write import as_html, as_text, creditor_of, notice_of

@@ -12,11 +12,11 @@ from support.applicants import frame
 from support.examples import steady
 from support.sql_answers import facts_in, in_duckdb, in_postgres, in_sqlite
 
-from rules.asking import ask
-from rules.catalogue import RULES
-from rules.columns import Columns
+from rules.core.columns import Columns
+from rules.core.rule_result import evaluate_rule
 from rules.eligibility import USER_RULES
 from rules.facts import CATALOGUE
+from rules.prescreening.catalogue import RULES
 
 # Written from the rules' sentences; `$name` is a property.
 PRESCREENING = {
@@ -168,7 +168,7 @@ def chosen(predicate, properties):
 def said_of(rule, properties, rows):
     explained = {name: [name] * len(rows) for name in rule.factors_in}
     facts = frame(**{name: [row[name] for row in rows] for name in rows[0]}, **explained)
-    said = ask(rule.model_validate(properties), Columns(facts))
+    said = evaluate_rule(rule.model_validate(properties), Columns(facts))
     return [{0: False, 1: True, 2: None}[int(result)] for result in said.results]
 
 

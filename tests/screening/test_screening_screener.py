@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import update
 from support.applicants import person
 
-from underwriting.clients.errors import SourceRefusal
 from underwriting.domain.documents import Company, CompanyStatus, ListScreening, Person
+from underwriting.integrations.errors import SourceRefusal
 from underwriting.screening import Screener, load_block_list, load_ofac
 from underwriting.screening.entries import BirthDate, Entry, ScreeningList
 from underwriting.screening.names import Kind

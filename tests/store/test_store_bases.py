@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import literal, select, text
 from sqlalchemy.orm import QueryableAttribute
 
-from rules.tiers import CURRENCY, TIERS
+from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.domain.application import Product
 from underwriting.domain.limits import IdRange, LimitRunState, LimitShardState
-from underwriting.store.limit_bases import bases, within
-from underwriting.store.limit_profiles import adopt
+from underwriting.store.limits.bases import bases, within
+from underwriting.store.limits.profiles import adopt
 from underwriting.store.models import LimitRecordRow, LimitRunRow, LimitShardRow, ProfileRow
 from underwriting.store.session import Store
 

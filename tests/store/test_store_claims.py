@@ -9,14 +9,14 @@ from support.reviews import LEASE, accept, claim, claimed, finish, let_time_pass
 
 from underwriting.domain.application import Application, State
 from underwriting.store import applications, audit, claims
-from underwriting.store.applications import Stored
+from underwriting.store.applications import StoredApplication
 from underwriting.store.claims import Owed
 from underwriting.store.errors import LeaseLost, NotRetryable, UnknownApplication
 from underwriting.store.kinds import APPLICATIONS
 from underwriting.store.session import Store
 
 
-async def stored(store: Store, application_id: str) -> Stored:
+async def stored(store: Store, application_id: str) -> StoredApplication:
     async with store.read() as work:
         return await applications.get(work, None, application_id)
 

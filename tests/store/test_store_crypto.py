@@ -14,15 +14,16 @@ from support.reviews import NOW, claimed, finish, rows
 
 from underwriting.domain.decision import Verdict
 from underwriting.settings import Settings
-from underwriting.store import decisions, inbox, ledger, lists, profiles
-from underwriting.store.crypto import Keyring, Place, sealed_under
+from underwriting.store import decisions, ledger, lists, profiles
+from underwriting.store.crypto import Keyring, SealedCell, sealed_under
 from underwriting.store.errors import Undecipherable
 from underwriting.store.keyfile import keyring as keyring_of
 from underwriting.store.lists import ListEntry
+from underwriting.store.queue import inbox
 from underwriting.store.rotation import reseal
 from underwriting.store.session import Store
 
-HERE = Place("effects", "payload", ("app_1", "bureau-pull"))
+HERE = SealedCell("effects", "payload", ("app_1", "bureau-pull"))
 OLD, NEW = AESGCM.generate_key(256), AESGCM.generate_key(256)
 
 
@@ -36,13 +37,13 @@ def test_what_is_sealed_opens_again() -> None:
 @pytest.mark.parametrize(
     "elsewhere",
     [
-        Place("decisions", "payload", HERE.row),
-        Place("effects", "note", HERE.row),
-        Place("effects", "payload", ("app_2", "bureau-pull")),
-        Place("effects", "payload", ("app_1", "bureau", "pull")),
+        SealedCell("decisions", "payload", HERE.row),
+        SealedCell("effects", "note", HERE.row),
+        SealedCell("effects", "payload", ("app_2", "bureau-pull")),
+        SealedCell("effects", "payload", ("app_1", "bureau", "pull")),
     ],
 )
-def test_a_value_that_was_moved_does_not_open(elsewhere: Place) -> None:
+def test_a_value_that_was_moved_does_not_open(elsewhere: SealedCell) -> None:
     ring = Keyring.generate()
     with pytest.raises(Undecipherable, match="was changed or moved"):
         ring.open(ring.seal(b"secret", HERE), elsewhere)

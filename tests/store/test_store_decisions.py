@@ -10,10 +10,11 @@ from support.reviews import BOOK, LEASE, NO_SCORE, NOW, claim, claimed, decision
 
 from underwriting.domain.application import State
 from underwriting.domain.decision import CheckResult, Decision, Outcome, Reason, Result, Verdict
-from underwriting.store import applications, audit, decisions, outbox
+from underwriting.store import applications, audit, decisions
 from underwriting.store.claims import Claim
 from underwriting.store.errors import LeaseLost, NotReferred, StatementRefused, UnknownApplication
 from underwriting.store.models import Channel
+from underwriting.store.queue import outbox
 from underwriting.store.session import Store
 
 INCOME_LOW = Reason(code="income_low", sentence="Your monthly income is too low.")
@@ -148,7 +149,7 @@ async def test_a_person_approves_a_referral(store: Store) -> None:
         stored = await applications.get(work, "acme", owned.subject.id)
         history = await decisions.history(work, owned.subject.id)
         first = await outbox.due(work, [Channel.RESULTS])
-        await outbox.delivered(work, first[0])
+        await outbox.QUEUE.done(work, first[0].id)
         second = await outbox.due(work, [Channel.RESULTS])
     assert history == [decision(owned.subject, Verdict.REFERRED), settled]
     assert (settled.note, settled.decided_by, settled.approved) == ("payslip seen", "ann", owned.subject.requested)

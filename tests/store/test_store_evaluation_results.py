@@ -22,12 +22,13 @@ from support.reviews import LEASE, NOW, let_time_pass, rows
 from underwriting.domain.application import State
 from underwriting.domain.decision import Outcome, Result, Verdict
 from underwriting.domain.eligibility import Eligibility
-from underwriting.store import audit, claims, evaluations, outbox
+from underwriting.store import audit, claims, evaluations
 from underwriting.store.errors import LeaseLost, NotRetryable, StatementRefused, UnknownEvaluation
 from underwriting.store.evaluations import EvaluationRecord
 from underwriting.store.kinds import APPLICATIONS, EVALUATIONS, kind_of
 from underwriting.store.models import Channel
-from underwriting.store.outbox import Message
+from underwriting.store.queue import outbox
+from underwriting.store.queue.outbox import Message
 from underwriting.store.session import Store
 
 WRITTEN = ("eligibilities", "evaluation_books", "evaluation_outcomes", "outbox", "audit")

@@ -9,7 +9,7 @@ from support.reviews import NOW, rows
 
 from underwriting.domain.application import Product, State
 from underwriting.store import evaluations
-from underwriting.store.errors import KeyReused, NotJudged, UnknownEvaluation
+from underwriting.store.errors import KeyReused, NotDecided, UnknownEvaluation
 from underwriting.store.evaluations import Accepted
 from underwriting.store.evaluations.reading import PAGE
 from underwriting.store.session import Store
@@ -134,7 +134,7 @@ async def test_an_evaluation_of_another_tenant_is_unknown(store: Store) -> None:
 async def test_without_a_result_there_is_nothing_to_explain(store: Store) -> None:
     pending = (await check(store)).stored.request.id
     async with store.read() as work:
-        with pytest.raises(NotJudged, match=pending):
+        with pytest.raises(NotDecided, match=pending):
             await evaluations.judged(work, "acme", pending)
 
 

@@ -14,10 +14,11 @@ from support.reviews import NOW, rows
 from underwriting.domain.application import Product
 from underwriting.domain.decision import Verdict
 from underwriting.domain.events import Event
-from underwriting.store import audit, evaluations, inbox, told_floats
-from underwriting.store.errors import FrozenOtherwise, NotJudged, UnknownEvaluation
+from underwriting.store import audit, evaluations, told_floats
+from underwriting.store.errors import FrozenOtherwise, NotDecided, UnknownEvaluation
 from underwriting.store.evaluations import FloatRank, Frozen
 from underwriting.store.models import MessageRow
+from underwriting.store.queue import inbox
 from underwriting.store.session import Store
 
 
@@ -162,6 +163,6 @@ async def test_what_is_not_known_or_not_judged_cannot_be_frozen(store: Store) ->
         await freeze(store, "evl_01JZZZZZZZZZZZZZZZZZZZZZZZ", "float-1")
     with pytest.raises(UnknownEvaluation):
         await freeze(store, record.id, "float-1", tenant="globex")
-    with pytest.raises(NotJudged):
+    with pytest.raises(NotDecided):
         await freeze(store, (await check(store)).stored.request.id, "float-1")
     assert (await rows(store, "historical_evaluations"), await rank(store)) == (0, None)

@@ -116,7 +116,7 @@ async def test_a_float_ends_every_evaluation_that_did_not_know_of_it(store: Stor
 
 async def hear(store: Store, float_id: str, user_id: str = "ada") -> None:
     async with store.begin() as work:
-        await told_floats.hear(work, "acme", user_id, float_id, "evl_01JZZZZZZZZZZZZZZZZZZZZZZZ", NOW, NOW)
+        await told_floats.record(work, "acme", user_id, float_id, "evl_01JZZZZZZZZZZZZZZZZZZZZZZZ", NOW, NOW)
 
 
 async def test_without_a_profile_nothing_answers(store: Store) -> None:

@@ -7,10 +7,12 @@ import pytest
 from sqlalchemy import text
 from support.reviews import NOW, let_time_pass, rows
 
-from underwriting.store import audit, inbox
+from underwriting.store import audit
 from underwriting.store.errors import Undecipherable
-from underwriting.store.inbox import JITTER, Event
-from underwriting.store.models import EventState
+from underwriting.store.models import QueueState
+from underwriting.store.queue import inbox
+from underwriting.store.queue.inbox import Event
+from underwriting.store.queue.leased import JITTER
 from underwriting.store.session import Store
 
 MINUTE = timedelta(minutes=1)
@@ -29,12 +31,12 @@ async def due(store: Store, **options: object) -> list[Event]:
 
 async def handle(store: Store, event: Event) -> None:
     async with store.begin() as work:
-        await inbox.handled(work, event)
+        await inbox.QUEUE.done(work, event.id)
 
 
-async def fail(store: Store, event: Event, waits: tuple[timedelta, ...] = (MINUTE,)) -> EventState | None:
+async def fail(store: Store, event: Event, waits: tuple[timedelta, ...] = (MINUTE,)) -> QueueState | None:
     async with store.begin() as work:
-        return await inbox.failed(work, event, "user service: 503", waits)
+        return await inbox.QUEUE.failed(work, event.id, event.attempt, "user service: 503", waits)
 
 
 async def test_an_event_is_handed_out_as_it_came_and_then_done_with(store: Store) -> None:
@@ -90,16 +92,16 @@ async def test_an_event_whose_consumer_died_comes_again(store: Store) -> None:
 async def test_a_failure_is_tried_again_and_then_waits_for_a_person(store: Store) -> None:
     await receive(store)
     (event,) = await due(store)
-    assert await fail(store, event) is EventState.PENDING
+    assert await fail(store, event) is QueueState.PENDING
     assert await due(store) == []
     await let_time_pass(store, "inbox", "due_at", MINUTE * (1 + JITTER))
     (event,) = await due(store)
-    assert await fail(store, event) is EventState.DEAD
+    assert await fail(store, event) is QueueState.DEAD
     async with store.begin() as work:
-        (dead,) = await inbox.dead(work)
+        (dead,) = await inbox.QUEUE.dead(work)
         assert (dead.id, dead.trouble) == (event.id, "user service: 503")
-        assert await inbox.redrive(work, [event.id, "evt_of_nobody"], by="olga") == [event.id]
-        assert await inbox.redrive(work, [event.id], by="olga") == []
+        assert await inbox.QUEUE.redrive(work, [event.id, "evt_of_nobody"], by="olga") == [event.id]
+        assert await inbox.QUEUE.redrive(work, [event.id], by="olga") == []
     (again,) = await due(store)
     assert (again.id, again.attempt, again.payload) == (event.id, 1, event.payload)
     async with store.read() as work:
@@ -114,11 +116,11 @@ async def test_poison_does_not_hold_up_the_others(store: Store) -> None:
         await receive(store, str(number))
     events = await due(store)
     assert [event.event_id for event in events] == ["0", "1", "2"]
-    assert await fail(store, events[0], waits=()) is EventState.DEAD
+    assert await fail(store, events[0], waits=()) is QueueState.DEAD
     for event in events[1:]:
         await handle(store, event)
     async with store.read() as work:
-        assert [event.event_id for event in await inbox.dead(work)] == ["0"]
+        assert [event.event_id for event in await inbox.QUEUE.dead(work)] == ["0"]
 
 
 async def test_consumers_at_once_take_different_events(store: Store) -> None:

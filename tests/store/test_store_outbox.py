@@ -8,9 +8,11 @@ import pytest
 from support.reviews import NOW, accept, let_time_pass
 
 from underwriting.domain.application import Application
-from underwriting.store import audit, outbox
-from underwriting.store.models import Channel, MessageState
-from underwriting.store.outbox import JITTER, Message
+from underwriting.store import audit
+from underwriting.store.models import Channel, QueueState
+from underwriting.store.queue import outbox
+from underwriting.store.queue.leased import JITTER
+from underwriting.store.queue.outbox import Message
 from underwriting.store.session import Store
 
 MINUTE = timedelta(minutes=1)
@@ -42,14 +44,14 @@ async def due(store: Store, channels: Collection[Channel] = (Channel.RESULTS,), 
         return await outbox.due(work, channels, **options)
 
 
-async def fail(store: Store, message: Message, waits: tuple[timedelta, ...]) -> MessageState | None:
+async def fail(store: Store, message: Message, waits: tuple[timedelta, ...]) -> QueueState | None:
     async with store.begin() as work:
-        return await outbox.failed(work, message, "503", waits)
+        return await outbox.QUEUE.failed(work, message.id, message.attempt, "503", waits)
 
 
 async def deliver(store: Store, message: Message) -> None:
     async with store.begin() as work:
-        await outbox.delivered(work, message)
+        await outbox.QUEUE.done(work, message.id)
 
 
 async def test_a_message_is_taken_once_and_then_gone(store: Store) -> None:
@@ -101,15 +103,15 @@ async def test_a_refused_message_holds_back_the_later_ones_until_it_is_dead(stor
     application = await accept(store)
     first, second = await enqueue(store, application), await enqueue(store, application)
     (message,) = await due(store)
-    assert await fail(store, message, (MINUTE,)) is MessageState.PENDING
+    assert await fail(store, message, (MINUTE,)) is QueueState.PENDING
     assert await due(store) == []
     await let_time_pass(store, "outbox", "due_at", MINUTE * (1 + JITTER))
     (message,) = await due(store)
     assert message.id == first
-    assert await fail(store, message, (MINUTE,)) is MessageState.DEAD
+    assert await fail(store, message, (MINUTE,)) is QueueState.DEAD
     assert [message.id for message in await due(store)] == [second]
     async with store.read() as work:
-        assert [row.id for row in await outbox.dead(work)] == [first]
+        assert [row.id for row in await outbox.QUEUE.dead(work)] == [first]
         assert [entry.action for entry in await audit.entries(work, first)] == ["message.died"]
 
 
@@ -131,10 +133,10 @@ async def test_the_wait_is_stretched_by_up_to_half(store: Store) -> None:
 async def test_an_operator_redrives_the_dead(store: Store) -> None:
     message_id = await enqueue(store, await accept(store))
     (message,) = await due(store)
-    assert await fail(store, message, ()) is MessageState.DEAD
+    assert await fail(store, message, ()) is QueueState.DEAD
     async with store.begin() as work:
-        assert await outbox.redrive(work, [message_id, "msg_of_nobody"], by="olga") == [message_id]
-        assert await outbox.redrive(work, [message_id], by="olga") == []
+        assert await outbox.QUEUE.redrive(work, [message_id, "msg_of_nobody"], by="olga") == [message_id]
+        assert await outbox.QUEUE.redrive(work, [message_id], by="olga") == []
     (again,) = await due(store)
     assert (again.id, again.attempt) == (message_id, 1)
     async with store.read() as work:
@@ -167,7 +169,7 @@ async def test_each_channel_of_a_customer_has_its_own_order(store: Store) -> Non
     assert {message.channel: message.id for message in first} == {channel: ids[0] for channel, ids in sent.items()}
     for message in first:
         if message.channel is Channel.RESULTS:
-            assert await fail(store, message, (MINUTE,)) is MessageState.PENDING
+            assert await fail(store, message, (MINUTE,)) is QueueState.PENDING
         else:
             await deliver(store, message)
     second = await due(store, list(Channel))
@@ -204,7 +206,7 @@ async def test_an_address_that_is_down_holds_up_no_other(store: Store) -> None:
     third = await enqueue(store, ada, channel=Channel.CALLBACK, target=well)
     taken = await due(store, [Channel.CALLBACK])
     assert [message.id for message in taken] == [first, third]
-    assert await fail(store, taken[0], ()) is MessageState.DEAD
+    assert await fail(store, taken[0], ()) is QueueState.DEAD
     assert [message.id for message in await due(store, [Channel.CALLBACK])] == [second]
 
 
@@ -222,6 +224,6 @@ async def test_many_deliveries_are_noted_at_once(store: Store) -> None:
         await enqueue(store, await accept(store, customer_id=f"c{number}"))
     taken = await due(store)
     async with store.begin() as work:
-        await outbox.delivered(work, *taken[:2])
+        await outbox.QUEUE.done(work, *(message.id for message in taken[:2]))
     await let_time_pass(store, "outbox", "lease_until", MINUTE)
     assert [message.id for message in await due(store)] == [taken[2].id]

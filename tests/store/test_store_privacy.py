@@ -11,10 +11,11 @@ from support.evaluated import TIERS, meet
 from support.reviews import NOW, claimed, decision, finish, results
 
 from underwriting.domain.decision import Verdict
-from underwriting.store import decisions, inbox, ledger, lists, profiles
+from underwriting.store import decisions, ledger, lists, profiles
 from underwriting.store.crypto import Keyring
 from underwriting.store.errors import StatementRefused
 from underwriting.store.lists import ListEntry
+from underwriting.store.queue import inbox
 from underwriting.store.session import Store
 
 

@@ -12,9 +12,10 @@ from support.reviews import NOW, rows
 
 from underwriting.domain.application import Product
 from underwriting.domain.profile import FloatProfile
-from underwriting.store import audit, outbox, profiles
+from underwriting.store import audit, profiles
 from underwriting.store.errors import NoTemporaryProfile, UnknownProfile, VersionConflict
 from underwriting.store.models import Channel
+from underwriting.store.queue import outbox
 from underwriting.store.session import Store
 
 HIGHER = (*TIERS[:2], TIERS[2].model_copy(update={"enabled": True}))
@@ -131,7 +132,7 @@ async def test_a_temporary_profile_is_ended_before_it_expires(store: Store) -> N
         while due := await outbox.due(work, [Channel.EVENTS]):
             messages += due
             for message in due:
-                await outbox.delivered(work, message)
+                await outbox.QUEUE.done(work, message.id)
         assert await audit.verify(work) == []
     assert [(entry.actor, json.loads(entry.details)["version"]) for entry in entries[-2:]] == [("bob", 5), ("bob", 6)]
     assert json.loads(messages[-1].body)["data"]["version"] == 6
@@ -228,7 +229,7 @@ async def test_every_version_is_audited_and_told_without_the_notes(store: Store)
     async with store.begin() as work:
         entries = await audit.entries(work, "acme/ada")
         (first,) = await outbox.due(work, [Channel.EVENTS])
-        await outbox.delivered(work, first)
+        await outbox.QUEUE.done(work, first.id)
         (second,) = await outbox.due(work, [Channel.EVENTS])
     assert [(entry.action, entry.actor, json.loads(entry.details)["version"]) for entry in entries] == [
         ("profile.updated", "system", 1),

@@ -57,16 +57,16 @@ async def test_a_reading_unit_keeps_nothing(store: Store) -> None:
 
 async def test_a_glance_reads_what_is_committed_and_keeps_nothing(store: Store) -> None:
     await accept(store)
-    counted = await store.glance(lambda connection: connection.scalar(text("SELECT count(*) FROM applications")))
+    counted = await store.fetch(lambda connection: connection.scalar(text("SELECT count(*) FROM applications")))
     assert counted == 1
     with pytest.raises(StatementRefused):
-        await store.glance(lambda connection: connection.scalar(text("UPDATE audit_head SET seq = 9 RETURNING seq")))
+        await store.fetch(lambda connection: connection.scalar(text("UPDATE audit_head SET seq = 9 RETURNING seq")))
 
 
 async def test_a_glance_waits_for_no_writer(store: Store) -> None:
     async with asyncio.timeout(5), store.begin() as work:
         await work.execute(text("UPDATE audit_head SET seq = 9"))
-        assert await store.glance(lambda connection: connection.scalar(text("SELECT seq FROM audit_head"))) == 0
+        assert await store.fetch(lambda connection: connection.scalar(text("SELECT seq FROM audit_head"))) == 0
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ async def test_every_wave_of_work_has_the_connections_of_the_first(store: Store,
 
     counts = []
     for _ in range(3):
-        await asyncio.gather(*(unit() for _ in range(18)), *(store.glance(slow) for _ in range(9)))
+        await asyncio.gather(*(unit() for _ in range(18)), *(store.fetch(slow) for _ in range(9)))
         counts.append(len(opened))
     assert counts[0] > 20
     assert counts[1:] == counts[:1] * 2
@@ -105,7 +105,7 @@ async def test_a_glance_at_sqlite_is_answered_in_the_thread_that_asks(
 ) -> None:
     async with Store.open(sqlite_database(tmp_path, migrated_sqlite), keyring) as store:
         threads = set(threading.enumerate())
-        assert await store.glance(lambda connection: connection.scalar(text("SELECT 1"))) == 1
+        assert await store.fetch(lambda connection: connection.scalar(text("SELECT 1"))) == 1
         assert set(threading.enumerate()) == threads
 
 
@@ -116,7 +116,7 @@ async def test_a_glance_at_a_file_that_is_out_of_reach_says_so(
     async with Store.open(sqlite_database(tmp_path / "mounted", migrated_sqlite), keyring) as store:
         (tmp_path / "mounted").rename(tmp_path / "unmounted")
         with pytest.raises(StoreUnreachable, match="check database_url"):
-            await store.glance(lambda connection: connection.scalar(text("SELECT 1")))
+            await store.fetch(lambda connection: connection.scalar(text("SELECT 1")))
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ async def test_a_glance_outlives_a_restart_of_the_server(on_postgres: str, keyri
     async with Store.open(on_postgres, keyring) as store:
 
         async def one() -> object:
-            return await store.glance(lambda connection: connection.scalar(text("SELECT 1")))
+            return await store.fetch(lambda connection: connection.scalar(text("SELECT 1")))
 
         assert await one() == 1
         others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"

@@ -9,15 +9,16 @@ from sqlalchemy import text
 from support.evaluated import BOOKS, DAY, check, claim_check, claimed_check, eligibility, evaluated, finish_check, meet
 from support.reviews import NOW, rows
 
-from rules.eligibility.settling import rejected
-from rules.reasons import reason
+from rules.core.reasons import reason
+from rules.eligibility.manual_decision import rejected
 from underwriting.domain.application import Product
 from underwriting.domain.decision import Verdict
 from underwriting.domain.eligibility import Decider, Eligibility
-from underwriting.store import audit, evaluations, outbox, profiles, rotation
+from underwriting.store import audit, evaluations, profiles, rotation
 from underwriting.store.errors import NotReferred
 from underwriting.store.evaluations import EvaluationRecord
 from underwriting.store.models import Channel
+from underwriting.store.queue import outbox
 from underwriting.store.session import Store
 
 LATER = NOW + timedelta(hours=1)
@@ -105,7 +106,7 @@ async def test_who_heard_of_the_referral_hears_of_the_word_and_the_log_names_the
     evaluation_id = (await finish_check(store, claim, REFERRED, channels=())).id
     async with store.begin() as work:
         for told in await outbox.due(work, list(Channel)):
-            await outbox.delivered(work, told)
+            await outbox.QUEUE.done(work, told.id)
     record = await settle(store, evaluation_id)
     async with store.begin() as work:
         owed = {message.channel: json.loads(message.body) for message in await outbox.due(work, list(Channel))}

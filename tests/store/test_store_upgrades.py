@@ -9,14 +9,15 @@ from support.evaluated import evaluated, meet
 from support.notices import lowered
 from support.reviews import BOOK, NOW, accept, claimed, finish
 
-from rules.tiers import CURRENCY, TIERS
+from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.domain.application import Product, State
-from underwriting.store import applications, audit, decisions, evaluations, outbox, rulebooks, told_floats
+from underwriting.store import applications, audit, decisions, evaluations, rulebooks, told_floats
 from underwriting.store.crypto import Keyring
 from underwriting.store.engines import create_engine
-from underwriting.store.limit_profiles import adopt
+from underwriting.store.limits.profiles import adopt
 from underwriting.store.migrate import migrate, scripts
-from underwriting.store.models import Channel, DecisionRow, LimitShardRow, MessageState, RulebookKind, place
+from underwriting.store.models import Channel, DecisionRow, LimitShardRow, QueueState, RulebookKind, sealed_cell
+from underwriting.store.queue import outbox
 from underwriting.store.session import Store
 
 APPLICATION = "app_01JZZZZZZZZZZZZZZZZZZZZZZZ"
@@ -47,7 +48,7 @@ def old_rows(keys: Keyring) -> dict[str, list[dict[str, Any]]]:
         "rulebook_digest": BOOK.digest,
         "decided_at": NOW,
     }
-    note = keys.seal(b"payslip seen", place(DecisionRow.note, APPLICATION, 2))
+    note = keys.seal(b"payslip seen", sealed_cell(DecisionRow.note, APPLICATION, 2))
     message = {
         "tenant": "acme",
         "customer_id": "ada",
@@ -129,7 +130,7 @@ async def test_a_store_of_the_first_schema_is_read_as_before(database_url: str, 
         stored = await applications.get(work, "acme", APPLICATION)
         assert (stored.state, stored.body, stored.application.requested.minor) == (State.DONE, b"[2]", 250_000)
         assert [found.note for found in await decisions.history(work, APPLICATION)] == [None, "payslip seen"]
-        (dead,) = await outbox.dead(work)
+        (dead,) = await outbox.QUEUE.dead(work)
         assert (dead.id, dead.channel, dead.subject_id, dead.target) == ("msg_9", Channel.RESULTS, APPLICATION, None)
         (message,) = await outbox.due(work, [Channel.RESULTS])
         assert (message.id, message.subject_id, message.body, message.attempt) == ("msg_7", APPLICATION, BODY, 3)
@@ -180,7 +181,7 @@ async def test_going_down_leaves_only_what_the_first_schema_has_a_place_for(
                 await rulebooks.publish(work, ref, Product.FLOAT, "text", "ann", kind)
     await down(database_url)
     left = await content(database_url, "outbox", "rulebooks")
-    assert [row["state"] for row in left["outbox"]] == [MessageState.PENDING.value]
+    assert [row["state"] for row in left["outbox"]] == [QueueState.PENDING.value]
     assert [row["name"] for row in left["rulebooks"]] == ["review"]
     await migrate(database_url)
     async with Store.open(database_url, keyring) as store, store.read() as work:

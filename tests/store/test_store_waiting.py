@@ -10,7 +10,7 @@ from underwriting.domain.application import Application, State
 from underwriting.domain.decision import Decision, Missing, Offer, Verdict
 from underwriting.domain.money import Money
 from underwriting.store import applications, audit, claims, decisions, waiting
-from underwriting.store.applications import Stored
+from underwriting.store.applications import StoredApplication
 from underwriting.store.errors import NotReferred, NotWaiting, UnknownApplication
 from underwriting.store.kinds import APPLICATIONS
 from underwriting.store.session import Store
@@ -46,13 +46,13 @@ async def waiting_for(store: Store, verdict: Verdict, **changes: object) -> Appl
     return owned.subject
 
 
-async def answered(store: Store, application: Application, said: Answer, **changes: object) -> Stored:
+async def answered(store: Store, application: Application, said: Answer, **changes: object) -> StoredApplication:
     given = {"tenant": "acme", "by": "ann", "now": LATER, "partners": ("acme",), **changes}
     async with store.begin() as work:
         return await waiting.answer(work, application.id, said, **given)
 
 
-async def woken(store: Store, application: Application, now: object = UNTIL) -> Stored:
+async def woken(store: Store, application: Application, now: object = UNTIL) -> StoredApplication:
     async with store.begin() as work:
         await waiting.wake(work, application.id, now, ("acme",))
         return await applications.get(work, None, application.id)
@@ -159,7 +159,7 @@ async def test_of_two_answers_one_counts(store: Store) -> None:
     application = await waiting_for(store, Verdict.COUNTEROFFER)
     both = (answered(store, application, said) for said in (Answer.ACCEPTED, Answer.DECLINED))
     outcomes = sorted(type(each).__name__ for each in await asyncio.gather(*both, return_exceptions=True))
-    assert outcomes == ["NotWaiting", "Stored"]
+    assert outcomes == ["NotWaiting", "StoredApplication"]
     assert await rows(store, "decisions") == 2
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from rules.columns import Columns
+from rules.core.columns import Columns
 from rules.facts import compute_facts, facts_of, subjects, tables_of
-from rules.rulebook import Rulebook, parse_rulebook, shipped_rulebooks
+from rules.prescreening.book import Rulebook, parse_rulebook, shipped_rulebooks
 from underwriting.domain.application import Application, Product
 from underwriting.domain.decision import FactValue
 from underwriting.domain.documents import BankStatements, Document, LineCategory, Person, StatementLine

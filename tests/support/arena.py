@@ -10,8 +10,8 @@ import asyncpg
 from ruamel.yaml import YAML
 
 from tests.support.forked_workers import Nursery
-from underwriting.embedded import Services, embedded, free_port
-from underwriting.embedded.environment import child_environment
+from underwriting.local import Services, embedded, free_port
+from underwriting.local.environment import child_environment
 from underwriting.settings import Settings
 
 # Seconds: a stalled worker loses its applications, a killed one's are due again soon.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from underwriting.berka.bank import Applicant, read_bank
+from underwriting.playground.berka.bank import Applicant, read_bank
 
 # The real files are no part of this repository.
 REAL_BANK = Path(__file__).parents[3] / "shared" / "data" / "berka"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from ruamel.yaml import YAML
 
-from rules.columns import Columns
+from rules.core.columns import Columns
 from rules.facts import USER_FACTS, user_facts, users_as_of
 from rules.limits.decide import decide_limits
 from rules.limits.policy import LimitPolicy

@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from underwriting.embedded.postgres import Postgres
+from underwriting.local.postgres import Postgres
 from underwriting.store.migrate import migrate
 
 TEMPLATE = "migrated"

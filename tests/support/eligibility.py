@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import pandas as pd
 from support.applicants import frame
 
-from rules.catalogue_page import facts_read_by
 from rules.eligibility.book import EligibilityBook, parse_eligibility_book
 from rules.eligibility.user import results_for
-from rules.tiers import TIERS
+from rules.explain.catalogue_page import facts_read_by
+from rules.limits.tiers import TIERS
 from underwriting.domain.eligibility import BookResult
 from underwriting.domain.profile import FloatProfile
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from underwriting.clients.answers import parse_model
 from underwriting.domain.histories import Category, TransactionFeed
-from underwriting.feeds import plaid
-from underwriting.feeds.assemble import transaction_feed
-from underwriting.feeds.categoriser import categorised
-from underwriting.feeds.gaps import Reading
-from underwriting.feeds.plaid_answers import PlaidAnswer
-from underwriting.feeds.raw import AccountKind, RawAccount, RawFeed, RawTransaction
+from underwriting.sources.answers import parse_model
+from underwriting.sources.feeds import plaid
+from underwriting.sources.feeds.assemble import transaction_feed
+from underwriting.sources.feeds.categoriser import categorised
+from underwriting.sources.feeds.gaps import Reading
+from underwriting.sources.feeds.plaid_answers import PlaidAnswer
+from underwriting.sources.feeds.raw import AccountKind, RawAccount, RawFeed, RawTransaction
 
 # The real files are no part of this repository.
 PLAID = Path(__file__).parents[3] / "shared" / "data" / "plaid"

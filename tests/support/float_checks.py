@@ -11,7 +11,7 @@ from flows.evaluate_eligibility import evaluate_eligibility
 from underwriting.domain.application import Product
 from underwriting.domain.eligibility import EvaluationRequest
 from underwriting.store import evaluations
-from underwriting.store.evaluations import EvaluationRecord, Stored
+from underwriting.store.evaluations import EvaluationRecord, StoredEvaluation
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class Evaluated:
 
 
 class FloatChecks:
-    """Checks of users in a journey's workplace, for the sandbox's tenant."""
+    """Checks of users in a journey's runtime, for the sandbox's tenant."""
 
     def __init__(self, journey: Journey) -> None:
         self.journey = journey
-        self.store = journey.place.store
-        self.store_url = journey.place.config.database_url
+        self.store = journey.runtime.store
+        self.store_url = journey.runtime.config.database_url
 
     async def accept(
         self, user_id: str = "steady-pay", product: Product = Product.FLOAT, callback: str | None = None
@@ -60,7 +60,7 @@ class FloatChecks:
         """A run that staff start, without a check of the API's."""
         return await evaluate_eligibility(user_id, Product.FLOAT, as_of, return_state=True)
 
-    async def stored(self, evaluation_id: str) -> Stored:
+    async def stored(self, evaluation_id: str) -> StoredEvaluation:
         """The evaluation as the API would find it."""
         async with self.store.read() as work:
             return await evaluations.get(work, None, evaluation_id)

@@ -16,9 +16,9 @@ from support.reviews import CONSENT
 
 from flows.review_application import review_application
 from underwriting.domain.application import Application, ApplicationRequest
+from underwriting.runtime import Runtime
 from underwriting.store import applications
 from underwriting.store.record import Record
-from underwriting.workplace import Workplace
 
 TENANT = "sandbox"
 
@@ -32,10 +32,10 @@ class Reviewed:
 
 
 class Journey:
-    """The workplace of a test, with the sandbox's control panel."""
+    """The runtime of a test, with the sandbox's control panel."""
 
-    def __init__(self, place: Workplace, sandbox: httpx.AsyncClient) -> None:
-        self.place = place
+    def __init__(self, runtime: Runtime, sandbox: httpx.AsyncClient) -> None:
+        self.runtime = runtime
         self._sandbox = sandbox
 
     async def accept(self, customer_id: str = "good", **changes: Any) -> Application:
@@ -43,7 +43,7 @@ class Journey:
         fields = {"customer_id": customer_id, "amount": "2500.00", "currency": "USD", "bureau_consent": CONSENT}
         fields |= changes
         request = ApplicationRequest.model_validate(fields)
-        async with self.place.store.begin() as work:
+        async with self.runtime.store.begin() as work:
             # Prefect's server outlives the test, and with it the keys that runs are known by.
             accepted = await applications.accept(work, TENANT, request, uuid4().hex, datetime.now(UTC))
         return accepted.stored.application
@@ -59,7 +59,7 @@ class Journey:
 
     async def record(self, application_id: str) -> Record:
         """The application as the API would answer it."""
-        async with self.place.store.read() as work:
+        async with self.runtime.store.read() as work:
             return (await applications.get(work, None, application_id)).record
 
     async def faults(self, services: dict[str, dict[str, float]], **control: Any) -> None:

@@ -2,12 +2,12 @@
 
 from support.reviews import NOW
 
-from rules.drift import frame_of
-from rules.eligibility.aggregate import judge
+from rules.core.differences import frame_of
 from rules.eligibility.book import shipped_eligibility_books
+from rules.eligibility.decide import decide
 from rules.eligibility.user import results_for
 from rules.facts import USER_FACTS
-from rules.tiers import CURRENCY, TIERS
+from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.domain.application import Product
 from underwriting.domain.decision import FactValue
 from underwriting.domain.eligibility import Eligibility
@@ -78,4 +78,4 @@ def judged(user_id: str = "ada", cap: int | None = 5_000, **changes: FactValue) 
     """The evaluation of such a user by the shipped books."""
     facts = good_facts(**changes)
     results = results_for(BOOKS, user_id, frame_of(facts), {})
-    return judge(Product.FLOAT, BOOKS, results, profile(user_id), cap, facts, NOW)
+    return decide(Product.FLOAT, BOOKS, results, profile(user_id), cap, facts, NOW)

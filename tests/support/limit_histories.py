@@ -15,13 +15,13 @@ import pyarrow.parquet as pq
 from rules.limits.policy import LimitPolicy, shipped_policies
 from underwriting.domain.application import Product
 from underwriting.domain.limits import IdRange, Scope
-from underwriting.generator.calendar import Window
-from underwriting.generator.world import shipped_world
-from underwriting.generator.write import Plan, write
-from underwriting.limits.order import Request
-from underwriting.limits.plan import open_history
-from underwriting.limits.shard import ShardResult, ShardSpec, recalculate_shard
-from underwriting.store.limit_bases import SCHEMA
+from underwriting.limit_runs.plan import open_history
+from underwriting.limit_runs.request import Request
+from underwriting.limit_runs.shard import ShardResult, ShardSpec, recalculate_shard
+from underwriting.playground.generator.calendar import Window
+from underwriting.playground.generator.world import shipped_world
+from underwriting.playground.generator.write import Plan, write
+from underwriting.store.limits.bases import SCHEMA
 
 END = date(2025, 8, 31)
 USERS = 240

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from rules.core.problems import RulebookError
 from rules.limits.policy import LimitPolicy, parse_policy
-from rules.problems import RulebookError
 
 SHIPPED = Path(__file__).parents[2] / "rules" / "policies"
 TEXT = (SHIPPED / "cfi.yaml").read_text("utf-8")

@@ -7,10 +7,10 @@ from typing import Any
 from support.reviews import NOW
 
 from underwriting.domain.application import Product
+from underwriting.domain.creditor import Bureau, Contact, Creditor
 from underwriting.domain.decision import Reason
 from underwriting.domain.limits import LimitRunState, LimitShardState
 from underwriting.domain.notice import NoticeKind
-from underwriting.notices.creditor import Bureau, Contact, Creditor
 from underwriting.notices.notice import About, Addressee
 from underwriting.store.models import LimitRecordRow, LimitRunRow, LimitShardRow
 from underwriting.store.session import Store

@@ -27,17 +27,17 @@ from tests.support.forked_workers import Worker
 from tests.support.reckoning import Reckoning, reckon
 from tests.support.reviews import CONSENT
 from tests.support.unguarded import drop_unique_keys
-from underwriting.api.office import Office
-from underwriting.bookshelf import Bookshelf
+from underwriting.api.context import ApiContext
 from underwriting.cli.setup import prepare
-from underwriting.clients.sources import Sources
 from underwriting.domain.application import ApplicationRequest
-from underwriting.embedded import SANDBOX_TENANT
-from underwriting.embedded.deploy import BUREAU_LIMIT
+from underwriting.local import SANDBOX_TENANT
+from underwriting.rulebook_cache import RulebookCache
+from underwriting.sources.sources import Sources
 from underwriting.store import applications
 from underwriting.store.errors import StoreUnreachable
 from underwriting.store.keyfile import keyring
 from underwriting.store.session import Store
+from underwriting.worker.deploy import BUREAU_LIMIT
 
 FAILPOINTS = (
     "after-claim",
@@ -116,7 +116,7 @@ async def endure(arena: Arena, plan: Plan) -> Reckoning:
             await prefect.upsert_global_concurrency_limit_by_name(BUREAU_LIMIT, 1_000)
             if not plan.guarded:
                 await drop_unique_keys(store)
-            office = Office(config, store, Bookshelf(store, config), prefect, sources)
+            office = ApiContext(config, store, RulebookCache(store, config), prefect, sources)
             ordeal = Ordeal(plan, arena, office, sandbox)
             await ordeal.run()
             return await reckon(store, sandbox, ordeal.figures())
@@ -128,7 +128,7 @@ class Ordeal:
 
     plan: Plan
     arena: Arena
-    office: Office
+    office: ApiContext
     sandbox: httpx.AsyncClient
     began: float = field(default_factory=time.monotonic)
     happened: list[str] = field(default_factory=list)

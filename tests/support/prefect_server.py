@@ -16,9 +16,9 @@ from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from support.databases import run
 
-from underwriting.embedded import Services, embedded, free_port
-from underwriting.embedded.deploy import BUREAU_LIMIT
+from underwriting.local import Services, embedded, free_port
 from underwriting.settings import Settings
+from underwriting.worker.deploy import BUREAU_LIMIT
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import httpx
 from sqlalchemy import text
 
 from underwriting.domain.application import State
-from underwriting.sandbox.personas import find
+from underwriting.playground.sandbox.personas import find
 from underwriting.store import audit
 from underwriting.store.audit import Fault
 from underwriting.store.record import Record

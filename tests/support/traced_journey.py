@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import FlowRun
 
 from flows.review_application import review_application
 from underwriting.api.app import create_app
-from underwriting.embedded import SANDBOX_TENANT, issue_token
+from underwriting.local import SANDBOX_TENANT, issue_token
 from underwriting.settings import settings
 from underwriting.worker.engine import WarmEngine
 

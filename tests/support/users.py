@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from rules.columns import Columns
+from rules.core.columns import Columns
 from rules.facts import compute_facts, facts_of, tables_of, users_as_of
 from underwriting.domain.decision import FactValue
 from underwriting.domain.documents import Document

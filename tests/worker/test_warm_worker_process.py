@@ -10,8 +10,8 @@ import pytest
 from support.databases import postgres_database
 from support.pools import Pool
 
-from underwriting.embedded import Child, Services
-from underwriting.embedded.environment import child_environment
+from underwriting.local import Child, Services
+from underwriting.local.environment import child_environment
 
 TESTS = Path(__file__).parents[1]
 

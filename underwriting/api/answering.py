@@ -6,20 +6,20 @@ from http import HTTPStatus
 from fastapi import BackgroundTasks, Response
 
 from underwriting.api.auth import Caller
+from underwriting.api.context import ApiContext, problem
 from underwriting.api.documented import JSON
 from underwriting.api.etags import matches, quoted
-from underwriting.api.office import Office, problem
-from underwriting.clients.callbacks import BadCallback, checked_callback
 from underwriting.domain.application import Product, State
+from underwriting.integrations.callbacks import BadCallback, checked_callback
 from underwriting.store import evaluations
-from underwriting.store.evaluations import Stored
+from underwriting.store.evaluations import StoredEvaluation
 
 # Seconds after which a client should look again.
 RETRY_AFTER = "1"
 UNDECIDED = {State.PENDING, State.RUNNING}
 
 
-class Question:
+class EligibilityQuestion:
     """What was asked, but for the product."""
 
     def __init__(self, user_id: str, callback_url: str | None, key: str | None) -> None:
@@ -37,16 +37,16 @@ class Answer:
         self.evaluation_id = evaluation_id
 
 
-def answer_of(stored: Stored) -> Answer:
+def answer_of(stored: StoredEvaluation) -> Answer:
     """The answer that a stored evaluation is."""
     return Answer(stored.body, stored.state, stored.request.id)
 
 
 async def answer_one(
-    asked: Question,
+    asked: EligibilityQuestion,
     product: Product,
     caller: Caller,
-    desk: Office,
+    desk: ApiContext,
     after_answering: BackgroundTasks,
     if_none_match: str | None,
 ) -> Response:
@@ -60,7 +60,7 @@ async def answer_one(
 
 
 async def find_answer(
-    asked: Question, product: Product, caller: Caller, desk: Office, after_answering: BackgroundTasks
+    asked: EligibilityQuestion, product: Product, caller: Caller, desk: ApiContext, after_answering: BackgroundTasks
 ) -> Answer:
     """The fresh evaluation, or one that is under way now; a key stands for the evaluation that it made."""
     now = datetime.now(UTC)
@@ -78,7 +78,7 @@ async def find_answer(
     return answer_of(accepted.stored)
 
 
-def _check_callback(url: str, caller: Caller, desk: Office) -> None:
+def _check_callback(url: str, caller: Caller, desk: ApiContext) -> None:
     try:
         checked_callback(url, desk.config.partners.get(caller.tenant))
     except BadCallback as error:

@@ -12,23 +12,22 @@ from sqlalchemy import select
 
 from underwriting.api import applications, eligibility, errors, events, matches, notices, profiles
 from underwriting.api.auth import Verifier
+from underwriting.api.context import ApiContext, problem
 from underwriting.api.documented import answer, refusals
 from underwriting.api.errors import ApiError
 from underwriting.api.keys import PublicKeys
-from underwriting.api.office import Office, problem
 from underwriting.api.quota import Quota
-from underwriting.bookshelf import Bookshelf, NotLent
-from underwriting.clients.sources import Sources
-from underwriting.edges.tracing import trace_api, traced
-from underwriting.embedded import resolve_database_url
+from underwriting.decision_basis import RuleDrift
+from underwriting.integrations.tracing import trace_api, traced
 from underwriting.notices.errors import NoticeImpossible
-from underwriting.recall import RuleDrift
+from underwriting.rulebook_cache import NotLent, RulebookCache
 from underwriting.settings import Settings, settings
+from underwriting.sources.sources import Sources
 from underwriting.store.errors import (
     KeyReused,
     NoOpenMatch,
+    NotDecided,
     NotFound,
-    NotJudged,
     NotReferred,
     NotWaiting,
     StoreUnreachable,
@@ -57,9 +56,9 @@ def create_app(config: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.verifier = Verifier(PublicKeys(config), config.token_issuer, config.token_audience)
         app.state.quota = Quota(config.api_quota)
-        url = resolve_database_url(config)
-        async with Store.open(url, keyring(config)) as store, get_client() as prefect, Sources(config) as sources:
-            app.state.office = Office(config, store, Bookshelf(store, config), prefect, sources)
+        opened = Store.open(config.database_url, keyring(config))
+        async with opened as store, get_client() as prefect, Sources(config) as sources:
+            app.state.office = ApiContext(config, store, RulebookCache(store, config), prefect, sources)
             yield
 
     app = FastAPIOffline(
@@ -86,7 +85,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
     )
     async def health(request: Request) -> dict[str, str]:
         """200 while the store answers; applications are accepted also while Prefect is away."""
-        office: Office = request.app.state.office
+        office: ApiContext = request.app.state.office
         async with office.store.read() as work:
             await work.scalar(select(1))
         return {"status": "ok"}
@@ -101,7 +100,7 @@ def _install_store_errors(app: FastAPI) -> None:
         KeyReused: (HTTPStatus.UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED"),
         NotReferred: (HTTPStatus.CONFLICT, "NOT_REFERRED"),
         NotWaiting: (HTTPStatus.CONFLICT, "NOT_WAITING"),
-        NotJudged: (HTTPStatus.CONFLICT, "NOT_JUDGED"),
+        NotDecided: (HTTPStatus.CONFLICT, "NOT_JUDGED"),
         RuleDrift: (HTTPStatus.CONFLICT, "RULE_DRIFT"),
         NoOpenMatch: (HTTPStatus.CONFLICT, "NO_OPEN_MATCH"),
         VersionConflict: (HTTPStatus.PRECONDITION_FAILED, "VERSION_CONFLICT"),

@@ -7,17 +7,17 @@ from typing import Annotated, Any, Literal, Self
 from fastapi import APIRouter, BackgroundTasks, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from rules.adverse import AdverseCodes, reasons_given
+from rules.explain.adverse_reasons import AdverseCodes, reasons_given
 from underwriting import referrals
 from underwriting.api.auth import BACKDATE, Applicant, Reader, Reviewer, require
+from underwriting.api.context import Context, refusing
 from underwriting.api.documented import POLL, REPLAYED, answer, refusals
 from underwriting.api.errors import ApiError
 from underwriting.api.examples import APPLICATION, PENDING_APPLICATION
-from underwriting.api.office import Desk, refusing
 from underwriting.domain.application import ApplicationId, ApplicationRequest, State
 from underwriting.domain.decision import Verdict
 from underwriting.store import applications, waiting
-from underwriting.store.applications import Stored
+from underwriting.store.applications import StoredApplication
 from underwriting.store.record import Record
 from underwriting.store.waiting import Answer
 
@@ -98,7 +98,7 @@ class Page(BaseModel):
 async def apply(
     body: ApplicationRequest,
     caller: Applicant,
-    desk: Desk,
+    desk: Context,
     after_answering: BackgroundTasks,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
@@ -111,7 +111,7 @@ async def apply(
         raise ApiError(
             HTTPStatus.BAD_REQUEST, "IDEMPOTENCY_KEY_MISSING", "Send a header Idempotency-Key with a key of your own."
         )
-    await desk.bookshelf.book_for(body)
+    await desk.rulebook_cache.book_for(body)
     async with desk.store.begin() as work:
         now = datetime.now(UTC)
         accepted = await applications.accept(work, caller.tenant, body, idempotency_key, now)
@@ -129,7 +129,7 @@ async def apply(
     responses=answer(200, "Where it stands", APPLICATION) | refusals(404),
     summary="Read an application",
 )
-async def read(application_id: ApplicationId, caller: Reader, desk: Desk) -> Response:
+async def read(application_id: ApplicationId, caller: Reader, desk: Context) -> Response:
     """The record of one application: where it stands, and what was decided why, with every rule's outcome."""
     async with desk.store.read() as work:
         stored = await applications.get(work, caller.tenant, application_id)
@@ -143,7 +143,7 @@ async def read(application_id: ApplicationId, caller: Reader, desk: Desk) -> Res
 )
 async def list_applications(
     caller: Reader,
-    desk: Desk,
+    desk: Context,
     state: Annotated[State | None, Query(description="Only those in this state, such as `referred`")] = None,
     after: Annotated[ApplicationId | None, Query(description="Continue below this application")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
@@ -162,7 +162,7 @@ async def list_applications(
     responses=answer(200, "Decided", APPLICATION) | refusals(400, 404, 409),
     summary="Decide a referred application",
 )
-async def decide(application_id: ApplicationId, body: StaffDecision, caller: Reviewer, desk: Desk) -> Response:
+async def decide(application_id: ApplicationId, body: StaffDecision, caller: Reviewer, desk: Context) -> Response:
     """Approve or reject an application that waits for a person; the token's subject is stored as who decided.
 
     A rejection names its reasons, by their codes: they are what the customer is told.
@@ -188,7 +188,7 @@ async def hand_in(
     application_id: ApplicationId,
     body: CustomerAnswer,
     caller: Applicant,
-    desk: Desk,
+    desk: Context,
     after_answering: BackgroundTasks,
 ) -> Response:
     """Review an incomplete application again, under the same id, or decide a counteroffer.
@@ -210,7 +210,7 @@ async def hand_in(
     return _answer(stored, replayed=False)
 
 
-def _answer(stored: Stored, *, replayed: bool) -> Response:
+def _answer(stored: StoredApplication, *, replayed: bool) -> Response:
     """202 while nothing is decided, else 200; the same body for the same state."""
     status = HTTPStatus.ACCEPTED if stored.state in UNDECIDED else HTTPStatus.OK
     headers = {"Location": f"/v1/applications/{stored.application.id}", **_headers(stored)}
@@ -219,5 +219,5 @@ def _answer(stored: Stored, *, replayed: bool) -> Response:
     return Response(stored.body, status, headers, media_type="application/json")
 
 
-def _headers(stored: Stored) -> dict[str, str]:
+def _headers(stored: StoredApplication) -> dict[str, str]:
     return {"Retry-After": RETRY_AFTER} if stored.state in UNDECIDED else {}

@@ -14,7 +14,7 @@ from underwriting.api.answering import (
     RETRY_AFTER,
     UNDECIDED,
     Answer,
-    Question,
+    EligibilityQuestion,
     answer_of,
     answer_one,
     find_answer,
@@ -22,15 +22,15 @@ from underwriting.api.answering import (
 )
 from underwriting.api.applications import StaffDecision
 from underwriting.api.auth import Asker, EvaluationReader, Reviewer
+from underwriting.api.context import Context, refusing
 from underwriting.api.documented import ETAG, JSON, POLL, answer, refusals
 from underwriting.api.errors import ApiError
 from underwriting.api.examples import EVALUATION, PENDING_EVALUATION
-from underwriting.api.office import Desk, refusing
 from underwriting.domain.application import CustomerId, Product, State
 from underwriting.domain.eligibility import EvaluationId, UpTo
 from underwriting.store import evaluations
 from underwriting.store.errors import UnknownEvaluation
-from underwriting.store.evaluations import EvaluationRecord, Stored
+from underwriting.store.evaluations import EvaluationRecord, StoredEvaluation
 from underwriting.store.session import Store, Work
 
 LINES = "application/x-ndjson"
@@ -109,7 +109,7 @@ async def eligibility(
     request: Request,
     user_id: CustomerId,
     caller: Asker,
-    desk: Desk,
+    desk: Context,
     after_answering: BackgroundTasks,
     product: Wanted = Wanted.FLOAT,
     callback_url: CallbackUrl = None,
@@ -121,7 +121,7 @@ async def eligibility(
     Fresh is an evaluation of the last 24 hours, with no newer profile, no newer rulebook and no float since. Otherwise
     202: poll `Location`, or be called back. `product=all` gives one record for each product.
     """
-    asked = Question(user_id, callback_url, idempotency_key)
+    asked = EligibilityQuestion(user_id, callback_url, idempotency_key)
     if product is not Wanted.ALL:
         return await answer_one(asked, Product(product.value), caller, desk, after_answering, if_none_match)
     found = {name: await find_answer(asked, name, caller, desk, after_answering) for name in product.products}
@@ -136,14 +136,14 @@ async def eligibility(
 async def float_check(
     user_id: CustomerId,
     caller: Asker,
-    desk: Desk,
+    desk: Context,
     after_answering: BackgroundTasks,
     callback_url: CallbackUrl = None,
     idempotency_key: IdempotencyKey = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The same as `eligibility?product=float`."""
-    asked = Question(user_id, callback_url, idempotency_key)
+    asked = EligibilityQuestion(user_id, callback_url, idempotency_key)
     return await answer_one(asked, Product.FLOAT, caller, desk, after_answering, if_none_match)
 
 
@@ -151,14 +151,14 @@ async def float_check(
 async def loan_check(
     user_id: CustomerId,
     caller: Asker,
-    desk: Desk,
+    desk: Context,
     after_answering: BackgroundTasks,
     callback_url: CallbackUrl = None,
     idempotency_key: IdempotencyKey = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The same as `eligibility?product=loan`."""
-    asked = Question(user_id, callback_url, idempotency_key)
+    asked = EligibilityQuestion(user_id, callback_url, idempotency_key)
     return await answer_one(asked, Product.LOAN, caller, desk, after_answering, if_none_match)
 
 
@@ -172,7 +172,7 @@ async def evaluation(
     user_id: CustomerId,
     evaluation_id: EvaluationId,
     caller: EvaluationReader,
-    desk: Desk,
+    desk: Context,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Where the evaluation stands, and what it came to: every book, every rule, and the facts that each looked at."""
@@ -194,7 +194,7 @@ class EvaluationDecision(StaffDecision):
     summary="Decide a referred evaluation",
 )
 async def decide(
-    user_id: CustomerId, evaluation_id: EvaluationId, body: EvaluationDecision, caller: Reviewer, desk: Desk
+    user_id: CustomerId, evaluation_id: EvaluationId, body: EvaluationDecision, caller: Reviewer, desk: Context
 ) -> Response:
     """Approve or reject an evaluation that waits for a person and is the answer still.
 
@@ -225,7 +225,7 @@ async def decide(
 async def history(
     user_id: CustomerId,
     caller: EvaluationReader,
-    desk: Desk,
+    desk: Context,
     accept: Annotated[str, Header(description=f"`{LINES}` streams the whole history, a record a line")] = JSON,
     product: Product | None = None,
     after: Annotated[EvaluationId | None, Query(description="Continue below this evaluation")] = None,
@@ -244,7 +244,7 @@ async def history(
     return Response(b'{"items":[%b],"next":%b}' % (items, cursor), media_type=JSON)
 
 
-async def _of_user(work: Work, tenant: str, user_id: str, evaluation_id: str) -> Stored:
+async def _of_user(work: Work, tenant: str, user_id: str, evaluation_id: str) -> StoredEvaluation:
     """The evaluation; UnknownEvaluation where it is another user's."""
     stored = await evaluations.get(work, tenant, evaluation_id)
     if stored.request.user_id != user_id:

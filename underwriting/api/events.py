@@ -6,10 +6,10 @@ from fastapi import APIRouter, BackgroundTasks
 from pydantic import BaseModel, Field
 
 from underwriting.api.auth import Teller
+from underwriting.api.context import Context
 from underwriting.api.documented import answer, refusals
-from underwriting.api.office import Desk
 from underwriting.domain.events import Event, EventId, EventReport, Origin
-from underwriting.store import inbox
+from underwriting.store.queue import inbox
 
 router = APIRouter(
     prefix="/v1/events",
@@ -35,7 +35,7 @@ class Receipt(BaseModel):
 async def tell(
     body: EventReport,
     caller: Teller,
-    desk: Desk,
+    desk: Context,
     after_answering: BackgroundTasks,
 ) -> Receipt:
     """Store an event about one of your users; 202 once it cannot be lost. It is handled within seconds.

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, KeySet, OKPKey, RSAKey
 
-from underwriting.clients.errors import SourceError
-from underwriting.clients.wire import Wire
+from underwriting.integrations.errors import SourceError
+from underwriting.integrations.http import HttpService
 from underwriting.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class PublicKeys:
 async def _fetched(url: str, wait: float, known: KeySet | None) -> KeySet:
     """The set at `url`; the one that is known where the issuer is away or answers nonsense."""
     try:
-        async with Wire(wait, MAX_BYTES) as wire:
+        async with HttpService(wait, MAX_BYTES) as wire:
             body = await wire.fetch(ISSUER, wire.request("GET", url))
         return _parsed(body or b"", ISSUER)
     except (SourceError, ValueError) as error:

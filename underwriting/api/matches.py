@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from underwriting import referrals
 from underwriting.api.auth import MatchReader, MatchWriter
+from underwriting.api.context import Context
 from underwriting.api.documented import answer, refusals
 from underwriting.api.examples import LISTED
-from underwriting.api.office import Desk
 from underwriting.domain.application import CustomerId
 from underwriting.store import matches
 from underwriting.store.errors import NotFound
@@ -66,7 +66,7 @@ class Clearance(BaseModel):
 )
 async def waiting(
     caller: MatchReader,
-    desk: Desk,
+    desk: Context,
     after: Annotated[CustomerId | None, Query(description="Continue after this customer")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> ListedPage:
@@ -82,7 +82,7 @@ async def waiting(
     responses=answer(200, "Cleared", LISTED) | refusals(400, 404, 409),
     summary="Clear a customer's matches",
 )
-async def clear(user_id: CustomerId, body: Clearance, caller: MatchWriter, desk: Desk) -> Listed:
+async def clear(user_id: CustomerId, body: Clearance, caller: MatchWriter, desk: Context) -> Listed:
     """Remember that the customer is none of the entries found, until the customer's details or an entry change.
 
     The token's subject is stored as who said so. What was answered with the matches in mind is no answer any more. The

@@ -7,14 +7,14 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from underwriting.api.auth import NoticeReader, NoticeWriter
+from underwriting.api.context import Context, problem, refusing
 from underwriting.api.documented import JSON, answer, refusals
 from underwriting.api.examples import NOTICE, OWED, SENDING
-from underwriting.api.office import Desk, problem, refusing
 from underwriting.domain.application import CustomerId
 from underwriting.domain.notice import Owed
-from underwriting.notices import desk as notice_desk
-from underwriting.notices.desk import Sending, Written
+from underwriting.notices import service as notice_desk
 from underwriting.notices.notice import Notice
+from underwriting.notices.service import Sending, Written
 from underwriting.store import notices
 from underwriting.store.notices import Cursor
 
@@ -58,7 +58,7 @@ class WasSent(BaseModel):
 )
 async def due(
     caller: NoticeReader,
-    desk: Desk,
+    desk: Context,
     until: Annotated[date | None, Query(description="Due until this day; all, where it is left out")] = None,
     after: Annotated[str | None, Query(max_length=200, description="Continue after this notice")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
@@ -79,7 +79,7 @@ async def due(
 async def show(
     subject_id: SubjectId,
     caller: NoticeReader,
-    desk: Desk,
+    desk: Context,
     customer_id: Whom = None,
     accept: Annotated[str, Header(description=f"`{JSON}`, `{TEXT}` or `{HTML}`")] = JSON,
 ) -> Response:
@@ -98,7 +98,7 @@ async def show(
     summary="Note that a notice was sent",
 )
 async def sent(
-    subject_id: SubjectId, body: WasSent, caller: NoticeWriter, desk: Desk, customer_id: Whom = None
+    subject_id: SubjectId, body: WasSent, caller: NoticeWriter, desk: Context, customer_id: Whom = None
 ) -> Sending:
     """Store that the notice was sent, how and when, together with its text. It is not due any more."""
     written = await _written(desk, caller.tenant, subject_id, customer_id)
@@ -106,7 +106,7 @@ async def sent(
         return await notice_desk.sent(desk.store, written, body.how, body.sent_at, caller.subject)
 
 
-async def _written(desk: Desk, tenant: str, subject_id: str, customer_id: str | None) -> Written:
+async def _written(desk: Context, tenant: str, subject_id: str, customer_id: str | None) -> Written:
     who_is = notice_desk.asking(desk.sources)
     return await notice_desk.write(desk.store, desk.config, who_is, tenant, subject_id, customer_id)
 

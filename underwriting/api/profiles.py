@@ -7,13 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from rules.tiers import CURRENCY, TIERS, tiers_enabled
+from rules.limits.tiers import CURRENCY, TIERS, tiers_enabled
 from underwriting.api.auth import ProfileReader, ProfileWriter
+from underwriting.api.context import Context, problem
 from underwriting.api.documented import VERSION_ETAG, answer, refusals
 from underwriting.api.errors import ApiError
 from underwriting.api.etags import matches, quoted, version_of
 from underwriting.api.examples import PROFILE
-from underwriting.api.office import Desk, problem
 from underwriting.domain.application import CustomerId, Product
 from underwriting.domain.money import Money
 from underwriting.domain.profile import FloatProfile, Reason, Tier, TierId
@@ -121,7 +121,7 @@ IfMatch = Annotated[
 async def read(
     user_id: CustomerId,
     caller: ProfileReader,
-    desk: Desk,
+    desk: Context,
     if_none_match: Annotated[str | None, Header(description="The ETag you have")] = None,
 ) -> Response:
     """The version in force now; a user who was never met has none."""
@@ -143,7 +143,7 @@ async def read(
 async def versions(
     user_id: CustomerId,
     caller: ProfileReader,
-    desk: Desk,
+    desk: Context,
     after: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Continue below this version")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Versions:
@@ -158,7 +158,7 @@ async def versions(
 
 @router.put("/float_profile", response_model=ProfileRecord, responses=WRITTEN, summary="Write the next version")
 async def write(
-    user_id: CustomerId, body: Change, caller: ProfileWriter, desk: Desk, if_match: IfMatch = None
+    user_id: CustomerId, body: Change, caller: ProfileWriter, desk: Context, if_match: IfMatch = None
 ) -> Response:
     """Enable these tiers and pause these products, as a new version; a user who was never met gets the default first.
 
@@ -189,7 +189,7 @@ async def write(
     summary="Override the profile for a while",
 )
 async def write_temporary(
-    user_id: CustomerId, body: TemporaryChange, caller: ProfileWriter, desk: Desk, if_match: IfMatch = None
+    user_id: CustomerId, body: TemporaryChange, caller: ProfileWriter, desk: Context, if_match: IfMatch = None
 ) -> Response:
     """A version that wins until `expires_on`, in the place of any earlier temporary one."""
     tiers, expected, now = body.tiers(), _expected(if_match), datetime.now(UTC)
@@ -221,7 +221,9 @@ async def write_temporary(
     | refusals(400, 404, 412),
     summary="End the override",
 )
-async def end_temporary(user_id: CustomerId, caller: ProfileWriter, desk: Desk, if_match: IfMatch = None) -> Response:
+async def end_temporary(
+    user_id: CustomerId, caller: ProfileWriter, desk: Context, if_match: IfMatch = None
+) -> Response:
     """End the temporary version before it expires: the permanent one is in force at once, as a new version."""
     expected, now = _expected(if_match), datetime.now(UTC)
     async with desk.store.begin() as work:

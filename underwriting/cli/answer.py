@@ -9,7 +9,7 @@ import typer
 from underwriting.cli.store import with_store
 from underwriting.settings import settings
 from underwriting.store import waiting
-from underwriting.store.applications import Stored
+from underwriting.store.applications import StoredApplication
 from underwriting.store.session import Store
 from underwriting.store.waiting import Answer
 
@@ -20,7 +20,7 @@ def answer(
 ) -> None:
     """Hand in a customer's answer. What is to be reviewed again is dispatched by the next sweep."""
 
-    async def work(store: Store) -> Stored:
+    async def work(store: Store) -> StoredApplication:
         async with store.begin() as unit:
             return await waiting.answer(
                 unit,

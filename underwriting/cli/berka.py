@@ -9,13 +9,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from rules.rulebook import shipped_rulebooks
-from underwriting.berka.bank import Applicant, read_bank
-from underwriting.berka.figures import auc, by_rule, by_verdict, orderings, standard_error, went_bad
-from underwriting.berka.files import BerkaError
-from underwriting.berka.load import write_documents
-from underwriting.berka.review import RULEBOOK, prescreen
+from rules.prescreening.book import shipped_rulebooks
 from underwriting.cli.errors import refusing
+from underwriting.playground.berka.bank import Applicant, read_bank
+from underwriting.playground.berka.figures import auc, by_rule, by_verdict, orderings, standard_error, went_bad
+from underwriting.playground.berka.files import BerkaError
+from underwriting.playground.berka.load import write_documents
+from underwriting.playground.berka.review import RULEBOOK, prescreen
 from underwriting.settings import settings
 
 app = typer.Typer(no_args_is_help=True, help="The Czech bank of the PKDD'99 challenge: load, review.")

@@ -3,10 +3,11 @@
 import asyncio
 
 from underwriting.cli.errors import refuse, refusing
-from underwriting.clients.errors import SourceError
-from underwriting.edges.queue import QueueUnsafe
-from underwriting.embedded import EmbeddedError, ending_on_signals
-from underwriting.intake import consume as consume_queue
+from underwriting.cli.store import store_settings
+from underwriting.consumer import consume as consume_queue
+from underwriting.integrations.errors import SourceError
+from underwriting.integrations.queue import QueueUnsafe
+from underwriting.local import EmbeddedError, ending_on_signals
 from underwriting.settings import settings
 from underwriting.store.errors import StoreError
 
@@ -18,7 +19,7 @@ def consume() -> None:
 
     async def run() -> None:
         with ending_on_signals():
-            await consume_queue(settings())
+            await consume_queue(store_settings())
 
     with refusing(QueueUnsafe, SourceError, StoreError, EmbeddedError):
         asyncio.run(run())

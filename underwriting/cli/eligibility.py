@@ -16,7 +16,7 @@ from underwriting.cli.review import COLOURS
 from underwriting.cli.tokens import SCOPES
 from underwriting.domain.application import Product
 from underwriting.domain.decision import shown
-from underwriting.embedded import SANDBOX_TENANT, issue_token
+from underwriting.local import SANDBOX_TENANT, issue_token
 from underwriting.settings import settings
 from underwriting.store.evaluations import EvaluationRecord
 

@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterable, Mapping
 import typer
 from rich.console import Console
 
-from rules.counterfactual import Missing, Way
-from rules.eligibility.explain import BookExplained
-from rules.eligibility.explain import explain as explain_evaluation
-from rules.explained import RuleExplained, explain_rules
+from rules.core.rule_syntax import written
+from rules.explain import Missing, Way
+from rules.explain.evaluation import BookExplained
+from rules.explain.evaluation import explain as explain_evaluation
+from rules.explain.rules import RuleExplained, explain_rules
 from rules.facts import CATALOGUE
-from rules.notation import written
-from rules.rulebook import parse_rulebook
+from rules.prescreening.book import parse_rulebook
 from underwriting.cli.store import with_store
+from underwriting.decision_basis import EvaluationBasis, evaluation_basis
 from underwriting.domain.decision import FactValue, Outcome, Result, shown
 from underwriting.domain.eligibility import Decider
 from underwriting.domain.money import Money
-from underwriting.recall import Recalled, recall
 from underwriting.settings import settings
 from underwriting.store import applications, rulebooks
 from underwriting.store.kinds import EVALUATIONS
@@ -38,9 +38,9 @@ def explain(
         _print_application(*with_store(lambda store: _application(store, subject_id)))
 
 
-async def _recalled(store: Store, evaluation_id: str) -> Recalled:
+async def _recalled(store: Store, evaluation_id: str) -> EvaluationBasis:
     async with store.read() as work:
-        return await recall(work, evaluation_id, settings().limit_policy)
+        return await evaluation_basis(work, evaluation_id, settings().limit_policy)
 
 
 async def _application(store: Store, application_id: str) -> tuple[Record, tuple[RuleExplained, ...]]:
@@ -54,7 +54,7 @@ async def _application(store: Store, application_id: str) -> tuple[Record, tuple
     return record, explain_rules(book.rules, outcomes, {})
 
 
-def _print_evaluation(recalled: Recalled) -> None:
+def _print_evaluation(recalled: EvaluationBasis) -> None:
     request, eligibility = recalled.judged.request, recalled.judged.eligibility
     explanation = explain_evaluation(eligibility, recalled.books)
     show = shower(eligibility.currency)

@@ -10,10 +10,10 @@ from rich.progress import track
 from rich.table import Table
 
 from underwriting.cli.errors import refuse, refusing
-from underwriting.generator.calendar import Window
-from underwriting.generator.describe import describe as describe_folder
-from underwriting.generator.world import shipped_world
-from underwriting.generator.write import PERSONAS, GeneratorError, Plan, write
+from underwriting.playground.generator.calendar import Window
+from underwriting.playground.generator.describe import describe as describe_folder
+from underwriting.playground.generator.world import shipped_world
+from underwriting.playground.generator.write import PERSONAS, GeneratorError, Plan, write
 
 app = typer.Typer(no_args_is_help=True, help="Histories of made-up users of floats: generate, describe.")
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder with a subfolder for each table.")]

@@ -12,9 +12,9 @@ from rich.table import Table
 
 from underwriting import referrals
 from underwriting.cli.errors import refuse, refusing
-from underwriting.cli.store import with_store
-from underwriting.clients.errors import SourceError
-from underwriting.embedded import EmbeddedError
+from underwriting.cli.store import store_settings, with_store
+from underwriting.integrations.errors import SourceError
+from underwriting.local import EmbeddedError
 from underwriting.screening import Screener, load_block_list, load_ofac
 from underwriting.screening.entries import ScreeningList, Subject
 from underwriting.screening.evaluation import figures, read_cases
@@ -155,11 +155,11 @@ def screen() -> None:
 
     # Prefect's tasks take seconds to import, and only this asks for them.
     from tasks.screening import Rescreening, screen_customers  # noqa: PLC0415
-    from underwriting.workplace import workplace  # noqa: PLC0415
+    from underwriting.runtime import open_runtime  # noqa: PLC0415
 
     async def run() -> Rescreening:
-        async with workplace() as place:
-            return await screen_customers(place)
+        async with open_runtime(store_settings()) as runtime:
+            return await screen_customers(runtime)
 
     with refusing(StoreError, EmbeddedError):
         done = asyncio.run(run())

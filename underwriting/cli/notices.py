@@ -11,13 +11,13 @@ from rich.table import Table
 
 from underwriting.cli.errors import refusing
 from underwriting.cli.store import with_store
-from underwriting.clients.sources import Sources
 from underwriting.domain.notice import Owed
-from underwriting.embedded import embedded_settings
-from underwriting.notices import desk
-from underwriting.notices.desk import Sending, Written
+from underwriting.local import embedded_settings
+from underwriting.notices import service as desk
 from underwriting.notices.errors import NoticeImpossible
+from underwriting.notices.service import Sending, Written
 from underwriting.settings import settings
+from underwriting.sources.sources import Sources
 from underwriting.store import notices
 from underwriting.store.session import Store
 

@@ -9,8 +9,8 @@ import typer
 from underwriting.cli import replay_application, replay_evaluation
 from underwriting.cli.errors import refusing
 from underwriting.cli.store import with_store
-from underwriting.embedded import EmbeddedError
-from underwriting.recall import RuleDrift
+from underwriting.decision_basis import RuleDrift
+from underwriting.local import EmbeddedError
 from underwriting.store.errors import StoreError
 from underwriting.store.kinds import EVALUATIONS
 from underwriting.store.session import Store

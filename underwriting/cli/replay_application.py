@@ -5,23 +5,24 @@ from datetime import UTC, datetime
 
 import typer
 
-from rules.aggregate import decide
-from rules.drift import fact_differences, named
-from rules.replay import differences, reheard
+from rules.core.differences import fact_differences, named
+from rules.prescreening.decide import decide
+from rules.prescreening.replay import differences, reevaluated
+from underwriting.cli.store import store_settings
 from underwriting.cli.telling import tell
+from underwriting.decision_basis import ApplicationBasis, application_basis
 from underwriting.domain.decision import CheckResult, Decision
-from underwriting.recall import RecalledReview, recall_review
+from underwriting.runtime import open_runtime
 from underwriting.settings import settings
 from underwriting.store import rulebooks
 from underwriting.store.errors import UnknownRulebook
 from underwriting.store.session import Work
-from underwriting.workplace import workplace
 
 
 async def replayed(work: Work, application_id: str) -> bool:
     """Say what the kept facts and the rulebook give now; whether that is another decision. RuleDrift: another book."""
-    recalled = await recall_review(work, application_id)
-    then, heard = recalled.decision, reheard(recalled.book, recalled.checks)
+    recalled = await application_basis(work, application_id)
+    then, heard = recalled.decision, reevaluated(recalled.book, recalled.checks)
     if found := differences(then, recalled.checks, _decision(recalled, heard), heard):
         tell("code drift: the same facts and rulebook give another answer", named(found))
         return True
@@ -44,10 +45,10 @@ async def refreshed(application_id: str) -> bool:
     # Prefect's tasks take seconds to import, and only this asks for them.
     from tasks.again import checks_again  # noqa: PLC0415
 
-    async with workplace() as place:
-        async with place.store.read() as work:
-            recalled = await recall_review(work, application_id)
-        checks = await checks_again(place, recalled)
+    async with open_runtime(store_settings()) as runtime:
+        async with runtime.store.read() as work:
+            recalled = await application_basis(work, application_id)
+        checks = await checks_again(runtime, recalled)
     for check in checks:
         if check.trouble:
             typer.echo(f"no answer for {check.check}: {check.trouble}")
@@ -64,5 +65,5 @@ async def refreshed(application_id: str) -> bool:
     return True
 
 
-def _decision(recalled: RecalledReview, checks: Sequence[CheckResult]) -> Decision:
+def _decision(recalled: ApplicationBasis, checks: Sequence[CheckResult]) -> Decision:
     return decide(recalled.book, checks, recalled.application, recalled.decision.decided_at)

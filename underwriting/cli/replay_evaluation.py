@@ -2,25 +2,26 @@
 
 import typer
 
-from rules.drift import fact_differences, named
-from rules.eligibility.replay import differences, rejudged
+from rules.core.differences import fact_differences, named
+from rules.eligibility.replay import differences, reevaluated
 from rules.facts.terms import fact_terms
 from rules.limits.policy import shipped_policies
+from underwriting.cli.store import store_settings
 from underwriting.cli.telling import tell
+from underwriting.decision_basis import EvaluationBasis, affordability_cap, cap_of_then, evaluation_basis
 from underwriting.domain.eligibility import Eligibility
-from underwriting.recall import Recalled, affordability_cap, cap_of_then, recall
+from underwriting.runtime import open_runtime
 from underwriting.settings import settings
 from underwriting.store.session import Work
-from underwriting.workplace import workplace
 
 
 async def replayed(work: Work, evaluation_id: str) -> bool:
     """Say what the frozen facts and books give now; whether that is another answer. RuleDrift where a book or the limit
     policy is not what it was.
     """
-    recalled = await recall(work, evaluation_id, settings().limit_policy)
+    recalled = await evaluation_basis(work, evaluation_id, settings().limit_policy)
     then = recalled.judged.eligibility
-    now = rejudged(
+    now = reevaluated(
         recalled.judged.request.product,
         then,
         recalled.books,
@@ -36,7 +37,7 @@ async def replayed(work: Work, evaluation_id: str) -> bool:
     return False
 
 
-def _tell_of_today(recalled: Recalled) -> None:
+def _tell_of_today(recalled: EvaluationBasis) -> None:
     """What a new evaluation would rest on otherwise; the answer of then stands."""
     then = recalled.judged.eligibility
     if recalled.digest_now != recalled.judged.books_digest:
@@ -64,10 +65,10 @@ async def refreshed(evaluation_id: str) -> bool:
     # Prefect's tasks take seconds to import, and only this asks for them.
     from tasks.again import facts_again  # noqa: PLC0415
 
-    async with workplace() as place:
-        async with place.store.read() as work:
-            recalled = await recall(work, evaluation_id, place.config.limit_policy)
-        facts, troubles = await facts_again(place, recalled)
+    async with open_runtime(store_settings()) as runtime:
+        async with runtime.store.read() as work:
+            recalled = await evaluation_basis(work, evaluation_id, runtime.config.limit_policy)
+        facts, troubles = await facts_again(runtime, recalled)
     then = recalled.judged.eligibility
     for source, why in troubles.items():
         typer.echo(f"trouble with {source}: {why}")
@@ -76,7 +77,7 @@ async def refreshed(evaluation_id: str) -> bool:
     if not found:
         typer.echo("the sources say the same")
         return False
-    cap = affordability_cap(shipped_policies()[place.config.limit_policy], facts)
-    now = rejudged(recalled.judged.request.product, then, recalled.books, facts, recalled.profile, cap)
+    cap = affordability_cap(shipped_policies()[runtime.config.limit_policy], facts)
+    now = reevaluated(recalled.judged.request.product, then, recalled.books, facts, recalled.profile, cap)
     tell(f"data drift: the sources say otherwise now, which comes to {now.verdict}", named(found))
     return True

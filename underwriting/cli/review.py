@@ -14,7 +14,7 @@ from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.tokens import SCOPES
 from underwriting.domain.application import ApplicationRequest, Product
 from underwriting.domain.decision import Result, shown
-from underwriting.embedded import SANDBOX_TENANT, issue_token
+from underwriting.local import SANDBOX_TENANT, issue_token
 from underwriting.settings import settings
 from underwriting.store.record import Record
 

@@ -10,26 +10,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from rules.adverse import adverse_codes
-from rules.catalogue_page import catalogue_page
-from rules.eligibility.book import (
-    agree_on_experiments,
-    eligibility_schema,
-    keep_arms,
-    parse_eligibility_book,
-    shipped_eligibility_books,
-)
+from rules.books import AnyBook, agree_on_experiments, keep_arms, load_rulebook
+from rules.core.reasons import reason
+from rules.eligibility.book import eligibility_schema, parse_eligibility_book, shipped_eligibility_books
+from rules.explain.adverse_reasons import adverse_codes
+from rules.explain.catalogue_page import catalogue_page
 from rules.limits.policy import policy_schema, shipped_policies
-from rules.reasons import reason
-from rules.rulebook import (
-    AnyBook,
-    Rulebook,
-    RulebookError,
-    load_rulebook,
-    parse_rulebook,
-    rulebook_schema,
-    shipped_rulebooks,
-)
+from rules.prescreening.book import Rulebook, RulebookError, parse_rulebook, rulebook_schema, shipped_rulebooks
 from underwriting.cli.errors import refusing
 from underwriting.cli.store import with_store
 from underwriting.store import rulebooks

@@ -11,11 +11,11 @@ from prefect.client.orchestration import get_client
 
 from rules.eligibility.book import shipped_eligibility_books
 from rules.limits.policy import shipped_policies
-from rules.rulebook import shipped_rulebooks
+from rules.prescreening.book import shipped_rulebooks
 from underwriting.cli.errors import refusing
-from underwriting.embedded import EmbeddedError, resolve_database_url
-from underwriting.embedded.deploy import deploy as deploy_file
-from underwriting.sandbox.lists import sandbox_lists
+from underwriting.cli.store import store_settings
+from underwriting.local import EmbeddedError
+from underwriting.playground.sandbox.lists import sandbox_lists
 from underwriting.screening.screener import store_list
 from underwriting.settings import Settings, settings
 from underwriting.store import rulebooks
@@ -24,13 +24,14 @@ from underwriting.store.keyfile import keyring
 from underwriting.store.migrate import migrate as migrate_store
 from underwriting.store.models import RulebookKind
 from underwriting.store.session import Store
+from underwriting.worker.deploy import deploy as deploy_file
 
 
 def migrate() -> None:
     """Bring the store's schema up to this version. A second run changes nothing."""
 
     async def run() -> None:
-        await migrate_store(resolve_database_url(settings()))
+        await migrate_store(store_settings().database_url)
 
     with refusing(StoreError, EmbeddedError):
         asyncio.run(run())

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from underwriting.cli.errors import refusing
-from underwriting.embedded import EmbeddedError, resolve_database_url
-from underwriting.settings import settings
+from underwriting.local import EmbeddedError, resolve_database_url
+from underwriting.settings import Settings, settings
 from underwriting.store.errors import StoreError
 from underwriting.store.keyfile import keyring
 from underwriting.store.session import Store
@@ -14,12 +14,18 @@ from underwriting.store.session import Store
 T = TypeVar("T")
 
 
+def store_settings() -> Settings:
+    """The settings, with the database of `underwriting up` where they name none; NotRunning where that does not run."""
+    config = settings()
+    return config.model_copy(update={"database_url": resolve_database_url(config)})
+
+
 def with_store(work: Callable[[Store], Awaitable[T]]) -> T:
     """Run `work` on the store of the settings; what a user can do something about ends the command with exit code 2."""
 
     async def opened() -> T:
-        config = settings()
-        async with Store.open(resolve_database_url(config), keyring(config)) as store:
+        config = store_settings()
+        async with Store.open(config.database_url, keyring(config)) as store:
             return await work(store)
 
     with refusing(StoreError, EmbeddedError, ValueError):

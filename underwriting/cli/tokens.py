@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from underwriting.embedded import SANDBOX_TENANT, issue_token
+from underwriting.local import SANDBOX_TENANT, issue_token
 from underwriting.settings import settings
 
 SCOPES = (

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC
 
-from rules.reasons import reason
+from rules.core.reasons import reason
 from underwriting.domain.decision import (
     ADVERSE_ACTION_NOTICE,
     BY_CUSTOMER,

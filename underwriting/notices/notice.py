@@ -5,9 +5,9 @@ from datetime import date, datetime
 from pydantic import BaseModel, ConfigDict
 
 from underwriting.domain.application import Product
+from underwriting.domain.creditor import Contact
 from underwriting.domain.decision import Missing, Reason
 from underwriting.domain.notice import NoticeKind
-from underwriting.notices.creditor import Contact
 from underwriting.notices.report import Report
 from underwriting.store.record import OfferRecord
 

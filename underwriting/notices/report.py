@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from underwriting.notices.creditor import Bureau
+from underwriting.domain.creditor import Bureau
 from underwriting.notices.errors import NoticeImpossible
 
 # 15 U.S.C. 1681g(f)(1)(C) and (9): four key factors, and inquiries besides if they were one.

@@ -8,8 +8,8 @@ from pathlib import Path
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PackageLoader, StrictUndefined, select_autoescape
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from underwriting.domain.creditor import Bureau, BusinessReasons, Contact, Creditor
 from underwriting.domain.notice import NoticeKind
-from underwriting.notices.creditor import Bureau, BusinessReasons, Contact, Creditor
 from underwriting.notices.errors import NoticeImpossible
 from underwriting.notices.notice import About, Addressee, Notice
 from underwriting.notices.report import Report

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from underwriting.clients.errors import SourceOutage, SourceRefusal
 from underwriting.domain.documents import Company, ListScreening, Person
+from underwriting.integrations.errors import SourceOutage, SourceRefusal
 from underwriting.screening.entries import Entry, ScreeningList, Subject
 from underwriting.screening.index import ListIndex, Match
 from underwriting.screening.names import Kind

@@ -22,7 +22,7 @@ DECIDED = (State.DONE, State.REFERRED, State.INCOMPLETE, State.COUNTEROFFER)
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredApplication:
     """An application as stored: where it stands, and the answer to whoever asks for it."""
 
     application: Application
@@ -45,7 +45,7 @@ class Stored:
 class Accepted:
     """What became of a request: a new application, or the one that the same key made before."""
 
-    stored: Stored
+    stored: StoredApplication
     replay: bool
 
 
@@ -87,7 +87,7 @@ async def accept(work: Work, tenant: str, request: ApplicationRequest, idempoten
     return Accepted(_stored(row, body), replay=True)
 
 
-async def get(work: Work, tenant: str | None, application_id: str) -> Stored:
+async def get(work: Work, tenant: str | None, application_id: str) -> StoredApplication:
     """The application; UnknownApplication where it is not this tenant's. No tenant means a colleague, who sees all."""
     mine = [] if tenant is None else [ApplicationRow.tenant == tenant]
     try:
@@ -98,7 +98,7 @@ async def get(work: Work, tenant: str | None, application_id: str) -> Stored:
 
 async def listing(
     work: Work, tenant: str | None, state: State | None = None, after: str | None = None, limit: int = 50
-) -> list[Stored]:
+) -> list[StoredApplication]:
     """Applications, newest first, from below the id `after` on."""
     query = _with_body().order_by(ApplicationRow.id.desc()).limit(limit)
     if tenant is not None:
@@ -153,10 +153,10 @@ async def _one(work: Work, *conditions: ColumnElement[bool]) -> tuple[Applicatio
     return found[0], found[1]
 
 
-def _stored(row: ApplicationRow, newest: bytes | None) -> Stored:
+def _stored(row: ApplicationRow, newest: bytes | None) -> StoredApplication:
     application = application_of(row)
     body = newest if row.state in DECIDED else None
-    return Stored(
+    return StoredApplication(
         application=application,
         state=row.state,
         trouble=row.trouble,

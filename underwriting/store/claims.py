@@ -13,6 +13,7 @@ from sqlalchemy import and_, or_, select, update
 
 from underwriting.domain.application import State
 from underwriting.store import audit
+from underwriting.store import lease as leases
 from underwriting.store.columns import from_now
 from underwriting.store.errors import LeaseLost, NotRetryable
 from underwriting.store.kinds import Kind, T
@@ -49,17 +50,16 @@ async def claim(
     After `max_attempts` claims without an end it is quarantined: whatever kills its workers must not go on.
     """
     table = kind.row
-    row = await work.scalar(
-        update(table)
-        .where(table.id == subject_id, _claimable(table), table.attempts < max_attempts)
-        .values(
-            state=State.RUNNING,
-            fence=table.fence + 1,
-            attempts=table.attempts + 1,
-            lease_until=from_now(lease),
-            flow_run_id=flow_run_id,
-        )
-        .returning(table)
+    row = await leases.take(
+        work,
+        table,
+        subject_id,
+        lease,
+        _claimable(table),
+        table.attempts < max_attempts,
+        state=State.RUNNING,
+        attempts=table.attempts + 1,
+        flow_run_id=flow_run_id,
     )
     if row is not None:
         return Claim(kind, kind.subject(row), row.fence, row.attempts)
@@ -144,9 +144,7 @@ def owned(claim: Claim[T]) -> Any:
 
 async def change(work: Work, claim: Claim[T], **values: Any) -> bool:
     """Set columns of what is claimed; False, and nothing is changed, where it is not ours any more."""
-    table = claim.kind.row
-    statement = update(table).where(owned(claim)).values(**values).returning(table.id)
-    return await work.scalar(statement) is not None
+    return await leases.change(work, claim.kind.row, owned(claim), **values)
 
 
 def _claimable(table: type[Claimable]) -> Any:

@@ -1,11 +1,12 @@
 """Column types that mean the same on PostgreSQL and SQLite, and the database's own clock."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
-from sqlalchemy import JSON, BigInteger, Date, DateTime, Dialect, Float, Integer, Text, literal
+from sqlalchemy import JSON, BigInteger, Date, DateTime, Dialect, Float, Integer, LargeBinary, Text, literal
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import mapped_column
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
@@ -29,6 +30,16 @@ class UtcDateTime(TypeDecorator[datetime]):
         """Give SQLite's text its zone back."""
         return value if value is None else value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
 
+
+class SealedBinary(TypeDecorator[bytes]):
+    """Personal data as `underwriting.store.crypto` seals it. Key rotation finds every column of this type."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+
+# How a model declares such a column: `note: Mapped[Sealed]`.
+Sealed = Annotated[bytes, mapped_column(SealedBinary)]
 
 # JSONB can be indexed and queried; SQLite has its JSON functions over text.
 Json = JSON().with_variant(JSONB(), "postgresql")

@@ -21,7 +21,7 @@ NONCE_BYTES = 12
 KEY_BYTES = 32
 
 
-class Place(NamedTuple):
+class SealedCell(NamedTuple):
     """Where a sealed value stands; `row` is its primary key."""
 
     table: str
@@ -48,13 +48,13 @@ class Keyring:
         """A ring of one fresh key, for as long as the process lives."""
         return cls({"k1": AESGCM.generate_key(KEY_BYTES * 8)}, "k1")
 
-    def seal(self, plain: bytes, place: Place) -> bytes:
+    def seal(self, plain: bytes, place: SealedCell) -> bytes:
         """Encrypt `plain` for exactly this place."""
         nonce = os.urandom(NONCE_BYTES)
         secret = self._ciphers[self.current].encrypt(nonce, plain, _bound(place, self.current))
         return header(self.current) + nonce + secret
 
-    def open(self, sealed: bytes, place: Place) -> bytes:
+    def open(self, sealed: bytes, place: SealedCell) -> bytes:
         """Decrypt what was sealed for this place; Undecipherable where it was not, or its key is not here."""
         key_id = sealed_under(sealed)
         if key_id not in self._ciphers:
@@ -82,5 +82,5 @@ def sealed_under(sealed: bytes) -> str:
     return sealed[2 : 2 + sealed[1]].decode(errors="replace")
 
 
-def _bound(place: Place, key_id: str) -> bytes:
+def _bound(place: SealedCell, key_id: str) -> bytes:
     return json.dumps([*place, key_id]).encode()

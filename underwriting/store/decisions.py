@@ -21,10 +21,11 @@ from underwriting.domain.decision import (
 )
 from underwriting.domain.money import Money
 from underwriting.failpoints import failpoint
-from underwriting.store import applications, audit, matches, outbox
+from underwriting.store import applications, audit, matches
 from underwriting.store.claims import Claim, owned
 from underwriting.store.errors import LeaseLost, NotReferred
-from underwriting.store.models import ApplicationRow, Channel, CheckRow, DecisionRow, OutcomeRow, place
+from underwriting.store.models import ApplicationRow, Channel, CheckRow, DecisionRow, OutcomeRow, sealed_cell
+from underwriting.store.queue import outbox
 from underwriting.store.record import CheckRecord, Record
 from underwriting.store.session import Work
 
@@ -73,10 +74,8 @@ async def settle_referral(
 ) -> Decision:
     """Store a person's approval or rejection of a referred application, with the note sealed.
 
-    `reasons` are those that the person chose for a rejection (`rules.adverse.reasons_given`): what was not known is no
-    reason of theirs. `clears_match`
-    also remembers that the customer is nobody of those on the lists who were found (`matches.clear`); NoOpenMatch where
-    nobody was.
+    `reasons` are those that the person chose for a rejection (`rules.explain.adverse_reasons`). `clears_match` also
+    remembers that the customer is none of those found on the lists (`matches.clear`); NoOpenMatch where nobody was.
 
     The same word of the same person again gives the stored decision; any other is NotReferred. UnknownApplication
     where it is not this tenant's; no tenant means a colleague.
@@ -128,7 +127,7 @@ async def by_rulebook(work: Work, application_id: str) -> Decision | None:
     return made[-1] if made else None
 
 
-async def checks(work: Work, stored: applications.Stored) -> tuple[CheckResult, ...]:
+async def checks(work: Work, stored: applications.StoredApplication) -> tuple[CheckResult, ...]:
     """The checks of the newest review, with all their facts, also those that no rule looked at."""
     rows = await work.scalars(select(CheckRow).where(CheckRow.application_id == stored.application.id))
     kept = {row.check_name: {"facts": row.facts, "alternatives": tuple(row.alternatives or ())} for row in rows}
@@ -213,7 +212,7 @@ async def write_decision(
         "notice_due": decision.notice_due,
         "note": None
         if decision.note is None
-        else work.keys.seal(decision.note.encode(), place(DecisionRow.note, application.id, sequence)),
+        else work.keys.seal(decision.note.encode(), sealed_cell(DecisionRow.note, application.id, sequence)),
         "body": body,
     }
     await work.execute(insert(DecisionRow), [row])
@@ -244,7 +243,9 @@ async def write_decision(
 
 
 def _decision(work: Work, row: DecisionRow, currency: str) -> Decision:
-    note = row.note and work.keys.open(row.note, place(DecisionRow.note, row.application_id, row.sequence)).decode()
+    note = (
+        row.note and work.keys.open(row.note, sealed_cell(DecisionRow.note, row.application_id, row.sequence)).decode()
+    )
     return Decision(
         verdict=row.verdict,
         approved=None if row.approved is None else Money(minor=row.approved, currency=currency),

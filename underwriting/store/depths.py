@@ -3,7 +3,7 @@
 from sqlalchemy import Select, func, select
 
 from underwriting.domain.application import State
-from underwriting.store.models import ApplicationRow, EvaluationRow, EventRow, EventState, MessageRow, MessageState
+from underwriting.store.models import ApplicationRow, EvaluationRow, EventRow, MessageRow, QueueState
 from underwriting.store.session import Work
 
 UNDECIDED = (State.PENDING, State.RUNNING)
@@ -13,10 +13,10 @@ _QUEUES: dict[str, Select[tuple[int]]] = {
     "referrals": select(func.count()).select_from(ApplicationRow).where(ApplicationRow.state == State.REFERRED),
     "customers": select(func.count()).select_from(ApplicationRow).where(ApplicationRow.state.in_(CUSTOMERS)),
     "evaluations": select(func.count()).select_from(EvaluationRow).where(EvaluationRow.state.in_(UNDECIDED)),
-    "inbox": select(func.count()).select_from(EventRow).where(EventRow.state == EventState.PENDING),
-    "inbox_dead": select(func.count()).select_from(EventRow).where(EventRow.state == EventState.DEAD),
-    "outbox": select(func.count()).select_from(MessageRow).where(MessageRow.state == MessageState.PENDING),
-    "outbox_dead": select(func.count()).select_from(MessageRow).where(MessageRow.state == MessageState.DEAD),
+    "inbox": select(func.count()).select_from(EventRow).where(EventRow.state == QueueState.PENDING),
+    "inbox_dead": select(func.count()).select_from(EventRow).where(EventRow.state == QueueState.DEAD),
+    "outbox": select(func.count()).select_from(MessageRow).where(MessageRow.state == QueueState.PENDING),
+    "outbox_dead": select(func.count()).select_from(MessageRow).where(MessageRow.state == QueueState.DEAD),
 }
 
 

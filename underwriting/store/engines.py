@@ -47,7 +47,7 @@ def create_engine(url: str) -> AsyncEngine:
     )
 
 
-def create_glance_engine(url: str) -> AsyncEngine | Engine:
+def create_read_engine(url: str) -> AsyncEngine | Engine:
     """An engine for single statements that only read; nothing is connected yet.
 
     SQLite's is one of the thread that asks: it looks a row up in a fraction of the time that handing the question to

@@ -152,7 +152,7 @@ class VersionConflict(StoreError):
         self.found = found
 
 
-class NotJudged(StoreError):
+class NotDecided(StoreError):
     """Nothing is decided about it yet, or never was."""
 
     def __init__(self, subject_id: str) -> None:

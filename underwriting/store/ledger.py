@@ -15,7 +15,7 @@ from underwriting.store import audit
 from underwriting.store.claims import Claim, owned
 from underwriting.store.columns import from_now
 from underwriting.store.errors import LeaseLost
-from underwriting.store.models import ApplicationRow, EffectRow, EffectState, place
+from underwriting.store.models import ApplicationRow, EffectRow, EffectState, sealed_cell
 from underwriting.store.session import Work
 
 
@@ -51,7 +51,7 @@ async def begin(work: Work, claim: Claim[Application], name: str) -> Effect:
 
 async def done(work: Work, claim: Claim[Application], name: str, payload: bytes) -> None:
     """Keep the answer, sealed. It was paid for, so a worker that lost its lease stores it too; the first one stays."""
-    sealed = work.keys.seal(payload, place(EffectRow.payload, claim.subject.id, name))
+    sealed = work.keys.seal(payload, sealed_cell(EffectRow.payload, claim.subject.id, name))
     await _settle(work, claim, name, EffectRow.state != EffectState.DONE, state=EffectState.DONE, payload=sealed)
 
 
@@ -65,7 +65,7 @@ async def answer(work: Work, application_id: str, name: str) -> bytes | None:
     row = await work.get(EffectRow, (application_id, name))
     if row is None or row.payload is None:
         return None
-    return work.keys.open(row.payload, place(EffectRow.payload, application_id, name))
+    return work.keys.open(row.payload, sealed_cell(EffectRow.payload, application_id, name))
 
 
 async def _settle(

@@ -10,7 +10,7 @@ from sqlalchemy import Row, delete, insert, select, update
 from underwriting.store import audit
 from underwriting.store.columns import from_now
 from underwriting.store.crypto import Keyring
-from underwriting.store.models import ListEntryRow, ListMatchRow, ListRow, place
+from underwriting.store.models import ListEntryRow, ListMatchRow, ListRow, sealed_cell
 from underwriting.store.session import Work
 
 # Entries of one statement.
@@ -71,7 +71,7 @@ async def _replace_changed(
         {
             "list_name": name,
             "entry_id": entry.id,
-            "record": work.keys.seal(entry.record, place(ListEntryRow.record, name, entry.id)),
+            "record": work.keys.seal(entry.record, sealed_cell(ListEntryRow.record, name, entry.id)),
             "changed_at": now,
         }
         for entry in fresh
@@ -113,5 +113,6 @@ async def entries(work: Work, name: str, since: datetime | None = None) -> list[
 
 def _opened(keys: Keyring, name: str, rows: Iterable[Row[tuple[str, bytes]]]) -> list[ListEntry]:
     return [
-        ListEntry(entry_id, keys.open(sealed, place(ListEntryRow.record, name, entry_id))) for entry_id, sealed in rows
+        ListEntry(entry_id, keys.open(sealed, sealed_cell(ListEntryRow.record, name, entry_id)))
+        for entry_id, sealed in rows
     ]

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 from underwriting.store import audit
 from underwriting.store.columns import from_now
 from underwriting.store.errors import NoOpenMatch
-from underwriting.store.models import ListMatchRow, place
+from underwriting.store.models import ListMatchRow, sealed_cell
 from underwriting.store.session import Work
 
 
@@ -119,7 +119,7 @@ async def clear(work: Work, tenant: str, user_id: str, by: str, note: str) -> li
             return []
         raise NoOpenMatch(user_id)
     for match in matches:
-        at = place(ListMatchRow.note, tenant, user_id, *match.found.key)
+        at = sealed_cell(ListMatchRow.note, tenant, user_id, *match.found.key)
         sealed = work.keys.seal(note.encode(), at)
         values = {"cleared_at": from_now(), "cleared_by": by, "note": sealed}
         await work.execute(update(ListMatchRow).where(*_mine(tenant, user_id), *_is(match.found.key)).values(values))
@@ -129,7 +129,7 @@ async def clear(work: Work, tenant: str, user_id: str, by: str, note: str) -> li
 
 
 async def _open(work: Work, tenant: str, user_id: str, found: Found) -> None:
-    compared = work.keys.seal(found.compared.encode(), place(ListMatchRow.compared, tenant, user_id, *found.key))
+    compared = work.keys.seal(found.compared.encode(), sealed_cell(ListMatchRow.compared, tenant, user_id, *found.key))
     values = {
         "compared": compared,
         "score": found.score,
@@ -158,7 +158,7 @@ def _is(key: tuple[str, str, str]) -> tuple[ColumnElement[bool], ...]:
 
 def _match(work: Work, row: ListMatchRow) -> Match:
     key = (row.tenant, row.user_id, row.list_name, row.entry_id, row.kind)
-    compared = work.keys.open(row.compared, place(ListMatchRow.compared, *key)).decode()
-    note = None if row.note is None else work.keys.open(row.note, place(ListMatchRow.note, *key)).decode()
+    compared = work.keys.open(row.compared, sealed_cell(ListMatchRow.compared, *key)).decode()
+    note = None if row.note is None else work.keys.open(row.note, sealed_cell(ListMatchRow.note, *key)).decode()
     found = Found(row.list_name, row.entry_id, row.kind, row.score, row.confirmed, row.evidence, compared)
     return Match(row.tenant, row.user_id, found, row.found_at, row.cleared_at, row.cleared_by, note)

@@ -31,7 +31,7 @@ from underwriting.domain.notice import NoticeKind, Owed
 from underwriting.store import audit
 from underwriting.store.columns import day_after, from_now
 from underwriting.store.errors import NoNotice
-from underwriting.store.limit_runs import took_effect
+from underwriting.store.limits.runs import took_effect
 from underwriting.store.models import (
     ApplicationRow,
     DecisionRow,
@@ -42,7 +42,7 @@ from underwriting.store.models import (
     NoticeRow,
     NoticeWarningRow,
     SettlementRow,
-    place,
+    sealed_cell,
     undecided,
 )
 from underwriting.store.session import Work
@@ -232,7 +232,7 @@ async def record(work: Work, owed: Owed, *, how: str, sent_at: datetime, sent_by
         sent_at=sent_at,
         sent_by=sent_by,
         recorded_at=from_now(),
-        content=work.keys.seal(content, place(NoticeRow.content, notice_id)),
+        content=work.keys.seal(content, sealed_cell(NoticeRow.content, notice_id)),
     )
     if row is None:
         raise ValueError(f"the id {notice_id} is taken")
@@ -255,7 +255,7 @@ async def first_sent(work: Work, subject_id: str, kind: NoticeKind) -> datetime 
 
 def content(work: Work, row: NoticeRow) -> bytes:
     """What the notice said."""
-    return work.keys.open(row.content, place(NoticeRow.content, row.id))
+    return work.keys.open(row.content, sealed_cell(NoticeRow.content, row.id))
 
 
 async def unwarned(work: Work, until: date, limit: int = 100) -> list[Owed]:

@@ -10,7 +10,7 @@ from underwriting.domain.application import Product
 from underwriting.domain.profile import FloatProfile, Tier
 from underwriting.store.columns import UtcDateTime
 from underwriting.store.errors import UnknownProfile
-from underwriting.store.models import ProfileRow, place
+from underwriting.store.models import ProfileRow, sealed_cell
 from underwriting.store.session import Work
 
 # Statements are built once, with these parameters: building one takes longer than the database takes to answer it.
@@ -104,7 +104,7 @@ async def standing_of(work: Work, tenant: str, user_id: str, now: datetime) -> S
 
 def values_of(work: Work, tenant: str, profile: FloatProfile) -> dict[str, Any]:
     """The columns of a version, its notes sealed."""
-    at = place(ProfileRow.notes, tenant, profile.user_id, profile.version)
+    at = sealed_cell(ProfileRow.notes, tenant, profile.user_id, profile.version)
     return {
         "tenant": tenant,
         "user_id": profile.user_id,
@@ -123,7 +123,7 @@ def values_of(work: Work, tenant: str, profile: FloatProfile) -> dict[str, Any]:
 
 def profile_of(work: Work, row: ProfileRow) -> FloatProfile:
     """The domain's view of a row, its notes opened."""
-    at = place(ProfileRow.notes, row.tenant, row.user_id, row.version)
+    at = sealed_cell(ProfileRow.notes, row.tenant, row.user_id, row.version)
     return FloatProfile(
         user_id=row.user_id,
         version=row.version,

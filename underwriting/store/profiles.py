@@ -15,10 +15,11 @@ from sqlalchemy import select
 
 from underwriting.domain.application import Product
 from underwriting.domain.profile import FloatProfile, Tier
-from underwriting.store import audit, outbox
+from underwriting.store import audit
 from underwriting.store.errors import NoTemporaryProfile, VersionConflict
 from underwriting.store.models import Channel, ProfileRow
 from underwriting.store.profile_rows import Standing, in_force, profile_of, standing_of, values_of
+from underwriting.store.queue import outbox
 from underwriting.store.session import Work
 
 SYSTEM = "system"
@@ -35,7 +36,7 @@ async def current(work: Work, tenant: str, user_id: str, now: datetime) -> Float
 async def on_first_contact(
     work: Work, tenant: str, user_id: str, now: datetime, currency: str, tiers: Iterable[Tier]
 ) -> FloatProfile:
-    """The profile in force, and on first contact a default one of these tiers (`rules.tiers` has the schedule)."""
+    """The profile in force, and on first contact a default one of these tiers (see `rules.limits.tiers`)."""
     if (met := await current(work, tenant, user_id, now)) is not None:
         return met
     default = FloatProfile(

@@ -6,7 +6,7 @@ from sqlalchemy import LargeBinary, bindparam, func, select, update
 from sqlalchemy.orm import QueryableAttribute
 
 from underwriting.store.crypto import header
-from underwriting.store.models import SEALED, place
+from underwriting.store.models import SEALED, sealed_cell
 from underwriting.store.session import Store, Work
 
 PAGE = 500
@@ -43,7 +43,7 @@ async def _older(work: Work, column: QueryableAttribute[Any]) -> list[dict[str, 
     query = select(*key, column).where(column.is_not(None), begins != current).limit(PAGE)
     page = []
     for *row_key, sealed in await work.execute(query):
-        at = place(column, *row_key)
+        at = sealed_cell(column, *row_key)
         fresh = work.keys.seal(work.keys.open(sealed, at), at)
         names = [f"key_{part.name}" for part in key]
         page.append({**dict(zip(names, row_key, strict=True)), "old": sealed, "new": fresh})

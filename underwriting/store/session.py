@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from underwriting.store.crypto import Keyring
-from underwriting.store.engines import create_engine, create_glance_engine
+from underwriting.store.engines import create_engine, create_read_engine
 from underwriting.store.errors import NotMigrated, StatementRefused, StoreError, StoreUnreachable
 from underwriting.store.migrations import HEAD
 from underwriting.store.models import Base
@@ -105,7 +105,9 @@ class Store:
     @asynccontextmanager
     async def open(cls, url: str, keys: Keyring) -> AsyncIterator["Store"]:
         """Connect, and check that the schema is this program's; StoreUnreachable or NotMigrated say what to do."""
-        engine, glances = create_engine(url), create_glance_engine(url)
+        if not url:
+            raise StoreUnreachable("no database is named; set UNDERWRITING_DATABASE_URL")
+        engine, glances = create_engine(url), create_read_engine(url)
         try:
             store = cls(engine, glances, keys)
             _check_file(engine)
@@ -135,7 +137,7 @@ class Store:
         async with _unit(self._reader, self._keys) as work:
             yield work
 
-    async def glance(self, question: Callable[[Reader], Awaitable[R]]) -> R:
+    async def fetch(self, question: Callable[[Reader], Awaitable[R]]) -> R:
         """What one reading statement says, in one round trip: no transaction, no session, and no look whether the
         connection still stands. Where it does not, the question is asked once more on a new one.
         """

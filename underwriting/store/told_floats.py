@@ -32,7 +32,7 @@ class ToldFloat:
     authorised: bool | None
 
 
-async def hear(
+async def record(
     work: Work, tenant: str, user_id: str, float_id: str, evaluation_id: str, at: datetime, now: datetime | None = None
 ) -> None:
     """Keep a float that was taken `at`; one that is known already stays as it is.

@@ -14,7 +14,7 @@ from underwriting.domain.application import Application, State
 from underwriting.domain.decision import BY_CUSTOMER, BY_DEADLINE, COUNTEROFFER_NOTICE, Decision, Verdict
 from underwriting.domain.notice import NoticeKind
 from underwriting.store import applications, audit, decisions, notices
-from underwriting.store.applications import Stored, application_of
+from underwriting.store.applications import StoredApplication, application_of
 from underwriting.store.errors import NotWaiting
 from underwriting.store.models import ApplicationRow
 from underwriting.store.session import Work
@@ -37,7 +37,7 @@ async def answer(
     by: str,
     now: datetime,
     partners: Collection[str],
-) -> Stored:
+) -> StoredApplication:
     """Store a customer's answer, which `by` handed in; the application as it stands then.
 
     The same answer again changes nothing. NotWaiting where the application does not wait for it, or the offer expired;
@@ -95,7 +95,7 @@ async def _reopened(
 
 
 async def _settled(
-    work: Work, stored: Stored, said: Answer | None, now: datetime, by: str, partners: Collection[str]
+    work: Work, stored: StoredApplication, said: Answer | None, now: datetime, by: str, partners: Collection[str]
 ) -> bool:
     """Decide a counteroffer by the answer, or by its absence; False where it does not wait for that."""
     application = stored.application
@@ -132,13 +132,13 @@ def _decided(offered: Decision, said: Answer | None, now: datetime, told_at: dat
     )
 
 
-def _supplied_before(stored: Stored) -> None:
+def _supplied_before(stored: StoredApplication) -> None:
     under_way = stored.state in {State.PENDING, State.RUNNING} and stored.application.completed_at is not None
     if not under_way:
         raise NotWaiting(f"application {stored.application.id} is not incomplete, so nothing can be supplied")
 
 
-def _answered_before(stored: Stored, said: Answer) -> None:
+def _answered_before(stored: StoredApplication, said: Answer) -> None:
     verdict = Verdict.APPROVED if said is Answer.ACCEPTED else Verdict.REJECTED
     record = stored.record
     if record.decided_by == BY_CUSTOMER and record.verdict is verdict:

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from prefect._flow_run_suspension import FlowRunSuspensionRequest, register_flow_run_suspension_request
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ParameterBindError, SignatureMismatchError, TerminationSignal
-from prefect.flow_engine import AsyncFlowRunEngine, _flow_parameters
 from prefect.flows import Flow
 
 from underwriting.worker.flows import NotRunnable
+from underwriting.worker.prefect_private import (
+    AsyncFlowRunEngine,
+    FlowRunSuspensionRequest,
+    flow_parameters,
+    register_flow_run_suspension_request,
+)
 
 
 class Interruption(Enum):
@@ -33,7 +37,7 @@ class WarmEngine(AsyncFlowRunEngine[Any, Any]):
     def of(cls, flow: Flow[..., Any], flow_run: FlowRun) -> "WarmEngine":
         """The engine of `flow_run`; NotRunnable where the run's parameters are not the flow's."""
         try:
-            parameters = _flow_parameters(flow, flow_run, None)
+            parameters = flow_parameters(flow, flow_run, None)
         except (ParameterBindError, SignatureMismatchError) as error:
             raise NotRunnable(f"the parameters are not those of the flow {flow.name!r}: {error}") from error
         engine = cls(flow=flow, flow_run=flow_run, parameters=parameters)

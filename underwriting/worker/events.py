@@ -18,7 +18,7 @@ FLOW_RUN = "prefect.flow-run."
 RECONNECT_SECONDS = 1.0
 
 
-class News(Enum):
+class RunChange(Enum):
     """What happened to a run."""
 
     SCHEDULED = f"{FLOW_RUN}Scheduled"
@@ -31,7 +31,7 @@ class RunEvent:
     """One piece of news; `id` is that of the run's new state, `occurred` the server's time."""
 
     id: UUID
-    news: News
+    news: RunChange
     flow_run_id: UUID
     occurred: datetime
 
@@ -40,7 +40,7 @@ async def run_events(work_pool_id: UUID) -> AsyncIterator[RunEvent]:
     """The news of a pool's runs, for ever. Some may be lost while the server is away, others be told twice."""
     while True:
         wanted = EventFilter(
-            event=EventNameFilter(name=[news.value for news in News]),
+            event=EventNameFilter(name=[news.value for news in RunChange]),
             any_resource=EventAnyResourceFilter(id=[f"prefect.work-pool.{work_pool_id}"]),
         )
         try:
@@ -55,4 +55,4 @@ async def run_events(work_pool_id: UUID) -> AsyncIterator[RunEvent]:
 
 def _read(event: Event) -> RunEvent:
     flow_run_id = UUID(event.resource.id.removeprefix(FLOW_RUN))
-    return RunEvent(event.id, News(event.event), flow_run_id, event.occurred)
+    return RunEvent(event.id, RunChange(event.event), flow_run_id, event.occurred)

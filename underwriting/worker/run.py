@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from prefect._flow_run_suspension import mark_flow_run_suspension_requested
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import Abort, Pause
@@ -15,6 +14,7 @@ from prefect.states import Cancelled, Crashed
 
 from underwriting.worker.engine import Interruption, WarmEngine
 from underwriting.worker.loop import FlowLoop
+from underwriting.worker.prefect_private import mark_flow_run_suspension_requested
 
 
 class WarmRun:

@@ -22,7 +22,7 @@ from underwriting.collector import settle
 from underwriting.settings import settings
 from underwriting.signals import ending_on_signals
 from underwriting.worker.engine import Interruption
-from underwriting.worker.events import News, run_events
+from underwriting.worker.events import RunChange, run_events
 from underwriting.worker.flows import Flows, NotRunnable
 from underwriting.worker.loop import FlowLoop, Surroundings
 from underwriting.worker.run import WarmRun
@@ -69,7 +69,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         they would hold a place.
         """
         super().__init__(work_pool_name, limit=limit or settings().worker_limit, prefetch_seconds=0, **others)
-        self._loop = FlowLoop(surroundings or _workplace)
+        self._loop = FlowLoop(surroundings or _runtime)
         self._flows = Flows()
         self._runs: dict[UUID, WarmRun] = {}
         self._idle = asyncio.Event()
@@ -228,11 +228,11 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         heartbeats find what events lose.
         """
         async for event in run_events(work_pool_id):
-            if event.news is News.SCHEDULED:
+            if event.news is RunChange.SCHEDULED:
                 self._ask_now()
             elif (run := self._runs.get(event.flow_run_id)) is None or run.began_after(event.occurred):
                 continue
-            elif event.news is News.CANCELLING:
+            elif event.news is RunChange.CANCELLING:
                 run.interrupt(Interruption.BY_USER)
             else:
                 run.suspend(event.id, event.occurred)
@@ -283,11 +283,11 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
             await _end(task)
 
 
-def _workplace() -> AbstractAsyncContextManager[object]:
+def _runtime() -> AbstractAsyncContextManager[object]:
     """What reviews share; imported late, since every Prefect command line imports this module to know the type."""
-    from underwriting.workplace import workplace  # noqa: PLC0415
+    from underwriting.runtime import open_runtime  # noqa: PLC0415
 
-    return workplace()
+    return open_runtime()
 
 
 async def _end(task: asyncio.Task[Any]) -> None:

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from support.eligibility import book_of
 from support.examples import steady
 
-from rules.eligibility.applicability import BUCKETS, Experiment
-from rules.eligibility.arms import arms_of, moved
-from rules.eligibility.assignment import Assignment, applies, arm_of, bucket_of
+from rules.core.experiments import BUCKETS, Experiment, arm_of, arms_of, bucket_of, moved
+from rules.eligibility.assignment import Assignment, applies
 from rules.eligibility.book import shipped_eligibility_books
 
 USERS = [f"usr_{number:06}" for number in range(100_000)]

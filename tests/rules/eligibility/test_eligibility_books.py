@@ -12,16 +12,15 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from support.examples import steady
 
+from rules.books import agree_on_experiments, keep_arms, load_rulebook
 from rules.eligibility import USER_RULES
 from rules.eligibility.book import (
     EligibilityBook,
-    agree_on_experiments,
     eligibility_schema,
-    keep_arms,
     parse_eligibility_book,
     shipped_eligibility_books,
 )
-from rules.rulebook import Rulebook, RulebookError, load_rulebook
+from rules.prescreening.book import Rulebook, RulebookError
 from underwriting.domain.decision import OnUnknown
 
 SHIPPED = Path(__file__).parents[3] / "rules" / "rulebooks"

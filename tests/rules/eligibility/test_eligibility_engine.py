@@ -11,8 +11,8 @@ from support.applicants import frame
 from support.eligibility import GOOD, NOW, book_of, profile_of, row_of
 from support.examples import steady
 
-from rules.eligibility.aggregate import judge
 from rules.eligibility.book import shipped_eligibility_books
+from rules.eligibility.decide import decide
 from rules.eligibility.engine import evaluate_books
 from rules.eligibility.user import results_for
 from rules.facts import USER_FACTS
@@ -99,7 +99,7 @@ def judged(which, row, user_id="u-1"):
         (cap,) = affordability_caps(TERMS, of_rows([row]))
         cap = None if cap is pd.NA else int(cap)
     facts = frame(**{name: [row[name]] for name in names})
-    return judge(product, books, results_for(books, user_id, facts, {}), profile_of(), cap, row, NOW)
+    return decide(product, books, results_for(books, user_id, facts, {}), profile_of(), cap, row, NOW)
 
 
 @pytest.mark.parametrize("which", ["float", "loan", "varied"])
@@ -139,7 +139,7 @@ def test_the_order_of_the_books_does_not_matter(which, row, random):
     shuffled = random.sample(books, len(books))
     facts = of_rows([row])
     one, other = (
-        judge(product, given, results_for(given, "u-1", facts, {}), profile_of(), 20_000, row, NOW)
+        decide(product, given, results_for(given, "u-1", facts, {}), profile_of(), 20_000, row, NOW)
         for given in (books, shuffled)
     )
     assert one == other

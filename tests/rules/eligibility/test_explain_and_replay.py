@@ -3,10 +3,10 @@
 import pytest
 from support.judged_users import BOOKS, good_facts, judged, profile
 
-from rules.drift import fact_differences, named
-from rules.eligibility.explain import explain
-from rules.eligibility.replay import differences, rejudged
-from rules.fraud import NotListed
+from rules.core.differences import fact_differences, named
+from rules.core.list_rules import NotListed
+from rules.eligibility.replay import differences, reevaluated
+from rules.explain.evaluation import explain
 from underwriting.domain.application import Product
 from underwriting.domain.decision import Verdict
 
@@ -73,7 +73,7 @@ def test_following_the_nearest_way_approves() -> None:
 @pytest.mark.parametrize("changes", [{}, POOR, {"list_match_score": None}, {"segment": None}, {"fraud_hit": True}])
 def test_the_same_facts_and_books_give_the_same_answer(changes) -> None:
     then = judged(**changes)
-    now = rejudged(Product.FLOAT, then, BY_REF, then.facts, profile(), then.affordability_cap)
+    now = reevaluated(Product.FLOAT, then, BY_REF, then.facts, profile(), then.affordability_cap)
     assert differences(then, now) == []
     assert now == then
 
@@ -85,7 +85,7 @@ def test_other_facts_give_another_answer_that_is_named() -> None:
         "monthly_income: 500000 then, 29999 now",
         "payback_prediction: 1.0 then, unknown now",
     ]
-    now = rejudged(Product.FLOAT, then, BY_REF, facts, profile(), then.affordability_cap)
+    now = reevaluated(Product.FLOAT, then, BY_REF, facts, profile(), then.affordability_cap)
     found = {difference.place: (difference.then, difference.now) for difference in differences(then, now)}
     assert found["verdict"] == ("approved", "rejected")
     assert found["reasons"] == ("none", "income_low")

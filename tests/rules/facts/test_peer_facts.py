@@ -14,7 +14,7 @@ from support.nasty_users import AS_OF, nasty_user
 from benchmarks import peer_facts, peer_pandas, peer_polars
 from rules.facts import input_schema, tables_of
 from underwriting.domain.histories import User
-from underwriting.limits.history import MODELS
+from underwriting.limit_runs.history import MODELS
 
 USERS = 400
 TO_THE_END = timedelta(days=(peer_facts.AS_OF - AS_OF).days)

@@ -13,7 +13,7 @@ from support.examples import steady
 from support.limit_facts import GOOD, user, users
 from support.limit_policies import policy_with
 
-from rules.columns import Columns
+from rules.core.columns import Columns
 from rules.limits.affordability import affordability_caps, affordable
 from rules.limits.policy import shipped_policies
 from underwriting.domain.money import MAX_MINOR

@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from support import slow_limits
 from support.limit_facts import random_users
 
-from rules.asking import FAIL, PASS, UNKNOWN
+from rules.core.rule_result import FAIL, PASS, UNKNOWN
 from rules.limits.decide import decide_limits
 from rules.limits.policy import shipped_policies
 

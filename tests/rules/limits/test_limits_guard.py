@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from support.examples import steady
 from support.limit_policies import policy_with
 
-from rules.limits.chance import least_by_chance, most_by_chance
-from rules.limits.guard import GuardVerdict, judge_run
+from rules.limits.binomial import least_by_chance, most_by_chance
+from rules.limits.guard import GuardVerdict, check_run
 from rules.limits.policy import shipped_policies
 
 TERMS = shipped_policies()["cfi"].guard
@@ -36,7 +36,7 @@ def usual(count=7, **figures):
 
 
 def verdict_of(run, earlier=()):
-    return judge_run(TERMS, run, earlier).verdict
+    return check_run(TERMS, run, earlier).verdict
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_few_users_are_not_held_for_chance():
 def test_a_ceiling_holds_whatever_is_usual():
     most = most_by_chance(10_000, 0.10)
     assert verdict_of(Run(lowered=most), usual(lowered=900)) is RELEASE
-    word = judge_run(TERMS, Run(lowered=most + 1), usual(lowered=900))
+    word = check_run(TERMS, Run(lowered=most + 1), usual(lowered=900))
     assert word.verdict is HOLD
     assert word.reasons == (f"{(most + 1) / 10_000:.2%} lowered; the policy's ceiling is 10.00%",)
 
@@ -119,7 +119,7 @@ def test_the_share_of_each_reason_stays_within_its_band():
     # One that never was before.
     for count, verdict in ((400, RELEASE), (700, HOLD)):
         assert verdict_of(Run(reasons={**same, "limit_subscription_unknown": count}), before) is verdict
-    word = judge_run(TERMS, Run(reasons={**same, "limit_subscription_unknown": 700}), before)
+    word = check_run(TERMS, Run(reasons={**same, "limit_subscription_unknown": 700}), before)
     assert word.reasons[0].startswith("7.00% with the reason limit_subscription_unknown; the last 7 runs had 0.00%")
 
 
@@ -138,21 +138,21 @@ def test_the_usual_is_the_median_of_the_last_runs_alone():
 
 def test_the_reasons_name_figure_and_band():
     run = Run(raised=2_234, lowered=2_600, money_up=5_000_000)
-    word = judge_run(TERMS, run, usual(raised=400, lowered=100, money_up=1_000_000))
+    word = check_run(TERMS, run, usual(raised=400, lowered=100, money_up=1_000_000))
     assert word.reasons == (
         "22.34% raised; the last 7 runs had 4.00% (median), so that 0.55% to 13.60% is usual",
         "26.00% lowered; the policy's ceiling is 10.00%",
         "500.00 minor units added to the limit of the average user; the last 7 runs had 100.00 minor units (median), "
         "so that up to 325.00 minor units is usual",
     )
-    first = judge_run(TERMS, Run(lowered=700), [])
+    first = check_run(TERMS, Run(lowered=700), [])
     assert first.reasons[0].startswith("7.00% lowered; there are too few earlier runs to compare with, so that 0.00%")
-    assert judge_run(TERMS, Run(), []).reasons == ()
+    assert check_run(TERMS, Run(), []).reasons == ()
 
 
 def test_the_bands_are_the_policys():
     stricter = policy_with(("first_runs: 0.45", "first_runs: 0.0001")).guard
-    assert judge_run(stricter, Run(raised=100), []).verdict is HOLD
+    assert check_run(stricter, Run(raised=100), []).verdict is HOLD
     assert verdict_of(Run(raised=100)) is RELEASE
 
 
@@ -184,6 +184,6 @@ RUNS = st.builds(
 @given(RUNS, st.lists(RUNS, max_size=9))
 def test_the_run_that_is_like_the_last_ones_is_held_for_a_ceiling_alone(run, earlier):
     """Whatever came before, a run equal to all of the last ones lies within its band."""
-    word = judge_run(TERMS, run, [*earlier, *[run] * TERMS.last_runs])
+    word = check_run(TERMS, run, [*earlier, *[run] * TERMS.last_runs])
     assert all("ceiling" in reason for reason in word.reasons)
     assert (word.verdict is HOLD) == bool(word.reasons)

@@ -13,10 +13,10 @@ from ruamel.yaml import YAML
 from support.examples import steady
 from support.limit_policies import SHIPPED, TEXT, changed
 
+from rules.core.problems import RulebookError
+from rules.limits.decision_table import AMOUNTS
 from rules.limits.policy import load_policy, parse_policy, policy_schema, shipped_policies
-from rules.limits.table import AMOUNTS
-from rules.problems import RulebookError
-from rules.tiers import TIERS
+from rules.limits.tiers import TIERS
 
 
 def test_the_shipped_policies():

@@ -3,8 +3,8 @@
 import pytest
 from support.limit_policies import TABLE, TEXT, changed, line, problems
 
+from rules.core.problems import RulebookError
 from rules.limits.policy import load_policy
-from rules.problems import RulebookError
 
 FOURTH = "  - {tier: 4000, min_float_rank: 3, min_subscription_rank: 2, min_available: 90000}\n"
 

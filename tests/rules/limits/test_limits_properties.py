@@ -9,8 +9,8 @@ from support.examples import steady
 from support.limit_facts import GOOD, random_users, user
 
 from rules.limits.decide import decide_limits
+from rules.limits.decision_table import AMOUNTS
 from rules.limits.policy import shipped_policies
-from rules.limits.table import AMOUNTS
 
 POLICIES = [pytest.param(policy, id=name) for name, policy in shipped_policies().items()]
 SEEDS = st.integers(0, 10**6)

@@ -3,18 +3,27 @@
 from underwriting.store.evaluations.accepting import Accepted, accept
 from underwriting.store.evaluations.finishing import finish
 from underwriting.store.evaluations.freezing import FloatRank, Frozen, float_rank, freeze, frozen
-from underwriting.store.evaluations.reading import Judged, Stored, fresh, get, history, judged, newest, stream
+from underwriting.store.evaluations.reading import (
+    DecidedEvaluation,
+    StoredEvaluation,
+    fresh,
+    get,
+    history,
+    judged,
+    newest,
+    stream,
+)
 from underwriting.store.evaluations.record import BookRecord, EvaluationRecord
 from underwriting.store.evaluations.settling import settle
 
 __all__ = [
     "Accepted",
     "BookRecord",
+    "DecidedEvaluation",
     "EvaluationRecord",
     "FloatRank",
     "Frozen",
-    "Judged",
-    "Stored",
+    "StoredEvaluation",
     "accept",
     "finish",
     "float_rank",

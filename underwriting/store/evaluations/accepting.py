@@ -9,7 +9,7 @@ from ulid import ULID
 from underwriting.domain.application import Product, State
 from underwriting.store.applications import fingerprint, request_key
 from underwriting.store.errors import KeyReused
-from underwriting.store.evaluations.reading import Stored, first, get
+from underwriting.store.evaluations.reading import StoredEvaluation, first, get
 from underwriting.store.models import CallbackRow, EvaluationKeyRow, EvaluationRow
 from underwriting.store.session import Work
 
@@ -20,7 +20,7 @@ OPERATION = "evaluations"
 class Accepted:
     """What became of a check. A new one is to be dispatched; any other is, or was, somebody's work already."""
 
-    stored: Stored
+    stored: StoredEvaluation
     # Nobody asked for it before.
     new: bool
     # The same key asked for it before.
@@ -65,7 +65,7 @@ async def _replay(work: Work, tenant: str, key: str, asked: str) -> Accepted:
 
 async def _check(
     work: Work, tenant: str, user_id: str, product: Product, as_of: date, now: datetime
-) -> tuple[Stored, bool]:
+) -> tuple[StoredEvaluation, bool]:
     """The check that is under way, or a new one.
 
     One that is under way is locked, so that it is not finished before this caller's address stands beside it. If it

@@ -10,11 +10,12 @@ from sqlalchemy import insert, select
 from underwriting.domain.application import State
 from underwriting.domain.eligibility import Eligibility, EvaluationRequest
 from underwriting.failpoints import failpoint
-from underwriting.store import audit, outbox
+from underwriting.store import audit
 from underwriting.store.claims import Claim, change
 from underwriting.store.errors import LeaseLost
 from underwriting.store.evaluations.record import EvaluationRecord
 from underwriting.store.models import BookRow, CallbackRow, Channel, EligibilityRow, RuleOutcomeRow
+from underwriting.store.queue import outbox
 from underwriting.store.session import Work
 
 

@@ -8,10 +8,11 @@ from sqlalchemy import case, update
 
 from underwriting.domain.application import Product, State
 from underwriting.domain.decision import Verdict
-from underwriting.store import audit, outbox, told_floats
-from underwriting.store.errors import FrozenOtherwise, NotJudged
-from underwriting.store.evaluations.reading import Stored, get
+from underwriting.store import audit, told_floats
+from underwriting.store.errors import FrozenOtherwise, NotDecided
+from underwriting.store.evaluations.reading import StoredEvaluation, get
 from underwriting.store.models import Channel, FloatRankRow, FrozenRow, ToldFloatRow
+from underwriting.store.queue import outbox
 from underwriting.store.session import Work
 
 # What our bus calls a float that no evaluation authorised.
@@ -59,8 +60,8 @@ async def freeze(
     """
     stored = await get(work, tenant, evaluation_id)
     if stored.state is not State.DONE:
-        raise NotJudged(evaluation_id)
-    await told_floats.hear(work, tenant, user_id, float_id, evaluation_id, taken_at or now, now)
+        raise NotDecided(evaluation_id)
+    await told_floats.record(work, tenant, user_id, float_id, evaluation_id, taken_at or now, now)
     told = await work.get_one(ToldFloatRow, (tenant, float_id), with_for_update=True, populate_existing=True)
     if told.authorised is not None:
         return await _judged_before(work, told, evaluation_id)
@@ -76,7 +77,7 @@ async def freeze(
     return _frozen(row, new=True)
 
 
-def _refusal(stored: Stored, user_id: str) -> str | None:
+def _refusal(stored: StoredEvaluation, user_id: str) -> str | None:
     """Why the evaluation authorises no float of the user at all."""
     if stored.request.user_id != user_id:
         return "the evaluation is of another user"
@@ -85,7 +86,9 @@ def _refusal(stored: Stored, user_id: str) -> str | None:
     return None
 
 
-async def _freeze(work: Work, stored: Stored, float_id: str, event_id: str, now: datetime) -> FrozenRow | None:
+async def _freeze(
+    work: Work, stored: StoredEvaluation, float_id: str, event_id: str, now: datetime
+) -> FrozenRow | None:
     """The float's row; None where the evaluation authorised another float, since the database keeps one of each."""
     evaluation = stored.request
     return await work.add_new(

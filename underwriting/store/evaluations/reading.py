@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Date, Select, bindparam, func, select
 from underwriting.domain.application import Product, State
 from underwriting.domain.eligibility import Eligibility, EvaluationRequest
 from underwriting.store.columns import UtcDateTime
-from underwriting.store.errors import NotJudged, UnknownEvaluation
+from underwriting.store.errors import NotDecided, UnknownEvaluation
 from underwriting.store.evaluations.record import EvaluationRecord
 from underwriting.store.kinds import request_of
 from underwriting.store.models import EligibilityRow, EvaluationRow, SettlementRow
@@ -52,7 +52,7 @@ _FRESH = (
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredEvaluation:
     """An evaluation as stored: where it stands, and the answer to whoever asks for it."""
 
     request: EvaluationRequest
@@ -71,7 +71,7 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Judged:
+class DecidedEvaluation:
     """What the rulebooks came to, with everything it rests on, as explaining and replaying need it; a person's word
     is not among it. Dates among the facts are ISO text.
     """
@@ -81,7 +81,7 @@ class Judged:
     books_digest: str
 
 
-async def get(work: Work, tenant: str | None, evaluation_id: str) -> Stored:
+async def get(work: Work, tenant: str | None, evaluation_id: str) -> StoredEvaluation:
     """The evaluation; UnknownEvaluation where it is not this tenant's. No tenant means a colleague, who sees all."""
     found = await first(work, EvaluationRow.id == evaluation_id, *_mine(tenant))
     if found is None:
@@ -89,7 +89,7 @@ async def get(work: Work, tenant: str | None, evaluation_id: str) -> Stored:
     return found
 
 
-async def judged(work: Work, tenant: str | None, evaluation_id: str) -> Judged:
+async def judged(work: Work, tenant: str | None, evaluation_id: str) -> DecidedEvaluation:
     """The result with all its facts; UnknownEvaluation where it is not this tenant's, NotJudged where it has none."""
     query = (
         select(EvaluationRow, EligibilityRow)
@@ -101,12 +101,12 @@ async def judged(work: Work, tenant: str | None, evaluation_id: str) -> Judged:
         raise UnknownEvaluation(evaluation_id)
     row, result = found
     if result is None:
-        raise NotJudged(evaluation_id)
+        raise NotDecided(evaluation_id)
     record = EvaluationRecord.model_validate_json(result.body)
-    return Judged(request_of(row), record.eligibility(result.facts), result.books_digest)
+    return DecidedEvaluation(request_of(row), record.eligibility(result.facts), result.books_digest)
 
 
-async def newest(work: Work, tenant: str, user_id: str, product: Product) -> Stored | None:
+async def newest(work: Work, tenant: str, user_id: str, product: Product) -> StoredEvaluation | None:
     """The evaluation that was asked for last, wherever it stands; None where none was."""
     mine = EvaluationRow.user_id == user_id, EvaluationRow.product == product
     return await first(work, EvaluationRow.tenant == tenant, *mine)
@@ -146,7 +146,7 @@ async def fresh(
 
 async def history(
     work: Work, tenant: str, user_id: str, product: Product | None = None, after: str | None = None, limit: int = 50
-) -> list[Stored]:
+) -> list[StoredEvaluation]:
     """A user's evaluations, of one product or of all, newest first, from below the id `after` on."""
     query = _with_body().where(EvaluationRow.tenant == tenant, EvaluationRow.user_id == user_id)
     if product is not None:
@@ -157,7 +157,9 @@ async def history(
     return [_stored(row, body) for row, body in rows]
 
 
-async def stream(work: Work, tenant: str, user_id: str, product: Product | None = None) -> AsyncIterator[Stored]:
+async def stream(
+    work: Work, tenant: str, user_id: str, product: Product | None = None
+) -> AsyncIterator[StoredEvaluation]:
     """The whole history, newest first, a page of it in memory at a time. In a reading unit it is one snapshot."""
     after: str | None = None
     while page := await history(work, tenant, user_id, product, after, PAGE):
@@ -167,7 +169,7 @@ async def stream(work: Work, tenant: str, user_id: str, product: Product | None 
         work.expunge_all()
 
 
-async def first(work: Work, *conditions: ColumnElement[bool], lock: bool = False) -> Stored | None:
+async def first(work: Work, *conditions: ColumnElement[bool], lock: bool = False) -> StoredEvaluation | None:
     """The newest evaluation that meets the conditions; locked until the unit ends where that is asked for."""
     query = _with_body().where(*conditions).order_by(EvaluationRow.id.desc()).limit(1)
     if lock:
@@ -188,9 +190,9 @@ def _with_body() -> Select[Any]:
     )
 
 
-def _stored(row: EvaluationRow, body: bytes | None) -> Stored:
+def _stored(row: EvaluationRow, body: bytes | None) -> StoredEvaluation:
     request = request_of(row)
-    return Stored(
+    return StoredEvaluation(
         request=request,
         state=row.state,
         trouble=row.trouble,

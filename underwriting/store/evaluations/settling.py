@@ -9,15 +9,15 @@ from underwriting.domain.eligibility import Eligibility
 from underwriting.store import audit
 from underwriting.store.errors import NotReferred
 from underwriting.store.evaluations.finishing import tell
-from underwriting.store.evaluations.reading import Judged, fresh
+from underwriting.store.evaluations.reading import DecidedEvaluation, fresh
 from underwriting.store.evaluations.record import EvaluationRecord
-from underwriting.store.models import Channel, SettlementRow, place
+from underwriting.store.models import Channel, SettlementRow, sealed_cell
 from underwriting.store.session import Work
 
 
 async def settle(
     work: Work,
-    judged: Judged,
+    judged: DecidedEvaluation,
     settled: Eligibility,
     *,
     note: str,
@@ -48,7 +48,7 @@ async def settle(
         approved_amounts=list(settled.approved_amounts),
         notice_due=settled.notice_due,
         decided_by=decided_by,
-        note=work.keys.seal(note.encode(), place(SettlementRow.note, request.id)),
+        note=work.keys.seal(note.encode(), sealed_cell(SettlementRow.note, request.id)),
         decided_at=now,
         body=body,
     )
@@ -72,7 +72,7 @@ async def settle(
 def _said_before(
     work: Work, earlier: SettlementRow, settled: Eligibility, note: str, decided_by: str
 ) -> EvaluationRecord:
-    written = work.keys.open(earlier.note, place(SettlementRow.note, earlier.evaluation_id)).decode()
+    written = work.keys.open(earlier.note, sealed_cell(SettlementRow.note, earlier.evaluation_id)).decode()
     record = EvaluationRecord.model_validate_json(earlier.body)
     before = (earlier.verdict, earlier.approved_amounts, codes_of(record.reasons), written, earlier.decided_by)
     if before != (settled.verdict, list(settled.approved_amounts), codes_of(settled.reasons), note, decided_by):

@@ -4,21 +4,37 @@ PostgreSQL replaces the check constraint. SQLite cannot, and a table that others
 holds rows; there the text of the schema is changed, as SQLite's own documentation describes for check constraints.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import sqlalchemy as sa
 from alembic import op
 
 
-def choose_from(table: str, column: str, kind: str, before: Collection[str], after: Collection[str]) -> None:
-    """Let `column` hold the words `after` instead of `before`; `kind` names the constraint, as in the models."""
+def choose_from(
+    table: str,
+    column: str,
+    kind: str,
+    before: Collection[str],
+    after: Collection[str],
+    *,
+    kind_now: str | None = None,
+    changed: Mapping[str, str] | None = None,
+) -> None:
+    """Let `column` hold the words `after` instead of `before`; `kind` names the constraint, as in the models.
+
+    `kind_now` is its name from now on, where that changes. Rows with a word of `changed` get the one that it maps to.
+    """
     if op.get_bind().dialect.name == "postgresql":
         # The naming convention makes the whole name of it.
         op.drop_constraint(kind, table, type_="check")
-        op.create_check_constraint(kind, table, sa.column(column).in_([sa.literal_column(f"'{it}'") for it in after]))
+        _change(table, column, changed or {})
+        allowed = sa.column(column).in_([sa.literal_column(f"'{it}'") for it in after])
+        op.create_check_constraint(kind_now or kind, table, allowed)
         return
-    name = f"ck_{table}_{kind}"
-    old, new = (f"CONSTRAINT {name} CHECK ({column} IN ({_listed(words)}))" for words in (before, after))
+    old, new = (
+        f"CONSTRAINT ck_{table}_{name} CHECK ({column} IN ({_listed(words)}))"
+        for name, words in ((kind, before), (kind_now or kind, after))
+    )
     schema = sa.table("sqlite_master", sa.column("sql"), sa.column("type"), sa.column("name"))
     wanted = (schema.c.type == "table", schema.c.name == table)
     found = op.get_bind().scalar(sa.select(schema.c.sql).where(*wanted))
@@ -30,6 +46,15 @@ def choose_from(table: str, column: str, kind: str, before: Collection[str], aft
     # Every connection reads the schema again.
     op.execute(f"PRAGMA schema_version = {version + 1}")
     op.execute("PRAGMA writable_schema = OFF")
+    # What stands in a row is checked only when the row is written.
+    _change(table, column, changed or {})
+
+
+def _change(table: str, column: str, changed: Mapping[str, str]) -> None:
+    words: sa.ColumnClause[str] = sa.column(column)
+    rows = sa.table(table, words)
+    for old, new in changed.items():
+        op.execute(sa.update(rows).where(words == old).values({column: new}))
 
 
 def _listed(words: Collection[str]) -> str:

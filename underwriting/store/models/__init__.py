@@ -1,7 +1,8 @@
 """The tables. Money is minor units beside its currency; every moment is UTC; personal data is sealed bytes."""
 
+from underwriting.store.columns import SealedBinary
 from underwriting.store.models.applications import ApplicationRow, CheckRow, DecisionRow, EffectRow, OutcomeRow
-from underwriting.store.models.base import Base, Claimable, place, undecided
+from underwriting.store.models.base import Base, Claimable, LeasedRow, QueuedRow, sealed_cell, undecided
 from underwriting.store.models.evaluations import (
     BookRow,
     CallbackRow,
@@ -20,20 +21,14 @@ from underwriting.store.models.log import AuditHeadRow, AuditRow, EventRow, Mess
 from underwriting.store.models.notices import NoticeRow, NoticeWarningRow
 from underwriting.store.models.profiles import ProfileRow
 from underwriting.store.models.rulebooks import RulebookRow
-from underwriting.store.models.states import Channel, EffectState, EventState, MessageState, RulebookKind
+from underwriting.store.models.states import Channel, EffectState, QueueState, RulebookKind
 
 # Every column of sealed values.
-SEALED = (
-    DecisionRow.note,
-    EffectRow.payload,
-    ListEntryRow.record,
-    ListMatchRow.compared,
-    ListMatchRow.note,
-    EventRow.payload,
-    ProfileRow.notes,
-    LimitRunRow.note,
-    SettlementRow.note,
-    NoticeRow.content,
+SEALED = tuple(
+    getattr(mapper.class_, attribute.key)
+    for mapper in Base.registry.mappers
+    for attribute in mapper.column_attrs
+    if isinstance(attribute.columns[0].type, SealedBinary)
 )
 
 __all__ = [
@@ -54,9 +49,9 @@ __all__ = [
     "EvaluationKeyRow",
     "EvaluationRow",
     "EventRow",
-    "EventState",
     "FloatRankRow",
     "FrozenRow",
+    "LeasedRow",
     "LimitRecordRow",
     "LimitRunRow",
     "LimitShardRow",
@@ -64,16 +59,17 @@ __all__ = [
     "ListMatchRow",
     "ListRow",
     "MessageRow",
-    "MessageState",
     "NoticeRow",
     "NoticeWarningRow",
     "OutcomeRow",
     "ProfileRow",
+    "QueueState",
+    "QueuedRow",
     "RuleOutcomeRow",
     "RulebookKind",
     "RulebookRow",
     "SettlementRow",
     "ToldFloatRow",
-    "place",
+    "sealed_cell",
     "undecided",
 ]

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from underwriting.domain.application import Product, State
 from underwriting.domain.decision import FactValue, Result, Verdict
+from underwriting.store.columns import Sealed
 from underwriting.store.models.base import Base, Claimable, index_of_due, index_of_undecided
 from underwriting.store.models.states import EffectState
 
@@ -66,7 +67,7 @@ class DecisionRow(Base):
     decided_by: Mapped[str]
     decided_at: Mapped[datetime]
     notice_due: Mapped[date | None]
-    note: Mapped[bytes | None]
+    note: Mapped[Sealed | None]
     body: Mapped[bytes]
 
 
@@ -115,6 +116,6 @@ class EffectRow(Base):
     effect: Mapped[str] = mapped_column(primary_key=True)
     state: Mapped[EffectState]
     fence: Mapped[int]
-    payload: Mapped[bytes | None]
+    payload: Mapped[Sealed | None]
     begun_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]

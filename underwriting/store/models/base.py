@@ -23,8 +23,8 @@ from underwriting.domain.decision import FactValue, Result, Verdict
 from underwriting.domain.limits import LimitRunState, LimitShardState
 from underwriting.domain.notice import NoticeKind
 from underwriting.store.columns import Json, UtcDateTime
-from underwriting.store.crypto import Place
-from underwriting.store.models.states import Channel, EffectState, EventState, MessageState, RulebookKind
+from underwriting.store.crypto import SealedCell
+from underwriting.store.models.states import Channel, EffectState, QueueState, RulebookKind
 
 
 def _choice(kind: type[StrEnum]) -> Enum:
@@ -65,12 +65,11 @@ class Base(DeclarativeBase):
         list[str]: Json,
         Channel: _choice(Channel),
         EffectState: _choice(EffectState),
-        EventState: _choice(EventState),
         LimitRunState: _choice(LimitRunState),
         LimitShardState: _choice(LimitShardState),
-        MessageState: _choice(MessageState),
         NoticeKind: _choice(NoticeKind),
         Product: _choice(Product),
+        QueueState: _choice(QueueState),
         Result: _choice(Result),
         RulebookKind: _choice(RulebookKind),
         State: _choice(State),
@@ -78,12 +77,22 @@ class Base(DeclarativeBase):
     }
 
 
-class Claimable(Base):
-    """What one worker at a time works on: where it stands, and who owns it by which fence."""
+class LeasedRow(Base):
+    """What one worker at a time owns, by which fence and until when, and in which flow run."""
 
     __abstract__ = True
 
     id: Mapped[str] = mapped_column(String(30), primary_key=True)
+    fence: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]
+    flow_run_id: Mapped[str | None] = mapped_column(String(36))
+
+
+class Claimable(LeasedRow):
+    """What one worker at a time works on, and where it stands."""
+
+    __abstract__ = True
+
     tenant: Mapped[str]
     # What it is known by to the scheduler; of an application also what one request is known by.
     request_key: Mapped[str] = mapped_column(String(64), unique=True)
@@ -91,13 +100,24 @@ class Claimable(Base):
     received_at: Mapped[datetime]
 
     state: Mapped[State]
-    fence: Mapped[int] = mapped_column(default=0)
     attempts: Mapped[int] = mapped_column(default=0)
-    lease_until: Mapped[datetime | None]
     dispatch_no: Mapped[int] = mapped_column(default=0)
     dispatched_at: Mapped[datetime | None]
-    flow_run_id: Mapped[str | None] = mapped_column(String(36))
     trouble: Mapped[str | None]
+
+
+class QueuedRow(Base):
+    """What is worked off in turn: `done_at` is when it was delivered or handled."""
+
+    __abstract__ = True
+
+    id: Mapped[str]
+    state: Mapped[QueueState]
+    attempts: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime]
+    lease_until: Mapped[datetime | None]
+    trouble: Mapped[str | None]
+    done_at: Mapped[datetime | None]
 
 
 def index_of_due(table: type[Base]) -> None:
@@ -106,9 +126,9 @@ def index_of_due(table: type[Base]) -> None:
     Index(f"ix_{table.__tablename__}_notice_due", due, postgresql_where=due.is_not(None), sqlite_where=due.is_not(None))
 
 
-def place(column: QueryableAttribute[Any], *key: str | int) -> Place:
+def sealed_cell(column: QueryableAttribute[Any], *key: str | int) -> SealedCell:
     """Where the sealed value of `column` stands in the row of this primary key."""
-    return Place(column.class_.__tablename__, column.key, key)
+    return SealedCell(column.class_.__tablename__, column.key, key)
 
 
 # Nothing is decided, or it is to be decided anew.

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from underwriting.domain.application import Product, State
 from underwriting.domain.decision import FactValue, Result, Verdict
-from underwriting.store.columns import Bytewise
+from underwriting.store.columns import Bytewise, Sealed
 from underwriting.store.models.base import Base, Claimable, index_of_due, index_of_undecided
 
 
@@ -99,7 +99,7 @@ class SettlementRow(Base):
     approved_amounts: Mapped[list[int]]
     notice_due: Mapped[date | None]
     decided_by: Mapped[str]
-    note: Mapped[bytes]
+    note: Mapped[Sealed]
     decided_at: Mapped[datetime]
     body: Mapped[bytes]
 

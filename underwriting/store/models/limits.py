@@ -8,16 +8,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from underwriting.domain.application import Product
 from underwriting.domain.limits import LimitRunState, LimitShardState
-from underwriting.store.columns import Bytewise
-from underwriting.store.models.base import Base, index_of_due
+from underwriting.store.columns import Bytewise, Sealed
+from underwriting.store.models.base import Base, LeasedRow, index_of_due
 
 
-class LimitRunRow(Base):
+class LimitRunRow(LeasedRow):
     """One run for one business date: by which policy, over which history, and where it stands. `note` is sealed."""
 
     __tablename__ = "limit_runs"
 
-    id: Mapped[str] = mapped_column(String(30), primary_key=True)
     tenant: Mapped[str]
     product: Mapped[Product]
     business_date: Mapped[date]
@@ -36,16 +35,13 @@ class LimitRunRow(Base):
     fact_terms_digest: Mapped[str | None] = mapped_column(String(64))
 
     state: Mapped[LimitRunState]
-    fence: Mapped[int] = mapped_column(default=0)
-    lease_until: Mapped[datetime | None]
-    flow_run_id: Mapped[str | None] = mapped_column(String(36))
     # Sums over the shards, and what the guard said of them, once all are calculated.
     totals: Mapped[dict[str, Any] | None]
     guard: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime]
     applied_at: Mapped[datetime | None]
     decided_by: Mapped[str | None]
-    note: Mapped[bytes | None]
+    note: Mapped[Sealed | None]
 
 
 # One run counts for a date; those that were discarded or rolled back make room for another.

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Double, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from underwriting.store.columns import Bytewise
+from underwriting.store.columns import Bytewise, Sealed
 from underwriting.store.models.base import Base
 
 
@@ -31,7 +31,7 @@ class ListEntryRow(Base):
 
     list_name: Mapped[str] = mapped_column(ForeignKey(ListRow.name), primary_key=True)
     entry_id: Mapped[str] = mapped_column(primary_key=True)
-    record: Mapped[bytes]
+    record: Mapped[Sealed]
     changed_at: Mapped[datetime]
 
 
@@ -49,14 +49,14 @@ class ListMatchRow(Base):
     entry_id: Mapped[str] = mapped_column(primary_key=True)
     # Whether the person was found or the company that the person acts for.
     kind: Mapped[str] = mapped_column(String(16), primary_key=True)
-    compared: Mapped[bytes]
+    compared: Mapped[Sealed]
     score: Mapped[float] = mapped_column(Double)
     confirmed: Mapped[bool]
     evidence: Mapped[str]
     found_at: Mapped[datetime]
     cleared_at: Mapped[datetime | None]
     cleared_by: Mapped[str | None]
-    note: Mapped[bytes | None]
+    note: Mapped[Sealed | None]
 
 
 Index("ix_list_matches_entry", ListMatchRow.list_name, ListMatchRow.entry_id)

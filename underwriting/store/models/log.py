@@ -5,12 +5,12 @@ from datetime import datetime
 from sqlalchemy import Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from underwriting.store.columns import RowNumber
-from underwriting.store.models.base import Base
-from underwriting.store.models.states import Channel, EventState, MessageState
+from underwriting.store.columns import RowNumber, Sealed
+from underwriting.store.models.base import Base, QueuedRow
+from underwriting.store.models.states import Channel, QueueState
 
 
-class MessageRow(Base):
+class MessageRow(QueuedRow):
     """One message owed to somebody outside; `id` stays the same over all its deliveries."""
 
     __tablename__ = "outbox"
@@ -25,16 +25,10 @@ class MessageRow(Base):
     # Where a callback goes; the other channels know by themselves.
     target: Mapped[str | None]
     body: Mapped[bytes]
-    state: Mapped[MessageState]
-    attempts: Mapped[int] = mapped_column(default=0)
-    due_at: Mapped[datetime]
-    lease_until: Mapped[datetime | None]
-    trouble: Mapped[str | None]
     created_at: Mapped[datetime]
-    delivered_at: Mapped[datetime | None]
 
 
-_unsent = MessageRow.state == MessageState.PENDING.value
+_unsent = MessageRow.state == QueueState.PENDING.value
 Index("ix_outbox_due", MessageRow.channel, MessageRow.due_at, postgresql_where=_unsent, sqlite_where=_unsent)
 Index(
     "ix_outbox_in_order",
@@ -47,7 +41,7 @@ Index(
 )
 
 
-class EventRow(Base):
+class EventRow(QueuedRow):
     """One event from outside, kept before it is acknowledged; the payload is sealed."""
 
     __tablename__ = "inbox"
@@ -60,18 +54,12 @@ class EventRow(Base):
     type: Mapped[str]
     tenant: Mapped[str]
     user_id: Mapped[str]
-    payload: Mapped[bytes]
+    payload: Mapped[Sealed]
     occurred_at: Mapped[datetime]
     received_at: Mapped[datetime]
-    state: Mapped[EventState]
-    attempts: Mapped[int] = mapped_column(default=0)
-    due_at: Mapped[datetime]
-    lease_until: Mapped[datetime | None]
-    trouble: Mapped[str | None]
-    handled_at: Mapped[datetime | None]
 
 
-_unhandled = EventRow.state == EventState.PENDING.value
+_unhandled = EventRow.state == QueueState.PENDING.value
 Index("ix_inbox_due", EventRow.due_at, EventRow.id, postgresql_where=_unhandled, sqlite_where=_unhandled)
 
 

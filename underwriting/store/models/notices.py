@@ -6,6 +6,7 @@ from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from underwriting.domain.notice import NoticeKind
+from underwriting.store.columns import Sealed
 from underwriting.store.models.base import Base
 
 
@@ -26,7 +27,7 @@ class NoticeRow(Base):
     sent_at: Mapped[datetime]
     sent_by: Mapped[str]
     recorded_at: Mapped[datetime]
-    content: Mapped[bytes]
+    content: Mapped[Sealed]
 
 
 class NoticeWarningRow(Base):

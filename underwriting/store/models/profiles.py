@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from underwriting.store.columns import Bytewise
+from underwriting.store.columns import Bytewise, Sealed
 from underwriting.store.models.base import Base
 
 
@@ -26,7 +26,7 @@ class ProfileRow(Base):
     created_on: Mapped[datetime]
     created_by: Mapped[str]
     reason: Mapped[str]
-    notes: Mapped[bytes | None]
+    notes: Mapped[Sealed | None]
     expires_on: Mapped[datetime | None]
 
 

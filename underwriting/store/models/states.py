@@ -11,11 +11,11 @@ class EffectState(StrEnum):
     UNKNOWN = "unknown"
 
 
-class MessageState(StrEnum):
-    """Where a message stands; `DEAD` waits for an operator."""
+class QueueState(StrEnum):
+    """Where a queued message or event stands; `DEAD` waits for an operator."""
 
     PENDING = "pending"
-    DELIVERED = "delivered"
+    DONE = "done"
     DEAD = "dead"
 
 
@@ -26,14 +26,6 @@ class Channel(StrEnum):
     CALLBACK = "callback"
     EVENTS = "events"
     ANALYTICS = "analytics"
-
-
-class EventState(StrEnum):
-    """Where a received event stands; `DEAD` waits for an operator."""
-
-    PENDING = "pending"
-    HANDLED = "handled"
-    DEAD = "dead"
 
 
 class RulebookKind(StrEnum):

@@ -1,0 +1,124 @@
+"""Errors in a rulebook, worded for the person who writes it: where, what is wrong, what to do."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+
+from rules.core.yaml_source import Path, YamlNode
+
+_KINDS = {"integer": "a whole number", "number": "a number", "array": "a list", "string": "text"}
+
+
+class RulebookError(ValueError):
+    """Everything that is wrong with a rulebook or a policy, a line each: file, line, rule, property, what to do."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+def wrong(message: str) -> PydanticCustomError:
+    """An error with a message of our own, for a validator to raise."""
+    return PydanticCustomError("rulebook", "{message}", {"message": message})
+
+
+def wrong_at(problems: Iterable[tuple[Path, str]]) -> ValidationError:
+    """Such errors, at places below the value that is validated."""
+    return ValidationError.from_exception_data(
+        "rulebook", [InitErrorDetails(type=wrong(message), loc=place, input=None) for place, message in problems]
+    )
+
+
+def did_you_mean(name: object, known: Iterable[str], otherwise: str) -> str:
+    """The known name that comes closest, as a question; `otherwise` where none does."""
+    near = get_close_matches(str(name), list(known), n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else otherwise
+
+
+def reworded(error: ValidationError, model: type[BaseModel], within: Path = ()) -> ValidationError:
+    """Pydantic's errors on `model` in our words, at places below `within`."""
+    found = error.errors()
+    return ValidationError.from_exception_data(
+        model.__name__,
+        [
+            InitErrorDetails(
+                type=wrong(_wording(each, model, "property" if within else "key")),
+                loc=(*within, *each["loc"]),
+                input=each["input"],
+            )
+            for each in found
+            # A list is not too short for what it has of wrong items.
+            if each["type"] != "too_short" or not any(_lies_below(other["loc"], each["loc"]) for other in found)
+        ],
+    )
+
+
+def _lies_below(place: Path, other: Path) -> bool:
+    return len(place) > len(other) and place[: len(other)] == other
+
+
+def rulebook_error(error: ValidationError, document: YamlNode, origin: str) -> RulebookError:
+    """The errors in the order of their lines, each with its place."""
+    found = sorted((document.line(each["loc"]), _subject(each["loc"]) + each["msg"]) for each in error.errors())
+    return RulebookError(f"{origin}:{line}: {message}" for line, message in dict.fromkeys(found))
+
+
+def _subject(place: Path) -> str:
+    """What a place is: `stages`, stage, check, position, rule, property; or `rules`, position, rule, property."""
+    match place:
+        case ("stages", _, _, _, rule, name, *_) | ("rules", _, rule, name, *_):
+            return f"rule {rule}: property {name}: "
+        case ("stages", _, _, _, rule) | ("rules", _, rule):
+            return f"rule {rule}: "
+        case ("stages", _, check, *_):
+            return f"check {check}: "
+        case (("stages" | "rules") as list_, *_):
+            return f"{list_}: "
+        case _:
+            return "".join(f"row {part + 1}: " if isinstance(part, int) else f"{part}: " for part in place)
+
+
+def _wording(error: ErrorDetails, model: type[BaseModel], kind: str) -> str:
+    match error["type"]:
+        case "rulebook":
+            return error["msg"]
+        case "value_error":
+            return error["msg"].removeprefix("Value error, ")
+        case "too_short":
+            return "empty; list at least one"
+        case "missing":
+            *around, name = error["loc"]
+            return f"missing; give {wanted(_properties(model, around)[str(name)])}"
+        case "extra_forbidden":
+            *around, name = error["loc"]
+            known = _properties(model, around)
+            names = f"there are {', '.join(known)}" if len(known) > 1 else f"there is only {next(iter(known))}"
+            return f"no such {kind}; {did_you_mean(name, known, names)}"
+        case _:
+            return f"{error['msg'].removeprefix('Input ').removeprefix('String ')}, not {repr(error['input'])[:60]}"
+
+
+def _properties(model: type[BaseModel], around: list[str | int]) -> dict[str, Any]:
+    """The JSON schemas of a model's properties, or of those of the part at `around`."""
+    schema = part = model.model_json_schema()
+    for name in around:
+        part = part["items"] if isinstance(name, int) else part["properties"][name]
+        # A part that may be left out is one of several.
+        reference = next((each["$ref"] for each in (part, *part.get("anyOf", ())) if "$ref" in each), None)
+        part = schema["$defs"][reference.rpartition("/")[2]] if reference else part
+    properties: dict[str, Any] = part["properties"]
+    return properties
+
+
+def wanted(schema: dict[str, Any]) -> str:
+    """A property's JSON schema in words: "a whole number, at least 0, at most 6"."""
+    words = [_KINDS.get(str(schema.get("type")), "a value")]
+    if "enum" in schema:
+        words = [f"one of {', '.join(map(str, schema['enum']))}"]
+    words += [
+        f"{name} {schema[key]}" for key, name in (("minimum", "at least"), ("maximum", "at most")) if key in schema
+    ]
+    return ", ".join(words) + (f" ({schema['description']})" if "description" in schema else "")

@@ -1,0 +1,125 @@
+"""What a rule is: one claim about facts, with typed properties."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo
+
+from rules.core.columns import Column, Truth
+from rules.core.problems import did_you_mean
+from underwriting.domain.money import MAX_MINOR
+
+Count = Annotated[int, Field(ge=0)]
+Ratio = Annotated[float, Field(ge=0)]
+Score = Annotated[float, Field(ge=0, le=1)]
+MinorUnits = Annotated[
+    int, Field(ge=-MAX_MINOR, le=MAX_MINOR, description="An amount in minor units of the rulebook's currency")
+]
+Amount = Annotated[int, Field(ge=0, le=MAX_MINOR)]
+# Of floats repaid, or of renewals paid: capped at 8.
+Rank = Annotated[int, Field(ge=0, le=8)]
+
+
+def not_below(lower: str, value: int, given: ValidationInfo) -> int:
+    """`value`, for a property that may not lie below the one called `lower`."""
+    if value < given.data.get(lower, value):
+        raise ValueError(f"lies below {lower}; raise it")
+    return value
+
+
+# The choice of a rule whose failures are always a person's to judge.
+AlwaysRefer = Annotated[
+    Literal["refer"], Field(exclude_if=lambda _: True, description="A failure of this rule always goes to a person")
+]
+
+
+class Facts:
+    """The facts as a rule sees them: `facts.age_years` is that column. Keeps which facts were read, in order."""
+
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        self._columns = columns
+        self.read: list[str] = []
+
+    def __getattr__(self, name: str) -> Column:
+        try:
+            column = self._columns[name]
+        except KeyError:
+            hint = did_you_mean(name, self._columns, "the catalogue of facts lists them")
+            raise AttributeError(f"no fact is called {name}; {hint}") from None
+        if name not in self.read:
+            self.read.append(name)
+        return column
+
+    def over(self, days: int, name: str) -> Column:
+        """The fact `name` of the last `days` days, one of the windows in which the catalogue counts it."""
+        column: Column = getattr(self, f"{name}_{days}d")
+        return column
+
+
+class Rule(BaseModel, ABC):
+    """One claim about facts. Its class's docstring is the sentence that a credit officer would say.
+
+    A rule belongs to the check that its module is named for. A claim passes where it is true, fails where it is
+    false, and is unknown where it is NA; `fails_as` and `unknown_as` are the reason codes of the latter two.
+
+    `on_fail` is the book's choice. With `refer`, a failure counts as unknown and goes to a person, with the reason of
+    the failure.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    check: ClassVar[str]
+    fails_as: ClassVar[str]
+    unknown_as: ClassVar[str]
+    # The reason code of rows that `grey` holds back.
+    grey_as: ClassVar[str | None] = None
+    # The fact that says what exactly is missing where the rule fails for it.
+    missing_in: ClassVar[str | None] = None
+
+    # The facts that name what lowered the score that the rule is about, the weightiest first.
+    factors_in: ClassVar[tuple[str, ...]] = ()
+
+    # Every code that `unknown_because` may give, and those of them for which a person always has to look, whatever the
+    # rule claims and the book says of unknowns.
+    because: ClassVar[tuple[str, ...]] = ()
+    concerns: ClassVar[tuple[str, ...]] = ()
+
+    # Left out of the canonical form where it is `reject`, so that books without it keep their digest.
+    on_fail: Annotated[
+        Literal["reject", "refer"],
+        Field(exclude_if=lambda choice: choice == "reject", description="What a failure does: reject, or refer"),
+    ] = "reject"
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: object) -> None:
+        """Name the rule's check, unless it names it itself."""
+        if "check" not in vars(cls):
+            cls.check = cls.__module__.rpartition(".")[2]
+
+    @property
+    def name(self) -> str:
+        """What rulebooks and outcomes call the rule."""
+        return type(self).__name__
+
+    @abstractmethod
+    def claim(self, facts: Facts) -> Truth:
+        """Whether the claim holds, for each row; NA wherever the answer hangs on a fact that is not known."""
+
+    def cap(self, facts: Facts) -> Column | None:
+        """The highest amount that the claim, where it holds, allows each row, in minor units; None for no such thing.
+
+        -1 sets no cap and 0 allows nothing, so that the rule fails. NA is not known, and so the rule is unknown.
+        """
+        return None
+
+    def unknown_because(self, facts: Facts) -> Column | None:
+        """For each row, the reason code to give where the rule is unknown; NA where the general code is right.
+
+        The facts that it reads are not among those that the rule observed.
+        """
+        return None
+
+    def grey(self, facts: Facts) -> Truth | None:
+        """Rows that a person has to look at although the claim holds, such as a possible match on a list."""
+        return None

@@ -1,0 +1,103 @@
+"""YAML whose every value remembers its line, so that an error can name its place.
+
+A plain subset: one document of mappings with text keys, lists and scalars. Anchors and tags are refused, a key that
+stands twice is an error.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+# Keys and list positions from the top of the document.
+Path = tuple[str | int, ...]
+
+MAX_CHARACTERS = 1_000_000
+# What JSON writes as it is and YAML takes for something else or not at all: a book with it could not be read back.
+_STRANGE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
+_PLAIN_TAGS = {"str", "int", "float", "bool", "null", "timestamp", "seq", "map"}
+
+
+class YamlProblem(ValueError):
+    """What is wrong with the text, and in which line, counted from 1."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+        self.message = message
+
+
+@dataclass
+class YamlNode:
+    """A document's value, and the line of each of its parts."""
+
+    value: object = None
+    lines: dict[Path, int] = field(default_factory=dict)
+
+    def line(self, path: Path) -> int:
+        """The line of the part at `path`, or of the closest part around it that is in the text."""
+        while path not in self.lines and path:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+
+def read_yaml(text: str) -> YamlNode:
+    """Read one document; YamlProblem where it is broken or outside the subset."""
+    if len(text) > MAX_CHARACTERS:
+        raise YamlProblem(1, f"more than {MAX_CHARACTERS} characters; split it")
+    reader = YAML(typ="safe", pure=True)
+    try:
+        root = reader.compose(text)
+        placed = YamlNode()
+        placed.value = _plain(reader, root, (), placed.lines) if root else None
+    except MarkedYAMLError as broken:
+        mark = broken.problem_mark or broken.context_mark
+        raise YamlProblem(mark.line + 1 if mark else 1, f"not YAML: {broken.problem or broken.context}") from None
+    except YAMLError as broken:
+        raise YamlProblem(1, f"not YAML: {str(broken).splitlines()[0]}") from None
+    except RecursionError:
+        raise YamlProblem(1, "nested too deeply") from None
+    return placed
+
+
+def _plain(reader: YAML, node: Node, path: Path, lines: dict[Path, int]) -> object:
+    line = node.start_mark.line + 1
+    lines.setdefault(path, line)
+    if node.anchor:
+        raise YamlProblem(line, "anchors are not used here; write the value out")
+    if str(node.tag).removeprefix("tag:yaml.org,2002:") not in _PLAIN_TAGS:
+        raise YamlProblem(line, f"the tag {node.tag} is not used here; leave it out")
+    match node:
+        case MappingNode():
+            return _mapping(reader, node, path, lines)
+        case SequenceNode():
+            return [_plain(reader, item, (*path, place), lines) for place, item in enumerate(node.value)]
+        case _:
+            return _scalar(reader, node)
+
+
+def _mapping(reader: YAML, node: MappingNode, path: Path, lines: dict[Path, int]) -> dict[str, object]:
+    values: dict[str, object] = {}
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        key = _plain(reader, key_node, path, lines) if isinstance(key_node, ScalarNode) else None
+        if not isinstance(key, str):
+            raise YamlProblem(line, "a key has to be text")
+        if key in values:
+            raise YamlProblem(line, f"{key} stands twice, first in line {lines[(*path, key)]}; keep one")
+        lines[(*path, key)] = line
+        values[key] = _plain(reader, value_node, (*path, key), lines)
+    return values
+
+
+def _scalar(reader: YAML, node: Node) -> object:
+    line = node.start_mark.line + 1
+    if strange := _STRANGE.search(node.value):
+        raise YamlProblem(line, f"the character U+{ord(strange[0]):04X} cannot stand in a text here; leave it out")
+    try:
+        return reader.constructor.construct_object(node)
+    except (ValueError, LookupError):
+        # A date such as 2026-13-45, a number of ten thousand digits; `!!int ""` and `!!bool maybe`.
+        raise YamlProblem(line, f"{node.value[:40]} is no date or number that there is") from None

@@ -1,0 +1,1 @@
+"""The rules about users, in the module named for their category."""

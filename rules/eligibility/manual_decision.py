@@ -1,0 +1,53 @@
+"""A person's word on an evaluation that was referred: what may be approved, and what comes of it."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from rules.eligibility.book import EligibilityBook
+from rules.eligibility.decide import due_by_amount
+from underwriting.domain.application import Product
+from underwriting.domain.decision import APPLICATION_NOTICE, Reason, Verdict
+from underwriting.domain.eligibility import Decider, Eligibility
+from underwriting.domain.money import Money
+from underwriting.domain.profile import FloatProfile
+
+
+def rejected(then: Eligibility, reasons: tuple[Reason, ...], now: datetime) -> Eligibility:
+    """The referral, rejected by a person for the reasons that the person chose; what was not known is none of them.
+
+    Notice is due on the same day as before, however long it waited for the person.
+    """
+    # Referrals of before have no day.
+    due = then.notice_due or (now + APPLICATION_NOTICE).date()
+    changes = {"verdict": Verdict.REJECTED, "reasons": reasons, "notice_due": due}
+    return then.model_copy(update={**changes, "decided_by": Decider.PERSON, "decided_at": now})
+
+
+def approved(
+    then: Eligibility,
+    product: Product,
+    books: Iterable[EligibilityBook],
+    profile: FloatProfile,
+    up_to: int | None,
+    now: datetime,
+) -> Eligibility:
+    """The referral, approved by a person, with the amounts up to `up_to` minor units, or all that there may be.
+
+    There may be those that the user has (`due_by_amount`, for a loan of all the books), as long as the user can afford
+    what falls due from a pay, where that is known: a person judges what is not known, and nothing against what is.
+    ValueError where none is left, or more is wanted.
+    """
+    cap = then.affordability_cap
+    due = due_by_amount(product, profile, books)
+    allowed = tuple(amount for amount in due if cap is None or due[amount] <= cap)
+    if not allowed:
+        raise ValueError("there is no amount to approve: none is enabled, or none is affordable")
+    if up_to is not None and up_to > allowed[-1]:
+        highest = Money(minor=allowed[-1], currency=then.currency)
+        raise ValueError(f"at most {highest} can be approved: profile and affordability allow no more")
+    amounts = tuple(each for each in allowed if up_to is None or each <= up_to)
+    if not amounts:
+        lowest = Money(minor=allowed[0], currency=then.currency)
+        raise ValueError(f"at least {lowest} can be approved: there is no lower amount")
+    changes = {"verdict": Verdict.APPROVED, "approved_amounts": amounts, "reasons": (), "notice_due": None}
+    return then.model_copy(update={**changes, "decided_by": Decider.PERSON, "decided_at": now})

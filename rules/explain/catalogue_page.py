@@ -1,0 +1,97 @@
+"""The page docs/rules.md, from the code: each rule with its claim, properties, facts and reasons."""
+
+from collections.abc import Iterator, Mapping
+from inspect import getdoc
+from itertools import product
+from typing import Any
+
+import pandas as pd
+
+from rules.core.columns import Columns
+from rules.core.problems import wanted
+from rules.core.reasons import reason
+from rules.core.rule import Rule
+from rules.core.rule_result import UNEXPLAINED, evaluate_rule
+from rules.eligibility import CATEGORIES
+from rules.facts import CATALOGUE, CHECKS
+from rules.prescreening.catalogue import RULES
+
+_HEAD = """\
+# Rules
+
+Written by `underwriting rulebooks catalogue` from the code; do not edit. A rule passes where its claim is true, fails
+where it is false, and is unknown where it hangs on a fact that is not known: then it never approves. Amounts are in
+minor units of the rulebook's currency. A reason is a code, which never changes its meaning, and the sentence that the
+customer reads. Every rule also takes `on_fail: refer`: a failure then goes to a person instead of rejecting.
+"""
+_FAMILIES = {
+    "Rules about applications": "They stand in stages, by check; see [rulebooks](rulebooks.md).",
+    "Rules about users": "Of floats and loans; they stand in books of eligibility. The categories are for reading.",
+}
+
+
+def catalogue_page() -> str:
+    """The page as Markdown."""
+    by_check = {check: {name: rule for name, rule in RULES.items() if rule.check == check} for check in CHECKS}
+    lines = [_HEAD]
+    for (family, words), groups in zip(_FAMILIES.items(), (by_check, CATEGORIES), strict=True):
+        lines += [f"## {family}", "", words, ""]
+        for group, rules in groups.items():
+            lines += [f"### {group}", ""]
+            lines += [line for rule in rules.values() for line in _section(rule)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _section(rule: type[Rule]) -> Iterator[str]:
+    yield f"#### {rule.__name__}"
+    yield ""
+    yield f"{getdoc(rule)} **Passes where:** {_sentence(rule.claim)}"
+    yield ""
+    for name, schema in _own_properties(rule).items():
+        yield f"- `{name}`: {wanted(schema)}"
+    if rule.cap is not Rule.cap:
+        yield f"- Allows, where it passes: {_sentence(rule.cap)}"
+    for name in facts_read_by(rule):
+        fact = CATALOGUE[name]
+        yield f"- Reads `{name}`: {fact.meaning}{f' ({fact.unit})' if fact.unit else ''}"
+    yield f"- Fails as `{rule.fails_as}`: {reason(rule.fails_as).sentence}"
+    yield f"- Unknown as `{rule.unknown_as}`: {reason(rule.unknown_as).sentence}"
+    unexplained = (UNEXPLAINED,) if rule.factors_in else ()
+    for code in (*rule.because, *unexplained):
+        yield f"- Unknown as `{code}`: {reason(code).sentence}"
+    if rule.grey_as:
+        yield f"- For a person to judge as `{rule.grey_as}`: {reason(rule.grey_as).sentence}"
+    yield ""
+
+
+def facts_read_by(rule: type[Rule]) -> tuple[str, ...]:
+    """Every fact that the rule may read, whatever its properties."""
+    nobody = Columns(pd.DataFrame(index=["nobody"]))
+    return tuple(dict.fromkeys(name for one in _examples(rule) for name in evaluate_rule(one, nobody).read))
+
+
+def _examples(rule: type[Rule]) -> Iterator[Rule]:
+    """The rule with the lowest properties, and with each of those that it offers to choose from."""
+    schemas = _own_properties(rule)
+    for values in product(*(_values(schema) for schema in schemas.values())):
+        yield rule.model_validate(dict(zip(schemas, values, strict=True)))
+
+
+def _own_properties(rule: type[Rule]) -> dict[str, Any]:
+    """The JSON schemas of the properties that not every rule has."""
+    return {name: schema for name, schema in rule.model_json_schema()["properties"].items() if name != "on_fail"}
+
+
+def _values(schema: Mapping[str, Any]) -> list[object]:
+    if "enum" in schema:
+        return list(schema["enum"])
+    if schema["type"] == "array":
+        # A country, or any other text.
+        return [("US",)]
+    lowest = max(schema.get("minimum", 0), 0)
+    return [lowest if schema["type"] == "integer" else float(lowest)]
+
+
+def _sentence(described: object) -> str:
+    """A docstring as one line."""
+    return " ".join((getdoc(described) or "").split())

@@ -1,0 +1,157 @@
+"""The nearest facts with which a rule passes, and the missing ones that would settle it."""
+
+import math
+from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import combinations, pairwise, product
+
+import numpy as np
+
+from rules.core.columns import Mask
+from rules.core.rule import Rule
+from rules.core.rule_result import PASS, UNKNOWN
+from rules.explain.conditions import Among, Condition, Missing, Number, Span, Way
+from rules.explain.values import OTHER_TEXT, between, choices, few, ladder
+from rules.explain.would_pass import Known, answers, facts_read
+from rules.facts import CATALOGUE, Fact
+from underwriting.domain.decision import FactValue
+
+# More facts than this at once would be no advice, and too many rows.
+MOST_FACTS = 3
+# Values asked about between two neighbours whose answers differ.
+STEPS = 64
+# A border that is no property's value is found to this share of it.
+PRECISION = 1e-6
+
+
+def ways_to_pass(rule: Rule, facts: Known) -> tuple[Way, ...]:
+    """Every smallest set of facts with which the rule would pass if they were otherwise; the nearest first.
+
+    Single facts where one suffices, else pairs, else three together; none where no such change helps, and where the
+    rule passes as it is. Of a rule that is unknown only known facts are changed: `missing_facts` tells of the others.
+    """
+    if (says := _says(rule, facts)) == PASS:
+        return ()
+    names_read = [name for name in facts_read(rule) if says != UNKNOWN or facts.get(name) is not None]
+    for size in range(1, min(len(names_read), MOST_FACTS) + 1):
+        found = [way for names in combinations(names_read, size) if (way := _way(rule, facts, names)) is not None]
+        if found:
+            return tuple(sorted(found, key=partial(_effort, facts)))
+    return ()
+
+
+def missing_facts(rule: Rule, facts: Known) -> tuple[Missing, ...]:
+    """The sets of facts that are not known and would, or might, settle the rule if they were; small ones first."""
+    if _says(rule, facts) != UNKNOWN:
+        return ()
+    unknown = [name for name in facts_read(rule) if facts.get(name) is None]
+    found: list[Missing] = []
+    for size in range(1, min(len(unknown), MOST_FACTS) + 1):
+        found += filter(None, (_missing(rule, facts, names) for names in combinations(unknown, size)))
+        if any(missing.always for missing in found):
+            break
+    return tuple(found)
+
+
+def passing(rule: Rule, facts: Known, name: str) -> tuple[Condition, ...]:
+    """With which values of one fact the rule passes, all others as they are; none where with no value."""
+    fact = CATALOGUE[name]
+    if fact.type in {"boolean", "text"}:
+        return _passing_among(rule, facts, fact)
+    values = ladder(rule, fact, facts.get(name))
+    while True:
+        passes = answers(rule, facts, {name: values}) == PASS
+        finer = _refined(fact, values, passes)
+        if finer == values:
+            return tuple(_spans(values, passes))
+        values = finer
+
+
+def _says(rule: Rule, facts: Known) -> int:
+    return int(answers(rule, facts, {})[0])
+
+
+def _way(rule: Rule, facts: Known, names: Sequence[str]) -> Way | None:
+    """The nearest values of these facts with which the rule passes; None where there are none."""
+    if len(names) == 1:
+        found = [Way(((names[0], condition),)) for condition in passing(rule, facts, names[0])]
+        return min(found, key=partial(_effort, facts), default=None)
+    nearest = _nearest_together(rule, facts, names)
+    if nearest is None:
+        return None
+    changed = {**facts, **nearest}
+    borders = {name: passing(rule, changed, name) for name in names}
+    return Way(tuple((name, next(c for c in borders[name] if c.holds(nearest[name]))) for name in names))
+
+
+def _nearest_together(rule: Rule, facts: Known, names: Sequence[str]) -> dict[str, FactValue] | None:
+    """The values of several facts with which the rule passes that lie fewest steps from what they are."""
+    values = [few(rule, CATALOGUE[name], facts.get(name)) for name in names]
+    steps = list(product(*(range(len(found)) for found in values)))
+    columns = {name: [values[place][row[place]] for row in steps] for place, name in enumerate(names)}
+    passes = np.flatnonzero(answers(rule, facts, columns) == PASS)
+    if not len(passes):
+        return None
+    best = min((steps[row] for row in passes), key=sum)
+    return {name: values[place][best[place]] for place, name in enumerate(names)}
+
+
+def _missing(rule: Rule, facts: Known, names: Sequence[str]) -> Missing | None:
+    """What knowing these facts would do; None where they alone never pass the rule and do not always settle it."""
+    rows = list(product(*(few(rule, CATALOGUE[name], None) for name in names)))
+    columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    always = bool((answers(rule, facts, columns) != UNKNOWN).all())
+    passes = _way(rule, facts, names)
+    return Missing(tuple(names), always, passes) if always or passes else None
+
+
+def _effort(facts: Known, way: Way) -> float:
+    """How far a way lies from what is, relative to the size of each fact."""
+    return sum(_relative(condition, facts.get(name)) for name, condition in way.changes)
+
+
+def _relative(condition: Condition, observed: FactValue) -> float:
+    if isinstance(condition, Among) or not isinstance(observed, int | float):
+        return 1.0
+    return condition.distance(observed) / max(1.0, abs(observed))
+
+
+def _passing_among(rule: Rule, facts: Known, fact: Fact) -> tuple[Condition, ...]:
+    values = choices(rule, fact, facts.get(fact.name))
+    passes = dict(zip(values, answers(rule, facts, {fact.name: values}) == PASS, strict=True))
+    if passes.get(OTHER_TEXT):
+        return (Among(tuple(value for value in values if not passes[value]), but=True),)
+    found = tuple(value for value in values if passes[value])
+    return (Among(found),) if found else ()
+
+
+def _refined(fact: Fact, values: list[Number], passes: Mask) -> list[Number]:
+    """The values, and more of them wherever two neighbours differ and something lies between them."""
+    finer = set(values)
+    for place, (left, right) in enumerate(pairwise(values)):
+        if passes[place] != passes[place + 1] and not _adjacent(fact, left, right):
+            finer.update(between(fact, left, right, STEPS))
+    return sorted(finer)
+
+
+def _adjacent(fact: Fact, left: Number, right: Number) -> bool:
+    return right - left <= (1 if fact.type == "integer" else PRECISION * max(abs(left), abs(right)))
+
+
+def _spans(values: Sequence[Number], passes: Mask) -> Iterable[Span]:
+    """Runs of passing values, each told by its borders."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], passes.astype(np.int8), [0]))))
+    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        low = _border(values[start], values[start - 1]) if start else (None, False)
+        high = _border(values[stop - 1], values[stop]) if stop < len(values) else (None, False)
+        yield Span(low[0], high[0], low[1], high[1])
+
+
+def _border(inside: Number, outside: Number) -> tuple[Number, bool]:
+    """The number to name a border by, and whether it lies outside: of two next to each other the one that is round."""
+    touching = isinstance(inside, float) and inside in {
+        math.nextafter(outside, math.inf),
+        math.nextafter(outside, -math.inf),
+    }
+    is_open = touching and len(repr(outside)) < len(repr(inside))
+    return (outside, True) if is_open else (inside, False)

@@ -1,0 +1,44 @@
+"""Why a rule said what it said, and what would have had to be different."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from rules.core.rule import Rule
+from rules.explain import Missing, Way, missing_facts, ways_to_pass
+from underwriting.domain.decision import FactValue, Outcome, Result
+
+
+@dataclass(frozen=True)
+class RuleExplained:
+    """A rule's outcome, with the nearest facts that would have passed and the missing ones that would settle it."""
+
+    rule: Rule
+    outcome: Outcome
+    ways: tuple[Way, ...]
+    missing: tuple[Missing, ...]
+
+    @property
+    def sentence(self) -> str:
+        """What the rule asks for, in the words of a credit officer."""
+        return (self.rule.__doc__ or "").strip().partition("\n")[0]
+
+
+def explain_rules(
+    rules: Iterable[Rule], outcomes: Iterable[Outcome], facts: Mapping[str, FactValue]
+) -> tuple[RuleExplained, ...]:
+    """Every outcome explained by its rule, in the outcomes' order; an outcome of no rule given is left out.
+
+    What a rule observed counts before `facts`: it is what decided.
+    """
+    by_name = {rule.name: rule for rule in rules}
+    return tuple(
+        _explained(by_name[outcome.rule], outcome, {**facts, **outcome.observed})
+        for outcome in outcomes
+        if outcome.rule in by_name
+    )
+
+
+def _explained(rule: Rule, outcome: Outcome, facts: Mapping[str, FactValue]) -> RuleExplained:
+    if outcome.result is Result.PASS:
+        return RuleExplained(rule, outcome, (), ())
+    return RuleExplained(rule, outcome, ways_to_pass(rule, facts), missing_facts(rule, facts))

@@ -1,0 +1,1 @@
+"""The rules of each check, in the module named for the check."""

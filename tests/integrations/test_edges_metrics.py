@@ -1,0 +1,66 @@
+"""Metrics as Datadog's agent receives them: plain UDP."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from underwriting.integrations.metrics import Metrics
+from underwriting.settings import Settings
+
+
+@pytest.fixture
+def agent() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.settimeout(2)
+        yield listener
+
+
+@pytest.fixture
+def metrics(agent: socket.socket) -> Iterator[Metrics]:
+    host, port = agent.getsockname()
+    metrics = Metrics(Settings(statsd_host=host, statsd_port=port))
+    yield metrics
+    metrics.close()
+
+
+def heard(agent: socket.socket, count: int) -> set[str]:
+    return {line for _ in range(count) for line in agent.recv(4096).decode().splitlines()}
+
+
+def test_a_decision_is_counted_and_timed(metrics: Metrics, agent: socket.socket) -> None:
+    metrics.decided("evaluation", "float", "approved", 1.25)
+    assert heard(agent, 2) == {
+        "underwriting.decisions:1|c|#kind:evaluation,product:float,verdict:approved",
+        "underwriting.decision.seconds:1.25|d|#kind:evaluation,product:float",
+    }
+
+
+def test_troubles_events_messages_and_depths_are_told(metrics: Metrics, agent: socket.socket) -> None:
+    metrics.troubled("bureau")
+    metrics.event("user_created", "handled")
+    metrics.message("events", "arrived")
+    metrics.depth("inbox", 7)
+    metrics.notices("overdue", 2)
+    assert heard(agent, 5) == {
+        "underwriting.notices:2|g|#state:overdue",
+        "underwriting.source.troubles:1|c|#source:bureau",
+        "underwriting.events:1|c|#type:user_created,outcome:handled",
+        "underwriting.messages:1|c|#channel:events,outcome:arrived",
+        "underwriting.queue.depth:7|g|#queue:inbox",
+    }
+
+
+def test_without_an_agent_in_the_settings_nothing_is_sent(agent: socket.socket) -> None:
+    Metrics(Settings(statsd_port=agent.getsockname()[1])).troubled("bureau")
+    agent.settimeout(0.1)
+    with pytest.raises(TimeoutError):
+        agent.recv(4096)
+
+
+def test_an_agent_that_is_away_disturbs_nobody() -> None:
+    metrics = Metrics(Settings(statsd_host="127.0.0.1", statsd_port=9))
+    for _ in range(3):
+        metrics.troubled("bureau")
+    metrics.close()

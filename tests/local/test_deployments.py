@@ -1,0 +1,82 @@
+"""prefect.yaml is true: every flow loads, and deploying it makes exactly what it says."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.flows import load_flow_from_entrypoint
+from ruamel.yaml import YAML
+
+from underwriting.worker.deploy import BUREAU_LIMIT, deploy
+
+PREFECT_FILE = Path(__file__).parents[2] / "prefect.yaml"
+DEPLOYMENTS = YAML(typ="safe").load(PREFECT_FILE.read_text("utf-8"))["deployments"]
+
+
+@pytest.fixture
+async def client(prefect_server: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PrefectClient]:
+    monkeypatch.setenv("UNDERWRITING_WORK_POOL", "changed by deploy")
+    async with get_client() as client:
+        yield client
+
+
+@pytest.fixture
+def work_pool() -> str:
+    return f"pool-{uuid4().hex[:8]}"
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: str(deployment["name"]))
+def test_every_flow_loads_for_real(deployment: dict[str, str]) -> None:
+    flow = load_flow_from_entrypoint(deployment["entrypoint"], use_placeholder_flow=False)
+    assert flow.isasync, "warm workers run `async def` flows"
+    assert deployment["description"]
+
+
+async def test_deploying_twice_is_as_good_as_once(client: PrefectClient, work_pool: str) -> None:
+    await deploy(client, PREFECT_FILE, work_pool)
+    first = await deployed(client, work_pool)
+    await deploy(client, PREFECT_FILE, work_pool)
+    second = await deployed(client, work_pool)
+    assert set(first) == {deployment["name"] for deployment in DEPLOYMENTS}
+    assert {name: found.id for name, found in first.items()} == {name: found.id for name, found in second.items()}
+    assert {schedule.slug for schedule in second["sweep"].schedules} == {"every-ten-seconds"}
+    assert not any(found.pull_steps for found in second.values())
+    assert (await client.read_work_pool(work_pool)).type == "warm"
+    assert (await client.read_global_concurrency_limit_by_name(BUREAU_LIMIT)).limit > 0
+
+
+async def test_schedules_that_left_the_file_stop(client: PrefectClient, work_pool: str, tmp_path: Path) -> None:
+    await deploy(client, PREFECT_FILE, work_pool)
+    lines = PREFECT_FILE.read_text("utf-8").splitlines()
+    start = next(number for number, line in enumerate(lines) if "name: sweep" in line)
+    shorter = tmp_path / "prefect.yaml"
+    shorter.write_text("\n".join(line for line in lines[: lines.index("    schedules:", start)]), "utf-8")
+    await deploy(client, shorter, work_pool)
+    found = await deployed(client, work_pool)
+    assert found["sweep"].schedules == []
+    assert len(found["deliver-outbox"].schedules) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("deployments: []", "no deployments"),
+        ("pull: []\ndeployments: [{name: x, entrypoint: a.b, schedules: [{interval: 60}]}]", "deployment x: .* slug"),
+    ],
+)
+async def test_a_file_that_says_too_little_is_refused(
+    client: PrefectClient, work_pool: str, tmp_path: Path, content: str, message: str
+) -> None:
+    file = tmp_path / "prefect.yaml"
+    file.write_text(content, "utf-8")
+    with pytest.raises(ValueError, match=message):
+        await deploy(client, file, work_pool)
+
+
+async def deployed(client: PrefectClient, work_pool: str) -> dict[str, DeploymentResponse]:
+    pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[work_pool]))
+    return {found.name: found for found in await client.read_deployments(work_pool_filter=pool)}

@@ -1,0 +1,66 @@
+"""What the embedded processes are told, and the keys they are given."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from underwriting.api.auth import Verifier
+from underwriting.api.keys import PublicKeys
+from underwriting.local import SANDBOX_TENANT, embedded_environment, embedded_settings, issue_token
+from underwriting.settings import Settings
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings.model_validate(
+        {
+            "state_dir": tmp_path,
+            "partners": {"acme": {"results_url": "https://acme.example/results", "signing_secret": SECRET}},
+            "sources_token": "s3cret",
+            "retry_delays": [0.5, 1],
+            "encryption_keys": {"k1": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="},
+        }
+    )
+
+
+def test_children_read_the_settings_that_were_meant(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in embedded_environment(settings).items():
+        monkeypatch.setenv(name, value)
+    assert Settings() == embedded_settings(settings)
+
+
+def test_what_is_left_empty_is_embedded_and_what_is_set_stays(settings: Settings, tmp_path: Path) -> None:
+    filled = embedded_settings(settings)
+    assert filled.database_url.startswith("postgresql+asyncpg://postgres@/underwriting?host=")
+    assert filled.partners["acme"] == settings.partners["acme"]
+    assert str(filled.partners[SANDBOX_TENANT].results_url) == f"{settings.sandbox_url}/results/sandbox"
+    given = settings.model_copy(update={"database_url": "sqlite+aiosqlite:///x", "jwks_file": tmp_path / "theirs"})
+    assert embedded_settings(given).database_url == "sqlite+aiosqlite:///x"
+    assert embedded_settings(given).jwks_file == tmp_path / "theirs"
+
+
+def test_keys_are_made_once_and_are_their_owners_alone(settings: Settings) -> None:
+    first, second = embedded_settings(settings), embedded_settings(settings)
+    assert first == second
+    keys = settings.state_dir / "keys"
+    assert stat.S_IMODE(keys.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in keys.iterdir()} == {0o600}
+
+
+async def test_the_api_takes_the_embedded_issuers_tokens(settings: Settings) -> None:
+    complete = embedded_settings(settings)
+    assert complete.jwks_file is not None
+    assert '"d"' not in complete.jwks_file.read_text(), "the private part stays at home"
+    verifier = Verifier(PublicKeys(complete), settings.token_issuer, settings.token_audience)
+    caller = await verifier.caller(issue_token(settings, "acme", "ann", "applications:read"))
+    assert (caller.tenant, caller.subject, caller.scopes) == ("acme", "ann", frozenset({"applications:read"}))
+
+
+def test_nothing_leaves_the_machine_unasked(settings: Settings) -> None:
+    environment = embedded_environment(settings)
+    assert environment["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+    assert environment["DO_NOT_TRACK"] == "1"
+    assert environment["PREFECT_API_URL"].startswith("http://127.0.0.1:")

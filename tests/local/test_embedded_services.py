@@ -1,0 +1,58 @@
+"""The whole of `underwriting up`, once: it starts, heals, and leaves nothing behind."""
+
+import asyncio
+import signal
+import tempfile
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from underwriting.cli.setup import prepare
+from underwriting.local import ServiceFailed, embedded, free_port
+from underwriting.settings import Settings
+
+PREFECT_FILE = Path(__file__).parents[2] / "prefect.yaml"
+
+
+@pytest.mark.timeout(400)
+async def test_everything_starts_heals_and_ends() -> None:
+    with tempfile.TemporaryDirectory(prefix="everything-") as folder:
+        ports = {f"{name}_port": free_port() for name in ("prefect", "sandbox", "api")}
+        settings = Settings.model_validate({"state_dir": folder, **ports})
+        async with embedded(settings, prefect_file=PREFECT_FILE, prepare=prepare) as services:
+            (worker,) = services.workers
+            processes = [psutil.Process(child.pid) for child in [*services.servers, worker, services.postgres]]
+            async with httpx.AsyncClient(timeout=30) as client:
+                for url in (f"{settings.prefect_url}/api/ready", f"{settings.api_url}/health", settings.prefect_url):
+                    assert (await client.get(url)).is_success
+
+            watching = asyncio.create_task(services.watch())
+            killed = worker.pid
+            worker.send(signal.SIGKILL)
+            async with asyncio.timeout(120):
+                while worker.pid == killed or not worker.running:
+                    await asyncio.sleep(0.05)
+                await services.until_online(worker)
+            processes.append(psutil.Process(worker.pid))
+
+            await services.postgres.restart(immediately=True)
+            async with asyncio.timeout(60):
+                await swept(settings)
+
+            services.servers[1].send(signal.SIGKILL)
+            with pytest.raises(ServiceFailed, match="sandbox ended by itself"):
+                await watching
+        assert not any(process.is_running() for process in processes)
+
+
+async def swept(settings: Settings) -> None:
+    """Until a sweep has run: Prefect, the worker and the store all work."""
+    async with httpx.AsyncClient(base_url=f"{settings.prefect_url}/api", timeout=30) as client:
+        deployment = (await client.get("/deployments/name/sweep/sweep")).raise_for_status().json()
+        begun = await client.post(f"/deployments/{deployment['id']}/create_flow_run", json={})
+        run = begun.raise_for_status().json()
+        while run["state"]["name"] != "Completed":
+            await asyncio.sleep(0.1)
+            run = (await client.get(f"/flow_runs/{run['id']}")).raise_for_status().json()

@@ -1,0 +1,94 @@
+"""What the API's routes work with."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated
+
+import httpx
+from fastapi import Depends, Request
+from prefect.client.orchestration import PrefectClient
+from prefect.exceptions import PrefectException
+
+from underwriting.api.errors import ApiError, Problem
+from underwriting.dispatch import dispatch, dispatch_handling
+from underwriting.domain.application import Application, Product
+from underwriting.domain.eligibility import EvaluationRequest
+from underwriting.rulebook_cache import RulebookCache
+from underwriting.settings import Settings
+from underwriting.sources.sources import Sources
+from underwriting.store import claims, evaluations
+from underwriting.store.kinds import kind_of
+from underwriting.store.models import Channel
+from underwriting.store.session import Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ApiContext:
+    """The store, the published rulebooks, Prefect, and the outside services."""
+
+    config: Settings
+    store: Store
+    rulebook_cache: RulebookCache
+    prefect: PrefectClient
+    # Who a customer is, for a notice.
+    sources: Sources
+
+    @property
+    def listening(self) -> list[Channel]:
+        """The channels on which somebody hears of evaluations."""
+        heard = {Channel.EVENTS: self.config.event_bus, Channel.ANALYTICS: self.config.segment_write_key}
+        return [channel for channel, outlet in heard.items() if outlet]
+
+    async def dispatch_handling(self) -> None:
+        """Have Prefect handle the inbox soon; where it cannot be asked, the schedule does later."""
+        try:
+            await dispatch_handling(self.prefect)
+        except (httpx.HTTPError, PrefectException) as error:
+            log.warning("events are not handled yet: %s", error)
+
+    async def dispatch(self, subject: Application | EvaluationRequest, dispatch_no: int = 1) -> None:
+        """Hand a new application or evaluation to Prefect; where Prefect cannot take it, the sweeper does later."""
+        try:
+            run = await dispatch(self.prefect, subject, dispatch_no)
+        except (httpx.HTTPError, PrefectException) as error:
+            log.warning("%s is not dispatched yet: %s", subject.id, error)
+            return
+        async with self.store.begin() as work:
+            await claims.dispatched(work, kind_of(subject.id), subject.id, dispatch_no, str(run.id))
+
+    async def fresh(self, tenant: str, user_id: str, product: Product, now: datetime) -> bytes | None:
+        """The body of an evaluation that is still the answer, or None where the user has to be evaluated."""
+        window, digest = timedelta(hours=self.config.evaluation_hours), await self.rulebook_cache.digest(product)
+        return await self.store.fetch(
+            lambda connection: evaluations.fresh(connection, tenant, user_id, product, now, window, digest)
+        )
+
+
+# `async`, so that FastAPI calls it without a thread.
+async def _context(request: Request) -> ApiContext:
+    office: ApiContext = request.app.state.office
+    return office
+
+
+Context = Annotated[ApiContext, Depends(_context)]
+
+
+def problem(place: str, message: str) -> ApiError:
+    """A refusal of one part of a request, 422, in the shape that validation gives."""
+    found = Problem(place=place, message=message)
+    return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_REQUEST", f"{place}: {message}", problems=[found])
+
+
+@contextmanager
+def refusing(place: str) -> Iterator[None]:
+    """Say what cannot be, a ValueError, as a refusal of that part of the request."""
+    try:
+        yield
+    except ValueError as error:
+        raise problem(place, str(error)) from None

@@ -1,0 +1,1 @@
+"""`underwriting limits`: runs, releases, policies, comparisons."""

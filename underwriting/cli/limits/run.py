@@ -1,0 +1,187 @@
+"""`underwriting limits`: run the recalculation here, look at runs, release, take back, export; judge policies."""
+
+import getpass
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from rules.core.problems import RulebookError
+from rules.limits.guard import GuardVerdict
+from rules.limits.tiers import CURRENCY, TIERS
+from underwriting.cli.errors import refuse, refusing
+from underwriting.cli.limits import policies
+from underwriting.cli.limits.compare import backtest, compare
+from underwriting.cli.limits.release import at_desk
+from underwriting.cli.store import with_store
+from underwriting.domain.application import Product
+from underwriting.domain.limits import LimitRunState, Scope
+from underwriting.limit_runs.adoption import AdoptionError, limits_in
+from underwriting.limit_runs.dry_run import rehearse
+from underwriting.limit_runs.export import export_moves, write_files
+from underwriting.limit_runs.policies import policy_for
+from underwriting.limit_runs.report import report_of
+from underwriting.limit_runs.request import Report, Request
+from underwriting.limit_runs.rollback import roll_back
+from underwriting.limit_runs.run import finish, recalculate
+from underwriting.limit_runs.run_context import RunContext
+from underwriting.settings import settings
+from underwriting.store.limits import release as limit_settling
+from underwriting.store.limits import runs as limit_runs
+from underwriting.store.limits.profiles import adopt as adopt_limits
+from underwriting.store.models import LimitRunRow
+from underwriting.store.session import Store
+
+T = TypeVar("T")
+app = typer.Typer(no_args_is_help=True, help="Limits of floats: run, release, roll back, adopt, compare.")
+Day = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Business date; else the last one.")]
+History = Annotated[str, typer.Option(help="Folder, s3://bucket/folder or `database`; else as the settings say.")]
+Policy = Annotated[str, typer.Option(help="A shipped policy, or a YAML file.")]
+Tenant = Annotated[str, typer.Option(help="Whose users; else as the settings say.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+RunId = Annotated[str, typer.Argument(metavar="RUN_ID", help="As `underwriting limits status` lists it.")]
+
+app.add_typer(policies.app, name="policies")
+app.command()(compare)
+app.command()(backtest)
+
+
+@app.command()
+def run(
+    day: Day = None,
+    history: History = "",
+    policy: Policy = "cfi",
+    segment: Annotated[str | None, typer.Option(help="Only users of this segment.")] = None,
+    user: Annotated[str | None, typer.Option(help="Only this user.")] = None,
+    shards: Annotated[int | None, typer.Option(min=1, help="Else as many as the settings say.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Calculate and show, and store nothing.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Read every row again, also of files as they were.")] = False,
+    tenant: Tenant = "",
+    as_json: Json = False,
+) -> None:
+    """Recalculate limits in this process, or go on with a run that was cut short. The same date twice is once."""
+    config = settings()
+    with refusing(ValueError, RulebookError):
+        decides = policy_for(Product.FLOAT, policy, today=not dry_run)
+        request = Request(
+            tenant=tenant or config.limits_tenant,
+            product=Product.FLOAT,
+            business_date=day.date() if day else decides.business_day.last(datetime.now(UTC)),
+            history=history or config.limits_history or refuse("name a history with --history"),
+            policy=decides,
+            scope=Scope(segment, user),
+            shards=shards,
+            dry_run=dry_run,
+            full=full,
+        )
+    report = at_desk(lambda desk: rehearse(desk, request) if dry_run else recalculate(desk, request))
+    write_files(report)
+    _show(report, as_json)
+
+
+@app.command()
+def status(
+    run_id: Annotated[str | None, typer.Argument(metavar="[RUN_ID]", help="One run; else the last ones.")] = None,
+    tenant: Tenant = "",
+    as_json: Json = False,
+) -> None:
+    """Show one run, or list the last ones."""
+    if run_id is not None:
+        _show(at_desk(lambda desk: report_of(desk, run_id)), as_json)
+        return
+
+    async def work(store: Store) -> list[LimitRunRow]:
+        async with store.read() as unit:
+            return await limit_runs.newest(unit, tenant or settings().limits_tenant)
+
+    table = Table("run", "date", "about", "policy", "state", "users", "raised", "lowered")
+    for row in with_store(work):
+        totals = row.totals or {}
+        counts = [str(totals.get(name, "-")) for name in ("users", "raised", "lowered")]
+        policy = f"{row.policy} v{row.policy_version}"
+        table.add_row(row.id, str(row.business_date), row.scope or "everybody", policy, row.state, *counts)
+    Console().print(table)
+
+
+@app.command()
+def release(
+    run_id: RunId,
+    note: Annotated[str, typer.Option(help="Why; stored with who.", prompt=True)],
+    discard: Annotated[bool, typer.Option("--discard", help="Discard it instead.")] = False,
+) -> None:
+    """Release a run that the guard holds, which applies it, or discard it."""
+    word = LimitRunState.DISCARDED if discard else LimitRunState.APPLYING
+
+    async def settled(desk: RunContext) -> Report:
+        async with desk.store.begin() as work:
+            await limit_settling.settle(work, run_id, word, getpass.getuser(), note)
+        return await finish(desk, run_id)
+
+    _show(at_desk(settled), as_json=False)
+
+
+@app.command()
+def rollback(run_id: RunId) -> None:
+    """Give everybody whose limit a run changed the limit from before, by a version of its own."""
+    back = at_desk(lambda desk: roll_back(desk, run_id, getpass.getuser()))
+    left = f"{back.overtaken} that were changed since are left alone"
+    typer.echo(f"{run_id} is rolled back: {back.written} profiles written; {left}")
+
+
+@app.command()
+def adopt(
+    file: Annotated[Path, typer.Argument(help="Parquet: subject_id, amount (minor units), raised_on.")],
+    tenant: Tenant = "",
+) -> None:
+    """Take over the limits of users who have no profile here yet, from another system or a generated history."""
+    with refusing(AdoptionError):
+        limits = limits_in(file, CURRENCY, TIERS, datetime.now(UTC))
+
+    async def work(store: Store) -> int:
+        async with store.begin() as unit:
+            who = getpass.getuser()
+            return await adopt_limits(unit, tenant or settings().limits_tenant, limits, CURRENCY, TIERS, who)
+
+    typer.echo(f"{with_store(work)} profiles are new of {len(limits)}")
+
+
+@app.command()
+def export(
+    run_id: RunId, folder: Annotated[Path, typer.Argument(help="Where moves.csv and moves.parquet go.")]
+) -> None:
+    """Write everybody whom a run raised or lowered, as CSV and Parquet."""
+    count = export_moves(settings().limits_place / run_id, folder)
+    typer.echo(f"{count} moves of {run_id} are in {folder}")
+
+
+def _show(report: Report, as_json: bool) -> None:
+    """The run as a table, or as one JSON object; what waits for a person is said in words."""
+    if as_json:
+        shown = {
+            "run_id": report.run_id,
+            "policy": report.policy,
+            "fact_terms": report.fact_terms,
+            "state": report.state,
+            "sentence": report.sentence,
+            "folder": str(report.folder),
+        }
+        typer.echo(json.dumps({**shown, "totals": report.totals.model_dump(), "failed": dict(report.failed)}))
+        return
+    table = Table("", "users", title=f"{report.run_id}: {report.state or 'dry run'}", title_justify="left")
+    for name in ("users", "raised", "held", "lowered", "paused", "unknown"):
+        table.add_row(name, str(getattr(report.totals, name)))
+    Console().print(table)
+    typer.echo(f"by {report.policy}, facts by {report.fact_terms or 'numbers that are not known any more'}")
+    if report.busy:
+        typer.echo("another worker is at it")
+    for number, why in sorted(report.failed.items()):
+        typer.echo(f"shard {number} failed: {why}")
+    if report.guard.verdict is GuardVerdict.HOLD:
+        typer.echo("the guard holds it: " + "; ".join(report.guard.reasons))
+    if report.state is LimitRunState.HELD:
+        typer.echo(f"`underwriting limits release {report.run_id}` applies it, with --discard it is discarded")
+    typer.echo(f"files: {report.folder}")

@@ -1,0 +1,65 @@
+"""`underwriting inbox` and `underwriting outbox`: what could not be handled or delivered."""
+
+import getpass
+from collections.abc import Callable
+from typing import Annotated, TypeVar
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from underwriting.cli.errors import refuse
+from underwriting.cli.store import with_store
+from underwriting.store.models import EventRow, MessageRow, QueuedRow
+from underwriting.store.queue import inbox as events
+from underwriting.store.queue import outbox as messages
+from underwriting.store.queue.leased import Queue
+from underwriting.store.session import Store
+
+R = TypeVar("R", bound=QueuedRow)
+
+
+def _commands(queue: Queue[R], described: str, about: Callable[[R], str]) -> typer.Typer:
+    """The commands of one queue; `about` says what a row is."""
+    app = typer.Typer(no_args_is_help=True, help=f"{described}: dead, redrive.")
+
+    @app.command(help=f"List every {queue.name} that is given up, oldest first, and why.")
+    def dead(limit: Annotated[int, typer.Option(min=1)] = 100) -> None:
+        async def work(store: Store) -> list[R]:
+            async with store.read() as unit:
+                return await queue.dead(unit, limit)
+
+        table = Table(box=box.SIMPLE_HEAD)
+        # Ids are there to be copied.
+        table.add_column(queue.name, no_wrap=True)
+        table.add_column("about, and why")
+        for row in with_store(work):
+            table.add_row(row.id, f"{about(row)}; after {row.attempts} attempts: {row.trouble or ''}")
+        Console().print(table)
+
+    @app.command(help=f"Give a dead {queue.name} all its attempts back.")
+    def redrive(ids: Annotated[list[str], typer.Argument(help="Ids, as `dead` shows them.")]) -> None:
+        async def work(store: Store) -> list[str]:
+            async with store.begin() as unit:
+                return await queue.redrive(unit, ids, getpass.getuser())
+
+        redriven = with_store(work)
+        for row_id in redriven:
+            typer.echo(f"{row_id} is due again")
+        if missing := sorted(set(ids) - set(redriven)):
+            refuse(f"not dead, so not redriven: {', '.join(missing)}")
+
+    return app
+
+
+def _event(row: EventRow) -> str:
+    return f"{row.type} {row.event_id} of {row.source}, about {row.tenant}/{row.user_id}"
+
+
+def _message(row: MessageRow) -> str:
+    return f"{row.channel} of {row.tenant}, about {row.subject_id}"
+
+
+inbox = _commands(events.QUEUE, "Events that could not be handled", _event)
+outbox = _commands(messages.QUEUE, "Messages that nobody would take", _message)

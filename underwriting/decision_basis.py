@@ -1,0 +1,125 @@
+"""A stored answer with everything it rested on.
+
+Of an evaluation that is the very books, the profile, the limit policy's cap; of a review of an application its rulebook
+and the facts of every check.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import pandas as pd
+
+from rules.core.differences import frame_of
+from rules.core.edition import Edition
+from rules.eligibility.book import EligibilityBook, parse_eligibility_book
+from rules.limits.affordability import affordability_caps
+from rules.limits.policy import LimitPolicy, parse_policy, shipped_policies
+from rules.prescreening.book import Rulebook, parse_rulebook
+from underwriting.domain.application import Application
+from underwriting.domain.decision import CheckResult, Decision, FactValue, RulebookRef
+from underwriting.domain.eligibility import Eligibility
+from underwriting.domain.profile import FloatProfile
+from underwriting.rulebook_cache import digest_of
+from underwriting.store import applications, decisions, evaluations, profiles, rulebooks
+from underwriting.store.errors import NotDecided, StoreError, UnknownProfile, UnknownRulebook
+from underwriting.store.evaluations import DecidedEvaluation, EvaluationRecord
+from underwriting.store.models import RulebookKind
+from underwriting.store.session import Work
+
+B = TypeVar("B", bound=Edition)
+
+
+class RuleDrift(StoreError):
+    """A book that judged is not what is published under its name and version now."""
+
+
+@dataclass(frozen=True)
+class EvaluationBasis:
+    """The evaluation, what is answered of it (by a person, where one settled it), the books that judged it, the profile
+    of then, and the digest of books and limit policy in force now.
+    """
+
+    judged: DecidedEvaluation
+    answered: EvaluationRecord
+    books: Mapping[RulebookRef, EligibilityBook]
+    profile: FloatProfile
+    digest_now: str
+
+
+@dataclass(frozen=True)
+class ApplicationBasis:
+    """The application, the book that judged it, what each check came to, and what the book decided."""
+
+    application: Application
+    book: Rulebook
+    checks: tuple[CheckResult, ...]
+    decision: Decision
+
+
+async def evaluation_basis(work: Work, evaluation_id: str, limit_policy: str) -> EvaluationBasis:
+    """Everything that an evaluation rested on; `limit_policy` is the name of the policy in force now.
+
+    UnknownEvaluation or NotJudged where there is nothing to recall, RuleDrift where a book is not what it was.
+    """
+    judged = await evaluations.judged(work, None, evaluation_id)
+    books = {
+        said.rulebook: await _book(work, said.rulebook, parse_eligibility_book) for said in judged.eligibility.books
+    }
+    today = datetime.now(UTC).date()
+    in_force = await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, judged.request.product, today)
+    digest_now = digest_of(in_force, shipped_policies()[limit_policy])
+    answered = (await evaluations.get(work, None, evaluation_id)).record
+    return EvaluationBasis(judged, answered, books, await _profile(work, judged), digest_now)
+
+
+async def application_basis(work: Work, application_id: str) -> ApplicationBasis:
+    """Everything that the rulebook's decision on an application rested on, whatever a person decided after it.
+
+    UnknownApplication or NotJudged where there is nothing to recall, RuleDrift where the book is not what it was.
+    """
+    stored = await applications.get(work, None, application_id)
+    decided = await decisions.by_rulebook(work, application_id)
+    if decided is None or stored.record.verdict is None:
+        raise NotDecided(application_id)
+    book = await _book(work, decided.rulebook, parse_rulebook)
+    return ApplicationBasis(stored.application, book, await decisions.checks(work, stored), decided)
+
+
+async def cap_of_then(work: Work, then: Eligibility) -> int | None:
+    """What the policy that the evaluation names lets the user afford by its facts.
+
+    RuleDrift where it is neither shipped nor published as it was. An evaluation from before policies were kept names
+    none: its cap is taken for what it was.
+    """
+    if (ref := then.policy) is None:
+        return then.affordability_cap
+    shipped = shipped_policies().get(ref.name)
+    policy = shipped if shipped is not None and shipped.ref == ref else await _book(work, ref, parse_policy)
+    return affordability_cap(policy, then.facts)
+
+
+def affordability_cap(policy: LimitPolicy, facts: Mapping[str, FactValue]) -> int | None:
+    """What the limit policy lets a user afford by these facts, minor units; None where it is not known."""
+    cap = affordability_caps(policy.affordability, frame_of(facts)).iloc[0]
+    return None if pd.isna(cap) else int(cap)
+
+
+async def _book(work: Work, ref: RulebookRef, parse: Callable[[str, str], B]) -> B:
+    try:
+        published = await rulebooks.get(work, ref.name, ref.version)
+    except UnknownRulebook:
+        raise RuleDrift(f"rule drift: {ref} judged, and is not published any more") from None
+    book = parse(published.text, str(ref))
+    if book.ref.digest != ref.digest:
+        raise RuleDrift(f"rule drift: {ref} judged with digest {ref.digest[:12]}, and has {book.ref.digest[:12]} now")
+    return book
+
+
+async def _profile(work: Work, judged: DecidedEvaluation) -> FloatProfile:
+    request, version = judged.request, judged.eligibility.profile_version
+    for profile in await profiles.versions(work, request.tenant, request.user_id, after=version + 1, limit=1):
+        if profile.version == version:
+            return profile
+    raise UnknownProfile(request.user_id)

@@ -1,0 +1,53 @@
+"""Product analytics to Segment, by its SDK.
+
+The SDK's own queue lives in memory and reports errors to nobody who waits; so each call sends, and its error is seen.
+Messages come out of the outbox, and keep its ids: Segment drops a repetition by them.
+"""
+
+import asyncio
+import json
+import logging
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from requests import RequestException
+from segment.analytics.client import Client
+from segment.analytics.request import APIError
+
+from underwriting.integrations.errors import SourceOutage, SourceRefusal
+
+SOURCE = "analytics"
+BUSY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+# Segment takes messages of 32 KB; this leaves room for what the SDK adds.
+MAX_BYTES = 30 * 1024
+# It logs whole answers as errors; what is worth knowing is in the error that it raises.
+logging.getLogger("segment").setLevel(logging.CRITICAL)
+
+
+class Analytics:
+    """Segment's tracking API."""
+
+    def __init__(self, write_key: str, host: str, timeout: float) -> None:
+        # The write key goes to this host only, and no queue or thread is started.
+        self._client = Client(write_key, host=host or None, sync_mode=True, timeout=timeout, max_retries=0)
+
+    async def track(self, message_id: str, user_id: str, event: str, at: datetime, properties: dict[str, Any]) -> None:
+        """Send one event; SourceOutage where another try may help, else SourceRefusal."""
+        if len(json.dumps(properties)) > MAX_BYTES:
+            raise SourceRefusal(SOURCE, f"takes events of up to {MAX_BYTES:,} bytes, and this one is larger")
+        try:
+            await asyncio.to_thread(
+                self._client.track,
+                user_id=user_id,
+                event=event,
+                properties=properties,
+                timestamp=at,
+                message_id=message_id,
+            )
+        except APIError as error:
+            status = int(error.status)
+            passing = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in BUSY
+            raise (SourceOutage if passing else SourceRefusal)(SOURCE, f"Segment answered {status}") from None
+        except RequestException as error:
+            raise SourceOutage(SOURCE, f"no answer from Segment ({type(error).__name__})") from None

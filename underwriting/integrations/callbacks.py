@@ -1,0 +1,136 @@
+"""Callbacks: a result posted, signed, to an address that the request itself named.
+
+Whoever may name an address might name one of ours. So a callback goes over https only, to a host that its tenant has
+registered, whose name is resolved once, whose addresses are all public, and to the very address that was looked at;
+redirects are not followed.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Self
+from urllib.parse import urlsplit
+
+from underwriting.integrations.errors import SourceOutage, SourceRefusal
+from underwriting.integrations.http import HttpService
+from underwriting.integrations.results import signature
+from underwriting.settings import Partner, Settings
+
+SOURCE = "callback"
+HTTPS = 443
+Address = IPv4Address | IPv6Address
+Resolve = Callable[[str, int], Awaitable[list[Address]]]
+
+# Python calls some of these global, or did so in some versions. What they lead to depends on a gateway's own table
+# (6to4, RFC 7526; Teredo, RFC 4380; NAT64, RFC 6052 and RFC 8215), on who answers (multicast, anycast relays), or is
+# documentation (RFC 9637).
+_REFUSED = tuple(
+    ip_network(network)
+    for network in (
+        "192.88.99.0/24",
+        "224.0.0.0/4",
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "2001::/32",
+        "2002::/16",
+        "3fff::/20",
+        "fec0::/10",
+        "ff00::/8",
+    )
+)
+_COMPATIBLE = IPv6Network("::/96")
+
+
+class BadCallback(ValueError):
+    """An address that no callback goes to; the message says why."""
+
+
+def is_public(address: Address) -> bool:
+    """Whether an address is one of the public internet, and cannot lead into a network of ours."""
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return is_public(address.ipv4_mapped)
+        if address in _COMPATIBLE:
+            return False
+    return address.is_global and not any(address in network for network in _REFUSED)
+
+
+def checked_callback(url: str, partner: Partner | None) -> str:
+    """The callback URL that a request named, if its tenant has registered the host; BadCallback otherwise."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise BadCallback("not a URL") from None
+    if parts.scheme != "https" or not parts.hostname:
+        raise BadCallback("a callback needs an https:// URL with a host")
+    if parts.username is not None or parts.password is not None or parts.fragment:
+        raise BadCallback("a callback's URL has neither a user, a password nor a fragment")
+    if port not in {None, HTTPS}:
+        raise BadCallback("callbacks go to port 443 only")
+    if partner is None or parts.hostname not in partner.callback_hosts:
+        raise BadCallback("this host is not registered for your tenant; ask us to register it")
+    return url
+
+
+class Callbacks:
+    """Posts to callback URLs: `async with Callbacks(settings()) as callbacks`. One for each event loop."""
+
+    def __init__(
+        self,
+        config: Settings,
+        *,
+        resolve: Resolve | None = None,
+        permitted: Callable[[Address], bool] = is_public,
+        tls: ssl.SSLContext | None = None,
+        port: int = HTTPS,
+    ) -> None:
+        self._wire = HttpService(config.source_timeout, verify=tls)
+        self._resolve = resolve or resolved
+        self._permitted = permitted
+        self._port = port
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._wire.__aexit__()
+
+    async def post(self, partner: Partner, url: str, message_id: str, body: bytes, at: datetime) -> None:
+        """Deliver one signed JSON message; errors as those of `Results.post`.
+
+        The registration is looked at again, since it may have ended since the request.
+        """
+        try:
+            host = urlsplit(checked_callback(url, partner)).hostname or ""
+        except BadCallback as error:
+            raise SourceRefusal(SOURCE, str(error)) from None
+        address = await self._pinned(host)
+        literal = f"[{address}]" if address.version == 6 else str(address)  # noqa: PLR2004 - the version's number
+        parts = urlsplit(url)
+        pinned = parts._replace(netloc=f"{literal}:{self._port}").geturl()
+        headers = {**signature(partner, message_id, body, at), "Host": host}
+        request = self._wire.request("POST", pinned, headers=headers, content=body)
+        # The certificate has to be the host's, whatever the address.
+        request.extensions = {**request.extensions, "sni_hostname": host}
+        await self._wire.deliver(SOURCE, request)
+
+    async def _pinned(self, host: str) -> Address:
+        """The first address of a host all of whose addresses are permitted."""
+        try:
+            addresses = await self._resolve(host, self._port)
+        except OSError:
+            raise SourceOutage(SOURCE, "the host's name does not resolve") from None
+        if not addresses or not all(map(self._permitted, addresses)):
+            raise SourceRefusal(SOURCE, "the host resolves to an address that is not public")
+        return addresses[0]
+
+
+async def resolved(host: str, port: int) -> list[Address]:
+    """Every address of a name, by the system's resolver; OSError where there is none."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]

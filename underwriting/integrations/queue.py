@@ -1,0 +1,224 @@
+"""The SQS queue that events arrive through, fed by EventBridge rules, by SNS topics or by other services directly.
+
+A message is deleted only after what it says is stored. One that cannot be read is left alone: SQS delivers it again
+and, after the redrive policy's number of times, puts it into the dead-letter queue, where an operator finds it.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+from underwriting.domain.events import Event
+from underwriting.integrations.aws import Aws
+from underwriting.integrations.errors import SourceError
+
+log = logging.getLogger(__name__)
+
+SOURCE = "event queue"
+# As many messages as SQS gives at once.
+BATCH = 10
+# The largest message that SQS takes, in characters at most; a longer one is not parsed.
+MAX_CHARACTERS = 1_048_576
+# Seconds that SQS holds a question open for the next message, at most 20: a consumer that ends waits for as long, and
+# one that has nothing to do asks twelve times a minute.
+POLL_SECONDS = 5
+# Below this many deliveries an outage of a minute sends sound messages to the dead-letter queue.
+MIN_RECEIVES = 5
+# The share of the visibility timeout within which a batch is stored; later, SQS gives it to somebody else.
+SHARE = 0.9
+# Seconds between two tries while the queue or the store is away: doubled each time, up to the second.
+PAUSES = (0.5, 30.0)
+
+# Stores events and says of each whether it is committed.
+Take = Callable[[Sequence[Event]], Awaitable[Sequence[bool]]]
+
+
+class QueueUnsafe(ValueError):
+    """The queue would lose or endlessly repeat what cannot be read; the message says what to set."""
+
+
+class NotAnEvent(ValueError):
+    """A message that is none of ours. The text names places and rules, never the content."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One delivery of one message; `receipt` is good for deleting it until the next delivery."""
+
+    message_id: str
+    receipt: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What SQS says of the queue: seconds that a delivery stays hidden, and when it is given up."""
+
+    visibility: float
+    max_receives: int | None
+    dead_letter_arn: str | None
+
+
+class EventQueue:
+    """The queue of the settings."""
+
+    def __init__(self, aws: Aws, url: str) -> None:
+        self._aws = aws
+        self._url = url
+
+    async def terms(self) -> Terms:
+        """The queue's terms; SourceError where it cannot be asked, as where there is no such queue."""
+        answer = await self._call("get_queue_attributes", AttributeNames=["VisibilityTimeout", "RedrivePolicy"])
+        attributes = answer.get("Attributes", {})
+        redrive = json.loads(attributes.get("RedrivePolicy", "{}"))
+        receives = redrive.get("maxReceiveCount")
+        return Terms(
+            visibility=float(attributes["VisibilityTimeout"]),
+            max_receives=None if receives is None else int(receives),
+            dead_letter_arn=redrive.get("deadLetterTargetArn"),
+        )
+
+    async def checked(self) -> Terms:
+        """The terms of a queue that is fit for use; QueueUnsafe where it is not."""
+        terms = await self.terms()
+        if terms.dead_letter_arn is None or terms.max_receives is None:
+            raise QueueUnsafe(
+                f"the queue {self._url} has no dead-letter queue: give it a RedrivePolicy with a deadLetterTargetArn "
+                f"and a maxReceiveCount of {MIN_RECEIVES} or more"
+            )
+        if terms.max_receives < MIN_RECEIVES:
+            raise QueueUnsafe(
+                f"the queue {self._url} gives messages up after {terms.max_receives} deliveries: raise the "
+                f"maxReceiveCount of its RedrivePolicy to {MIN_RECEIVES} or more"
+            )
+        return terms
+
+    async def depth(self) -> int:
+        """About how many messages wait."""
+        answer = await self._call("get_queue_attributes", AttributeNames=["ApproximateNumberOfMessages"])
+        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+
+    async def receive(self, wait: int = POLL_SECONDS) -> list[Delivery]:
+        """Up to ten deliveries; none where none came within `wait` seconds."""
+        answer = await self._call("receive_message", MaxNumberOfMessages=BATCH, WaitTimeSeconds=wait)
+        return [
+            Delivery(message["MessageId"], message["ReceiptHandle"], message["Body"])
+            for message in answer.get("Messages", ())
+        ]
+
+    async def delete(self, deliveries: Sequence[Delivery]) -> None:
+        """Forget messages. What SQS fails to forget comes again, and is recognised then."""
+        entries = [{"Id": str(place), "ReceiptHandle": found.receipt} for place, found in enumerate(deliveries)]
+        answer = await self._call("delete_message_batch", Entries=entries)
+        for failed in answer.get("Failed", ()):
+            log.warning("message %s is not deleted: %s", deliveries[int(failed["Id"])].message_id, failed["Code"])
+
+    async def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        return await self._aws.call(SOURCE, "sqs", operation, QueueUrl=self._url, **arguments)
+
+
+class Consumer:
+    """Takes events off the queue; what `take` did not store stays there, as does what is no event."""
+
+    def __init__(self, queue: EventQueue, terms: Terms, take: Take) -> None:
+        self._queue = queue
+        self._seconds = SHARE * terms.visibility
+        self._take = take
+
+    async def run(self) -> NoReturn:
+        """Consume until cancelled. A queue or store that is away is waited for."""
+        pause = 0.0
+        while True:
+            try:
+                await self.consume()
+                pause = 0.0
+            except (SourceError, TimeoutError) as error:
+                pause = min(max(PAUSES[0], 2 * pause), PAUSES[1])
+                log.warning("the queue is not consumed for %.1f s: %s", pause, str(error) or "storing took too long")
+                await asyncio.sleep(pause)
+
+    async def consume(self, wait: int = POLL_SECONDS) -> int:
+        """Take one batch; how many of its messages are stored and deleted.
+
+        TimeoutError where storing takes longer than the messages are ours; what `take` raises stays theirs, too.
+        """
+        deliveries = await self._queue.receive(wait)
+        events = [(found, event) for found in deliveries if (event := _event_or_none(found)) is not None]
+        if not events:
+            return 0
+        async with asyncio.timeout(self._seconds):
+            stored = await self._take([event for _, event in events])
+            done = [found for (found, _), committed in zip(events, stored, strict=True) if committed]
+            if done:
+                await self._queue.delete(done)
+        return len(done)
+
+
+def read_event(body: str) -> Event:
+    """The event of a message: by itself or in EventBridge's envelope, and either of them from an SNS topic as well.
+
+    NotAnEvent for anything else.
+    """
+    message = _object(body)
+    if "TopicArn" in message:
+        message = _object(_published(message))
+    try:
+        return Event.model_validate(_unwrapped(message) if "detail-type" in message else message)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        raise NotAnEvent(
+            "; ".join(f"{'.'.join(map(str, found['loc'])) or 'event'}: {found['msg']}" for found in problems[:3])
+        ) from None
+
+
+def _object(text: str) -> dict[str, Any]:
+    if len(text) > MAX_CHARACTERS:
+        raise NotAnEvent(f"longer than {MAX_CHARACTERS:,} characters")
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        raise NotAnEvent("not JSON") from None
+    if not isinstance(message, dict):
+        raise NotAnEvent("not a JSON object")
+    return message
+
+
+def _published(envelope: dict[str, Any]) -> str:
+    """What was published to the SNS topic; a topic with raw message delivery sends it without this envelope."""
+    message = envelope.get("Message")
+    if envelope.get("Type") != "Notification" or not isinstance(message, str):
+        raise NotAnEvent("an SNS envelope, but no notification with a Message")
+    return message
+
+
+def _unwrapped(envelope: dict[str, Any]) -> dict[str, Any]:
+    """EventBridge's envelope as an event.
+
+    `detail` says whose it is (`tenant`, `user_id`); all its members are the payload. Its `event_id` counts rather
+    than the envelope's id: a producer that repeats a put gets a new envelope.
+    """
+    detail = envelope.get("detail")
+    if not isinstance(detail, dict):
+        raise NotAnEvent("detail is not an object")
+    return {
+        "source": envelope.get("source"),
+        "id": detail.get("event_id", envelope.get("id")),
+        "type": envelope["detail-type"],
+        "tenant": detail.get("tenant"),
+        "user_id": detail.get("user_id"),
+        "at": envelope.get("time"),
+        "payload": detail,
+    }
+
+
+def _event_or_none(delivery: Delivery) -> Event | None:
+    try:
+        return read_event(delivery.body)
+    except NotAnEvent as why:
+        log.warning("message %s stays in the queue, it is no event of ours: %s", delivery.message_id, why)
+        return None

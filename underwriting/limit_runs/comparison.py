@@ -1,0 +1,70 @@
+"""Two policies on the same history, date and limits: who would end where, by how much, with a picture."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from rules.limits.compare import Comparison, movers, side_by_side, tally
+from rules.limits.compare import summary as summed_up
+from rules.limits.decide import decide_limits
+from rules.limits.policy import LimitPolicy
+from rules.limits.tiers import FIRST_LIMIT
+from underwriting.domain.limits import IdRange
+from underwriting.limit_runs.backtest_steps import ranges_of, walking
+from underwriting.limit_runs.dry_run import unsaved
+from underwriting.limit_runs.history import History
+from underwriting.limit_runs.pictures import compared
+from underwriting.limit_runs.request import Request
+from underwriting.limit_runs.run_context import RunContext
+from underwriting.store.limits import bases as limit_bases
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What two policies come to, and whoever ends at another limit, those who differ most first."""
+
+    comparison: Comparison
+    movers: pd.DataFrame
+
+
+async def compare(desk: RunContext, request: Request, other: LimitPolicy) -> Compared:
+    """Decide by the request's policy and by `other`, from the limits that the store has in force."""
+    history, ranges = await asyncio.to_thread(ranges_of, request.history, desk.config.limits_shard_users)
+    tallies, moved = [], []
+    for done, ids in enumerate(ranges, 1):
+        async with desk.store.read() as work:
+            run, now = unsaved(request, "comparison"), datetime.now(UTC)
+            bases = await limit_bases.bases(work, run, ids, now, FIRST_LIMIT)
+        memory = desk.config.limits_memory_mb
+        frame = await asyncio.to_thread(_frame, history, ids, memory, bases, request, other)
+        tallies.append(tally(frame))
+        moved.append(movers(frame))
+        await desk.progress("comparing", done, len(ranges))
+    everybody = pd.concat(moved)
+    order = everybody["difference"].abs().sort_values(ascending=False, kind="stable").index
+    return Compared(summed_up(pd.concat(tallies)), everybody.loc[order])
+
+
+def write_comparison(found: Compared, names: tuple[str, str], folder: Path) -> None:
+    """`movers.csv`, `movers.parquet` and `comparison.png` in the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found.movers.to_csv(folder / "movers.csv")
+    found.movers.to_parquet(folder / "movers.parquet")
+    (folder / "comparison.png").write_bytes(compared(found.comparison.limits, names))
+
+
+def _frame(
+    history: History,
+    ids: IdRange,
+    memory_mb: int,
+    bases: pa.Table,
+    request: Request,
+    other: LimitPolicy,
+) -> pd.DataFrame:
+    with walking(history, ids, memory_mb, bases) as walker:
+        facts = walker.facts(request.business_date, request.judged_at)
+    return side_by_side(decide_limits(request.policy, facts), decide_limits(other, facts))

@@ -1,0 +1,83 @@
+"""A rehearsal: everything that a run would say, from the limits in force, and nothing stored but files."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pyarrow.parquet as pq
+from ulid import ULID
+
+from rules.limits.guard import check_run
+from rules.limits.tiers import FIRST_LIMIT
+from underwriting.domain.limits import LimitRunState
+from underwriting.limit_runs.history import History
+from underwriting.limit_runs.plan import open_history, plan_ranges
+from underwriting.limit_runs.report import merged
+from underwriting.limit_runs.request import Report, Request
+from underwriting.limit_runs.run import spec_of
+from underwriting.limit_runs.run_context import RunContext
+from underwriting.limit_runs.shard import ShardResult
+from underwriting.limit_runs.totals import Totals, summed
+from underwriting.store.limits import bases as limit_bases
+from underwriting.store.limits import runs as limit_runs
+from underwriting.store.models import LimitRunRow
+
+
+async def rehearse(desk: RunContext, request: Request) -> Report:
+    """Calculate all shards into a folder of their own, and hear the guard; HistoryError as in a real run."""
+    run_id = f"dry_{ULID()}"
+    history = await asyncio.to_thread(open_history, request.history)
+    results = await _calculated(desk, request, history, run_id)
+    policy, totals = request.policy, summed(result.totals for result in results)
+    async with desk.store.read() as work:
+        earlier = await limit_runs.before(work, unsaved(request, run_id), policy.guard.last_runs)
+    return Report(
+        run_id=run_id,
+        business_date=request.business_date,
+        policy=str(request.policy.ref),
+        fact_terms=str(request.order.fact_terms),
+        currency=policy.currency,
+        state=None,
+        folder=desk.folder(run_id),
+        totals=totals,
+        guard=check_run(policy.guard, totals, [Totals.model_validate(run.totals) for run in earlier if run.totals]),
+        tables=merged(result.tables for result in results),
+        shards=len(results),
+        calculated=len(results),
+        failed={result.number: result.trouble for result in results if result.trouble is not None},
+    )
+
+
+async def _calculated(desk: RunContext, request: Request, history: History, run_id: str) -> list[ShardResult]:
+    ranges = await asyncio.to_thread(
+        plan_ranges, history, request.scope, request.shards, desk.config.limits_shard_users
+    )
+    folder, turn, results = desk.folder(run_id), asyncio.Semaphore(desk.width), list[ShardResult]()
+
+    async def one(number: int) -> None:
+        async with turn:
+            bases = folder / f"bases-{number:04}.parquet"
+            async with desk.store.read() as work:
+                run, now = unsaved(request, run_id), datetime.now(UTC)
+                found = await limit_bases.bases(work, run, ranges[number], now, FIRST_LIMIT)
+            await asyncio.to_thread(pq.write_table, found, bases)
+            files = str(bases)
+            spec = spec_of(desk, request, history, request.judged_at, number, ranges[number], files, str(folder))
+            results.append(await desk.calculate(spec))
+        await desk.progress("calculating", len(results), len(ranges))
+
+    await asyncio.gather(*map(one, range(len(ranges))))
+    return sorted(results, key=lambda result: result.number)
+
+
+def unsaved(request: Request, run_id: str) -> LimitRunRow:
+    """The run as it would be stored."""
+    order = request.order
+    return LimitRunRow(
+        id=run_id,
+        tenant=order.tenant,
+        product=order.product,
+        business_date=order.business_date,
+        scope=order.scope,
+        judged_at=order.judged_at,
+        state=LimitRunState.CALCULATING,
+    )

@@ -1,0 +1,145 @@
+"""One shard of a run: the users of one range of ids, from their history to a record each. Pure, and picklable.
+
+It reads files and writes files, and knows neither the store nor Prefect: in this process, in a thread or on a Dask
+worker it writes the same bytes.
+"""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rules.facts.terms import fact_terms
+from rules.limits.decide import decide_limits
+from rules.limits.policy import LimitPolicy, parse_policy
+from underwriting.domain.limits import IdRange
+from underwriting.limit_runs.fetch import sources
+from underwriting.limit_runs.history import DataFile
+from underwriting.limit_runs.intake import TableIntake, take_in
+from underwriting.limit_runs.past_facts import add_matches, add_told_floats, facts_frame, offer_subjects, prepare
+from underwriting.limit_runs.quality import Quality, shipped_quality
+from underwriting.limit_runs.records import records_of
+from underwriting.limit_runs.totals import Totals, totals_of
+
+
+@dataclass(frozen=True)
+class ShardSpec:
+    """Everything that one shard's records follow from."""
+
+    number: int
+    ids: IdRange
+    location: str
+    files: Mapping[str, tuple[DataFile, ...]]
+    # The limits in force before the run, as Parquet (`store.limit_bases.SCHEMA`).
+    bases: str
+    # Where records and quarantined rows go.
+    folder: str
+    business_date: date
+    judged_at: datetime
+    # The policy's canonical text, so that a worker decides by the very same one.
+    policy: str
+    segment: str | None = None
+    threads: int = 1
+    memory_mb: int = 1024
+    # The digest of the rows that an earlier calculation saw: with the same rows there is nothing to do.
+    seen: str | None = None
+
+
+@dataclass(frozen=True)
+class ShardResult:
+    """What became of a shard. With a `trouble` there are no records; `unchanged` means those that there are stay."""
+
+    number: int
+    digest: str
+    tables: Mapping[str, TableIntake]
+    unchanged: bool = False
+    trouble: str | None = None
+    # The SHA-256 of the records' file.
+    records: str | None = None
+    totals: Totals = field(default_factory=Totals)
+
+
+def recalculate_shard(spec: ShardSpec) -> ShardResult:
+    """Facts by SQL, limits by the policy, records into `folder`; HistoryError where a file of the history is gone.
+
+    A shard with more malformed rows than `rules/policies/history_quality.yaml` allows fails, and says so: its users
+    keep their limits.
+    """
+    quality, policy = shipped_quality(), parse_policy(spec.policy)
+    folder = Path(spec.folder)
+    with TemporaryDirectory(prefix=f"shard-{spec.number:04}-", dir=folder) as scratch, _database(spec, scratch) as db:
+        tables = take_in(
+            db, sources(spec.location, spec.files, spec.ids, Path(scratch)), quality, quarantine_file(spec, scratch)
+        )
+        digest = _digest(tables, policy, spec)
+        if digest == spec.seen:
+            return ShardResult(spec.number, digest, tables, unchanged=True)
+        _keep(quarantine_file(spec, scratch), quarantine_file(spec, spec.folder))
+        if trouble := _trouble(tables, quality):
+            return ShardResult(spec.number, digest, tables, trouble=trouble)
+        db.execute("CREATE TABLE bases AS FROM read_parquet(?)", [spec.bases])
+        add_matches(db)
+        offer_subjects(db, spec.business_date, spec.judged_at, policy.currency, spec.segment)
+        add_told_floats(db)
+        prepare(db)
+        facts = facts_frame(db)
+        records = records_of(decide_limits(policy, facts), facts, spec.business_date)
+        written = _write(records, records_file(spec, scratch))
+        _keep(records_file(spec, scratch), records_file(spec, spec.folder))
+    return ShardResult(spec.number, digest, tables, records=written, totals=totals_of(records))
+
+
+def records_file(spec: ShardSpec, folder: str) -> Path:
+    """Where the shard's records are."""
+    return Path(folder) / f"records-{spec.number:04}.parquet"
+
+
+def quarantine_file(spec: ShardSpec, folder: str) -> Path:
+    """Where the places of its malformed rows are, if it has any."""
+    return Path(folder) / f"quarantine-{spec.number:04}.parquet"
+
+
+def _database(spec: ShardSpec, scratch: str) -> duckdb.DuckDBPyConnection:
+    memory = f"{spec.memory_mb}MB"
+    connection = duckdb.connect(config={"threads": spec.threads, "memory_limit": memory, "temp_directory": scratch})
+    # It would draw on the terminal, from several threads at once.
+    connection.execute("SET enable_progress_bar = false")
+    return connection
+
+
+def _digest(tables: Mapping[str, TableIntake], policy: LimitPolicy, spec: ShardSpec) -> str:
+    """What the records follow from: all rows in any order, the policy, the numbers in the facts, whom it is about."""
+    rules = [policy.ref.digest, fact_terms().ref.digest, spec.segment or ""]
+    parts = [*(f"{name}={one.digest}" for name, one in sorted(tables.items())), *rules]
+    return sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _trouble(tables: Mapping[str, TableIntake], quality: Quality) -> str | None:
+    """Why the history of the shard is not to be trusted; None where it is."""
+    broken = [
+        f"{name}: {sum(one.malformed.values())} of {one.rows} rows are malformed"
+        for name, one in tables.items()
+        if one.malformed_share > quality.max_malformed_share
+    ]
+    allowed = f"{quality.max_malformed_share:.2%} at most are let pass; see the quarantined rows, and mend the source"
+    return f"{'; '.join(broken)}; {allowed}" if broken else None
+
+
+def _write(records: pa.Table, file: Path) -> str:
+    pq.write_table(records, file, compression="zstd", row_group_size=100_000)
+    return sha256(file.read_bytes()).hexdigest()
+
+
+def _keep(file: Path, place: Path) -> None:
+    """Move a finished file to its place at once; what an earlier calculation left there goes."""
+    if file.exists():
+        shutil.move(file, place)
+    else:
+        place.unlink(missing_ok=True)

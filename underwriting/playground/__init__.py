@@ -1,0 +1,1 @@
+"""Simulated services, generated histories and public data to try the system on."""

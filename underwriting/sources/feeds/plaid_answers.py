@@ -1,0 +1,127 @@
+"""Plaid's answers as models: the members that a feed is made of, under Plaid's names."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field
+
+from underwriting.sources.feeds.parts import Id, Part, Words
+from underwriting.sources.feeds.plaid_user import OverrideAccount
+
+
+class Balances(Part):
+    """An account's balances, major units; `current` is that of all booked transactions."""
+
+    current: Decimal | None = None
+    available: Decimal | None = None
+    # An overdraft that the bank grants; `available` may have it in it.
+    limit: Decimal | None = None
+    iso_currency_code: Words | None = None
+    last_updated_datetime: AwareDatetime | None = None
+
+
+class PurposeCode(Part):
+    """Plaid's personal_finance_category."""
+
+    primary: Words
+    detailed: Words | None = None
+
+
+class Counterparty(Part):
+    """Whom Plaid takes to be on the other side."""
+
+    name: Words
+    type: Words | None = None
+
+
+class PlaidTransaction(Part):
+    """One transaction, major units, positive is money out. An asset report names only `original_description`."""
+
+    transaction_id: Id | None = None
+    account_id: Id
+    amount: Decimal
+    iso_currency_code: Words | None = None
+    unofficial_currency_code: Words | None = None
+    date: date
+    name: Words | None = None
+    original_description: Words | None = None
+    merchant_name: Words | None = None
+    counterparties: tuple[Counterparty, ...] | None = None
+    personal_finance_category: PurposeCode | None = None
+    pending: bool = False
+    pending_transaction_id: Id | None = None
+
+
+class PlaidAccount(Part):
+    """One account; in an asset report it holds its transactions and how many days of them there are."""
+
+    account_id: Id
+    type: Words
+    subtype: Words | None = None
+    balances: Balances
+    transactions: Annotated[tuple[PlaidTransaction, ...], Field(max_length=200_000)] = ()
+    days_available: Annotated[int, Field(ge=0, le=10_000)] | None = None
+
+
+class Removed(Part):
+    """A transaction that the bank took back."""
+
+    transaction_id: Id
+
+
+class ItemError(Part):
+    """Why Plaid cannot read from the bank."""
+
+    error_code: Words | None = None
+
+
+class Item(Part):
+    """The login at one bank; in an asset report with its accounts."""
+
+    institution_id: Words | None = None
+    error: ItemError | None = None
+    date_last_updated: AwareDatetime | None = None
+    accounts: Annotated[tuple[PlaidAccount, ...], Field(max_length=100)] = ()
+
+
+class Report(Part):
+    """An asset report."""
+
+    date_generated: AwareDatetime
+    items: Annotated[tuple[Item, ...], Field(max_length=100)]
+
+
+class Updates(Part):
+    """When the bank was last asked, of item/get's `status`."""
+
+    last_successful_update: AwareDatetime | None = None
+
+
+class Status(Part):
+    """The part of item/get's answer that says how fresh the rest is."""
+
+    transactions: Updates | None = None
+
+
+class PlaidAnswer(Part):
+    """Any of Plaid's answers with transactions, and what the transaction service adds of item/get (`status`)."""
+
+    accounts: Annotated[tuple[PlaidAccount, ...], Field(max_length=100)] = ()
+    item: Item | None = None
+    # In place of an answer.
+    error_code: Words | None = None
+    status: Status | None = None
+    # transactions/get
+    transactions: Annotated[tuple[PlaidTransaction, ...], Field(max_length=200_000)] | None = None
+    total_transactions: int | None = None
+    # transactions/sync, from an empty cursor, its pages put together
+    added: Annotated[tuple[PlaidTransaction, ...], Field(max_length=200_000)] | None = None
+    modified: Annotated[tuple[PlaidTransaction, ...], Field(max_length=200_000)] | None = ()
+    removed: Annotated[tuple[Removed, ...], Field(max_length=200_000)] | None = ()
+    transactions_update_status: Words | None = None
+    has_more: bool = False
+    # asset_report/get
+    report: Report | None = None
+    # a file for a sandbox user
+    override_accounts: Annotated[tuple[OverrideAccount, ...], Field(max_length=100)] | None = None

@@ -1,0 +1,235 @@
+"""The outside services, one method for each question the checks ask."""
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+
+from underwriting.domain.application import BureauConsent
+from underwriting.domain.documents import (
+    BankStatements,
+    Company,
+    CreditReport,
+    Document,
+    Exposure,
+    FinancialStatements,
+    FraudReport,
+    OngoingLoans,
+    PaymentHistory,
+    Person,
+)
+from underwriting.domain.histories import FloatHistory, Scores, Subscription, User
+from underwriting.integrations.aws import Aws
+from underwriting.integrations.documents import SCHEME, S3Documents
+from underwriting.integrations.errors import SourceRefusal
+from underwriting.integrations.http import HttpService
+from underwriting.settings import Settings
+from underwriting.sources.answers import read_document
+from underwriting.sources.feed_client import read_feed
+from underwriting.sources.feeds.gaps import Reading
+
+D = TypeVar("D", bound=Document)
+
+UNKNOWN = "does not know the customer"
+
+
+class Service(StrEnum):
+    """The outside services; the value names one in errors, and is its prefix in the sandbox."""
+
+    USERS = "users"
+    REGISTRY = "registry"
+    STATEMENTS = "statements"
+    ACCOUNTS = "accounts"
+    BUREAU = "bureau"
+    EXPOSURE = "exposure"
+    FRAUD = "fraud"
+    LOANS = "loans"
+    PAYMENTS = "payments"
+    FLOATS = "floats"
+    TRANSACTIONS = "transactions"
+    SCORES = "scores"
+
+
+def addresses(config: Settings) -> dict[Service, str]:
+    """The base URL of every service: its own where one is set, else the sandbox's."""
+    own = {
+        Service.USERS: config.user_service_url,
+        Service.REGISTRY: config.registry_url,
+        Service.STATEMENTS: config.statements_url,
+        Service.ACCOUNTS: config.accounts_url,
+        Service.BUREAU: config.bureau_url,
+        Service.EXPOSURE: config.exposure_url,
+        Service.FRAUD: config.fraud_url,
+        Service.LOANS: config.loans_url,
+        Service.PAYMENTS: config.payments_url,
+        Service.FLOATS: config.float_service_url,
+        Service.TRANSACTIONS: config.transactions_url,
+        Service.SCORES: config.scores_url,
+    }
+    return {service: (url or f"{config.sandbox_url}/{service}").rstrip("/") for service, url in own.items()}
+
+
+@dataclass(frozen=True)
+class BureauOrder:
+    """What the bureau is asked for a report: our reference, and why and since when we may have it."""
+
+    reference: str
+    currency: str
+    as_of: date
+    consent: BureauConsent
+
+    @property
+    def body(self) -> bytes:
+        """The order as it is sent."""
+        return json.dumps(
+            {
+                "reference": self.reference,
+                "currency": self.currency,
+                "as_of": self.as_of.isoformat(),
+                "permissible_purpose": self.consent.purpose,
+                "consented_at": self.consent.consented_at.isoformat(),
+            }
+        ).encode()
+
+
+class Sources:
+    """All outside services over one pool of connections: `async with Sources(settings()) as sources`.
+
+    One for each event loop. Every method makes one try, of at most `source_timeout` seconds, and raises
+    SourceOutage (worth another try), SourceRefusal or MalformedAnswer. `as_of` is the business date that the
+    source is asked to answer for; amounts come in minor units of `currency` or not at all.
+    """
+
+    def __init__(self, config: Settings) -> None:
+        token = config.sources_token.get_secret_value() if config.sources_token else None
+        self._addresses = addresses(config)
+        self._feed_format = config.transactions_format
+        self._wire = HttpService(config.source_timeout, config.source_max_bytes, token)
+        self._aws = Aws.of(config)
+        self._objects = S3Documents(self._aws, config.source_timeout, config.source_max_bytes)
+
+    def trace(self) -> None:
+        """Make a span of each call, and tell our services of the trace."""
+        self._wire.trace()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._aws.close()
+        await self._wire.__aexit__()
+
+    async def person(self, customer_id: str, as_of: date) -> Person:
+        """Who applies, or acts for the applying company."""
+        return await self._of_customer(Service.USERS, Person, customer_id, as_of)
+
+    async def company(self, number: str, as_of: date) -> Company:
+        """The registry's record of the company with this number."""
+        request = self._get(Service.REGISTRY, f"/companies/{quote(number, safe='')}", as_of=as_of)
+        return await self._known(Service.REGISTRY, Company, request, None)
+
+    async def bank_statements(self, customer_id: str, currency: str, months: int, as_of: date) -> BankStatements:
+        """The main account from the first day of the month that lies `months` months back, up to `as_of`."""
+        return await self._of_customer(
+            Service.STATEMENTS, BankStatements, customer_id, as_of, currency, months=str(months)
+        )
+
+    async def financial_statements(self, customer_id: str, currency: str, as_of: date) -> FinancialStatements:
+        """The accounts of a company that applies."""
+        return await self._of_customer(Service.ACCOUNTS, FinancialStatements, customer_id, as_of, currency)
+
+    async def credit_report(self, customer_id: str, order: BureauOrder) -> CreditReport:
+        """Pull a bureau report. Paid: the same reference again costs nothing only at an idempotent bureau."""
+        request = self._wire.request(
+            "POST",
+            f"{self._addresses[Service.BUREAU]}/customers/{quote(customer_id, safe='')}/reports",
+            headers={"Idempotency-Key": order.reference},
+            content=order.body,
+        )
+        return await self._known(Service.BUREAU, CreditReport, request, order.currency)
+
+    async def find_credit_report(self, provider_key: str, currency: str) -> CreditReport | None:
+        """The report already pulled under this key, or None where the bureau has none. Costs nothing."""
+        request = self._get(Service.BUREAU, f"/reports/{quote(provider_key, safe='')}")
+        body = await self._wire.fetch(Service.BUREAU, request)
+        return None if body is None else await read_document(Service.BUREAU, CreditReport, body, currency)
+
+    async def exposure(self, customer_id: str, currency: str, as_of: date) -> Exposure:
+        """What the customer owes us already."""
+        return await self._of_customer(Service.EXPOSURE, Exposure, customer_id, as_of, currency)
+
+    async def fraud_report(self, customer_id: str, application_id: str, as_of: date) -> FraudReport:
+        """The fraud service's word on this customer and this application."""
+        return await self._of_customer(Service.FRAUD, FraudReport, customer_id, as_of, application_id=application_id)
+
+    async def ongoing_loans(self, customer_id: str, currency: str, as_of: date) -> OngoingLoans:
+        """The customer's loans with us."""
+        return await self._of_customer(Service.LOANS, OngoingLoans, customer_id, as_of, currency)
+
+    async def payment_history(self, customer_id: str, as_of: date) -> PaymentHistory:
+        """How the customer paid our loans back."""
+        return await self._of_customer(Service.PAYMENTS, PaymentHistory, customer_id, as_of)
+
+    async def user(self, user_id: str, as_of: date) -> User:
+        """The user service's word on a user of floats: segment and standing."""
+        return await self._of_user(Service.USERS, User, user_id, as_of)
+
+    async def subscription(self, user_id: str, as_of: date) -> Subscription:
+        """The renewals of the user's subscription that fell due."""
+        return await self._of_user(Service.USERS, Subscription, user_id, as_of, part="/subscription")
+
+    async def transaction_feed(self, user_id: str, currency: str, days: int, as_of: date) -> Reading:
+        """The main account of the user's bank feed, its last `days` days up to and with `as_of`, and what it lacks.
+
+        The service answers all linked accounts, in the format of `transactions_format`.
+        """
+        request = self._get(
+            Service.TRANSACTIONS, f"/users/{quote(user_id, safe='')}", as_of, currency=currency, days=str(days)
+        )
+        body = await self._wire.fetch(Service.TRANSACTIONS, request)
+        if body is None:
+            raise SourceRefusal(Service.TRANSACTIONS, UNKNOWN)
+        return await read_feed(Service.TRANSACTIONS, self._feed_format, body, currency, days, as_of)
+
+    async def float_history(self, user_id: str, currency: str, as_of: date) -> FloatHistory:
+        """Every float that the user took from us."""
+        return await self._of_user(Service.FLOATS, FloatHistory, user_id, as_of, currency)
+
+    async def scores(self, user_id: str, as_of: date) -> Scores:
+        """What the score service predicts; a score it does not have is left out."""
+        return await self._of_user(Service.SCORES, Scores, user_id, as_of)
+
+    async def _of_user(
+        self, service: Service, model: type[D], user_id: str, as_of: date, currency: str | None = None, part: str = ""
+    ) -> D:
+        money = {"currency": currency} if currency else {}
+        request = self._get(service, f"/users/{quote(user_id, safe='')}{part}", as_of, **money)
+        return await self._known(service, model, request, currency)
+
+    async def _of_customer(
+        self, service: Service, model: type[D], customer_id: str, as_of: date, currency: str | None = None, **more: str
+    ) -> D:
+        if (address := self._addresses[service]).startswith(SCHEME):
+            # What lies in S3 was written for nobody's question: it is the whole document, as of no day.
+            body = await self._objects.fetch(service, address, customer_id)
+            return await _document(service, model, body, currency)
+        money = {"currency": currency} if currency else {}
+        request = self._get(service, f"/customers/{quote(customer_id, safe='')}", as_of, **money, **more)
+        return await self._known(service, model, request, currency)
+
+    async def _known(self, service: Service, model: type[D], request: httpx.Request, currency: str | None) -> D:
+        return await _document(service, model, await self._wire.fetch(service, request), currency)
+
+    def _get(self, service: Service, path: str, as_of: date | None = None, **params: str) -> httpx.Request:
+        moment = {"as_of": as_of.isoformat()} if as_of else {}
+        return self._wire.request("GET", self._addresses[service] + path, params={**moment, **params})
+
+
+async def _document(service: Service, model: type[D], body: bytes | None, currency: str | None) -> D:
+    if body is None:
+        raise SourceRefusal(service, UNKNOWN)
+    return await read_document(service, model, body, currency)

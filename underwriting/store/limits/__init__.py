@@ -1,0 +1,1 @@
+"""Limit runs in the store: runs, shards, records of users, and what they change in profiles."""

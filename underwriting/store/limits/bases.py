@@ -1,0 +1,273 @@
+"""The limits in force before a run: from the profiles, and from what the last runs wrote down of each user."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import ColumnElement, Integer, Text, and_, cast, func, literal, select, union_all
+from sqlalchemy.orm import QueryableAttribute
+
+from underwriting.domain.limits import IdRange
+from underwriting.store.bulk import read_rows
+from underwriting.store.limits.runs import took_effect
+from underwriting.store.models import LimitRecordRow, LimitRunRow, ListMatchRow, ProfileRow, ToldFloatRow
+from underwriting.store.session import Work
+
+# One user's limit before a run, minor units, and what the run has to know of how it came about.
+SCHEMA = pa.schema(
+    [
+        ("subject_id", pa.string()),
+        ("amount", pa.int64()),
+        ("raised_on", pa.date32()),
+        ("lowered_on", pa.date32()),
+        ("runs_below", pa.int64()),
+        ("below_since", pa.date32()),
+        # The profile's newest version, which the next one follows; 0 where the user has no profile yet.
+        ("version", pa.int64()),
+        # Whether the product is paused for the user, who is then not judged.
+        ("paused", pa.bool_()),
+        # The best open match with a list and the best confirmed one, which the history may not know of; and the entries
+        # that a person cleared, one after the other.
+        ("match_score", pa.float64()),
+        ("confirmed_score", pa.float64()),
+        ("cleared", pa.string()),
+        # Every float that an event told of: the history may not list it yet.
+        ("told_floats", pa.list_(pa.struct([("float_id", pa.string()), ("taken_on", pa.date32())]))),
+    ]
+)
+_TOLD = pa.schema([("user_id", pa.string()), ("float_id", pa.string()), ("taken_on", pa.date32())])
+_MATCHES = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("entry", pa.string()),
+        ("score", pa.float64()),
+        ("confirmed", pa.bool_()),
+        ("cleared", pa.bool_()),
+    ]
+)
+_PROFILES = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("amount", pa.int64()),
+        # JSON, as text.
+        ("paused", pa.string()),
+        ("created_on", pa.timestamp("us", "UTC")),
+        ("newest", pa.int64()),
+    ]
+)
+_PAUSES = pa.schema([("user_id", pa.string()), ("paused", pa.string()), ("version", pa.int64())])
+_RECORDS = pa.schema(
+    [
+        ("user_id", pa.string()),
+        # Which of the runs it is from, the latest the highest.
+        ("run", pa.int64()),
+        ("before", pa.int64()),
+        ("after", pa.int64()),
+        ("in_force", pa.int64()),
+        ("raised_on", pa.date32()),
+        ("lowered_on", pa.date32()),
+        ("runs_below", pa.int64()),
+        ("below_since", pa.date32()),
+        ("base_raised_on", pa.date32()),
+        ("base_lowered_on", pa.date32()),
+        ("base_runs_below", pa.int64()),
+        ("base_below_since", pa.date32()),
+        ("base_version", pa.int64()),
+        # 1 where the run has paused the product: PostgreSQL's CSV has its own letters for truth values.
+        ("paused", pa.int64()),
+    ]
+)
+_BASES = """
+    WITH last AS (
+        -- What was decided and could not be applied did not happen.
+        SELECT
+            user_id, in_force, runs_below, below_since,
+            CASE WHEN in_force = after THEN raised_on ELSE base_raised_on END AS raised_on,
+            CASE WHEN in_force = after THEN lowered_on ELSE base_lowered_on END AS lowered_on
+        FROM earlier
+        QUALIFY row_number() OVER (PARTITION BY user_id ORDER BY run DESC) = 1
+    ),
+    temporary AS (SELECT user_id, arg_max(pauses, version) AS pauses FROM active GROUP BY user_id),
+    known AS (
+        SELECT
+            user_id,
+            coalesce(profiles.amount, $first_limit) AS amount,
+            CASE
+                WHEN last.in_force >= profiles.amount THEN last.raised_on
+                WHEN profiles.amount > coalesce(last.in_force, $first_limit) THEN profiles.since
+            END AS raised_on,
+            CASE
+                WHEN last.in_force <= profiles.amount THEN last.lowered_on
+                WHEN last.in_force > profiles.amount THEN profiles.since
+            END AS lowered_on,
+            CASE WHEN coalesce(last.in_force = profiles.amount, profiles.amount IS NULL) THEN last.runs_below END
+                AS runs_below,
+            CASE WHEN coalesce(last.in_force = profiles.amount, profiles.amount IS NULL) THEN last.below_since END
+                AS below_since,
+            profiles.newest AS version,
+            coalesce(temporary.pauses, profiles.pauses) AS paused
+        FROM profiles
+        FULL JOIN last USING (user_id)
+        LEFT JOIN temporary USING (user_id)
+    ),
+    listed AS (
+        SELECT
+            user_id,
+            max(score) FILTER (NOT cleared) AS match_score,
+            max(score) FILTER (NOT cleared AND confirmed) AS confirmed_score,
+            string_agg(entry, ' ' ORDER BY entry) FILTER (cleared) AS cleared
+        FROM matches
+        GROUP BY user_id
+    ),
+    taken AS (
+        SELECT user_id, list({'float_id': float_id, 'taken_on': taken_on} ORDER BY float_id) AS told_floats
+        FROM told
+        GROUP BY user_id
+    )
+    SELECT
+        user_id AS subject_id,
+        CASE WHEN own.run IS NULL THEN coalesce(known.amount, $first_limit) ELSE coalesce(own.before, own.in_force) END
+            AS amount,
+        CASE WHEN own.run IS NULL THEN known.raised_on ELSE own.base_raised_on END AS raised_on,
+        CASE WHEN own.run IS NULL THEN known.lowered_on ELSE own.base_lowered_on END AS lowered_on,
+        coalesce(own.base_runs_below, known.runs_below, 0) AS runs_below,
+        CASE WHEN own.run IS NULL THEN known.below_since ELSE own.base_below_since END AS below_since,
+        coalesce(own.base_version, known.version, 0) AS version,
+        coalesce(known.paused AND coalesce(own.paused, 0) = 0, false) AS paused,
+        listed.match_score,
+        listed.confirmed_score,
+        listed.cleared,
+        taken.told_floats
+    FROM known
+    FULL JOIN own USING (user_id)
+    FULL JOIN listed USING (user_id)
+    FULL JOIN taken USING (user_id)
+    ORDER BY user_id
+"""
+
+
+async def bases(work: Work, run: LimitRunRow, ids: IdRange, now: datetime, first_limit: int) -> pa.Table:
+    """Every user of the range of whom the store knows (`SCHEMA`), by id. Others are at `first_limit`.
+
+    Users of whom this very run has a record are as the record found them, not paused where this run paused them: a run
+    that is repeated decides from the same. A limit that was changed by somebody else since the last run counts as
+    raised or lowered on the day of that change, and the runs below it are counted afresh. What was changed up to the
+    decision time was changed on the business date at the latest, although it is the next day in UTC by then.
+    """
+    mine = and_(ProfileRow.tenant == run.tenant, within(ProfileRow.user_id, ids))
+    recorded = within(LimitRecordRow.user_id, ids)
+    found = {
+        "profiles": await _profiles(work, mine),
+        "active": await _pauses(work, mine, now),
+        "earlier": await _records(work, await _runs_that_count(work, run), recorded),
+        "own": await _records(work, [run.id], recorded),
+        "matches": await _matches(work, run.tenant, ids),
+        "told": await _told(work, run, ids),
+    }
+    return await asyncio.to_thread(_bases, found, run, first_limit)
+
+
+def _bases(found: Mapping[str, pa.Table], run: LimitRunRow, first_limit: int) -> pa.Table:
+    product, profiles = run.product.value, found["profiles"]
+    profiles = profiles.append_column("since", _day(profiles["created_on"], run))
+    profiles, active = (_with_pauses(rows, product) for rows in (profiles, found["active"]))
+    with duckdb.connect(config={"threads": 1}) as connection:
+        for name, rows in {**found, "profiles": profiles, "active": active}.items():
+            connection.register(name, rows)
+        return connection.execute(_BASES, {"first_limit": first_limit}).to_arrow_table().cast(SCHEMA)
+
+
+def _day(moments: pa.ChunkedArray, run: LimitRunRow) -> pa.ChunkedArray:
+    """The days of changes, UTC's, but for those between the business date and UTC's at the decision time."""
+    days, day = moments.cast(pa.date32()), run.business_date
+    by_then = pc.less_equal(moments, pa.scalar(run.judged_at, moments.type))
+    after = pc.max_element_wise(days, pa.scalar(day + timedelta(days=1)))
+    return pc.if_else(by_then, pc.min_element_wise(days, pa.scalar(day)), after)
+
+
+def _with_pauses(rows: pa.Table, product: str) -> pa.Table:
+    """With whether the product is among those paused. The same texts stand there again and again: each is read once."""
+    coded = rows["paused"].combine_chunks().dictionary_encode()
+    means = pa.array((product in json.loads(text) for text in coded.dictionary.to_pylist()), pa.bool_())
+    return rows.append_column("pauses", means.take(coded.indices))
+
+
+def within(column: QueryableAttribute[str], ids: IdRange) -> ColumnElement[bool]:
+    """The column's ids in the range, as in the files: the column is `Bytewise`."""
+    above = [column >= ids.first] if ids.first is not None else []
+    below = [column < ids.end] if ids.end is not None else []
+    return and_(True, *above, *below)
+
+
+async def _profiles(work: Work, mine: ColumnElement[bool]) -> pa.Table:
+    permanent = func.max(ProfileRow.version).filter(ProfileRow.expires_on.is_(None))
+    latest = (
+        select(ProfileRow.user_id, permanent.label("permanent"), func.max(ProfileRow.version).label("newest"))
+        .where(mine)
+        .group_by(ProfileRow.user_id)
+        .subquery()
+    )
+    columns = (ProfileRow.user_id, ProfileRow.amount, cast(ProfileRow.paused, Text), ProfileRow.created_on)
+    query = (
+        select(*columns, latest.c.newest)
+        .join(latest, and_(latest.c.user_id == ProfileRow.user_id, latest.c.permanent == ProfileRow.version))
+        .where(mine)
+    )
+    return await read_rows(work, query, _PROFILES)
+
+
+async def _pauses(work: Work, mine: ColumnElement[bool], now: datetime) -> pa.Table:
+    columns = (ProfileRow.user_id, cast(ProfileRow.paused, Text), ProfileRow.version)
+    return await read_rows(work, select(*columns).where(mine, ProfileRow.expires_on > now), _PAUSES)
+
+
+async def _matches(work: Work, tenant: str, ids: IdRange) -> pa.Table:
+    """What the store knows of matches with the lists: found when a list changed, or at a check, since the history."""
+    entry = ListMatchRow.list_name + ":" + ListMatchRow.entry_id
+    columns = (ListMatchRow.user_id, entry, ListMatchRow.score, ListMatchRow.confirmed)
+    query = select(*columns, ListMatchRow.cleared_at.is_not(None))
+    return await read_rows(
+        work, query.where(ListMatchRow.tenant == tenant, within(ListMatchRow.user_id, ids)), _MATCHES
+    )
+
+
+async def _told(work: Work, run: LimitRunRow, ids: IdRange) -> pa.Table:
+    """The floats that events told of. Their days are UTC's, where the decision time may lie on the day after."""
+    columns = (ToldFloatRow.user_id, ToldFloatRow.float_id, ToldFloatRow.taken_on)
+    by_then = ToldFloatRow.taken_on <= run.judged_at.astimezone(UTC).date()
+    mine = (ToldFloatRow.tenant == run.tenant, within(ToldFloatRow.user_id, ids))
+    return await read_rows(work, select(*columns).where(*mine, by_then), _TOLD)
+
+
+async def _records(work: Work, run_ids: list[str], inside: ColumnElement[bool]) -> pa.Table:
+    if not run_ids:
+        return _RECORDS.empty_table()
+    names = [name for name in _RECORDS.names if name not in ("user_id", "run")]
+    columns = [
+        cast(getattr(LimitRecordRow, name), Integer) if name == "paused" else getattr(LimitRecordRow, name)
+        for name in names
+    ]
+    of_each = [
+        select(LimitRecordRow.user_id, literal(number), *columns).where(LimitRecordRow.run_id == run_id, inside)
+        for number, run_id in enumerate(run_ids)
+    ]
+    return await read_rows(work, union_all(*of_each), _RECORDS)
+
+
+async def _runs_that_count(work: Work, run: LimitRunRow) -> list[str]:
+    """Oldest first."""
+    mine = (
+        LimitRunRow.tenant == run.tenant,
+        LimitRunRow.product == run.product,
+        took_effect(),
+        LimitRunRow.id != run.id,
+    )
+    order = (LimitRunRow.business_date.desc(), LimitRunRow.id.desc())
+    newest_full = select(LimitRunRow.business_date).where(*mine, LimitRunRow.scope == "").order_by(*order).limit(1)
+    since = await work.scalar(newest_full)
+    query = select(LimitRunRow.id).where(*mine).order_by(LimitRunRow.business_date, LimitRunRow.id)
+    return list(await work.scalars(query if since is None else query.where(LimitRunRow.business_date >= since)))

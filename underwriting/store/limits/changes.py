@@ -1,0 +1,195 @@
+"""From the records of a limit run to profiles: a shard's versions, events and audit entry in one transaction.
+
+A record whose limit is not the one in force is still to be applied; once it is, both are the same, and a second time
+changes nothing. A profile that somebody else changed since the record was made is left alone: theirs is the later word.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, false, func, literal, null, or_, select, update
+
+from underwriting.domain.decision import ADVERSE_ACTION_NOTICE
+from underwriting.domain.limits import LimitShardState
+from underwriting.domain.profile import Tier
+from underwriting.store import audit, profiles
+from underwriting.store.bulk import copy_rows
+from underwriting.store.columns import from_now
+from underwriting.store.limits import shards as limit_shards
+from underwriting.store.limits.profiles import Change, Drafts, event_rows, profile_rows, standing
+from underwriting.store.limits.runs import Claimed
+from underwriting.store.models import LimitRecordRow, LimitRunRow, MessageRow, ProfileRow
+from underwriting.store.profile_rows import standing_of
+from underwriting.store.session import Work
+
+# Whether a record pauses the product.
+_PAUSES = LimitRecordRow.move == "paused"
+# Users named in one statement: databases bind some thirty thousand values at most.
+PAGE = 5_000
+
+
+@dataclass(frozen=True)
+class Applied:
+    """How many limits were written, and of whom somebody else's later word stands."""
+
+    written: int
+    overtaken: tuple[str, ...]
+
+
+async def apply_shard(
+    work: Work, claimed: Claimed, run: LimitRunRow, number: int, tiers: Sequence[Tier], now: datetime
+) -> Applied:
+    """Write what is still to be applied of a shard; LeaseLost where the run is not ours any more.
+
+    `tiers` are those of a user who has no profile yet.
+    """
+    differs = or_(LimitRecordRow.after != LimitRecordRow.in_force, LimitRecordRow.paused != _PAUSES)
+    rows = await _records(work, run, number, LimitRecordRow.after, _PAUSES, LimitRecordRow.after.is_not(None), differs)
+    changes = [
+        Change(row.user_id, row.limit, _reason(row), row.base_version, None if row.paused == row.pause else row.pause)
+        for row in rows
+    ]
+    standing = {"in_force": LimitRecordRow.after, "paused": _PAUSES, "notice_due": _notice_due(now)}
+    return await _apply(work, claimed, run, number, changes, standing, tiers, now, LimitShardState.APPLIED)
+
+
+async def roll_back_shard(
+    work: Work, claimed: Claimed, run: LimitRunRow, number: int, tiers: Sequence[Tier], now: datetime
+) -> Applied:
+    """Give everybody whose limit the shard changed the limit from before the run, by a version of its own.
+
+    A product that it paused is paused no more.
+    """
+    differs = or_(LimitRecordRow.before != LimitRecordRow.in_force, LimitRecordRow.paused)
+    applied = LimitRecordRow.applied_version.is_not(None)
+    rows = await _records(work, run, number, LimitRecordRow.before, false(), applied, differs)
+    changes = [
+        Change(row.user_id, row.limit, "limit_rolled_back", row.base_version, False if row.paused else None)
+        for row in rows
+    ]
+    standing = {"in_force": LimitRecordRow.before, "paused": false(), "notice_due": null()}
+    return await _apply(work, claimed, run, number, changes, standing, tiers, now, LimitShardState.ROLLED_BACK)
+
+
+def _notice_due(now: datetime) -> ColumnElement[date | None]:
+    """By when a user is to be told of a decrease or a pause that is applied now (12 CFR 1002.9(a)(1)(iii)).
+
+    A correction of what the run applied before moves the day no further.
+    """
+    due = literal((now.astimezone(UTC) + ADVERSE_ACTION_NOTICE).date())
+    adverse = or_(LimitRecordRow.after < LimitRecordRow.before, _PAUSES)
+    return case((adverse, func.coalesce(LimitRecordRow.notice_due, due)), else_=null())
+
+
+def _reason(row: Any) -> str:
+    """Why the profile's next version is written."""
+    if row.pause != row.paused:
+        return "limit_paused" if row.pause else "limit_unpaused"
+    return "limit_raised" if row.limit > row.in_force else "limit_lowered"
+
+
+async def _records(
+    work: Work,
+    run: LimitRunRow,
+    number: int,
+    limit: Any,
+    pause: ColumnElement[bool],
+    *wanted: ColumnElement[bool],
+) -> Sequence[Any]:
+    """The wanted records of a shard, with the limit, and the pause of the product, that each shall have."""
+    standing = (LimitRecordRow.in_force, LimitRecordRow.paused, LimitRecordRow.base_version)
+    query = (
+        select(LimitRecordRow.user_id, limit.label("limit"), pause.label("pause"), *standing)
+        .where(LimitRecordRow.run_id == run.id, LimitRecordRow.shard == number, *wanted)
+        .order_by(LimitRecordRow.user_id)
+    )
+    return (await work.execute(query)).all()
+
+
+async def _apply(
+    work: Work,
+    claimed: Claimed,
+    run: LimitRunRow,
+    number: int,
+    changes: Sequence[Change],
+    standing: Mapping[str, Any],
+    tiers: Sequence[Tier],
+    now: datetime,
+    state: LimitShardState,
+) -> Applied:
+    await limit_shards.note_shard(work, claimed, number, state=state, applied_at=from_now())
+    written: dict[str, int] = {}
+    for start in range(0, len(changes), PAGE):
+        page = changes[start : start + PAGE]
+        versions = await _write(work, run, page, tiers, now)
+        await _note(work, run, page, versions, standing)
+        written |= versions
+    overtaken = tuple(change.user_id for change in changes if change.user_id not in written)
+    lines = [f"{one.user_id} {written[one.user_id]} {one.limit}" for one in changes if one.user_id in written]
+    digest = sha256("\n".join(lines).encode()).hexdigest()
+    details: dict[str, audit.Detail] = {
+        "shard": number,
+        "written": len(written),
+        "overtaken": len(overtaken),
+        "versions": digest,
+    }
+    await audit.append(work, f"limits.shard_{state}", run.id, "system", **details)
+    return Applied(len(written), overtaken)
+
+
+async def _write(
+    work: Work, run: LimitRunRow, changes: Sequence[Change], tiers: Sequence[Tier], now: datetime
+) -> dict[str, int]:
+    """Write the next version of each profile that is still the one its change follows; the versions, by user."""
+    there = await standing(work, run, [change.user_id for change in changes], now)
+    follow = [change for change in changes if there.newest.get(change.user_id, 0) == change.follows]
+    drafts = Drafts(run, there, tiers, now)
+    plain = [drafts.of(change) for change in follow if change.user_id not in there.temporary]
+    await copy_rows(work, ProfileRow, profile_rows(run.tenant, plain))
+    await copy_rows(work, MessageRow, event_rows(run.tenant, plain, now))
+    written = {one.user_id: one.version for one in plain}
+    for change in follow:
+        if change.user_id in there.temporary:
+            written[change.user_id] = await _below_a_temporary(work, run, change, now)
+    return written
+
+
+async def _below_a_temporary(work: Work, run: LimitRunRow, change: Change, now: datetime) -> int:
+    """A permanent version that the active temporary one follows at once; the number of the latter."""
+    base = (await standing_of(work, run.tenant, change.user_id, now)).permanent
+    in_force = await profiles.put(
+        work,
+        run.tenant,
+        change.user_id,
+        base.with_limit(change.limit),
+        change.pauses(base.paused, run.product),
+        change.reason,
+        None,
+        run.id,
+        now,
+    )
+    return in_force.version
+
+
+async def _note(
+    work: Work, run: LimitRunRow, changes: Sequence[Change], written: Mapping[str, int], standing: Mapping[str, Any]
+) -> None:
+    """Say in the records what is in force now. Most users have the next version, so one statement serves them all."""
+    plain = [one.user_id for one in changes if written.get(one.user_id) == one.follows + 1]
+    following = LimitRecordRow.base_version + 1
+    record = update(LimitRecordRow).where(LimitRecordRow.run_id == run.id)
+    await work.execute(
+        record.where(LimitRecordRow.user_id.in_(plain)).values(
+            applied_version=following, base_version=following, **standing
+        )
+    )
+    for user_id in written.keys() - set(plain):
+        version = written[user_id]
+        await work.execute(
+            record.where(LimitRecordRow.user_id == user_id).values(
+                applied_version=version, base_version=version, **standing
+            )
+        )

@@ -1,0 +1,58 @@
+"""What a limit run says of each user: written shard by shard, each time the whole shard anew."""
+
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import delete, select
+
+from underwriting.domain.limits import LimitShardState
+from underwriting.store.bulk import copy_rows
+from underwriting.store.columns import from_now
+from underwriting.store.limits import runs as limit_runs
+from underwriting.store.limits import shards as limit_shards
+from underwriting.store.limits.runs import Claimed
+from underwriting.store.models import LimitRecordRow
+from underwriting.store.session import Work
+
+# How a record stands to what is in force, as columns of the rows; the rest of the columns are of the decision.
+STANDING = ("in_force", "base_version", "applied_version", "paused", "notice_due")
+
+
+async def propose(work: Work, claimed: Claimed, number: int, rows: pa.Table, **shard: Any) -> None:
+    """Put the shard's records in the place of those that it had, and note its values; LeaseLost where not ours.
+
+    `rows` have the columns of `LimitRecordRow`. A user of whom an earlier calculation was applied stands where that
+    left them, so that a correction follows the version which this run wrote.
+    """
+    await limit_runs.ensure(work, claimed)
+    mine = (LimitRecordRow.run_id == claimed.run_id, LimitRecordRow.shard == number)
+    columns = [getattr(LimitRecordRow, name) for name in ("user_id", *STANDING)]
+    applied = {
+        row.user_id: row
+        for row in await work.execute(select(*columns).where(*mine, LimitRecordRow.applied_version > 0))
+    }
+    # Of a user who left the history, what was applied stays on record.
+    gone = applied.keys() - set(rows["user_id"].to_pylist()) if applied else set()
+    await work.execute(delete(LimitRecordRow).where(*mine, LimitRecordRow.user_id.not_in(gone)))
+    await copy_rows(work, LimitRecordRow, _standing(rows, applied) if applied else rows)
+    state = {"state": LimitShardState.PROPOSED, "proposed_at": from_now(), "trouble": None, **shard}
+    await limit_shards.note_shard(work, claimed, number, **state)
+
+
+async def of_user(work: Work, tenant_runs: list[str], user_id: str) -> list[LimitRecordRow]:
+    """The user's records in these runs, newest first."""
+    query = select(LimitRecordRow).where(LimitRecordRow.user_id == user_id, LimitRecordRow.run_id.in_(tenant_runs))
+    return list(await work.scalars(query.order_by(LimitRecordRow.run_id.desc())))
+
+
+def _standing(rows: pa.Table, applied: dict[str, Any]) -> pa.Table:
+    """The rows, with what was applied of the users' earlier records."""
+    users = rows["user_id"].to_pylist()
+    for name in STANDING:
+        given = rows[name].to_pylist()
+        values = [
+            getattr(applied[user], name) if user in applied else one for user, one in zip(users, given, strict=True)
+        ]
+        place = rows.schema.get_field_index(name)
+        rows = rows.set_column(place, name, pa.array(values, rows.schema.field(name).type))
+    return rows

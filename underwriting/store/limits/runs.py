@@ -1,0 +1,222 @@
+"""Limit runs: one that counts for each business date and scope, owned by one worker at a time, known by its fence.
+
+The history is read and the records are made shard by shard; the guard judges the totals; then what changes is applied
+shard by shard. Every step is one transaction that asks for the fence, so that a run can be killed anywhere, and goes
+on where it stopped.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, or_, select
+from ulid import ULID
+
+from underwriting.domain.application import Product
+from underwriting.domain.decision import RulebookRef
+from underwriting.domain.limits import LimitRunState
+from underwriting.store import audit
+from underwriting.store import lease as leases
+from underwriting.store.columns import from_now
+from underwriting.store.errors import LeaseLost, RunInTheWay, UnknownLimitRun
+from underwriting.store.models import LimitRunRow
+from underwriting.store.session import Work
+
+# Runs that do not count: their date may be run anew.
+VOID = (LimitRunState.DISCARDED, LimitRunState.ROLLED_BACK)
+# Runs that go on by themselves. One that is being rolled back is a person's, who starts it again.
+UNDER_WAY = (LimitRunState.CALCULATING, LimitRunState.APPLYING)
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What a run is asked to do. `scope` is empty for everybody (`domain.limits.Scope`)."""
+
+    tenant: str
+    product: Product
+    business_date: date
+    scope: str
+    history: str
+    judged_at: datetime
+    currency: str
+    policy: RulebookRef
+    policy_text: str
+    fact_terms: RulebookRef
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """One worker's ownership of one run."""
+
+    run_id: str
+    fence: int
+
+
+def took_effect() -> ColumnElement[bool]:
+    """Which runs changed limits, or may have, whatever is done about them since."""
+    return and_(LimitRunRow.applied_at.is_not(None), LimitRunRow.state.not_in(VOID))
+
+
+async def opened(work: Work, order: RunRequest, now: datetime) -> LimitRunRow:
+    """The run that counts for the order's date and scope, made where there is none.
+
+    RunInTheWay where it decides by another policy or from facts by other numbers, where a later date was applied
+    already (a limit's history is written forwards), or where the decision time is still to come.
+    """
+    if order.judged_at > now:
+        raise RunInTheWay(f"{order.business_date} is decided on at {order.judged_at:%Y-%m-%d %H:%M:%S} UTC, not before")
+    await refuse_to_go_back(work, order.tenant, order.product, order.business_date, order.scope)
+    row = await work.add_new(
+        LimitRunRow,
+        id=f"lim_{ULID()}",
+        tenant=order.tenant,
+        product=order.product,
+        business_date=order.business_date,
+        scope=order.scope,
+        history=order.history,
+        judged_at=order.judged_at,
+        currency=order.currency,
+        policy=order.policy.name,
+        policy_version=order.policy.version,
+        policy_digest=order.policy.digest,
+        policy_text=order.policy_text,
+        fact_terms=order.fact_terms.name,
+        fact_terms_version=order.fact_terms.version,
+        fact_terms_digest=order.fact_terms.digest,
+        state=LimitRunState.CALCULATING,
+        created_at=now,
+    )
+    if row is not None:
+        await audit.append(work, "limits.begun", row.id, "system", business_date=order.business_date.isoformat())
+        return row
+    row = (await work.scalars(_same(order))).one()
+    if row.policy_digest != order.policy.digest:
+        raise RunInTheWay(
+            f"{row.id} decides for {order.business_date} by {row.policy} v{row.policy_version}, not by {order.policy}; "
+            "discard it or roll it back first"
+        )
+    if row.fact_terms_digest not in (None, order.fact_terms.digest):
+        raise RunInTheWay(
+            f"the facts of {row.id} rest on {row.fact_terms} v{row.fact_terms_version}, and would rest on "
+            f"{order.fact_terms} now; discard it or roll it back first"
+        )
+    return row
+
+
+async def get(work: Work, run_id: str) -> LimitRunRow:
+    """The run; UnknownLimitRun where there is none."""
+    row = await work.get(LimitRunRow, run_id)
+    if row is None:
+        raise UnknownLimitRun(run_id)
+    return row
+
+
+async def newest(work: Work, tenant: str, limit: int = 20) -> list[LimitRunRow]:
+    """The last runs of a tenant, newest first."""
+    query = select(LimitRunRow).where(LimitRunRow.tenant == tenant).order_by(LimitRunRow.id.desc()).limit(limit)
+    return list(await work.scalars(query))
+
+
+async def before(work: Work, run: LimitRunRow, limit: int) -> list[LimitRunRow]:
+    """The last runs over everybody that took effect before this one's date, the latest last.
+
+    None for a run over a part of them: it is of another kind.
+    """
+    if run.scope:
+        return []
+    query = (
+        select(LimitRunRow)
+        .where(
+            LimitRunRow.tenant == run.tenant,
+            LimitRunRow.product == run.product,
+            LimitRunRow.scope == "",
+            took_effect(),
+            LimitRunRow.business_date < run.business_date,
+        )
+        .order_by(LimitRunRow.business_date.desc())
+        .limit(limit)
+    )
+    return list(await work.scalars(query))[::-1]
+
+
+async def claim(work: Work, run_id: str, flow_run_id: str | None, lease: timedelta) -> Claimed | None:
+    """Own the run for `lease`; None where somebody else works on it."""
+    free = or_(LimitRunRow.lease_until.is_(None), LimitRunRow.lease_until < from_now())
+    row = await leases.take(work, LimitRunRow, run_id, lease, free, flow_run_id=flow_run_id)
+    return None if row is None else Claimed(run_id, row.fence)
+
+
+async def renew(work: Work, claimed: Claimed, lease: timedelta) -> bool:
+    """Own it for another `lease` from now; False where somebody else does."""
+    return await _owned(work, claimed, lease_until=from_now(lease))
+
+
+async def release(work: Work, claimed: Claimed) -> None:
+    """Give it back, whatever it came to."""
+    await _owned(work, claimed, lease_until=None)
+
+
+async def enter(work: Work, claimed: Claimed, state: LimitRunState, **values: Any) -> None:
+    """Bring the run into a state; LeaseLost where it is not ours any more."""
+    if not await _owned(work, claimed, state=state, **values):
+        raise LeaseLost(claimed.run_id)
+    await audit.append(work, f"limits.{state}", claimed.run_id, "system")
+
+
+async def begin_again(work: Work, claimed: Claimed) -> None:
+    """Something of the run is proposed that was not judged yet; LeaseLost where the run is not ours any more."""
+    if not await _owned(work, claimed, state=LimitRunState.CALCULATING):
+        raise LeaseLost(claimed.run_id)
+
+
+async def ensure(work: Work, claimed: Claimed) -> None:
+    """LeaseLost where the run is not ours any more; else it stays so until the transaction ends."""
+    if not await _owned(work, claimed, fence=claimed.fence):
+        raise LeaseLost(claimed.run_id)
+
+
+async def at_work(work: Work) -> set[str]:
+    """The flow runs that own a limit run now."""
+    query = select(LimitRunRow.flow_run_id).where(LimitRunRow.lease_until > from_now())
+    return {flow_run_id for flow_run_id in await work.scalars(query) if flow_run_id is not None}
+
+
+async def interrupted(work: Work) -> list[LimitRunRow]:
+    """Runs whose worker let the lease expire before the end."""
+    query = select(LimitRunRow).where(LimitRunRow.state.in_(UNDER_WAY), LimitRunRow.lease_until < from_now())
+    return list(await work.scalars(query))
+
+
+def _same(order: RunRequest) -> Select[tuple[LimitRunRow]]:
+    return select(LimitRunRow).where(
+        LimitRunRow.tenant == order.tenant,
+        LimitRunRow.product == order.product,
+        LimitRunRow.business_date == order.business_date,
+        LimitRunRow.scope == order.scope,
+        LimitRunRow.state.not_in(VOID),
+    )
+
+
+async def refuse_to_go_back(work: Work, tenant: str, product: Product, day: date, scope: str) -> None:
+    """RunInTheWay where a later date than `day` took effect for everybody or for the scope."""
+    later = await work.scalar(
+        select(LimitRunRow.business_date)
+        .where(
+            LimitRunRow.tenant == tenant,
+            LimitRunRow.product == product,
+            LimitRunRow.business_date > day,
+            LimitRunRow.scope.in_(("", scope)),
+            took_effect(),
+        )
+        .order_by(LimitRunRow.business_date.desc())
+        .limit(1)
+    )
+    if later is not None:
+        raise RunInTheWay(
+            f"{later} is applied already, and limits are not written backwards: run {later} again, or roll it back"
+        )
+
+
+async def _owned(work: Work, claimed: Claimed, **values: Any) -> bool:
+    owned = and_(LimitRunRow.id == claimed.run_id, LimitRunRow.fence == claimed.fence)
+    return await leases.change(work, LimitRunRow, owned, **values)

@@ -1,0 +1,1 @@
+"""The queues of the store: events received, messages owed."""

@@ -1,0 +1,108 @@
+"""A queue of rows: each is taken under a lease, tried again after growing waits, and buried after the last.
+
+The row is the truth. Whoever takes a row counts one more attempt and holds it until the lease ends; what happens to the
+row afterwards asks for that attempt, so that a worker that lost its lease changes nothing. A buried row is `DEAD` and
+waits for an operator.
+"""
+
+import random
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute
+
+from underwriting.store import audit
+from underwriting.store.columns import from_now
+from underwriting.store.models import QueuedRow, QueueState
+from underwriting.store.session import Work
+
+LEASE = timedelta(seconds=60)
+# Every wait is stretched by up to this share at random, so that rows refused together do not return together.
+JITTER = 0.5
+_random = random.SystemRandom()
+
+R = TypeVar("R", bound=QueuedRow)
+
+
+@dataclass(frozen=True)
+class Queue(Generic[R]):
+    """The queue in one table. `name` is what audit entries call a row, `order` the column that rows are ordered by.
+
+    `waits` lie between one attempt and the next.
+    """
+
+    name: str
+    row: type[R]
+    order: InstrumentedAttribute[Any]
+    waits: Sequence[timedelta]
+
+    @property
+    def free(self) -> ColumnElement[bool]:
+        """Which rows are due and held by nobody."""
+        row = self.row
+        unheld = or_(row.lease_until.is_(None), row.lease_until < from_now())
+        return and_(row.state == QueueState.PENDING, row.due_at <= from_now(), unheld)
+
+    async def take(self, work: Work, keys: Collection[Any], lease: timedelta) -> list[R]:
+        """Hold the rows of these values of `order` for `lease`, in order. Commit before working on them."""
+        if not keys:
+            return []
+        rows = await work.scalars(
+            update(self.row)
+            .where(self.order.in_(keys))
+            .values(attempts=self.row.attempts + 1, lease_until=from_now(lease))
+            .returning(self.row)
+        )
+        return sorted(rows, key=lambda row: getattr(row, self.order.key))
+
+    async def done(self, work: Work, *ids: str) -> None:
+        """The rows are done with, whoever did it, so no lease is asked for."""
+        await work.execute(
+            update(self.row)
+            .where(self.row.id.in_(ids), self.row.state == QueueState.PENDING)
+            .values(state=QueueState.DONE, done_at=from_now(), lease_until=None, trouble=None)
+        )
+
+    async def failed(
+        self, work: Work, row_id: str, attempt: int, why: str, waits: Sequence[timedelta] | None = None
+    ) -> QueueState | None:
+        """Try the row again later, or bury it after the last wait; None where somebody else took it over meanwhile.
+
+        `why` must hold no personal data. No `waits` buries a row that no further attempt can help.
+        """
+        left = self.waits if waits is None else waits
+        spent = attempt > len(left)
+        wait = timedelta() if spent else left[attempt - 1] * (1 + JITTER * _random.random())
+        state = QueueState.DEAD if spent else QueueState.PENDING
+        found = await work.scalar(
+            update(self.row)
+            .where(self.row.id == row_id, self.row.state == QueueState.PENDING, self.row.attempts == attempt)
+            .values(state=state, due_at=from_now(wait), lease_until=None, trouble=why)
+            .returning(self.row.id)
+        )
+        if found is None:
+            return None
+        if spent:
+            await audit.append(work, f"{self.name}.died", row_id, "system", attempts=attempt)
+        return state
+
+    async def dead(self, work: Work, limit: int = 100) -> list[R]:
+        """Rows that wait for an operator, oldest first."""
+        query = select(self.row).where(self.row.state == QueueState.DEAD).order_by(self.order).limit(limit)
+        return list(await work.scalars(query))
+
+    async def redrive(self, work: Work, ids: Collection[str], by: str) -> list[str]:
+        """Give dead rows all their attempts back, due at once; returns the ids that were dead."""
+        revived = await work.scalars(
+            update(self.row)
+            .where(self.row.id.in_(ids), self.row.state == QueueState.DEAD)
+            .values(state=QueueState.PENDING, attempts=0, due_at=from_now(), trouble=None)
+            .returning(self.row.id)
+        )
+        found = sorted(revived)
+        for row_id in found:
+            await audit.append(work, f"{self.name}.redriven", row_id, by)
+        return found

@@ -1,0 +1,71 @@
+"""Makes Prefect know what prefect.yaml says.
+
+Does what `prefect deploy --all` does with the file, by Prefect's own functions, and what the file cannot say: the work
+pool, the bureau's concurrency limit, and the end of schedules that left the file. A second call changes nothing.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, WorkPoolCreate
+from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+
+from underwriting.worker.prefect_private import deploy_all, read_deployments
+from underwriting.worker.worker import WarmWorker
+
+# prefect.yaml names its work pool by this variable.
+WORK_POOL_VARIABLE = "UNDERWRITING_WORK_POOL"
+# The bureau serves few callers at a time and answers in seconds; more would only queue on its side.
+BUREAU_LIMIT = "bureau"
+BUREAU_SLOTS = 4
+
+
+async def deploy(client: PrefectClient, prefect_file: Path, work_pool: str) -> None:
+    """Bring Prefect's objects in line with the file; ValueError says what is wrong with it."""
+    os.environ[WORK_POOL_VARIABLE] = work_pool
+    configs, actions = read_deployments(prefect_file)
+    if not configs:
+        raise ValueError(f"{prefect_file}: no deployments to read there")
+    schedules = {config["name"]: _slugs(config) for config in configs}
+    await _create_work_pool(client, work_pool)
+    await _create_bureau_limit(client)
+    await deploy_all(configs, actions, prefect_file)
+    await _delete_schedules_but(client, work_pool, schedules)
+
+
+def _slugs(config: Mapping[str, object]) -> set[str]:
+    """The slugs of a deployment's schedules: only by a slug does Prefect know a schedule again."""
+    found = cast(list[dict[str, str]], config.get("schedules") or [])
+    if missing := [schedule for schedule in found if not schedule.get("slug")]:
+        raise ValueError(f"deployment {config['name']}: the schedule {missing[0]} needs a slug")
+    return {schedule["slug"] for schedule in found}
+
+
+async def _create_work_pool(client: PrefectClient, name: str) -> None:
+    template = WarmWorker.get_default_base_job_template()
+    try:
+        await client.create_work_pool(WorkPoolCreate(name=name, type=WarmWorker.type, base_job_template=template))
+    except ObjectAlreadyExists:
+        return
+
+
+async def _create_bureau_limit(client: PrefectClient) -> None:
+    """Create the limit; one that exists may carry an operator's own value."""
+    try:
+        await client.read_global_concurrency_limit_by_name(BUREAU_LIMIT)
+    except ObjectNotFound:
+        limit = GlobalConcurrencyLimitCreate(name=BUREAU_LIMIT, limit=BUREAU_SLOTS)
+        await client.create_global_concurrency_limit(limit)
+
+
+async def _delete_schedules_but(client: PrefectClient, work_pool: str, wanted: Mapping[str, set[str]]) -> None:
+    """Prefect keeps firing schedules that are no longer in the file, also those of deployments that left it."""
+    pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[work_pool]))
+    for deployment in await client.read_deployments(work_pool_filter=pool):
+        for schedule in deployment.schedules:
+            if schedule.slug not in wanted.get(deployment.name, set()):
+                await client.delete_deployment_schedule(deployment.id, schedule.id)

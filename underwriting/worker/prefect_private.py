@@ -1,0 +1,97 @@
+"""All that the project uses of Prefect's private parts. Its other modules import public ones only.
+
+What is private may change with any release. tests/worker/test_prefect_private.py holds each part against what is
+expected here, so that an upgrade fails there first, by the name of the part.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from prefect._flow_run_suspension import (
+    FlowRunSuspensionRequest,
+    mark_flow_run_suspension_requested,
+    register_flow_run_suspension_request,
+)
+from prefect.context import AsyncClientContext
+from prefect.flow_engine import AsyncFlowRunEngine, _flow_parameters
+
+flow_parameters = _flow_parameters
+
+__all__ = [
+    "AsyncFlowRunEngine",
+    "FlowRunSuspensionRequest",
+    "deploy_all",
+    "flow_parameters",
+    "mark_flow_run_suspension_requested",
+    "read_deployments",
+    "register_flow_run_suspension_request",
+]
+
+# Methods and attributes of Prefect's classes that the warm engine and the warm worker call or replace, with the
+# parameters of the methods.
+ENGINE_METHODS: Mapping[str, tuple[str, ...]] = {
+    "start": (),
+    "is_running": (),
+    "run_context": (),
+    "call_flow_fn": (),
+    "setup_flow_run_suspension_request": (),
+    "_get_flow_run_suspension_request": (),
+    "handle_crash": ("exc",),
+    "handle_cancellation": ("exc",),
+}
+ENGINE_FIELDS = ("flow", "flow_run", "parameters", "_flow_run_name_set")
+WORKER_METHODS: Mapping[str, tuple[str, ...]] = {
+    "get_and_submit_flow_runs": (),
+    "sync_with_backend": (),
+    "_get_scheduled_flow_runs": (),
+    "_submit_scheduled_flow_runs": ("flow_run_response",),
+    "_submit_run": ("flow_run",),
+    "_initialize_after_sync": (),
+    "_propose_pending_state": ("flow_run",),
+    "_propose_crashed_state": ("flow_run", "message", "client"),
+    "_mark_flow_run_as_cancelled": ("flow_run", "state_updates"),
+    "_release_limit_slot": ("flow_run_id",),
+}
+WORKER_ATTRIBUTES = (
+    "_exit_stack",
+    "_last_polled_time",
+    "_logger",
+    "_runs_task_group",
+    "_work_pool",
+    "_work_pool_name",
+    "_work_queues",
+)
+
+
+def read_deployments(prefect_file: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The deployments of a file as Prefect's command line reads them, and the file's actions."""
+    # Prefect's command line takes a while to import, and no worker needs it.
+    from prefect.cli.deploy._config import _load_deploy_configs_and_actions  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+
+    return _load_deploy_configs_and_actions(prefect_file=prefect_file, console=Console(highlight=False))
+
+
+async def deploy_all(deployments: list[dict[str, Any]], actions: dict[str, Any], prefect_file: Path) -> None:
+    """What `prefect deploy --all` does with the deployments that were read."""
+    from prefect.cli.deploy._config import _pick_deploy_configs  # noqa: PLC0415
+    from prefect.cli.deploy._core import _run_multi_deploy  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    picked = _pick_deploy_configs(deployments, deploy_all=True, console=console, is_interactive=_never)
+    # One client for all of them; Prefect's functions would each make one, and leave it open.
+    async with AsyncClientContext.get_or_create():
+        await _run_multi_deploy(
+            deploy_configs=picked,
+            actions=actions,
+            deploy_all=True,
+            prefect_file=prefect_file,
+            console=console,
+            is_interactive=_never,
+        )
+
+
+def _never() -> bool:
+    return False
