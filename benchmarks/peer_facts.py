@@ -48,6 +48,7 @@ DEPOSIT, HEALTHY = TERMS.currencies[CURRENCY].min_deposit, TERMS.currencies[CURR
 CADENCES = tuple((one.shortest, one.longest) for one in TERMS.income.cadences)
 # A share of an advance in hundredths, so that products of whole amounts stay whole.
 FEE_PERCENT = int(TERMS.advances.max_fee_share * 100)
+MOST_PERCENT = 100 + FEE_PERCENT
 IRREGULAR = TERMS.income.irregular
 
 Frame = pd.DataFrame | pl.DataFrame
@@ -70,6 +71,22 @@ def compared(peer: Peer, history: str, users: int) -> dict[str, Any]:
     if not ours.index.equals(theirs.index):
         return {"differ": list(FACTS)}
     return {"differ": [name for name in FACTS if not _same(ours[name], theirs[name])]}
+
+
+def open_principal(moves: Iterable[tuple[int, int]]) -> int:
+    """What a provider is owed, by (age, amount), where a small payment may roll an advance over; few have any."""
+    due, lent = 0, list[tuple[int, int]]()
+    for age, amount in sorted(moves, key=lambda move: (-move[0], -move[1])):
+        if amount > 0:
+            due += amount
+            lent.append((age, amount))
+            continue
+        repaid = [(since, each) for since, each in lent if each <= -amount and -amount * 100 <= each * MOST_PERCENT]
+        lately = any(since - age <= TERMS.advances.term_days for since, _ in repaid)
+        largest = max((each for _, each in lent), default=0)
+        if lately or -amount * 100 > min(due, largest) * FEE_PERCENT:
+            due = max(0, due - max((each for _, each in repaid), default=-amount))
+    return due
 
 
 def undone(lines: Iterable[tuple[int, int, str, int, int, str]]) -> list[int]:

@@ -19,10 +19,12 @@ from benchmarks.peer_facts import (
     IRREGULAR,
     JUDGED_AT,
     LINES,
+    MOST_PERCENT,
     SPENDING,
     TERMS,
     UNDONE,
     middle,
+    open_principal,
     undone,
 )
 from rules.limits.tiers import CURRENCY
@@ -83,9 +85,8 @@ def _accounts(history: str, users: int) -> pd.DataFrame:
     late = JUDGED_AT.replace(tzinfo=None) - feeds["refreshed_at"]
     feeds["age_hours"] = late.dt.total_seconds().clip(lower=0) / 3_600
     feeds["holds"] = feeds["holds"].where((refreshed <= as_of) | (late >= pd.Timedelta(0)))
-    covers = (feeds["first"] >= 0) & (feeds["covered_from"] <= refreshed)
-    believed: pd.Series[bool] = covers & feeds["currency"].eq(CURRENCY)
-    return feeds[believed].reset_index(drop=True)
+    covers: pd.Series[bool] = (feeds["first"] >= 0) & (feeds["covered_from"] <= refreshed)
+    return feeds.loc[covers & feeds["currency"].eq(CURRENCY)].reset_index(drop=True)
 
 
 def _lines(history: str, users: int, accounts: pd.DataFrame) -> pd.DataFrame:
@@ -143,14 +144,12 @@ def _where(condition: Array, values: Array) -> Array:
 
 
 def _ratio(part: Array, whole: Array) -> Array:
-    ratio: Array = np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
-    return ratio
+    return np.asarray(np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0))
 
 
 def _totals(accounts: pd.DataFrame, lines: pd.DataFrame) -> Columns:
     ages = lines.groupby("account")["age"].agg(["max", "min"]).reindex(accounts.index)
-    booked = _sum(accounts, lines)
-    balance = _where(accounts["fresh"].to_numpy(), accounts["opening_balance"].to_numpy() + booked)
+    balance = _where(accounts["fresh"].to_numpy(), accounts["opening_balance"].to_numpy() + _sum(accounts, lines))
     return {
         "history_days": ages["max"].fillna(0).to_numpy(),
         "days_since_transaction": ages["min"].where(accounts["fresh"]).to_numpy(),
@@ -216,27 +215,27 @@ def _telling(accounts: pd.DataFrame, lines: pd.DataFrame, standing: pd.DataFrame
 def _debts(accounts: pd.DataFrame, lines: pd.DataFrame) -> Columns:
     """What is open with each provider: the largest sum of the last days, repayments without their fees."""
     advances = lines.loc[(lines["age"] < 90) & _is(lines, {Category.ADVANCE}), ["account", "payer", "age", "amount"]]
-    borrowed = advances[advances["amount"] > 0]
-    repaid = advances[advances["amount"] < 0].reset_index(names="row")
+    borrowed, repaid = advances[advances["amount"] > 0], advances[advances["amount"] < 0].reset_index(names="row")
     pairs = repaid.merge(borrowed, on=["account", "payer"], suffixes=("", "_borrowed"))
     size, lent = -pairs["amount"], pairs["amount_borrowed"]
-    fits = (pairs["age_borrowed"] >= pairs["age"]) & (lent <= size) & (size * 100 <= lent * (100 + FEE_PERCENT))
+    fits = (pairs["age_borrowed"] >= pairs["age"]) & (lent <= size) & (size * 100 <= lent * MOST_PERCENT)
+    lately = pairs.loc[fits & (pairs["age_borrowed"] - pairs["age"] <= TERMS.advances.term_days), "row"]
+    rolled = pairs[(pairs["age_borrowed"] >= pairs["age"]) & (size * 100 <= lent * FEE_PERCENT)]
+    rolled = rolled.loc[~rolled["row"].isin(lately), ["account", "payer"]].drop_duplicates()
     principal = pairs[fits].groupby("row")["amount_borrowed"].max()
-    repaid["amount"] = (
-        -principal.reindex(repaid["row"]).fillna(pd.Series((-repaid["amount"]).array, repaid["row"])).array
-    )
-    moves = pd.concat([borrowed, repaid.drop(columns="row")])
-    days = moves.groupby(["account", "payer", "age"])["amount"].sum().reset_index()
+    repaid["amount"] = -repaid["row"].map(principal).fillna(-repaid["amount"])
+    days = pd.concat([borrowed, repaid]).groupby(["account", "payer", "age"])["amount"].sum().reset_index()
     days["open"] = days.groupby(["account", "payer"])["amount"].cumsum()
     providers = days.groupby(["account", "payer"])["open"].max().clip(lower=0).to_frame()
+    for provider, rows in advances.merge(rolled).groupby(["account", "payer"]):
+        providers.loc[provider, "open"] = open_principal(zip(rows["age"], rows["amount"], strict=True))
     providers["latest"] = borrowed.groupby(["account", "payer"])["age"].min()
     providers = providers.reset_index()
     used = providers[(providers["open"] > 0) | (providers["latest"] < TERMS.advances.term_days)]
     nobodys = lines[(lines["kind"] == UNCLASSIFIED) & (lines["amount"] > 0)]
     known = _knows(accounts, TERMS.least_mean_days) & (_latest(accounts, nobodys) >= TERMS.advances.term_days)
-    due = np.bincount(providers["account"], providers["open"], len(accounts))
     return {
-        "competitor_advances_due": _where(known, due),
+        "competitor_advances_due": _where(known, np.bincount(providers["account"], providers["open"], len(accounts))),
         "competitor_advance_providers": _where(known, _count(accounts, used)),
     }
 
@@ -265,8 +264,8 @@ def _incoming(accounts: pd.DataFrame, lines: pd.DataFrame) -> pd.DataFrame:
     """What may be part of a stream of income."""
     out = (lines["kind"] == UNCLASSIFIED) & (lines["amount"] < 0)
     recent = (lines["age"] < TERMS.income.window_days) & (lines["amount"] != 0)
-    chosen = lines.loc[recent & ~out & _is(lines, INCOME, unclassified=True)]
-    return chosen.loc[accounts["fresh"].to_numpy()[chosen["account"]]]
+    fresh = accounts["fresh"].to_numpy()[lines["account"]]
+    return lines.loc[recent & ~out & fresh & _is(lines, INCOME, unclassified=True)]
 
 
 def _parts(incoming: pd.DataFrame) -> pd.DataFrame:
@@ -341,8 +340,7 @@ def _main_streams(accounts: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
 
 def _windows(rest: pd.DataFrame) -> pd.DataFrame:
     """Income by windows back from the day, those that reach what a deposit has to."""
-    by = ["account", "window"]
-    grouped = rest.assign(window=rest["age"] // IRREGULAR.window_days).groupby(by)
+    grouped = rest.assign(window=rest["age"] // IRREGULAR.window_days).groupby(["account", "window"])
     windows = grouped.agg(paid=("amount", "sum"), latest=("age", "min"), days=("age", "nunique")).reset_index()
     return windows[windows["paid"] >= DEPOSIT]
 
@@ -381,13 +379,14 @@ def _recurring(accounts: pd.DataFrame, incoming: pd.DataFrame, main: pd.DataFram
 def _per_pay(accounts: pd.DataFrame, lines: pd.DataFrame, main: pd.DataFrame) -> Columns:
     """Essential debits and debt service of history, as means for a pay period, rounded up."""
     out = lines[(lines["age"] < 90) & (lines["amount"] < 0)]
-    days, period = accounts["mean_days"].to_numpy(), main["period"].to_numpy()
+    knows, days = _knows(accounts, TERMS.least_mean_days), accounts["mean_days"].to_numpy()
     spent = {
         "essential_spend_per_pay": out[_is(out, ESSENTIAL, unclassified=True)],
         "debt_service_per_pay": out[_is(out, {Category.LOAN})],
     }
-    knows = _knows(accounts, TERMS.least_mean_days)
-    return {name: _where(knows, -(_sum(accounts, each) * period // days)) for name, each in spent.items()}
+    return {
+        name: _where(knows, -(_sum(accounts, each) * main["period"].to_numpy() // days)) for name, each in spent.items()
+    }
 
 
 def _cycle_balance(accounts: pd.DataFrame, lines: pd.DataFrame, totals: Columns, main: pd.DataFrame) -> Array:
@@ -396,5 +395,5 @@ def _cycle_balance(accounts: pd.DataFrame, lines: pd.DataFrame, totals: Columns,
     since = np.maximum(period[lines["account"]] - 1 - lines["age"].to_numpy(), 0) * lines["amount"].to_numpy()
     booked_since = np.bincount(lines["account"], since, len(accounts))
     balance, holds = totals["current_balance"], accounts["holds"].to_numpy()
-    mean = np.floor_divide(balance * period - booked_since - holds, period)
-    return _where(accounts["first"].to_numpy() >= period - 1, mean)
+    covered = accounts["first"].to_numpy() >= period - 1
+    return _where(covered, np.floor_divide(balance * period - booked_since - holds, period))

@@ -11,8 +11,10 @@ from benchmarks.peer_facts import (
     HEALTHY,
     JUDGED_AT,
     LINES,
+    MOST_PERCENT,
     TERMS,
     UNDONE,
+    open_principal,
     undone,
 )
 from benchmarks.peer_polars_columns import (
@@ -180,7 +182,12 @@ def _debts(lines: pl.LazyFrame) -> pl.LazyFrame:
     )
     borrowed, repaid = advances.filter(AMOUNT > 0), advances.filter(AMOUNT < 0).with_row_index("row")
     lent, size = pl.col("amount_right"), -AMOUNT
-    fits = (pl.col("age_right") >= AGE) & (lent <= size) & (size * 100 <= lent * (100 + FEE_PERCENT))
+    fits = (pl.col("age_right") >= AGE) & (lent <= size) & (size * 100 <= lent * MOST_PERCENT)
+    before = pl.col("age_right") >= AGE
+    lately = (fits & (pl.col("age_right") - AGE <= TERMS.advances.term_days)).any()
+    rolls = (before & (size * 100 <= lent * FEE_PERCENT)).any() & ~lately
+    rolled = repaid.join(borrowed, on=provider).group_by("row", *provider).agg(rolls=rolls).filter("rolls")
+    rolled_over = _rolled_over(advances.join(rolled, on=provider, how="semi"), provider)
     principal = repaid.join(borrowed, on=provider).filter(fits).group_by("row").agg(principal=-lent.max())
     repayments = repaid.join(principal, on="row", how="left").select(*provider, "age", pl.coalesce("principal", AMOUNT))
     moves = pl.concat([borrowed.select(*provider, "age", principal=AMOUNT), repayments])
@@ -190,6 +197,8 @@ def _debts(lines: pl.LazyFrame) -> pl.LazyFrame:
         .agg(pl.col("principal").sum())
         .group_by(provider)
         .agg(open=since.clip(lower_bound=0))
+        .join(rolled_over, on=provider, how="left")
+        .with_columns(open=pl.coalesce("still_open", "open"))
         .join(borrowed.group_by(provider).agg(latest=AGE.min()), on=provider, how="left")
         .group_by("account")
         .agg(
@@ -199,6 +208,13 @@ def _debts(lines: pl.LazyFrame) -> pl.LazyFrame:
             ).sum(),
         )
     )
+
+
+def _rolled_over(advances: pl.LazyFrame, provider: list[str]) -> pl.LazyFrame:
+    """What is open with the few providers whose advances a small payment may have rolled over."""
+    few = advances.group_by(provider).agg(AGE, AMOUNT).collect()
+    still_open = [open_principal(zip(*moves, strict=True)) for moves in few.select("age", "amount").rows()]
+    return few.lazy().select(provider).with_columns(still_open=pl.Series(still_open, dtype=pl.Int64))
 
 
 def _balances(accounts: pl.LazyFrame, lines: pl.LazyFrame, totals: pl.LazyFrame) -> pl.LazyFrame:

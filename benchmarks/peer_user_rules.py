@@ -49,6 +49,31 @@ def _is(fact: str, comparison: str, limit: str) -> Claim:
     )
 
 
+def _relation(left: str, comparison: str, right: str, *facts: str) -> Claim:
+    """A comparison of terms over several facts, each of which has to be known."""
+    known = " and ".join(["true", *(f"{fact} != null" for fact in facts)])
+    return Claim(
+        f"({known} and {left} {comparison} {right})",
+        f"({known} and {left} {_OPPOSITES[comparison]} {right})",
+        f"({left} {comparison} {right})",
+    )
+
+
+def _can_fail_alone(claim: Claim) -> Claim:
+    """The claim that never holds by itself: where it does not fail, nobody knows."""
+    return claim._replace(holds="false")
+
+
+def _can_hold_alone(claim: Claim) -> Claim:
+    """The claim that never fails by itself: where it does not hold, nobody knows."""
+    return claim._replace(fails="false")
+
+
+def _explained(claim: Claim) -> Claim:
+    """The claim about a score, which fails only where a factor says what lowered it."""
+    return claim._replace(fails=f"({claim.fails} and score_factor_1 != null)")
+
+
 def _at_least(fact: str, limit: str) -> Claim:
     return _is(fact, ">=", limit)
 
@@ -87,6 +112,8 @@ CLAIMS: dict[str, Claim] = {
     "LowTransactions": _at_least("float_rank", "{float_rank}")
     | _at_least("transactions_per_month", "{average_transactions}"),
     "TransactionRecency": _at_most("days_since_transaction", "{max_days}"),
+    "FeedComplete": _is("feed_complete", "==", "true"),
+    "FeedConnected": _is("feed_connected", "==", "true"),
     "FeedFreshness": _at_most("feed_age_hours", "{max_hours}"),
     "CollectionsErrors": _at_most("collection_error_ratio", "{max_error_ratio}"),
     "OnTimeFloatPayback": _is("floats_ever_late", "==", "0")
@@ -95,7 +122,19 @@ CLAIMS: dict[str, Claim] = {
     "OutstandingFloats": _at_most("outstanding_floats", "{max_outstanding}"),
     "RecurringDeposits": _at_least("recurring_deposits", "{min_count}")
     & _at_least("recurring_deposit_amount", "{min_amount}"),
-    "MinimumIncome": _at_least("monthly_income", "{min_monthly}"),
+    "MinimumIncome": _at_least("monthly_income", "{min_monthly}") | ~_at_least("recurring_deposits", "0"),
+    "IncomeContinues": _is("recurring_deposits", "==", "0")
+    | _relation("days_since_pay", "<=", "pay_period_days * {max_pay_periods}", "days_since_pay", "pay_period_days")
+    | _can_fail_alone(
+        _relation(
+            "days_since_pay * 24 - feed_age_hours",
+            "<=",
+            "pay_period_days * {max_pay_periods} * 24",
+            "days_since_pay",
+            "pay_period_days",
+            "feed_age_hours",
+        )
+    ),
     "IncomeVariability": _at_most("recurring_income_cv", "{max_cv}"),
     "InstitutionCheck": ~_LISTED | _at_least("current_balance", "{min_balance}"),
     "LinkedAccounts": _at_most("linked_accounts", "{max_accounts}"),
@@ -113,11 +152,38 @@ CLAIMS: dict[str, Claim] = {
     "NegativeBalanceDays": _at_most("negative_days_30d", "{max_days}"),
     "OverdraftFees": _at_most("overdraft_fees_30d", "{max_count}"),
     "Gambling": _at_most("gambling_share", "{max_share}"),
+    "LoansReceived": (
+        _is("loans_received_90d", "==", "0")
+        | _relation("loans_received_90d", "<=", "income_90d * {max_share}", "loans_received_90d", "income_90d")
+    )
+    & (
+        (_is("loans_received_90d", "==", "0") & _is("unclassified_received_90d", "==", "0"))
+        | _can_hold_alone(
+            _relation(
+                "loans_received_90d + unclassified_received_90d",
+                "<=",
+                "income_90d * {max_share}",
+                "loans_received_90d",
+                "unclassified_received_90d",
+                "income_90d",
+            )
+        )
+    ),
     "SpendToIncome": _at_most("spend_to_income", "{max_ratio}"),
+    "LoansOpen": _at_most("loans_open", "{max_count}"),
+    "LoanBurden": _is("loan_instalments", "==", "0")
+    | (
+        _is("monthly_income", ">", "0")
+        & _relation("loan_instalments", "<=", "monthly_income * {max_ratio}", "loan_instalments", "monthly_income")
+    ),
+    "MilitaryRate": _relation("{mapr}", "<=", "{max_mapr}")
+    | _is("user_covered_borrower", "==", "false")
+    | _can_fail_alone(_is("user_covered_borrower_age_days", ">", "{max_age_days}")),
     "SubscriptionCurrent": _at_least("renewals_in_a_row", "{min_renewals}")
     & _at_most("days_since_renewal", "{max_days}"),
-    "CashAdvanceScore": _at_least("cash_advance_score_to_{bracket}", "{min_cash_advance_score}"),
-    "MlPaybackPrediction": _is("float_count", ">", "{max_float_count}")
-    | _at_least("payback_prediction", "{min_prediction_score}"),
-    "MlPaybackPredictionVariableThreshold": (_LOW & _HIGH) | (~_MANY & _LOW) | (_MANY & _HIGH),
+    "CashAdvanceScore": _explained(_at_least("cash_advance_score_to_{bracket}", "{min_cash_advance_score}")),
+    "MlPaybackPrediction": _explained(
+        _is("float_count", ">", "{max_float_count}") | _at_least("payback_prediction", "{min_prediction_score}")
+    ),
+    "MlPaybackPredictionVariableThreshold": _explained((_LOW & _HIGH) | (~_MANY & _LOW) | (_MANY & _HIGH)),
 }

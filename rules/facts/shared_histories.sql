@@ -52,28 +52,46 @@ CREATE MACRO is_noted(kind) AS abs(kind) = kind_of('advance') OR abs(kind) = kin
 CREATE MACRO has_payer(kind, counterparty) AS is_income(kind) AND coalesce(counterparty <> '', FALSE);
 
 -- What is open of a provider's advances, by what was paid to it: oldest first, and on a day advances (below zero) first.
--- What a payment exceeds the largest advance by, up to a share of it, is the fee of that advance. What is open never
--- falls below zero.
+-- What a payment exceeds the largest advance by, up to a share of it, is the fee of that advance. Where no advance of
+-- the last term is paid back so, a payment of no more than such a fee of what is open rolls the advance over and repays
+-- nothing. What is open never falls below zero.
 CREATE MACRO open_principal(moves) AS list_reduce(
     list_transform(
-        moves,
-        lambda move: coalesce(
-            list_max(
-                list_transform(
-                    list_filter(
-                        moves,
-                        lambda lent: lent.paid < 0 AND lent.day <= move.day
-                            AND move.paid BETWEEN -lent.paid AND -lent.paid * (1 + max_fee_share())
-                    ),
-                    lambda lent: -lent.paid
+        list_transform(
+            moves,
+            lambda move: {
+                'day': move.day,
+                'paid': move.paid,
+                'lent': list_filter(moves, lambda other: other.paid < 0 AND other.day <= move.day),
+                'repaid': list_filter(
+                    moves,
+                    lambda other: other.paid < 0 AND other.day <= move.day
+                        AND move.paid BETWEEN -other.paid AND -other.paid * (1 + max_fee_share())
                 )
-            ),
-            move.paid
-        )
+            }
+        ),
+        lambda move: {
+            'paid': move.paid,
+            'principal': coalesce(-list_min(list_transform(move.repaid, lambda advance: advance.paid)), move.paid),
+            'rolls': CASE
+                WHEN move.paid > 0 AND NOT coalesce(
+                    list_max(list_transform(move.repaid, lambda advance: advance.day)) >= move.day - advance_term_days(),
+                    FALSE
+                )
+                THEN -list_min(list_transform(move.lent, lambda advance: advance.paid))
+            END
+        }
     ),
-    lambda due, principal: greatest(due - principal, 0),
-    0
-);
+    lambda due, move: {
+        'paid': CASE
+            WHEN move.paid <= least(due.paid, move.rolls) * max_fee_share() AND move.rolls > 0 THEN due.paid
+            ELSE greatest(due.paid - move.principal, 0)
+        END,
+        'principal': 0,
+        'rolls': 0
+    },
+    {'paid': 0, 'principal': 0, 'rolls': 0}
+).paid;
 
 -- Of the days between deposits those that lie in a cadence; and the first cadence in which more than half of them lie.
 CREATE MACRO within(gaps, cadence) AS

@@ -35,7 +35,7 @@ GIVEN_BACK = {"fee", "overdraft_fee", "refund"}
 # A feed stands for so many days after its refresh.
 STANDS = 3
 # Means need so many days; an advance is due within so many; a reversal follows within so many.
-LEAST_DAYS, ADVANCE_TERM, REVERSAL = 60, 35, 10
+LEAST_DAYS, ADVANCE_TERM, REVERSAL = 60, 35, 60
 # The least deposit that recurs, and the healthy balance, in minor units.
 AMOUNTS = {
     "USD": (150_00, 50_00),

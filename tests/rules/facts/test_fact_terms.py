@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from rules.facts.terms import FactTerms, fact_terms
+from underwriting.feeds.rulings import rulings
 
 WRITTEN = YAML(typ="safe").load(files("rules").joinpath("policies", "fact_terms.yaml").read_text("utf-8"))
 
@@ -22,6 +23,10 @@ def test_the_terms_are_known_by_what_they_mean():
     assert FactTerms.model_validate(dict(reversed(WRITTEN.items()))).ref == ref
     assert FactTerms.model_validate(WRITTEN | {"reversal_days": 11}).ref.digest != ref.digest
     assert changed("income", part_days=4).ref.digest != ref.digest
+
+
+def test_feeds_look_for_a_reversal_as_far_back_as_the_facts():
+    assert rulings().reversal_days == fact_terms().reversal_days
 
 
 def test_the_currencies_with_numbers():

@@ -196,11 +196,12 @@ def test_a_pay_booked_twice_and_taken_back_once_is_one_pay():
     assert (found["recurring_deposits"], found["days_since_pay"], found["recurring_income_cv"]) == (6, 3, 0)
 
 
-@pytest.mark.parametrize(("after", "deposits"), [(10, 0), (11, 1)])
-def test_a_reversal_undoes_a_pay_of_the_ten_days_before(after, deposits):
-    found = income(*pay([17, 31]), (ago(17 - after), -50_000, "wages", "Acme"))
-    assert found["income_90d"] == 50_000
-    assert (found["recurring_deposits"] or 0) == (0 if deposits == 0 else 2)
+@pytest.mark.parametrize(("after", "deposits"), [(20, 5), (59, 5), (60, 5), (61, 6)])
+def test_a_reversal_undoes_a_pay_of_the_sixty_days_before(after, deposits):
+    back = (ago(64 - after), -60_000, "wages", "Acme")
+    found = income(*pay([8, 22, 36, 50, 78]), *pay([64], 60_000), back)
+    assert found["income_90d"] == 250_000
+    assert found["recurring_deposits"] == deposits
 
 
 def test_part_of_a_pay_taken_back_is_deducted_from_it():

@@ -302,8 +302,8 @@ def test_fees_that_are_given_back_are_no_fees():
     assert of_feed((ago(9), 1_000_00, "wages"), *fees, *back)["spend_to_income"] == 0
 
 
-@pytest.mark.parametrize(("fee", "back", "fees"), [(20, 10, 0), (20, 9, 1), (20, 20, 0), (20, 21, 1), (35, 28, 0)])
-def test_a_fee_given_back_within_ten_days_is_no_fee(fee, back, fees):
+@pytest.mark.parametrize(("fee", "back", "fees"), [(29, 0, 0), (20, 20, 0), (20, 21, 1), (75, 15, 0), (75, 14, 0)])
+def test_a_fee_given_back_within_sixty_days_is_no_fee(fee, back, fees):
     found = of_feed((ago(fee), -35_00, "overdraft_fee"), (ago(back), 35_00, "overdraft_fee"))
     assert found["overdraft_fees_30d"] == fees
 
@@ -350,6 +350,17 @@ def test_the_last_of_many_advances_is_open_whatever_their_fees_came_to():
         ([(5, 100_00, "A"), (5, -100_00, "A")], 0),
         ([(20, 100_00, "A"), (5, -109_00, None)], 100_00),
         ([(20, 100_00, None), (5, -109_00, None)], 0),
+        # A payment of up to 30% of what is open only rolls it over, however often; more than that is a part.
+        ([(48, 100_00, "A"), (34, -15_00, "A"), (20, -15_00, "A"), (6, -15_00, "A")], 100_00),
+        ([(20, 100_00, "A"), (5, -30_00, "A")], 100_00),
+        ([(20, 100_00, "A"), (5, -30_01, "A")], 69_99),
+        ([(20, 100_00, "A"), (15, 100_00, "A"), (5, -30_00, "A")], 200_00),
+        ([(20, 100_00, "A"), (10, -50_00, "A"), (5, -15_00, "A")], 50_00),
+        ([(20, 100_00, "A"), (10, -50_00, "A"), (5, -15_01, "A")], 34_99),
+        ([(20, 100_00, "A"), (5, -30_00, "B")], 100_00),
+        # Unless it pays back a small advance of the last 35 days.
+        ([(40, 20_00, "A"), (39, 100_00, "A"), (5, -25_00, "A")], 100_00),
+        ([(40, 20_00, "A"), (39, 100_00, "A"), (4, -25_00, "A")], 120_00),
         # An advance counts for 90 days; what was repaid of an older one repays none of these.
         ([(89, 100_00, "A")], 100_00),
         ([(90, 100_00, "A"), (80, -109_00, "A"), (20, 40_00, "A")], 40_00),
