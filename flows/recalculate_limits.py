@@ -9,12 +9,12 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 from pydantic import Field
 
+from rules.limits.policy import policy_for
 from tasks.limit_shards import OnRunner, shard_runner
 from tasks.publish_limits import Progress, publish_limits
 from underwriting.domain.application import CustomerId, Product
 from underwriting.domain.limits import Scope
 from underwriting.limit_runs.dry_run import rehearse
-from underwriting.limit_runs.policies import policy_for
 from underwriting.limit_runs.request import Request
 from underwriting.limit_runs.run import recalculate
 from underwriting.limit_runs.run_context import RunContext
@@ -59,7 +59,7 @@ async def recalculate_limits(
     waits for the form of `release-limits`.
     """
     async with open_runtime() as runtime:
-        decides = policy_for(product, policy, today=not dry_run)
+        decides = policy_for(policy, product, today=None if dry_run else datetime.now(UTC).date())
         request = Request(
             tenant=tenant or runtime.config.limits_tenant,
             product=product,
@@ -71,8 +71,8 @@ async def recalculate_limits(
             dry_run=dry_run,
             full=full,
         )
-        desk = RunContext(runtime.store, runtime.config, OnRunner(), Progress(), str(flow_run.id))
-        report = await (rehearse(desk, request) if dry_run else recalculate(desk, request))
+        context = RunContext(runtime.store, runtime.config, OnRunner(), Progress(), str(flow_run.id))
+        report = await (rehearse(context, request) if dry_run else recalculate(context, request))
         if report.busy:
             return Completed(name="NotOwed", message=f"Another run works on {report.run_id}.")
         await publish_limits(report)

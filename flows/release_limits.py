@@ -13,7 +13,7 @@ from underwriting.domain.limits import LimitRunId, LimitRunState
 from underwriting.limit_runs.run import finish
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.runtime import open_runtime
-from underwriting.store.limits import release as limit_settling
+from underwriting.store.limits import held_runs
 
 
 class Release(StrEnum):
@@ -37,7 +37,7 @@ async def release_limits(run_id: LimitRunId, decision: Release, note: Note, deci
     """
     async with open_runtime() as runtime:
         async with runtime.store.begin() as work:
-            await limit_settling.settle(work, run_id, decision.state, decided_by, note)
+            await held_runs.decide(work, run_id, decision.state, decided_by, note)
         report = await finish(
             RunContext(runtime.store, runtime.config, progress=Progress(), flow_run_id=str(flow_run.id)), run_id
         )

@@ -14,7 +14,7 @@ from underwriting.decision_basis import ApplicationBasis, EvaluationBasis
 from underwriting.domain.decision import CheckResult, FactValue
 from underwriting.integrations.errors import MalformedAnswer, SourceError
 from underwriting.runtime import Runtime
-from underwriting.store import ledger, told_floats
+from underwriting.store import ledger, reported_floats
 from underwriting.store.claims import Claim
 from underwriting.store.kinds import APPLICATIONS, EVALUATIONS
 
@@ -63,6 +63,6 @@ async def facts_again(runtime: Runtime, recalled: EvaluationBasis) -> tuple[dict
         except SourceError as error:
             check.troubles[source.name] = str(error)
     async with runtime.store.read() as work:
-        check.add_told(await told_floats.of_user(work, request.tenant, request.user_id))
+        check.add_reported(await reported_floats.of_user(work, request.tenant, request.user_id))
     columns = Columns(user_facts(check.tables(then.decided_at)))
     return {name: columns.value(name, 0) for name in USER_FACTS}, check.troubles

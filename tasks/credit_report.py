@@ -8,8 +8,8 @@ from tasks.review import Review
 from underwriting.domain.application import BureauConsent
 from underwriting.domain.decision import CheckResult
 from underwriting.domain.documents import CreditReport
-from underwriting.failpoints import failpoint
 from underwriting.integrations.errors import SourceRefusal
+from underwriting.process.failpoints import failpoint
 from underwriting.sources.answers import parse_document
 from underwriting.sources.sources import BureauOrder
 from underwriting.store import ledger

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from underwriting.failpoints import failpoint
 from underwriting.integrations.bus import BusEvent, detail_of
 from underwriting.integrations.errors import SourceError
 from underwriting.integrations.metrics import metrics
+from underwriting.process.failpoints import failpoint
 from underwriting.runtime import Runtime
 from underwriting.settings import Partner
 from underwriting.store.models import Channel

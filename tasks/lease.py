@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic
 
-from underwriting.failpoints import failpoint
+from underwriting.process.failpoints import failpoint
 from underwriting.runtime import Runtime
 from underwriting.store import claims
 from underwriting.store.claims import Claim

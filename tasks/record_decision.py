@@ -7,8 +7,8 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.review import Review
 from underwriting.domain.decision import CheckResult, Decision
-from underwriting.failpoints import failpoint
 from underwriting.integrations.metrics import metrics
+from underwriting.process.failpoints import failpoint
 from underwriting.store import decisions, matches
 
 

@@ -8,10 +8,10 @@ from prefect.cache_policies import NO_CACHE
 from tasks.run_books import BooksResult
 from tasks.user_check import UserCheck
 from underwriting.domain.eligibility import Eligibility
-from underwriting.failpoints import failpoint
 from underwriting.integrations.metrics import metrics
+from underwriting.process.failpoints import failpoint
 from underwriting.runtime import Runtime
-from underwriting.store import evaluations, matches, profiles, told_floats
+from underwriting.store import evaluations, matches, profiles, reported_floats
 from underwriting.store.models import Channel
 from underwriting.store.session import Work
 
@@ -29,7 +29,7 @@ async def record_evaluation(check: UserCheck, eligibility: Eligibility, ran: Boo
         if not await _still_stands(work, check, ran):
             return False
         await evaluations.finish(
-            work, check.claim, eligibility, ran.digest, listening(check.runtime), floats_told=ran.floats_told
+            work, check.claim, eligibility, ran.digest, listening(check.runtime), floats_reported=ran.floats_reported
         )
         if (screened := check.screened) is not None:
             await matches.keep(work, request.tenant, request.user_id, screened.found, screened.kinds)
@@ -44,9 +44,9 @@ async def _still_stands(work: Work, check: UserCheck, ran: BooksResult) -> bool:
     request = check.request
     profile = await profiles.current(work, request.tenant, request.user_id, datetime.now(UTC))
     _, digest = await check.runtime.rulebook_cache.eligibility(work, request.product)
-    told = await told_floats.count(work, request.tenant, request.user_id)
+    told = await reported_floats.count(work, request.tenant, request.user_id)
     now = (profile and profile.version, digest, told)
-    return now == (check.profile.version, ran.digest, ran.floats_told)
+    return now == (check.profile.version, ran.digest, ran.floats_reported)
 
 
 def listening(runtime: Runtime) -> list[Channel]:

@@ -19,11 +19,11 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 
 from underwriting.dispatch import dispatch, mark_crashed, resume_limits, was_cancelled, will_come
-from underwriting.domain.notice import Owed as OwedNotice
+from underwriting.domain.notice import Owed
 from underwriting.integrations.metrics import metrics
 from underwriting.runtime import Runtime
 from underwriting.store import claims, lists, notices, waiting
-from underwriting.store.claims import Owed
+from underwriting.store.claims import Unclaimed
 from underwriting.store.depths import depths
 from underwriting.store.kinds import APPLICATIONS, EVALUATIONS, Kind, T
 from underwriting.store.limits import runs as limit_runs
@@ -69,7 +69,7 @@ async def warn_of_notices(runtime: Runtime) -> int:
     return len(found)
 
 
-async def _warn_of(work: Work, owed: OwedNotice, now: datetime) -> None:
+async def _warn_of(work: Work, owed: Owed, now: datetime) -> None:
     if not await notices.warn(work, owed):
         return
     await outbox.enqueue(
@@ -148,7 +148,7 @@ async def end_orphans(runtime: Runtime) -> int:
 
 async def _dispatch_all(runtime: Runtime, kind: Kind[T]) -> int:
     async with runtime.store.read() as work:
-        owed = await claims.owed(work, kind, timedelta(seconds=runtime.config.dispatch_seconds))
+        owed = await claims.unclaimed(work, kind, timedelta(seconds=runtime.config.dispatch_seconds))
     if not owed:
         return 0
     async with get_client() as client:
@@ -165,7 +165,7 @@ async def _runs(client: PrefectClient, ids: list[UUID]) -> dict[str, FlowRun]:
 
 
 async def _dispatch(
-    runtime: Runtime, client: PrefectClient, kind: Kind[T], owed: Owed[T], earlier: Mapping[str, FlowRun]
+    runtime: Runtime, client: PrefectClient, kind: Kind[T], owed: Unclaimed[T], earlier: Mapping[str, FlowRun]
 ) -> bool:
     if owed.flow_run_id is not None:
         if will_come(earlier.get(owed.flow_run_id), owed.state, timedelta(seconds=runtime.config.start_seconds)):

@@ -13,7 +13,7 @@ from underwriting.domain.profile import FloatProfile
 from underwriting.runtime import Runtime
 from underwriting.screening.screener import Screened
 from underwriting.store.claims import Claim
-from underwriting.store.told_floats import ToldFloat
+from underwriting.store.reported_floats import ReportedFloat
 
 
 class UserCheck:
@@ -41,7 +41,7 @@ class UserCheck:
         """Keep what a source answered; a later answer of the same kind replaces it, as on a retry."""
         self._documents[type(document)] = document
 
-    def add_told(self, floats: Iterable[ToldFloat]) -> None:
+    def add_reported(self, floats: Iterable[ReportedFloat]) -> None:
         """Count the floats that events told of and that the Float service, where it answered, does not list yet.
 
         They are open. When one is due is not told: it counts as late once the service lists it as that.

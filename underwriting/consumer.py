@@ -17,9 +17,9 @@ from underwriting.integrations.errors import SourceError, SourceOutage
 from underwriting.integrations.metrics import metrics
 from underwriting.integrations.queue import Consumer, EventQueue
 from underwriting.integrations.tracing import traced
+from underwriting.process.signals import ending_on_signals
 from underwriting.runtime import Runtime, open_runtime
 from underwriting.settings import Settings, settings
-from underwriting.signals import ending_on_signals
 from underwriting.store.errors import StoreError, StoreUnreachable
 
 log = logging.getLogger(__name__)

@@ -29,13 +29,13 @@ async def decide_application(
     reasons: Sequence[str] = (),
     clears_match: bool = False,
 ) -> Decision:
-    """Store the approval or rejection of an application (`decisions.settle_referral`).
+    """Store the approval or rejection of an application (`decisions.decide_referral`).
 
     ValueError where the reasons do not go with it.
     """
     record = (await applications.get(work, tenant, application_id)).record
     outcomes = [outcome for check in record.checks for outcome in check.outcomes]
-    return await decisions.settle_referral(
+    return await decisions.decide_referral(
         work,
         application_id,
         tenant=tenant,
@@ -63,7 +63,7 @@ async def decide_evaluation(
     clears_match: bool = False,
     channels: Collection[Channel] = (),
 ) -> EvaluationRecord:
-    """Store the approval or rejection of an evaluation (`evaluations.settle`), with amounts up to `up_to`.
+    """Store the approval or rejection of an evaluation (`evaluations.decide_referral`), with amounts up to `up_to`.
 
     ValueError where reasons or amount do not go with it. UnknownEvaluation where it is not this tenant's; no tenant
     means a colleague. `clears_match` is as for applications.
@@ -72,7 +72,7 @@ async def decide_evaluation(
         raise ValueError("a rejection clears no match with a list: leave `clears_match` out")
     await evaluations.get(work, tenant, evaluation_id)
     recalled = await evaluation_basis(work, evaluation_id, config.limit_policy)
-    record = await evaluations.settle(
+    record = await evaluations.decide_referral(
         work,
         recalled.judged,
         _settled(recalled, verdict, up_to, reasons),

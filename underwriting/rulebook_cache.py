@@ -10,7 +10,7 @@ from cachetools import TTLCache
 from rules.core.experiments import arm_of
 from rules.eligibility.book import EligibilityBook, parse_eligibility_book
 from rules.facts.terms import fact_terms
-from rules.limits.policy import LimitPolicy, shipped_policies
+from rules.limits.policy import LimitPolicy, policy_for
 from rules.prescreening.book import Rulebook, parse_rulebook
 from underwriting.domain.application import Application, ApplicationRequest, Product
 from underwriting.settings import Settings
@@ -62,7 +62,7 @@ class RulebookCache:
         self._publications = Publications(store)
         self._mark = -1
         self._name = config.rulebook
-        self._policy = shipped_policies()[config.limit_policy]
+        self.limit_policy = policy_for(config.limit_policy)
         self._books: TTLCache[tuple[str, date], Rulebook] = TTLCache(maxsize=64, ttl=config.rulebook_ttl)
         self._experiments: TTLCache[tuple[Product, date], list[Rulebook]] = TTLCache(maxsize=8, ttl=config.rulebook_ttl)
         self._digests: TTLCache[tuple[Product, date], str] = TTLCache(maxsize=8, ttl=config.rulebook_ttl)
@@ -116,7 +116,7 @@ class RulebookCache:
         if not current.books:
             raise UnknownRulebook(f"for {product} of the kind {RulebookKind.ELIGIBILITY}", None)
         books = [parse_eligibility_book(book.text, str(book.ref)) for book in current.books]
-        return books, digest_of(current, self._policy)
+        return books, digest_of(current, self.limit_policy)
 
     async def digest(self, product: Product) -> str:
         """What the books of eligibility in force for a product, and the limit policy, are known by."""
@@ -125,7 +125,7 @@ class RulebookCache:
         if (found := self._digests.get((product, today))) is None:
             mark = self._mark
             async with self._store.read() as work:
-                found = digest_of(await self._current(work, product, today), self._policy)
+                found = digest_of(await self._current(work, product, today), self.limit_policy)
             # What was read before a publication is not kept after it.
             if mark == self._mark:
                 self._digests[product, today] = found

@@ -166,7 +166,7 @@ class Settings(BaseSettings):
     # Empty: shards run in the worker's process. Else on Dask: a scheduler's address, or `local:N` for N processes here.
     limits_dask: str = ""
 
-    # Where a kill test ends the process (`underwriting.failpoints`); never set in production.
+    # Where a kill test ends the process (`underwriting.process.failpoints`); never set in production.
     failpoint: str = ""
 
     # Prefect names: where reviews run and what they are called there.

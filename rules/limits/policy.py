@@ -1,6 +1,7 @@
 """A limit policy: the decision table, the gates, what is affordable, how fast a limit moves. Data, with versions."""
 
 from collections.abc import Mapping
+from datetime import date
 from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -18,7 +19,19 @@ from rules.limits.tiers import CURRENCY
 from underwriting.domain.application import Product
 from underwriting.domain.money import CurrencyCode
 
-__all__ = ["LimitPolicy", "load_policy", "parse_policy", "policy_schema", "shipped_policies"]
+__all__ = [
+    "LimitPolicy",
+    "UnknownPolicy",
+    "load_policy",
+    "parse_policy",
+    "policy_for",
+    "policy_schema",
+    "shipped_policies",
+]
+
+
+class UnknownPolicy(ValueError):
+    """No policy of this name decides about the product."""
 
 
 def _has_tiers(product: Product) -> Product:
@@ -93,6 +106,28 @@ def shipped_policies() -> Mapping[str, LimitPolicy]:
     found = [file for file in shipped if file.name.startswith("cfi") and file.name.endswith(".yaml")]
     policies = [parse_policy(file.read_text("utf-8"), file.name) for file in found]
     return MappingProxyType({policy.name: policy for policy in policies})
+
+
+def policy_for(name: str, product: Product = Product.FLOAT, *, today: date | None = None) -> LimitPolicy:
+    """The shipped policy of a name, or the one in a YAML file.
+
+    UnknownPolicy where it is not about the product, or has to decide `today` and is not in force.
+    """
+    if name.endswith((".yaml", ".yml")):
+        policy = load_policy(Path(name))
+    else:
+        shipped = shipped_policies()
+        if name not in shipped:
+            raise UnknownPolicy(f"no policy is called {name}; there are {', '.join(shipped)}, or name a .yaml file")
+        policy = shipped[name]
+    if policy.product is not product:
+        raise UnknownPolicy(f"the policy {policy.ref} is about a {policy.product}, not a {product}")
+    if today and not policy.in_force_on(today):
+        until = f" until {policy.valid_until}" if policy.valid_until else ""
+        raise UnknownPolicy(
+            f"the policy {policy.ref} decides from {policy.valid_from}{until}, and not today; try it with a dry run"
+        )
+    return policy
 
 
 def policy_schema() -> dict[str, Any]:

@@ -123,7 +123,7 @@ async def test_what_a_person_decided_is_answered_with_who_did(api, api_store, bo
         stored = await evaluations.judged(work, "acme", referred.json()["id"])
         settled = rejected(stored.eligibility, (reason("income_low"),), datetime.now(UTC))
         word = {"note": "a pattern", "decided_by": "ann", "window": timedelta(days=1), "books_digest": books}
-        await evaluations.settle(work, stored, settled, **word)
+        await evaluations.decide_referral(work, stored, settled, **word)
     answer = await api.get(url(), headers={"If-None-Match": referred.headers["ETag"]})
     assert answer.status_code == 200
     assert (answer.json()["verdict"], answer.json()["decided_by"]) == ("rejected", "person")

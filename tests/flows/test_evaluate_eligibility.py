@@ -20,7 +20,7 @@ from underwriting.domain.application import Product
 from underwriting.domain.events import Event
 from underwriting.playground.sandbox.users import TABLE
 from underwriting.runtime import Runtime
-from underwriting.store import claims, evaluations, profiles, told_floats
+from underwriting.store import claims, evaluations, profiles, reported_floats
 from underwriting.store.kinds import EVALUATIONS
 from underwriting.store.models import Channel
 from underwriting.store.queue import outbox
@@ -290,7 +290,7 @@ async def test_what_changes_while_the_books_are_run_has_the_user_judged_again(
     check = UserCheck(runtime, claim, profile)
     ran = await run_books.fn(check)
     async with runtime.store.begin() as work:
-        await told_floats.record(work, TENANT, "steady-pay", "flt-1", request.id, datetime.now(UTC))
+        await reported_floats.record(work, TENANT, "steady-pay", "flt-1", request.id, datetime.now(UTC))
     assert not await record_evaluation.fn(check, judge_results(check, ran), ran)
     ran = await run_books.fn(check)
     async with runtime.store.begin() as work:

@@ -116,7 +116,7 @@ async def test_a_persons_word_is_not_replayed_but_the_rulebooks_is(journey: Jour
     await journey.faults({"loans": {"error_rate": 1.0}})
     record = (await journey.review("good")).record
     async with journey.runtime.store.begin() as work:
-        await decisions.settle_referral(
+        await decisions.decide_referral(
             work,
             record.id,
             tenant=None,

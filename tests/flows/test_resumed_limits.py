@@ -17,8 +17,8 @@ from support.reviews import let_time_pass
 
 from flows.recalculate_limits import recalculate_limits
 from flows.sweep import sweep
+from rules.limits.policy import policy_for
 from underwriting.domain.application import Product
-from underwriting.limit_runs.policies import policy_for
 from underwriting.limit_runs.request import Request
 from underwriting.limit_runs.rollback import roll_back
 from underwriting.limit_runs.run import recalculate
@@ -86,7 +86,7 @@ async def whole(runtime: Runtime, history: str) -> list[str | None]:
     """The digests of the records of the same run, never cut; after taking the first one back."""
     (first,) = await runs(runtime)
     await roll_back(RunContext(runtime.store, runtime.config), first.id, "test")
-    policy = policy_for(Product.FLOAT, "cfi")
+    policy = policy_for("cfi")
     asked = Request(runtime.config.limits_tenant, Product.FLOAT, END, history, policy, shards=SHARDS)
     assert (await recalculate(RunContext(runtime.store, runtime.config), asked)).state == "applied"
     async with runtime.store.read() as work:

@@ -16,10 +16,10 @@ from underwriting.limit_runs.dry_run import rehearse
 from underwriting.limit_runs.run import finish, recalculate
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.limit_runs.summary import summary
-from underwriting.store import profiles, told_floats
+from underwriting.store import profiles, reported_floats
 from underwriting.store.errors import RunInTheWay
 from underwriting.store.limits import bases as limit_bases
-from underwriting.store.limits import release as limit_settling
+from underwriting.store.limits import held_runs
 from underwriting.store.limits import runs as limit_runs
 from underwriting.store.models import LimitRunRow
 from underwriting.store.session import Store
@@ -81,7 +81,7 @@ async def test_a_run_names_the_numbers_behind_its_facts_and_goes_on_by_no_others
 
 async def settle(desk: RunContext, run_id: str, word: LimitRunState) -> None:
     async with desk.store.begin() as work:
-        await limit_settling.settle(work, run_id, word, "ann", "looked at it")
+        await held_runs.decide(work, run_id, word, "ann", "looked at it")
 
 
 @pytest.mark.parametrize(
@@ -127,12 +127,12 @@ async def test_floats_that_events_told_of_by_then_are_known_to_the_run_of_their_
     }
     async with store.begin() as work:
         for name, at in moments.items():
-            await told_floats.record(work, TENANT, "ada", name, "evl_1", at)
-        await told_floats.record(work, "acme", "ada", "theirs", "evl_1", CLOSE)
+            await reported_floats.record(work, TENANT, "ada", name, "evl_1", at)
+        await reported_floats.record(work, "acme", "ada", "theirs", "evl_1", CLOSE)
     async with store.read() as work:
         (base,) = (await limit_bases.bases(work, RUN, EVERYBODY, CLOSE, FIRST_LIMIT)).to_pylist()
     assert (base["subject_id"], base["amount"]) == ("ada", FIRST_LIMIT)
-    assert base["told_floats"] == [
+    assert base["reported_floats"] == [
         {"float_id": "flt 1", "taken_on": date(2025, 8, 1)},
         {"float_id": "flt 2", "taken_on": date(2025, 9, 1)},
     ]
@@ -146,7 +146,7 @@ async def test_a_float_that_an_event_told_of_raises_nobody_in_run_rehearsal_and_
     async with desk.store.begin() as work:
         for number in range(60):
             # In the evening, which is the next day in UTC.
-            await told_floats.record(work, TENANT, f"u{number:09}", f"new-{number}", "evl_1", CLOSE)
+            await reported_floats.record(work, TENANT, f"u{number:09}", f"new-{number}", "evl_1", CLOSE)
     rehearsal = await rehearse(desk, request(few_users, dry_run=True))
     assert (rehearsal.totals.raised, rehearsal.totals.reasons["limit_float_open"]) == (0, rehearsal.totals.held)
     compared = await compare(desk, request(few_users), lenient())

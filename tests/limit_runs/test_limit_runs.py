@@ -25,7 +25,7 @@ from underwriting.limit_runs.run_context import RunContext, in_a_thread
 from underwriting.limit_runs.shard import ShardResult, ShardSpec
 from underwriting.store import audit, notices, profiles
 from underwriting.store.errors import NotHeld, RunInTheWay, UnknownLimitRun
-from underwriting.store.limits import release as limit_settling
+from underwriting.store.limits import held_runs
 from underwriting.store.limits import runs as limit_runs
 from underwriting.store.limits import shards as limit_shards
 from underwriting.store.models import (
@@ -481,4 +481,4 @@ def held_policy() -> Any:
 
 async def settle(desk: RunContext, run_id: str, word: LimitRunState) -> None:
     async with desk.store.begin() as work:
-        await limit_settling.settle(work, run_id, word, "ann", "looked at it")
+        await held_runs.decide(work, run_id, word, "ann", "looked at it")

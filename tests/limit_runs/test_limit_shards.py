@@ -146,7 +146,7 @@ def test_a_float_that_only_an_event_told_of_is_open_and_holds(
         else [{"float_id": listed if name == "listed" else name, "taken_on": day} for name, day in told]
     )
     bases = [
-        {**row, "told_floats": heard} if row["subject_id"] == user else row
+        {**row, "reported_floats": heard} if row["subject_id"] == user else row
         for row in limits_before(history).to_pylist()
     ]
     _, records = calculated(shard(history, tmp_path, pa.Table.from_pylist(bases, SCHEMA)))

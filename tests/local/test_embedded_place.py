@@ -54,7 +54,7 @@ def test_without_a_running_database_a_command_says_what_to_do(tmp_path: Path) ->
 def test_a_signal_ends_the_block_after_its_clean_up(number: signal.Signals) -> None:
     code = """
         import asyncio
-        from underwriting.signals import ending_on_signals
+        from underwriting.process.signals import ending_on_signals
 
         async def main():
             with ending_on_signals():

@@ -239,7 +239,7 @@ async def test_what_a_run_starts_from(store: Store) -> None:
         nobody = await bases(work, this, IdRange("v", None), NOW, FIRST_LIMIT)
     order = found["subject_id"].to_pylist()
     assert order == sorted(order, key=str.encode)
-    of_lists = ("match_score", "confirmed_score", "cleared", "told_floats")
+    of_lists = ("match_score", "confirmed_score", "cleared", "reported_floats")
     got = {row.pop("subject_id"): tuple(row.values()) for row in found.drop_columns(of_lists).to_pylist()}
     assert {case.why: got.get(ids[case.why]) for case in asked} == {case.why: case.base for case in asked}
     assert (len(nobody), nobody.schema) == (0, found.schema)

@@ -10,7 +10,7 @@ from support.reviews import LEASE, accept, claim, claimed, finish, let_time_pass
 from underwriting.domain.application import Application, State
 from underwriting.store import applications, audit, claims
 from underwriting.store.applications import StoredApplication
-from underwriting.store.claims import Owed
+from underwriting.store.claims import Unclaimed
 from underwriting.store.errors import LeaseLost, NotRetryable, UnknownApplication
 from underwriting.store.kinds import APPLICATIONS
 from underwriting.store.session import Store
@@ -21,9 +21,9 @@ async def stored(store: Store, application_id: str) -> StoredApplication:
         return await applications.get(work, None, application_id)
 
 
-async def owed(store: Store, pending_for: timedelta = timedelta(seconds=15)) -> list[Owed[Application]]:
+async def owed(store: Store, pending_for: timedelta = timedelta(seconds=15)) -> list[Unclaimed[Application]]:
     async with store.read() as work:
-        return await claims.owed(work, APPLICATIONS, pending_for)
+        return await claims.unclaimed(work, APPLICATIONS, pending_for)
 
 
 async def expire(store: Store) -> None:

@@ -147,7 +147,7 @@ async def test_rotation_seals_everything_under_the_current_key(database_url: str
         async with store.begin() as work:
             await inbox.receive(work, "sqs", "1", "user_created", "acme", "ada", b"event", NOW)
             await profiles.put(work, "acme", "ada", TIERS, (), "staff", "called", "ann", NOW)
-            await decisions.settle_referral(
+            await decisions.decide_referral(
                 work,
                 owned.subject.id,
                 tenant=None,

@@ -33,7 +33,7 @@ async def settle(
 ) -> Decision:
     given = ((INCOME_LOW,) if verdict is Verdict.REJECTED else ()) if reasons is None else reasons
     async with store.begin() as work:
-        return await decisions.settle_referral(
+        return await decisions.decide_referral(
             work,
             owned.subject.id,
             tenant=tenant,

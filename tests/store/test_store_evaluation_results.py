@@ -202,13 +202,13 @@ async def test_what_is_evaluated_anew_cannot_be_put_back(store: Store) -> None:
 async def test_evaluations_are_owed_beside_applications(store: Store) -> None:
     accepted = await check(store)  # asked for at NOW, which is long ago
     async with store.read() as work:
-        (owed,) = await claims.owed(work, EVALUATIONS, timedelta(seconds=15))
-        assert await claims.owed(work, APPLICATIONS, timedelta(seconds=15)) == []
+        (owed,) = await claims.unclaimed(work, EVALUATIONS, timedelta(seconds=15))
+        assert await claims.unclaimed(work, APPLICATIONS, timedelta(seconds=15)) == []
     assert (owed.subject, owed.dispatch_no) == (accepted.stored.request, 1)
     async with store.begin() as work:
         assert await claims.dispatched(work, EVALUATIONS, owed.subject.id, 1, "run-1")
     async with store.read() as work:
-        assert await claims.owed(work, EVALUATIONS, timedelta(seconds=15)) == []
+        assert await claims.unclaimed(work, EVALUATIONS, timedelta(seconds=15)) == []
 
 
 async def test_the_day_of_notice_is_kept(store: Store) -> None:

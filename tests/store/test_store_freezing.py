@@ -14,7 +14,7 @@ from support.reviews import NOW, rows
 from underwriting.domain.application import Product
 from underwriting.domain.decision import Verdict
 from underwriting.domain.events import Event
-from underwriting.store import audit, evaluations, told_floats
+from underwriting.store import audit, evaluations, reported_floats
 from underwriting.store.errors import FrozenOtherwise, NotDecided, UnknownEvaluation
 from underwriting.store.evaluations import FloatRank, Frozen
 from underwriting.store.models import MessageRow
@@ -32,7 +32,7 @@ async def freeze(
 async def told(store: Store, user_id: str = "ada") -> dict[str, bool | None]:
     """The user's floats, and whether they are authorised."""
     async with store.read() as work:
-        return {each.float_id: each.authorised for each in await told_floats.of_user(work, "acme", user_id)}
+        return {each.float_id: each.authorised for each in await reported_floats.of_user(work, "acme", user_id)}
 
 
 async def reports(store: Store) -> list[dict[str, Any]]:
@@ -129,8 +129,8 @@ async def test_a_float_counts_from_the_moment_its_event_is_kept(store: Store) ->
         async with store.begin() as work:
             await inbox.keep(work, Event(**head, at=datetime(2999, 1, 1, tzinfo=UTC), payload=details))
     async with store.read() as work:
-        (found,) = await told_floats.of_user(work, "acme", "ada")
-        assert await told_floats.of_user(work, "globex", "ada") == []
+        (found,) = await reported_floats.of_user(work, "acme", "ada")
+        assert await reported_floats.of_user(work, "globex", "ada") == []
     assert (found.float_id, found.authorised) == ("float-1", None)
     assert found.taken_on <= datetime.now(UTC).date()
     record = await evaluated(store)

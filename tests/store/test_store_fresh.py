@@ -9,7 +9,7 @@ from support.evaluated import BOOKS, DAY, TIERS, check, claimed_check, eligibili
 from support.reviews import NOW
 
 from underwriting.domain.application import Product
-from underwriting.store import evaluations, profiles, told_floats
+from underwriting.store import evaluations, profiles, reported_floats
 from underwriting.store.session import Store, Work
 
 SECOND = timedelta(seconds=1)
@@ -108,7 +108,7 @@ async def test_a_float_ends_every_evaluation_that_did_not_know_of_it(store: Stor
         await hear(store, "float-1")
         assert await fresh(store) is None
         assert await fresh(store, product=Product.LOAN) is None
-    newer = await finish_check(store, await claimed_check(store), floats_told=1)
+    newer = await finish_check(store, await claimed_check(store), floats_reported=1)
     assert await fresh(store) == newer.body
     await hear(store, "float-2")
     assert await fresh(store) is None
@@ -116,7 +116,7 @@ async def test_a_float_ends_every_evaluation_that_did_not_know_of_it(store: Stor
 
 async def hear(store: Store, float_id: str, user_id: str = "ada") -> None:
     async with store.begin() as work:
-        await told_floats.record(work, "acme", user_id, float_id, "evl_01JZZZZZZZZZZZZZZZZZZZZZZZ", NOW, NOW)
+        await reported_floats.record(work, "acme", user_id, float_id, "evl_01JZZZZZZZZZZZZZZZZZZZZZZZ", NOW, NOW)
 
 
 async def test_without_a_profile_nothing_answers(store: Store) -> None:
@@ -139,7 +139,7 @@ async def test_an_immediate_answer_is_one_statement_served_by_indexes(store: Sto
     assert "SCAN evaluations" not in plan
     assert "SCAN eligibilities" not in plan
     assert "SCAN float_profiles" not in plan
-    assert "SCAN told_floats" not in plan
+    assert "SCAN reported_floats" not in plan
     assert "ix_evaluations_product" in plan
 
 

@@ -184,7 +184,7 @@ async def test_an_answer_ends_the_referral_of_a_user_and_another_referral_does_n
 async def test_a_persons_rejection_owes_one_and_names_its_decision(store: Store) -> None:
     referred = (await finish(store, await claimed(store), Verdict.REFERRED)).id
     async with store.begin() as work:
-        await decisions.settle_referral(
+        await decisions.decide_referral(
             work,
             referred,
             tenant="acme",
@@ -337,7 +337,7 @@ async def test_a_report_that_played_no_part_is_not_disclosed(
         await decisions.finish(work, owned, checks, decision(owned.subject, verdict), ())
         if by_person:
             word = {"verdict": Verdict.REJECTED, "note": "no payslip", "reasons": (NO_SCORE,), "decided_by": "ann"}
-            await decisions.settle_referral(work, owned.subject.id, tenant="acme", now=NOW, partners=(), **word)
+            await decisions.decide_referral(work, owned.subject.id, tenant="acme", now=NOW, partners=(), **word)
         said = await about.read(work, await notices.get(work, None, owned.subject.id))
     assert (said.report is not None) is used
 

@@ -35,7 +35,7 @@ async def write(url: str, keys: Keyring, canaries: list[str], plain: str) -> Pat
                 await ledger.done(work, owned, "pull", report.encode())
             await finish(store, owned, partners=("acme",))
             async with store.begin() as work:
-                await decisions.settle_referral(
+                await decisions.decide_referral(
                     work,
                     owned.subject.id,
                     tenant=None,

@@ -125,7 +125,7 @@ async def review_all(url: str, keys: Keyring, bureau: Path) -> None:
     async with Store.open(url, keys) as store:
         while await undecided(store):
             async with store.read() as work:
-                owed = await claims.owed(work, APPLICATIONS, timedelta())
+                owed = await claims.unclaimed(work, APPLICATIONS, timedelta())
             for application in owed:
                 owned = await claim(store, application.subject.id, SHORT, max_attempts=1_000)
                 if owned is not None:

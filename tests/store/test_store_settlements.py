@@ -52,7 +52,7 @@ async def settle(
     books: str = BOOKS,
 ) -> EvaluationRecord:
     async with store.begin() as work:
-        return await evaluations.settle(
+        return await evaluations.decide_referral(
             work,
             await evaluations.judged(work, None, evaluation_id),
             settled.model_copy(update={"decided_at": at}),

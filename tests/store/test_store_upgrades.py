@@ -11,7 +11,7 @@ from support.reviews import BOOK, NOW, accept, claimed, finish
 
 from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.domain.application import Product, State
-from underwriting.store import applications, audit, decisions, evaluations, rulebooks, told_floats
+from underwriting.store import applications, audit, decisions, evaluations, reported_floats, rulebooks
 from underwriting.store.crypto import Keyring
 from underwriting.store.engines import create_engine
 from underwriting.store.limits.profiles import adopt
@@ -213,7 +213,7 @@ async def test_of_the_floats_frozen_with_one_evaluation_the_first_stays_authoris
     await fill(database_url, {"historical_evaluations": rows})
     await migrate(database_url)
     async with Store.open(database_url, keyring) as store, store.read() as work:
-        told = await told_floats.of_user(work, "acme", "ada")
+        told = await reported_floats.of_user(work, "acme", "ada")
         kept = [await evaluations.frozen(work, "acme", name) for name in moments]
     assert [(each.float_id, each.authorised) for each in told] == [("flt-2", True), ("flt-1", False), ("flt-3", False)]
     assert [each.taken_on for each in told] == [NOW.date(), NOW.date(), NOW.date() + timedelta(days=1)]

@@ -87,7 +87,7 @@ async def test_what_was_supplied_is_reviewed_again_under_the_same_id(store: Stor
         ["application.incomplete", "application.reopened"],
     )
     async with store.read() as work:
-        (owed,) = await claims.owed(work, APPLICATIONS, timedelta())
+        (owed,) = await claims.unclaimed(work, APPLICATIONS, timedelta())
     assert owed.subject.id == application.id
     owned = await claim(store, application.id)
     assert owned is not None
@@ -178,7 +178,7 @@ async def test_an_answer_to_something_else_is_refused(store: Store, verdict: Ver
         await answered(store, application, said, tenant="globex")
     with pytest.raises(NotReferred):
         async with store.begin() as work:
-            await decisions.settle_referral(
+            await decisions.decide_referral(
                 work,
                 application.id,
                 tenant="acme",

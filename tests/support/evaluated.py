@@ -100,10 +100,10 @@ async def finish_check(
     judged: Eligibility | None = None,
     books_digest: str = BOOKS,
     channels: tuple[Channel, ...] = (Channel.EVENTS,),
-    floats_told: int = 0,
+    floats_reported: int = 0,
 ) -> EvaluationRecord:
     async with store.begin() as work:
-        return await evaluations.finish(work, owned, judged or eligibility(), books_digest, channels, floats_told)
+        return await evaluations.finish(work, owned, judged or eligibility(), books_digest, channels, floats_reported)
 
 
 async def evaluated(store: Store, user_id: str = "ada", tenant: str = "acme", **changes: object) -> EvaluationRecord:

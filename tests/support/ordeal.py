@@ -116,8 +116,8 @@ async def endure(arena: Arena, plan: Plan) -> Reckoning:
             await prefect.upsert_global_concurrency_limit_by_name(BUREAU_LIMIT, 1_000)
             if not plan.guarded:
                 await drop_unique_keys(store)
-            office = ApiContext(config, store, RulebookCache(store, config), prefect, sources)
-            ordeal = Ordeal(plan, arena, office, sandbox)
+            context = ApiContext(config, store, RulebookCache(store, config), prefect, sources)
+            ordeal = Ordeal(plan, arena, context, sandbox)
             await ordeal.run()
             return await reckon(store, sandbox, ordeal.figures())
 
@@ -128,7 +128,7 @@ class Ordeal:
 
     plan: Plan
     arena: Arena
-    office: ApiContext
+    context: ApiContext
     sandbox: httpx.AsyncClient
     began: float = field(default_factory=time.monotonic)
     happened: list[str] = field(default_factory=list)
@@ -208,7 +208,7 @@ class Ordeal:
     async def _worker(self, failpoint: str = "") -> Worker:
         name = f"forked-{next(_numbers)}{failpoint and f'-{failpoint}'}"
         environment = {
-            "UNDERWRITING_DATABASE_URL": self.office.config.database_url,
+            "UNDERWRITING_DATABASE_URL": self.context.config.database_url,
             "UNDERWRITING_BUREAU_IDEMPOTENT": str(self.plan.bureau_idempotent),
             "UNDERWRITING_FAILPOINT": failpoint,
         }
@@ -244,7 +244,7 @@ class Ordeal:
 
     async def _fences(self) -> dict[str, int]:
         async def fences() -> dict[str, int]:
-            async with self.office.store.read() as work:
+            async with self.context.store.read() as work:
                 running = "SELECT id, fence FROM applications WHERE state = 'running'"
                 return {row.id: row.fence for row in await work.execute(text(running))}
 
@@ -266,18 +266,18 @@ class Ordeal:
         request = ApplicationRequest.model_validate(
             {"customer_id": customer, "amount": "2500.00", "currency": "USD", "bureau_consent": CONSENT}
         )
-        async with self.office.store.begin() as work:
+        async with self.context.store.begin() as work:
             key = f"{self.plan.seed}-{self.began}-{number}"
             accepted = await applications.accept(work, SANDBOX_TENANT, request, key, datetime.now(UTC))
         if number % FORGOTTEN:
-            await self.office.dispatch(accepted.stored.application)
+            await self.context.dispatch(accepted.stored.application)
 
     async def _hurry_the_outbox(self) -> None:
         """A minute of the outbox's waits passes every second; its tries are minutes apart."""
         passing = "UPDATE outbox SET due_at = due_at - interval '60 s', lease_until = lease_until - interval '20 s'"
 
         async def pass_time() -> None:
-            async with self.office.store.begin() as work:
+            async with self.context.store.begin() as work:
                 await work.execute(text(f"{passing} WHERE state = 'pending'"))
 
         while True:
@@ -302,12 +302,12 @@ class Ordeal:
             await asyncio.sleep(0.5)
 
     async def _reckon(self) -> Reckoning:
-        return await reckon(self.office.store, self.sandbox, self.figures())
+        return await reckon(self.context.store, self.sandbox, self.figures())
 
     async def _unended(self) -> set[str]:
         """Runs that Prefect's UI shows as under way."""
         states = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=UNENDED)))
-        runs = await self.office.prefect.read_flow_runs(flow_run_filter=states, limit=200)
+        runs = await self.context.prefect.read_flow_runs(flow_run_filter=states, limit=200)
         return {f"{run.name} {run.state_name} {run.deployment_id} {run.id}" for run in runs}
 
     async def _open(self) -> str:
@@ -322,7 +322,7 @@ class Ordeal:
 
     async def _count(self, condition: str, table: str = "applications") -> int:
         async def count() -> int:
-            async with self.office.store.read() as work:
+            async with self.context.store.read() as work:
                 return int(await work.scalar(text(f"SELECT count(*) FROM {table} WHERE {condition}")) or 0)
 
         return await _patiently(count)

@@ -46,12 +46,12 @@ async def answer_one(
     asked: EligibilityQuestion,
     product: Product,
     caller: Caller,
-    desk: ApiContext,
+    context: ApiContext,
     after_answering: BackgroundTasks,
     if_none_match: str | None,
 ) -> Response:
     """200 with the evaluation, 304 where the caller has it, or 202 and where to poll."""
-    answer = await find_answer(asked, product, caller, desk, after_answering)
+    answer = await find_answer(asked, product, caller, context, after_answering)
     if answer.state not in UNDECIDED:
         return shown(answer, if_none_match)
     location = f"/v1/{asked.user_id}/underwriting/evaluations/{answer.evaluation_id}"
@@ -60,27 +60,27 @@ async def answer_one(
 
 
 async def find_answer(
-    asked: EligibilityQuestion, product: Product, caller: Caller, desk: ApiContext, after_answering: BackgroundTasks
+    asked: EligibilityQuestion, product: Product, caller: Caller, context: ApiContext, after_answering: BackgroundTasks
 ) -> Answer:
     """The fresh evaluation, or one that is under way now; a key stands for the evaluation that it made."""
     now = datetime.now(UTC)
     if asked.callback_url is not None:
-        _check_callback(asked.callback_url, caller, desk)
-    if asked.key is None and (body := await desk.fresh(caller.tenant, asked.user_id, product, now)) is not None:
+        _check_callback(asked.callback_url, caller, context)
+    if asked.key is None and (body := await context.fresh(caller.tenant, asked.user_id, product, now)) is not None:
         return Answer(body, State.DONE)
     key = asked.key and f"{product}:{asked.key}"
-    async with desk.store.begin() as work:
+    async with context.store.begin() as work:
         accepted = await evaluations.accept(
             work, caller.tenant, asked.user_id, product, None, key, now, callback=asked.callback_url
         )
     if accepted.new:
-        after_answering.add_task(desk.dispatch, accepted.stored.request)
+        after_answering.add_task(context.dispatch, accepted.stored.request)
     return answer_of(accepted.stored)
 
 
-def _check_callback(url: str, caller: Caller, desk: ApiContext) -> None:
+def _check_callback(url: str, caller: Caller, context: ApiContext) -> None:
     try:
-        checked_callback(url, desk.config.partners.get(caller.tenant))
+        checked_callback(url, context.config.partners.get(caller.tenant))
     except BadCallback as error:
         raise problem("query.callback_url", str(error)) from None
 

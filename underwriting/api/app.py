@@ -58,7 +58,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
         app.state.quota = Quota(config.api_quota)
         opened = Store.open(config.database_url, keyring(config))
         async with opened as store, get_client() as prefect, Sources(config) as sources:
-            app.state.office = ApiContext(config, store, RulebookCache(store, config), prefect, sources)
+            app.state.context = ApiContext(config, store, RulebookCache(store, config), prefect, sources)
             yield
 
     app = FastAPIOffline(
@@ -85,8 +85,8 @@ def create_app(config: Settings | None = None) -> FastAPI:
     )
     async def health(request: Request) -> dict[str, str]:
         """200 while the store answers; applications are accepted also while Prefect is away."""
-        office: ApiContext = request.app.state.office
-        async with office.store.read() as work:
+        context: ApiContext = request.app.state.context
+        async with context.store.read() as work:
             await work.scalar(select(1))
         return {"status": "ok"}
 

@@ -98,7 +98,7 @@ class Page(BaseModel):
 async def apply(
     body: ApplicationRequest,
     caller: Applicant,
-    desk: Context,
+    context: Context,
     after_answering: BackgroundTasks,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
@@ -111,15 +111,15 @@ async def apply(
         raise ApiError(
             HTTPStatus.BAD_REQUEST, "IDEMPOTENCY_KEY_MISSING", "Send a header Idempotency-Key with a key of your own."
         )
-    await desk.rulebook_cache.book_for(body)
-    async with desk.store.begin() as work:
+    await context.rulebook_cache.book_for(body)
+    async with context.store.begin() as work:
         now = datetime.now(UTC)
         accepted = await applications.accept(work, caller.tenant, body, idempotency_key, now)
         if not accepted.replay and accepted.stored.application.as_of < now.date():
             # Nothing is stored then. A retry may well come on the day after.
             require(caller, BACKDATE)
     if not accepted.replay:
-        after_answering.add_task(desk.dispatch, accepted.stored.application)
+        after_answering.add_task(context.dispatch, accepted.stored.application)
     return _answer(accepted.stored, replayed=accepted.replay)
 
 
@@ -129,9 +129,9 @@ async def apply(
     responses=answer(200, "Where it stands", APPLICATION) | refusals(404),
     summary="Read an application",
 )
-async def read(application_id: ApplicationId, caller: Reader, desk: Context) -> Response:
+async def read(application_id: ApplicationId, caller: Reader, context: Context) -> Response:
     """The record of one application: where it stands, and what was decided why, with every rule's outcome."""
-    async with desk.store.read() as work:
+    async with context.store.read() as work:
         stored = await applications.get(work, caller.tenant, application_id)
     return Response(stored.body, media_type="application/json", headers=_headers(stored))
 
@@ -143,13 +143,13 @@ async def read(application_id: ApplicationId, caller: Reader, desk: Context) -> 
 )
 async def list_applications(
     caller: Reader,
-    desk: Context,
+    context: Context,
     state: Annotated[State | None, Query(description="Only those in this state, such as `referred`")] = None,
     after: Annotated[ApplicationId | None, Query(description="Continue below this application")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Page:
     """The tenant's applications, newest first."""
-    async with desk.store.read() as work:
+    async with context.store.read() as work:
         found = await applications.listing(work, caller.tenant, state, after, limit)
     return Page(
         items=[stored.record for stored in found], next=found[-1].application.id if len(found) == limit else None
@@ -162,15 +162,15 @@ async def list_applications(
     responses=answer(200, "Decided", APPLICATION) | refusals(400, 404, 409),
     summary="Decide a referred application",
 )
-async def decide(application_id: ApplicationId, body: StaffDecision, caller: Reviewer, desk: Context) -> Response:
+async def decide(application_id: ApplicationId, body: StaffDecision, caller: Reviewer, context: Context) -> Response:
     """Approve or reject an application that waits for a person; the token's subject is stored as who decided.
 
     A rejection names its reasons, by their codes: they are what the customer is told.
     """
-    async with desk.store.begin() as work:
+    async with context.store.begin() as work:
         with refusing("body"):
             await referrals.decide_application(
-                work, desk.config, application_id, **body.word, tenant=caller.tenant, decided_by=caller.subject
+                work, context.config, application_id, **body.word, tenant=caller.tenant, decided_by=caller.subject
             )
         stored = await applications.get(work, caller.tenant, application_id)
     return Response(stored.body, media_type="application/json")
@@ -188,14 +188,14 @@ async def hand_in(
     application_id: ApplicationId,
     body: CustomerAnswer,
     caller: Applicant,
-    desk: Context,
+    context: Context,
     after_answering: BackgroundTasks,
 ) -> Response:
     """Review an incomplete application again, under the same id, or decide a counteroffer.
 
     The same answer again changes nothing.
     """
-    async with desk.store.begin() as work:
+    async with context.store.begin() as work:
         stored = await waiting.answer(
             work,
             application_id,
@@ -203,10 +203,10 @@ async def hand_in(
             tenant=caller.tenant,
             by=caller.subject,
             now=datetime.now(UTC),
-            partners=desk.config.partners,
+            partners=context.config.partners,
         )
     if stored.state is State.PENDING:
-        after_answering.add_task(desk.dispatch, stored.application, stored.dispatch_no + 1)
+        after_answering.add_task(context.dispatch, stored.application, stored.dispatch_no + 1)
     return _answer(stored, replayed=False)
 
 

@@ -25,7 +25,7 @@ APPLY = "applications:write"
 BACKDATE = "applications:backdate"
 READ = "applications:read"
 DECIDE = "referrals:decide"
-TELL = "events:write"
+SEND_EVENTS = "events:write"
 CHECK = "eligibility:check"
 READ_EVALUATIONS = "eligibility:read"
 READ_PROFILES = "profiles:read"
@@ -145,8 +145,8 @@ def require(caller: Caller, *scopes: str) -> None:
 Applicant = Annotated[Caller, Security(Bearer(APPLY), scopes=[APPLY])]
 Reader = Annotated[Caller, Security(Bearer(READ), scopes=[READ])]
 Reviewer = Annotated[Caller, Security(Bearer(DECIDE), scopes=[DECIDE])]
-Teller = Annotated[Caller, Security(Bearer(TELL), scopes=[TELL])]
-Asker = Annotated[Caller, Security(Bearer(CHECK), scopes=[CHECK])]
+EventSender = Annotated[Caller, Security(Bearer(SEND_EVENTS), scopes=[SEND_EVENTS])]
+EligibilityChecker = Annotated[Caller, Security(Bearer(CHECK), scopes=[CHECK])]
 EvaluationReader = Annotated[Caller, Security(Bearer(READ_EVALUATIONS), scopes=[READ_EVALUATIONS])]
 ProfileReader = Annotated[Caller, Security(Bearer(READ_PROFILES), scopes=[READ_PROFILES])]
 ProfileWriter = Annotated[Caller, Security(Bearer(WRITE_PROFILES), scopes=[WRITE_PROFILES])]

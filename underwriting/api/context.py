@@ -72,8 +72,8 @@ class ApiContext:
 
 # `async`, so that FastAPI calls it without a thread.
 async def _context(request: Request) -> ApiContext:
-    office: ApiContext = request.app.state.office
-    return office
+    context: ApiContext = request.app.state.context
+    return context
 
 
 Context = Annotated[ApiContext, Depends(_context)]

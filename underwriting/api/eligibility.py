@@ -21,7 +21,7 @@ from underwriting.api.answering import (
     shown,
 )
 from underwriting.api.applications import StaffDecision
-from underwriting.api.auth import Asker, EvaluationReader, Reviewer
+from underwriting.api.auth import EligibilityChecker, EvaluationReader, Reviewer
 from underwriting.api.context import Context, refusing
 from underwriting.api.documented import ETAG, JSON, POLL, answer, refusals
 from underwriting.api.errors import ApiError
@@ -108,8 +108,8 @@ ONE_OR_ALL = ONE | answer(202, DEFERRED, PENDING_EVALUATION, model=EvaluationRec
 async def eligibility(
     request: Request,
     user_id: CustomerId,
-    caller: Asker,
-    desk: Context,
+    caller: EligibilityChecker,
+    context: Context,
     after_answering: BackgroundTasks,
     product: Wanted = Wanted.FLOAT,
     callback_url: CallbackUrl = None,
@@ -123,8 +123,8 @@ async def eligibility(
     """
     asked = EligibilityQuestion(user_id, callback_url, idempotency_key)
     if product is not Wanted.ALL:
-        return await answer_one(asked, Product(product.value), caller, desk, after_answering, if_none_match)
-    found = {name: await find_answer(asked, name, caller, desk, after_answering) for name in product.products}
+        return await answer_one(asked, Product(product.value), caller, context, after_answering, if_none_match)
+    found = {name: await find_answer(asked, name, caller, context, after_answering) for name in product.products}
     body = b"{%b}" % b",".join(b'"%b":%b' % (name.encode(), answer.body) for name, answer in found.items())
     if all(answer.state not in UNDECIDED for answer in found.values()):
         return shown(Answer(body, State.DONE), if_none_match)
@@ -135,8 +135,8 @@ async def eligibility(
 @router.get("/float_check", response_model=EvaluationRecord, responses=ONE, summary="May this user take a float?")
 async def float_check(
     user_id: CustomerId,
-    caller: Asker,
-    desk: Context,
+    caller: EligibilityChecker,
+    context: Context,
     after_answering: BackgroundTasks,
     callback_url: CallbackUrl = None,
     idempotency_key: IdempotencyKey = None,
@@ -144,14 +144,14 @@ async def float_check(
 ) -> Response:
     """The same as `eligibility?product=float`."""
     asked = EligibilityQuestion(user_id, callback_url, idempotency_key)
-    return await answer_one(asked, Product.FLOAT, caller, desk, after_answering, if_none_match)
+    return await answer_one(asked, Product.FLOAT, caller, context, after_answering, if_none_match)
 
 
 @router.get("/loan_check", response_model=EvaluationRecord, responses=ONE, summary="May this user take a loan?")
 async def loan_check(
     user_id: CustomerId,
-    caller: Asker,
-    desk: Context,
+    caller: EligibilityChecker,
+    context: Context,
     after_answering: BackgroundTasks,
     callback_url: CallbackUrl = None,
     idempotency_key: IdempotencyKey = None,
@@ -159,7 +159,7 @@ async def loan_check(
 ) -> Response:
     """The same as `eligibility?product=loan`."""
     asked = EligibilityQuestion(user_id, callback_url, idempotency_key)
-    return await answer_one(asked, Product.LOAN, caller, desk, after_answering, if_none_match)
+    return await answer_one(asked, Product.LOAN, caller, context, after_answering, if_none_match)
 
 
 @router.get(
@@ -172,11 +172,11 @@ async def evaluation(
     user_id: CustomerId,
     evaluation_id: EvaluationId,
     caller: EvaluationReader,
-    desk: Context,
+    context: Context,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Where the evaluation stands, and what it came to: every book, every rule, and the facts that each looked at."""
-    async with desk.store.read() as work:
+    async with context.store.read() as work:
         stored = await _of_user(work, caller.tenant, user_id, evaluation_id)
     return shown(answer_of(stored), if_none_match)
 
@@ -194,24 +194,24 @@ class EvaluationDecision(StaffDecision):
     summary="Decide a referred evaluation",
 )
 async def decide(
-    user_id: CustomerId, evaluation_id: EvaluationId, body: EvaluationDecision, caller: Reviewer, desk: Context
+    user_id: CustomerId, evaluation_id: EvaluationId, body: EvaluationDecision, caller: Reviewer, context: Context
 ) -> Response:
     """Approve or reject an evaluation that waits for a person and is the answer still.
 
     The token's subject is stored as who decided. A rejection names its reasons, by their codes: they are what the
     customer is told.
     """
-    async with desk.store.begin() as work:
+    async with context.store.begin() as work:
         await _of_user(work, caller.tenant, user_id, evaluation_id)
         with refusing("body"):
             decided = await referrals.decide_evaluation(
                 work,
-                desk.config,
+                context.config,
                 evaluation_id,
                 **body.word,
                 tenant=caller.tenant,
                 decided_by=caller.subject,
-                channels=desk.listening,
+                channels=context.listening,
             )
     return Response(decided.body, media_type=JSON)
 
@@ -225,19 +225,19 @@ async def decide(
 async def history(
     user_id: CustomerId,
     caller: EvaluationReader,
-    desk: Context,
+    context: Context,
     accept: Annotated[str, Header(description=f"`{LINES}` streams the whole history, a record a line")] = JSON,
     product: Product | None = None,
     after: Annotated[EvaluationId | None, Query(description="Continue below this evaluation")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """The user's evaluations, newest first: a page of them, or all as a stream."""
-    async with desk.store.read() as work:
+    async with context.store.read() as work:
         page = await evaluations.history(work, caller.tenant, user_id, product, after, limit)
         if not page and not await evaluations.history(work, caller.tenant, user_id, limit=1):
             raise ApiError(HTTPStatus.NOT_FOUND, "NOT_FOUND", f"user {user_id} was never evaluated")
     if LINES in accept:
-        return StreamingResponse(_lines(desk.store, caller.tenant, user_id, product), media_type=LINES)
+        return StreamingResponse(_lines(context.store, caller.tenant, user_id, product), media_type=LINES)
     following = page[-1].request.id if len(page) == limit else None
     items = b",".join(stored.body for stored in page)
     cursor = b"null" if following is None else b'"%b"' % following.encode()

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, BackgroundTasks
 from pydantic import BaseModel, Field
 
-from underwriting.api.auth import Teller
+from underwriting.api.auth import EventSender
 from underwriting.api.context import Context
 from underwriting.api.documented import answer, refusals
 from underwriting.domain.events import Event, EventId, EventReport, Origin
@@ -34,8 +34,8 @@ class Receipt(BaseModel):
 )
 async def tell(
     body: EventReport,
-    caller: Teller,
-    desk: Context,
+    caller: EventSender,
+    context: Context,
     after_answering: BackgroundTasks,
 ) -> Receipt:
     """Store an event about one of your users; 202 once it cannot be lost. It is handled within seconds.
@@ -43,8 +43,8 @@ async def tell(
     Events may be told of more than once and in any order: `source` and `id` say which one it is.
     """
     event = Event(tenant=caller.tenant, **dict(body))
-    async with desk.store.begin() as work:
+    async with context.store.begin() as work:
         new = await inbox.keep(work, event)
     if new:
-        after_answering.add_task(desk.dispatch_handling)
+        after_answering.add_task(context.dispatch_handling)
     return Receipt(source=event.source, id=event.id, new=new)

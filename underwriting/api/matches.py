@@ -66,12 +66,12 @@ class Clearance(BaseModel):
 )
 async def waiting(
     caller: MatchReader,
-    desk: Context,
+    context: Context,
     after: Annotated[CustomerId | None, Query(description="Continue after this customer")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> ListedPage:
     """The tenant's customers with matches that nobody cleared yet."""
-    async with desk.store.read() as work:
+    async with context.store.read() as work:
         found = await matches.by_user(work, caller.tenant, after, limit)
     items = [Listed(user_id=user, matches=list(map(EntryMatched.of, each))) for user, each in found.items()]
     return ListedPage(items=items, next=items[-1].user_id if len(items) == limit else None)
@@ -82,13 +82,13 @@ async def waiting(
     responses=answer(200, "Cleared", LISTED) | refusals(400, 404, 409),
     summary="Clear a customer's matches",
 )
-async def clear(user_id: CustomerId, body: Clearance, caller: MatchWriter, desk: Context) -> Listed:
+async def clear(user_id: CustomerId, body: Clearance, caller: MatchWriter, context: Context) -> Listed:
     """Remember that the customer is none of the entries found, until the customer's details or an entry change.
 
     The token's subject is stored as who said so. What was answered with the matches in mind is no answer any more. The
     same word again clears nothing more.
     """
-    async with desk.store.begin() as work:
+    async with context.store.begin() as work:
         if not await matches.of_user(work, caller.tenant, user_id):
             raise NotFound(f"user {user_id} was found on no list")
         cleared = await referrals.clear_matches(work, caller.tenant, user_id, caller.subject, body.note)

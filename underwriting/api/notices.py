@@ -12,7 +12,7 @@ from underwriting.api.documented import JSON, answer, refusals
 from underwriting.api.examples import NOTICE, OWED, SENDING
 from underwriting.domain.application import CustomerId
 from underwriting.domain.notice import Owed
-from underwriting.notices import service as notice_desk
+from underwriting.notices import service as notice_service
 from underwriting.notices.notice import Notice
 from underwriting.notices.service import Sending, Written
 from underwriting.store import notices
@@ -58,13 +58,13 @@ class WasSent(BaseModel):
 )
 async def due(
     caller: NoticeReader,
-    desk: Context,
+    context: Context,
     until: Annotated[date | None, Query(description="Due until this day; all, where it is left out")] = None,
     after: Annotated[str | None, Query(max_length=200, description="Continue after this notice")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> OwedPage:
     """The tenant's notices that were not sent yet, with those that are overdue first."""
-    async with desk.store.read() as work:
+    async with context.store.read() as work:
         found = await notices.due(work, caller.tenant, until, _cursor(after), limit)
     following = "~".join(map(str, found[-1].cursor)) if len(found) == limit else None
     return OwedPage(items=found, next=following)
@@ -79,12 +79,12 @@ async def due(
 async def show(
     subject_id: SubjectId,
     caller: NoticeReader,
-    desk: Context,
+    context: Context,
     customer_id: Whom = None,
     accept: Annotated[str, Header(description=f"`{JSON}`, `{TEXT}` or `{HTML}`")] = JSON,
 ) -> Response:
     """The notice as it is to be sent today. It names the customer."""
-    written = await _written(desk, caller.tenant, subject_id, customer_id)
+    written = await _written(context, caller.tenant, subject_id, customer_id)
     if HTML in accept:
         return Response(written.html, headers=PRIVATE, media_type=HTML)
     if TEXT in accept:
@@ -98,17 +98,17 @@ async def show(
     summary="Note that a notice was sent",
 )
 async def sent(
-    subject_id: SubjectId, body: WasSent, caller: NoticeWriter, desk: Context, customer_id: Whom = None
+    subject_id: SubjectId, body: WasSent, caller: NoticeWriter, context: Context, customer_id: Whom = None
 ) -> Sending:
     """Store that the notice was sent, how and when, together with its text. It is not due any more."""
-    written = await _written(desk, caller.tenant, subject_id, customer_id)
+    written = await _written(context, caller.tenant, subject_id, customer_id)
     with refusing("body.sent_at"):
-        return await notice_desk.sent(desk.store, written, body.how, body.sent_at, caller.subject)
+        return await notice_service.sent(context.store, written, body.how, body.sent_at, caller.subject)
 
 
-async def _written(desk: Context, tenant: str, subject_id: str, customer_id: str | None) -> Written:
-    who_is = notice_desk.asking(desk.sources)
-    return await notice_desk.write(desk.store, desk.config, who_is, tenant, subject_id, customer_id)
+async def _written(context: Context, tenant: str, subject_id: str, customer_id: str | None) -> Written:
+    who_is = notice_service.asking(context.sources)
+    return await notice_service.write(context.store, context.config, who_is, tenant, subject_id, customer_id)
 
 
 def _cursor(after: str | None) -> Cursor | None:

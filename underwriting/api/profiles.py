@@ -121,11 +121,11 @@ IfMatch = Annotated[
 async def read(
     user_id: CustomerId,
     caller: ProfileReader,
-    desk: Context,
+    context: Context,
     if_none_match: Annotated[str | None, Header(description="The ETag you have")] = None,
 ) -> Response:
     """The version in force now; a user who was never met has none."""
-    async with desk.store.read() as work:
+    async with context.store.read() as work:
         profile = await profiles.current(work, caller.tenant, user_id, datetime.now(UTC))
     if profile is None:
         raise UnknownProfile(user_id)
@@ -143,12 +143,12 @@ async def read(
 async def versions(
     user_id: CustomerId,
     caller: ProfileReader,
-    desk: Context,
+    context: Context,
     after: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Continue below this version")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Versions:
     """Permanent and temporary versions, newest first."""
-    async with desk.store.read() as work:
+    async with context.store.read() as work:
         found = await profiles.versions(work, caller.tenant, user_id, after, limit)
         if not found and not await profiles.versions(work, caller.tenant, user_id, None, 1):
             raise UnknownProfile(user_id)
@@ -158,14 +158,14 @@ async def versions(
 
 @router.put("/float_profile", response_model=ProfileRecord, responses=WRITTEN, summary="Write the next version")
 async def write(
-    user_id: CustomerId, body: Change, caller: ProfileWriter, desk: Context, if_match: IfMatch = None
+    user_id: CustomerId, body: Change, caller: ProfileWriter, context: Context, if_match: IfMatch = None
 ) -> Response:
     """Enable these tiers and pause these products, as a new version; a user who was never met gets the default first.
 
     While a temporary version is active it stays in force, with the new pauses.
     """
     tiers, expected, now = body.tiers(), _expected(if_match), datetime.now(UTC)
-    async with desk.store.begin() as work:
+    async with context.store.begin() as work:
         await profiles.on_first_contact(work, caller.tenant, user_id, now, CURRENCY, TIERS)
         profile = await profiles.put(
             work,
@@ -189,13 +189,13 @@ async def write(
     summary="Override the profile for a while",
 )
 async def write_temporary(
-    user_id: CustomerId, body: TemporaryChange, caller: ProfileWriter, desk: Context, if_match: IfMatch = None
+    user_id: CustomerId, body: TemporaryChange, caller: ProfileWriter, context: Context, if_match: IfMatch = None
 ) -> Response:
     """A version that wins until `expires_on`, in the place of any earlier temporary one."""
     tiers, expected, now = body.tiers(), _expected(if_match), datetime.now(UTC)
     if body.expires_on <= now:
         raise problem("body.expires_on", "lies in the past; give a moment that is still to come")
-    async with desk.store.begin() as work:
+    async with context.store.begin() as work:
         await profiles.on_first_contact(work, caller.tenant, user_id, now, CURRENCY, TIERS)
         profile = await profiles.put_temporary(
             work,
@@ -222,11 +222,11 @@ async def write_temporary(
     summary="End the override",
 )
 async def end_temporary(
-    user_id: CustomerId, caller: ProfileWriter, desk: Context, if_match: IfMatch = None
+    user_id: CustomerId, caller: ProfileWriter, context: Context, if_match: IfMatch = None
 ) -> Response:
     """End the temporary version before it expires: the permanent one is in force at once, as a new version."""
     expected, now = _expected(if_match), datetime.now(UTC)
-    async with desk.store.begin() as work:
+    async with context.store.begin() as work:
         profile = await profiles.end_temporary(work, caller.tenant, user_id, caller.subject, now, expected)
     return Response(status_code=HTTPStatus.NO_CONTENT, headers={"ETag": quoted(profile.version)})
 

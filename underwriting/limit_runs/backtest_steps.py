@@ -21,7 +21,7 @@ from underwriting.limit_runs.past_facts import (
     CURRENT_LIMITS,
     QUERIES,
     add_matches,
-    add_told_floats,
+    add_reported_floats,
     facts_frame,
     offer_subjects,
     prepare,
@@ -128,7 +128,7 @@ def walking(history: History, ids: IdRange, memory_mb: int, bases: pa.Table | No
             add_matches(connection)
             # The macros look for every table.
             offer_subjects(connection, date.min, datetime.min.replace(tzinfo=UTC), CURRENCY)
-            add_told_floats(connection)
+            add_reported_floats(connection)
             prepare(connection)
             yield Walker(connection)
 

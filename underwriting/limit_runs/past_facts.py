@@ -79,7 +79,7 @@ def add_matches(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def add_told_floats(connection: duckdb.DuckDBPyConnection) -> None:
+def add_reported_floats(connection: duckdb.DuckDBPyConnection) -> None:
     """Count the floats that events told of and that the history does not list yet, once there are `subjects`.
 
     They are open, as in the check of one user. When one is due is not told: it is late once it is listed as that.
@@ -94,7 +94,7 @@ def add_told_floats(connection: duckdb.DuckDBPyConnection) -> None:
             subject_id, float_id, 0 AS amount, 0 AS fee, least(taken_on, as_of) AS taken_on, as_of AS due_on,
             NULL AS repaid_on, 0 AS collection_attempts, 0 AS collection_failures
         FROM (
-            SELECT subject_id, as_of, unnest(told_floats, recursive := true)
+            SELECT subject_id, as_of, unnest(reported_floats, recursive := true)
             FROM bases JOIN {SUBJECTS} USING (subject_id)
         )
         ANTI JOIN listed_floats USING (subject_id, float_id)

@@ -17,7 +17,6 @@ import pyarrow.parquet as pq
 from rules.limits.guard import GuardVerdict, check_run
 from rules.limits.tiers import FIRST_LIMIT, TIERS
 from underwriting.domain.limits import IdRange, LimitRunState, LimitShardState
-from underwriting.failpoints import failpoint
 from underwriting.limit_runs.history import History
 from underwriting.limit_runs.lease import owned
 from underwriting.limit_runs.plan import open_history, plan_ranges
@@ -27,6 +26,7 @@ from underwriting.limit_runs.rows import record_rows
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.limit_runs.shard import ShardResult, ShardSpec, records_file
 from underwriting.limit_runs.totals import Totals, summed
+from underwriting.process.failpoints import failpoint
 from underwriting.store.columns import from_now
 from underwriting.store.errors import RunInTheWay
 from underwriting.store.limits import bases as limit_bases

@@ -23,7 +23,7 @@ from underwriting.domain.limits import IdRange
 from underwriting.limit_runs.fetch import sources
 from underwriting.limit_runs.history import DataFile
 from underwriting.limit_runs.intake import TableIntake, take_in
-from underwriting.limit_runs.past_facts import add_matches, add_told_floats, facts_frame, offer_subjects, prepare
+from underwriting.limit_runs.past_facts import add_matches, add_reported_floats, facts_frame, offer_subjects, prepare
 from underwriting.limit_runs.quality import Quality, shipped_quality
 from underwriting.limit_runs.records import records_of
 from underwriting.limit_runs.totals import Totals, totals_of
@@ -87,7 +87,7 @@ def recalculate_shard(spec: ShardSpec) -> ShardResult:
         db.execute("CREATE TABLE bases AS FROM read_parquet(?)", [spec.bases])
         add_matches(db)
         offer_subjects(db, spec.business_date, spec.judged_at, policy.currency, spec.segment)
-        add_told_floats(db)
+        add_reported_floats(db)
         prepare(db)
         facts = facts_frame(db)
         records = records_of(decide_limits(policy, facts), facts, spec.business_date)

@@ -7,7 +7,7 @@ from underwriting.local.keys import SANDBOX_TENANT, issue_token
 from underwriting.local.place import free_port
 from underwriting.local.postgres import Postgres
 from underwriting.local.services import Services, embedded
-from underwriting.signals import ending_on_signals
+from underwriting.process.signals import ending_on_signals
 
 __all__ = [
     "SANDBOX_TENANT",

@@ -3,11 +3,11 @@
 from fastapi import FastAPI
 from prefect.server.api import server
 
-from underwriting.collector import settle
+from underwriting.process.garbage_collector import freeze_loaded_objects
 
 
 def create_app() -> FastAPI:
     """Prefect's own application."""
     app = server.create_app()
-    settle()
+    freeze_loaded_objects()
     return app

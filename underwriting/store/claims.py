@@ -1,7 +1,7 @@
 """Who works on an application or an evaluation. The row is the truth: one owner at a time, known by its fence.
 
 A claim raises the fence and sets a lease by the database's clock; the owner renews it. Once it expires another
-worker may claim, and the fence keeps the first one from storing anything. The scheduler is only a trigger: `owed`
+worker may claim, and the fence keeps the first one from storing anything. The scheduler is only a trigger: `unclaimed`
 tells the sweeper what nobody works on.
 """
 
@@ -32,7 +32,7 @@ class Claim(Generic[T]):
 
 
 @dataclass(frozen=True)
-class Owed(Generic[T]):
+class Unclaimed(Generic[T]):
     """What nobody works on. `dispatch_no` numbers the next dispatch."""
 
     subject: T
@@ -105,7 +105,7 @@ async def retry(work: Work, kind: Kind[T], subject_id: str, by: str) -> None:
     await audit.append(work, f"{kind.name}.retried", subject_id, by)
 
 
-async def owed(work: Work, kind: Kind[T], pending_for: timedelta, limit: int = 100) -> list[Owed[T]]:
+async def unclaimed(work: Work, kind: Kind[T], pending_for: timedelta, limit: int = 100) -> list[Unclaimed[T]]:
     """What waits for a worker: oldest first, nothing that was dispatched within `pending_for`.
 
     That is PENDING ones, and RUNNING ones whose lease expired, which are due at once unless they were dispatched
@@ -121,7 +121,7 @@ async def owed(work: Work, kind: Kind[T], pending_for: timedelta, limit: int = 1
         and_(expired, table.dispatched_at < long_ago),
     )
     rows = await work.scalars(select(table).where(overdue).order_by(table.id).limit(limit))
-    return [Owed(kind.subject(row), row.state, row.dispatch_no + 1, row.flow_run_id) for row in rows]
+    return [Unclaimed(kind.subject(row), row.state, row.dispatch_no + 1, row.flow_run_id) for row in rows]
 
 
 async def dispatched(work: Work, kind: Kind[T], subject_id: str, dispatch_no: int, flow_run_id: str) -> bool:

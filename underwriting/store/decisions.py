@@ -20,7 +20,7 @@ from underwriting.domain.decision import (
     codes_of,
 )
 from underwriting.domain.money import Money
-from underwriting.failpoints import failpoint
+from underwriting.process.failpoints import failpoint
 from underwriting.store import applications, audit, matches
 from underwriting.store.claims import Claim, owned
 from underwriting.store.errors import LeaseLost, NotReferred
@@ -59,7 +59,7 @@ async def finish(
     return record
 
 
-async def settle_referral(
+async def decide_referral(
     work: Work,
     application_id: str,
     *,

@@ -41,7 +41,7 @@ from underwriting.store.models import (
     LimitRunRow,
     NoticeRow,
     NoticeWarningRow,
-    SettlementRow,
+    StaffDecisionRow,
     sealed_cell,
     undecided,
 )
@@ -116,7 +116,7 @@ def _sources(until: date | None, subject_id: str | None) -> list[Select[Any]]:
             product=EvaluationRow.product,
             due=result.notice_due,
         )
-        for result, number in ((EligibilityRow, BY_RULEBOOKS), (SettlementRow, BY_PERSON))
+        for result, number in ((EligibilityRow, BY_RULEBOOKS), (StaffDecisionRow, BY_PERSON))
     ]
     received = func.coalesce(ApplicationRow.completed_at, ApplicationRow.received_at)
     untouched = [
@@ -156,7 +156,7 @@ def _sources(until: date | None, subject_id: str | None) -> list[Select[Any]]:
 
 def _answered() -> ColumnElement[bool]:
     """Whether the user was told yes or no by this evaluation or a later one for the same product."""
-    same, result, word = aliased(EvaluationRow), aliased(EligibilityRow), aliased(SettlementRow)
+    same, result, word = aliased(EvaluationRow), aliased(EligibilityRow), aliased(StaffDecisionRow)
     return exists().where(
         same.tenant == EvaluationRow.tenant,
         same.user_id == EvaluationRow.user_id,

@@ -18,9 +18,9 @@ from prefect.settings import PREFECT_WORKER_QUERY_SECONDS, temporary_settings
 from prefect.states import Failed
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
-from underwriting.collector import settle
+from underwriting.process.garbage_collector import freeze_loaded_objects
+from underwriting.process.signals import ending_on_signals
 from underwriting.settings import settings
-from underwriting.signals import ending_on_signals
 from underwriting.worker.engine import Interruption
 from underwriting.worker.events import RunChange, run_events
 from underwriting.worker.flows import Flows, NotRunnable
@@ -128,7 +128,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         # One client for all that this loop asks; Prefect's functions would each make one, and leave it open.
         await self._exit_stack.enter_async_context(AsyncClientContext())
         await super().setup()
-        settle()
+        freeze_loaded_objects()
 
     async def teardown(self, *exc_info: Any) -> None:
         """Let the runs end within the grace time, interrupt those that do not, disconnect."""

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from rules.core.problems import RulebookError
 from rules.limits.backtest import MonthFigures
-from rules.limits.policy import LimitPolicy
+from rules.limits.policy import LimitPolicy, policy_for
 from underwriting.cli.errors import refusing
 from underwriting.cli.limits.release import Bar, at_desk
 from underwriting.domain.application import Product
@@ -22,7 +22,6 @@ from underwriting.limit_runs.backtest_steps import NOT_REWOUND
 from underwriting.limit_runs.comparison import compare as compared
 from underwriting.limit_runs.comparison import write_comparison
 from underwriting.limit_runs.history import HistoryError
-from underwriting.limit_runs.policies import policy_for
 from underwriting.limit_runs.request import Request
 from underwriting.settings import settings
 
@@ -96,4 +95,4 @@ def _show(walked: Mapping[str, Mapping[date, MonthFigures]]) -> None:
 
 def _policies(first: str, second: str) -> tuple[LimitPolicy, LimitPolicy]:
     with refusing(RulebookError, ValueError):
-        return policy_for(Product.FLOAT, first), policy_for(Product.FLOAT, second)
+        return policy_for(first), policy_for(second)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from rules.core.problems import RulebookError
 from rules.limits.guard import GuardVerdict
+from rules.limits.policy import policy_for
 from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.limits import policies
@@ -23,14 +24,13 @@ from underwriting.domain.limits import LimitRunState, Scope
 from underwriting.limit_runs.adoption import AdoptionError, limits_in
 from underwriting.limit_runs.dry_run import rehearse
 from underwriting.limit_runs.export import export_moves, write_files
-from underwriting.limit_runs.policies import policy_for
 from underwriting.limit_runs.report import report_of
 from underwriting.limit_runs.request import Report, Request
 from underwriting.limit_runs.rollback import roll_back
 from underwriting.limit_runs.run import finish, recalculate
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.settings import settings
-from underwriting.store.limits import release as limit_settling
+from underwriting.store.limits import held_runs
 from underwriting.store.limits import runs as limit_runs
 from underwriting.store.limits.profiles import adopt as adopt_limits
 from underwriting.store.models import LimitRunRow
@@ -66,7 +66,7 @@ def run(
     """Recalculate limits in this process, or go on with a run that was cut short. The same date twice is once."""
     config = settings()
     with refusing(ValueError, RulebookError):
-        decides = policy_for(Product.FLOAT, policy, today=not dry_run)
+        decides = policy_for(policy, today=None if dry_run else datetime.now(UTC).date())
         request = Request(
             tenant=tenant or config.limits_tenant,
             product=Product.FLOAT,
@@ -118,7 +118,7 @@ def release(
 
     async def settled(desk: RunContext) -> Report:
         async with desk.store.begin() as work:
-            await limit_settling.settle(work, run_id, word, getpass.getuser(), note)
+            await held_runs.decide(work, run_id, word, getpass.getuser(), note)
         return await finish(desk, run_id)
 
     _show(at_desk(settled), as_json=False)

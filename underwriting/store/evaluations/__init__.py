@@ -14,7 +14,7 @@ from underwriting.store.evaluations.reading import (
     stream,
 )
 from underwriting.store.evaluations.record import BookRecord, EvaluationRecord
-from underwriting.store.evaluations.settling import settle
+from underwriting.store.evaluations.referral import decide_referral
 
 __all__ = [
     "Accepted",
@@ -25,6 +25,7 @@ __all__ = [
     "Frozen",
     "StoredEvaluation",
     "accept",
+    "decide_referral",
     "finish",
     "float_rank",
     "freeze",
@@ -34,6 +35,5 @@ __all__ = [
     "history",
     "judged",
     "newest",
-    "settle",
     "stream",
 ]

@@ -9,7 +9,7 @@ from sqlalchemy import insert, select
 
 from underwriting.domain.application import State
 from underwriting.domain.eligibility import Eligibility, EvaluationRequest
-from underwriting.failpoints import failpoint
+from underwriting.process.failpoints import failpoint
 from underwriting.store import audit
 from underwriting.store.claims import Claim, change
 from underwriting.store.errors import LeaseLost
@@ -25,21 +25,21 @@ async def finish(
     eligibility: Eligibility,
     books_digest: str,
     channels: Collection[Channel] = (Channel.EVENTS,),
-    floats_told: int = 0,
+    floats_reported: int = 0,
 ) -> EvaluationRecord:
     """Store a result: state, body, facts, every book and outcome, messages, audit entry.
 
-    `books_digest` is that of the set of rulebooks that was in force (`rulebooks.current_set`), `floats_told` how many
-    floats of the user it knew of from events (`told_floats.of_user`). Every address that waits is called back with the
-    record; of `channels`, RESULTS gets the record, EVENTS and ANALYTICS its summary.
-    LeaseLost, and nothing is stored, where another worker owns the evaluation or it is finished already.
+    `books_digest` is the digest of the set of rulebooks in force (`rulebooks.current_set`), `floats_reported` the
+    number of the user's floats that events reported (`reported_floats.of_user`). Every address that waits is called
+    back with the record. Of `channels`, RESULTS gets the record, EVENTS and ANALYTICS get its summary.
+    LeaseLost, and nothing is stored, if another worker owns the evaluation or it is already finished.
     """
     request = claim.subject
     if not await change(work, claim, state=State.DONE, lease_until=None):
         raise LeaseLost(request.id)
     record = EvaluationRecord.decided(request, eligibility)
     body = record.body
-    rests_on = {"books_digest": books_digest, "floats_told": floats_told}
+    rests_on = {"books_digest": books_digest, "floats_reported": floats_reported}
     await work.execute(insert(EligibilityRow), [_result(request, eligibility, body) | rests_on])
     await _write_books(work, request.id, eligibility)
     failpoint("inside-finish")

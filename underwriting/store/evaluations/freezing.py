@@ -8,10 +8,10 @@ from sqlalchemy import case, update
 
 from underwriting.domain.application import Product, State
 from underwriting.domain.decision import Verdict
-from underwriting.store import audit, told_floats
+from underwriting.store import audit, reported_floats
 from underwriting.store.errors import FrozenOtherwise, NotDecided
 from underwriting.store.evaluations.reading import StoredEvaluation, get
-from underwriting.store.models import Channel, FloatRankRow, FrozenRow, ToldFloatRow
+from underwriting.store.models import Channel, FloatRankRow, FrozenRow, ReportedFloatRow
 from underwriting.store.queue import outbox
 from underwriting.store.session import Work
 
@@ -61,8 +61,8 @@ async def freeze(
     stored = await get(work, tenant, evaluation_id)
     if stored.state is not State.DONE:
         raise NotDecided(evaluation_id)
-    await told_floats.record(work, tenant, user_id, float_id, evaluation_id, taken_at or now, now)
-    told = await work.get_one(ToldFloatRow, (tenant, float_id), with_for_update=True, populate_existing=True)
+    await reported_floats.record(work, tenant, user_id, float_id, evaluation_id, taken_at or now, now)
+    told = await work.get_one(ReportedFloatRow, (tenant, float_id), with_for_update=True, populate_existing=True)
     if told.authorised is not None:
         return await _judged_before(work, told, evaluation_id)
     why = _refusal(stored, user_id)
@@ -104,7 +104,7 @@ async def _freeze(
     )
 
 
-async def _report(work: Work, told: ToldFloatRow, why: str, event_id: str, now: datetime) -> None:
+async def _report(work: Work, told: ReportedFloatRow, why: str, event_id: str, now: datetime) -> None:
     """Tell whoever listens, and the audit log, of a float that no evaluation authorised."""
     ids = {"float_id": told.float_id, "evaluation_id": told.evaluation_id}
     await outbox.enqueue(
@@ -132,14 +132,14 @@ async def float_rank(work: Work, tenant: str, user_id: str, product: Product) ->
     return None if row is None else FloatRank(row.floats_taken, row.last_float_id, row.last_evaluation_id)
 
 
-async def _judged_before(work: Work, told: ToldFloatRow, evaluation_id: str) -> Frozen | None:
+async def _judged_before(work: Work, told: ReportedFloatRow, evaluation_id: str) -> Frozen | None:
     found = await frozen(work, told.tenant, told.float_id)
     if found is not None and found.evaluation_id != evaluation_id:
         raise FrozenOtherwise(told.float_id, found.evaluation_id)
     return found
 
 
-async def _count(work: Work, told: ToldFloatRow, product: Product, now: datetime) -> None:
+async def _count(work: Work, told: ReportedFloatRow, product: Product, now: datetime) -> None:
     """Add the float to the user's. Events come in any order: the last float is that of the latest evaluation."""
     mine = {"tenant": told.tenant, "user_id": told.user_id, "product": product}
     last = {"last_float_id": told.float_id, "last_evaluation_id": told.evaluation_id}

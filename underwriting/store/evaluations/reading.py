@@ -13,10 +13,10 @@ from underwriting.store.columns import UtcDateTime
 from underwriting.store.errors import NotDecided, UnknownEvaluation
 from underwriting.store.evaluations.record import EvaluationRecord
 from underwriting.store.kinds import request_of
-from underwriting.store.models import EligibilityRow, EvaluationRow, SettlementRow
+from underwriting.store.models import EligibilityRow, EvaluationRow, StaffDecisionRow
 from underwriting.store.profile_rows import TENANT, USER, VERSION_IN_FORCE
+from underwriting.store.reported_floats import FLOATS_REPORTED
 from underwriting.store.session import Reader, Work
-from underwriting.store.told_floats import FLOATS_TOLD
 
 PAGE = 100
 
@@ -34,19 +34,19 @@ _newest_done = (
     .scalar_subquery()
 )
 # A person's word, where there is one, goes before the rulebooks'.
-_BODY = func.coalesce(SettlementRow.body, EligibilityRow.body)
-_SETTLED = SettlementRow.evaluation_id == EligibilityRow.evaluation_id
+_BODY = func.coalesce(StaffDecisionRow.body, EligibilityRow.body)
+_SETTLED = StaffDecisionRow.evaluation_id == EligibilityRow.evaluation_id
 # Built once, and sent past the mapper: this is what an immediate answer waits for.
 _FRESH = (
     select(_BODY)
     .select_from(EligibilityRow)
-    .outerjoin(SettlementRow, _SETTLED)
+    .outerjoin(StaffDecisionRow, _SETTLED)
     .where(
         EligibilityRow.evaluation_id == _newest_done,
         EligibilityRow.decided_at > bindparam("decided_after", type_=UtcDateTime()),
         EligibilityRow.books_digest == bindparam("books_digest"),
         EligibilityRow.profile_version == VERSION_IN_FORCE,
-        EligibilityRow.floats_told == FLOATS_TOLD,
+        EligibilityRow.floats_reported == FLOATS_REPORTED,
     )
 )
 
@@ -186,7 +186,7 @@ def _with_body() -> Select[Any]:
     return (
         select(EvaluationRow, _BODY)
         .outerjoin(EligibilityRow, EligibilityRow.evaluation_id == EvaluationRow.id)
-        .outerjoin(SettlementRow, _SETTLED)
+        .outerjoin(StaffDecisionRow, _SETTLED)
     )
 
 

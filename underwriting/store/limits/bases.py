@@ -14,7 +14,7 @@ from sqlalchemy.orm import QueryableAttribute
 from underwriting.domain.limits import IdRange
 from underwriting.store.bulk import read_rows
 from underwriting.store.limits.runs import took_effect
-from underwriting.store.models import LimitRecordRow, LimitRunRow, ListMatchRow, ProfileRow, ToldFloatRow
+from underwriting.store.models import LimitRecordRow, LimitRunRow, ListMatchRow, ProfileRow, ReportedFloatRow
 from underwriting.store.session import Work
 
 # One user's limit before a run, minor units, and what the run has to know of how it came about.
@@ -36,7 +36,7 @@ SCHEMA = pa.schema(
         ("confirmed_score", pa.float64()),
         ("cleared", pa.string()),
         # Every float that an event told of: the history may not list it yet.
-        ("told_floats", pa.list_(pa.struct([("float_id", pa.string()), ("taken_on", pa.date32())]))),
+        ("reported_floats", pa.list_(pa.struct([("float_id", pa.string()), ("taken_on", pa.date32())]))),
     ]
 )
 _TOLD = pa.schema([("user_id", pa.string()), ("float_id", pa.string()), ("taken_on", pa.date32())])
@@ -124,7 +124,7 @@ _BASES = """
         GROUP BY user_id
     ),
     taken AS (
-        SELECT user_id, list({'float_id': float_id, 'taken_on': taken_on} ORDER BY float_id) AS told_floats
+        SELECT user_id, list({'float_id': float_id, 'taken_on': taken_on} ORDER BY float_id) AS reported_floats
         FROM told
         GROUP BY user_id
     )
@@ -141,7 +141,7 @@ _BASES = """
         listed.match_score,
         listed.confirmed_score,
         listed.cleared,
-        taken.told_floats
+        taken.reported_floats
     FROM known
     FULL JOIN own USING (user_id)
     FULL JOIN listed USING (user_id)
@@ -237,9 +237,9 @@ async def _matches(work: Work, tenant: str, ids: IdRange) -> pa.Table:
 
 async def _told(work: Work, run: LimitRunRow, ids: IdRange) -> pa.Table:
     """The floats that events told of. Their days are UTC's, where the decision time may lie on the day after."""
-    columns = (ToldFloatRow.user_id, ToldFloatRow.float_id, ToldFloatRow.taken_on)
-    by_then = ToldFloatRow.taken_on <= run.judged_at.astimezone(UTC).date()
-    mine = (ToldFloatRow.tenant == run.tenant, within(ToldFloatRow.user_id, ids))
+    columns = (ReportedFloatRow.user_id, ReportedFloatRow.float_id, ReportedFloatRow.taken_on)
+    by_then = ReportedFloatRow.taken_on <= run.judged_at.astimezone(UTC).date()
+    mine = (ReportedFloatRow.tenant == run.tenant, within(ReportedFloatRow.user_id, ids))
     return await read_rows(work, select(*columns).where(*mine, by_then), _TOLD)
 
 

@@ -11,9 +11,9 @@ from underwriting.store.models.evaluations import (
     EvaluationRow,
     FloatRankRow,
     FrozenRow,
+    ReportedFloatRow,
     RuleOutcomeRow,
-    SettlementRow,
-    ToldFloatRow,
+    StaffDecisionRow,
 )
 from underwriting.store.models.limits import LimitRecordRow, LimitRunRow, LimitShardRow
 from underwriting.store.models.lists import ListEntryRow, ListMatchRow, ListRow
@@ -65,11 +65,11 @@ __all__ = [
     "ProfileRow",
     "QueueState",
     "QueuedRow",
+    "ReportedFloatRow",
     "RuleOutcomeRow",
     "RulebookKind",
     "RulebookRow",
-    "SettlementRow",
-    "ToldFloatRow",
+    "StaffDecisionRow",
     "sealed_cell",
     "undecided",
 ]

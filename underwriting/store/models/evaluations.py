@@ -80,7 +80,7 @@ class EligibilityRow(Base):
     books_digest: Mapped[str] = mapped_column(String(64))
     profile_version: Mapped[int]
     # How many floats of the user events had told of.
-    floats_told: Mapped[int]
+    floats_reported: Mapped[int]
     notice_due: Mapped[date | None]
     decided_at: Mapped[datetime]
     body: Mapped[bytes]
@@ -89,7 +89,7 @@ class EligibilityRow(Base):
 index_of_due(EligibilityRow)
 
 
-class SettlementRow(Base):
+class StaffDecisionRow(Base):
     """A person's word on an evaluation that was referred. `body` is what the API answers from then on."""
 
     __tablename__ = "settlements"
@@ -104,7 +104,7 @@ class SettlementRow(Base):
     body: Mapped[bytes]
 
 
-index_of_due(SettlementRow)
+index_of_due(StaffDecisionRow)
 
 
 class BookRow(Base):
@@ -147,11 +147,11 @@ class RuleOutcomeRow(Base):
     observed: Mapped[dict[str, FactValue]]
 
 
-class ToldFloatRow(Base):
+class ReportedFloatRow(Base):
     """A float that an event told of, whether or not the evaluation that it names authorised it."""
 
-    __tablename__ = "told_floats"
-    __table_args__ = (Index("ix_told_floats_user", "tenant", "user_id"),)
+    __tablename__ = "reported_floats"
+    __table_args__ = (Index("ix_reported_floats_user", "tenant", "user_id"),)
 
     tenant: Mapped[str] = mapped_column(primary_key=True)
     float_id: Mapped[str] = mapped_column(primary_key=True)
@@ -159,7 +159,7 @@ class ToldFloatRow(Base):
     # As the event has it: it may name an evaluation that is not there, or not yet.
     evaluation_id: Mapped[str] = mapped_column(String(30))
     taken_on: Mapped[date]
-    told_at: Mapped[datetime]
+    reported_at: Mapped[datetime]
     # Empty until the evaluation was looked at.
     authorised: Mapped[bool | None]
 

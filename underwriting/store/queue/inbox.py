@@ -11,7 +11,7 @@ from sqlalchemy import select
 from ulid import ULID
 
 from underwriting.domain import events
-from underwriting.store import told_floats
+from underwriting.store import reported_floats
 from underwriting.store.columns import from_now
 from underwriting.store.models import EventRow, QueueState, sealed_cell
 from underwriting.store.queue.leased import LEASE, Queue
@@ -72,7 +72,7 @@ async def keep(work: Work, told: events.Event) -> bool:
     """
     details, user_id = told.details, told.user_id or ""
     if isinstance(details, events.FloatCreated):
-        await told_floats.record(work, told.tenant, user_id, details.float_id, details.evaluation_id, told.at)
+        await reported_floats.record(work, told.tenant, user_id, details.float_id, details.evaluation_id, told.at)
     payload = details.model_dump_json().encode()
     return await receive(work, told.source, told.id, told.type, told.tenant, user_id, payload, told.at)
 

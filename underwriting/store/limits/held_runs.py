@@ -11,7 +11,7 @@ from underwriting.store.models import LimitRunRow, LimitShardRow, sealed_cell
 from underwriting.store.session import Work
 
 
-async def settle(work: Work, run_id: str, word: LimitRunState, by: str, note: str) -> LimitRunRow:
+async def decide(work: Work, run_id: str, word: LimitRunState, by: str, note: str) -> LimitRunRow:
     """A person's word on a held run: APPLYING releases it, DISCARDED discards it. The same word again changes nothing.
 
     What is discarded of a run that took effect before is its correction: the run stands, and its corrected shards

@@ -8,22 +8,22 @@ from datetime import UTC, date, datetime
 
 from sqlalchemy import func, select
 
-from underwriting.store.models import ToldFloatRow
+from underwriting.store.models import ReportedFloatRow
 from underwriting.store.profile_rows import TENANT, USER
 from underwriting.store.session import Work
 
 # How many floats of a user are known, as SQL: an evaluation rests on that number, and another float makes it another.
-FLOATS_TOLD = (
+FLOATS_REPORTED = (
     select(func.count())
-    .select_from(ToldFloatRow)
-    .where(ToldFloatRow.tenant == TENANT, ToldFloatRow.user_id == USER)
+    .select_from(ReportedFloatRow)
+    .where(ReportedFloatRow.tenant == TENANT, ReportedFloatRow.user_id == USER)
     .scalar_subquery()
 )
-_COUNT = select(FLOATS_TOLD)
+_COUNT = select(FLOATS_REPORTED)
 
 
 @dataclass(frozen=True)
-class ToldFloat:
+class ReportedFloat:
     """One float. `authorised` is None until its evaluation was looked at."""
 
     float_id: str
@@ -41,15 +41,17 @@ async def record(
     """
     now = now or datetime.now(UTC)
     taken_on = min(at, now).astimezone(UTC).date()
-    told = {"user_id": user_id, "evaluation_id": evaluation_id, "taken_on": taken_on, "told_at": now}
-    await work.add_new(ToldFloatRow, tenant=tenant, float_id=float_id, **told)
+    told = {"user_id": user_id, "evaluation_id": evaluation_id, "taken_on": taken_on, "reported_at": now}
+    await work.add_new(ReportedFloatRow, tenant=tenant, float_id=float_id, **told)
 
 
-async def of_user(work: Work, tenant: str, user_id: str) -> list[ToldFloat]:
+async def of_user(work: Work, tenant: str, user_id: str) -> list[ReportedFloat]:
     """Every float of the user that an event told of, the oldest first."""
-    mine = (ToldFloatRow.tenant == tenant, ToldFloatRow.user_id == user_id)
-    rows = await work.scalars(select(ToldFloatRow).where(*mine).order_by(ToldFloatRow.told_at, ToldFloatRow.float_id))
-    return [ToldFloat(row.float_id, row.evaluation_id, row.taken_on, row.authorised) for row in rows]
+    mine = (ReportedFloatRow.tenant == tenant, ReportedFloatRow.user_id == user_id)
+    rows = await work.scalars(
+        select(ReportedFloatRow).where(*mine).order_by(ReportedFloatRow.reported_at, ReportedFloatRow.float_id)
+    )
+    return [ReportedFloat(row.float_id, row.evaluation_id, row.taken_on, row.authorised) for row in rows]
 
 
 async def count(work: Work, tenant: str, user_id: str) -> int:

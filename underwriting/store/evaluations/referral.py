@@ -11,11 +11,11 @@ from underwriting.store.errors import NotReferred
 from underwriting.store.evaluations.finishing import tell
 from underwriting.store.evaluations.reading import DecidedEvaluation, fresh
 from underwriting.store.evaluations.record import EvaluationRecord
-from underwriting.store.models import Channel, SettlementRow, sealed_cell
+from underwriting.store.models import Channel, StaffDecisionRow, sealed_cell
 from underwriting.store.session import Work
 
 
-async def settle(
+async def decide_referral(
     work: Work,
     judged: DecidedEvaluation,
     settled: Eligibility,
@@ -32,7 +32,7 @@ async def settle(
     rulebooks did not refer it, or where it would not be answered any more (`fresh`): what came after it is judged.
     """
     request = judged.request
-    if (earlier := await work.get(SettlementRow, request.id)) is not None:
+    if (earlier := await work.get(StaffDecisionRow, request.id)) is not None:
         return _said_before(work, earlier, settled, note, decided_by)
     if judged.eligibility.verdict is not Verdict.REFERRED:
         raise NotReferred(f"evaluation {request.id} does not wait for a person")
@@ -42,18 +42,18 @@ async def settle(
         raise NotReferred(f"evaluation {request.id} is not the answer any more; have the user evaluated again")
     body = EvaluationRecord.decided(request, settled).body
     row = await work.add_new(
-        SettlementRow,
+        StaffDecisionRow,
         evaluation_id=request.id,
         verdict=settled.verdict,
         approved_amounts=list(settled.approved_amounts),
         notice_due=settled.notice_due,
         decided_by=decided_by,
-        note=work.keys.seal(note.encode(), sealed_cell(SettlementRow.note, request.id)),
+        note=work.keys.seal(note.encode(), sealed_cell(StaffDecisionRow.note, request.id)),
         decided_at=now,
         body=body,
     )
     if row is None:
-        return _said_before(work, await work.get_one(SettlementRow, request.id), settled, note, decided_by)
+        return _said_before(work, await work.get_one(StaffDecisionRow, request.id), settled, note, decided_by)
     await tell(work, request, settled, body, channels)
     # Last, so that the log is locked for as short as can be.
     await audit.append(
@@ -70,9 +70,9 @@ async def settle(
 
 
 def _said_before(
-    work: Work, earlier: SettlementRow, settled: Eligibility, note: str, decided_by: str
+    work: Work, earlier: StaffDecisionRow, settled: Eligibility, note: str, decided_by: str
 ) -> EvaluationRecord:
-    written = work.keys.open(earlier.note, sealed_cell(SettlementRow.note, earlier.evaluation_id)).decode()
+    written = work.keys.open(earlier.note, sealed_cell(StaffDecisionRow.note, earlier.evaluation_id)).decode()
     record = EvaluationRecord.model_validate_json(earlier.body)
     before = (earlier.verdict, earlier.approved_amounts, codes_of(record.reasons), written, earlier.decided_by)
     if before != (settled.verdict, list(settled.approved_amounts), codes_of(settled.reasons), note, decided_by):

@@ -7,7 +7,7 @@ import gc
 THRESHOLDS = (50_000, 20, 100)
 
 
-def settle() -> None:
+def freeze_loaded_objects() -> None:
     """Call once all is loaded: the collector never looks at that again, and seldom at what comes."""
     gc.collect()
     gc.freeze()
