@@ -80,11 +80,11 @@ soak-texts: $(VENV)/.installed
 	EXAMPLES=40 $(BIN)/pytest -n 2 --timeout 3600 tests/rules/prescreening/test_book_problems.py \
 		tests/rules/eligibility/test_eligibility_books.py tests/rules/limits/test_limits_policy.py
 
-# The lock files carry hashes and no addresses: any index that serves the same files will do.
+# The lock files carry hashes and no addresses, and serve Python 3.11 to 3.13: any index with the same files will do.
 lock: $(VENV)/.installed
-	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --no-annotate pyproject.toml --output-file requirements.lock
-	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --no-annotate --extra dev --extra bench --constraint requirements.lock \
 		pyproject.toml --output-file requirements-dev.lock
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from edges.conftest import Queues
+from integrations.conftest import Queues
 from pytest_httpserver import HTTPServer
 
 from underwriting.integrations.aws import Aws

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edges.conftest import REGION, Queues
+from integrations.conftest import REGION, Queues
 from sqlalchemy import select
 from support.reviews import rows
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import rfc8785
-from edges.conftest import Queues
+from integrations.conftest import Queues
 from pytest_httpserver import HTTPServer
 from sqlalchemy import select
 from support.evaluated import claimed_check, evaluated, finish_check, meet

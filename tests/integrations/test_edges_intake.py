@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 import pytest
-from edges.conftest import Queues
+from integrations.conftest import Queues
 from sqlalchemy import func, select
 from support.evaluated import evaluated
 from support.reviews import rows
