@@ -145,7 +145,7 @@ def judged(book: EligibilityBook, facts: pd.DataFrame) -> BookEvaluation:
 
 def outcomes(evaluation: BookEvaluation) -> "np.ndarray[tuple[int, int], np.dtype[np.int8]]":
     """FAIL 0, PASS 1 or UNKNOWN 2; a column for each rule."""
-    return np.column_stack([said.results for said in evaluation.said])
+    return np.column_stack([each.results for each in evaluation.rule_results])
 
 
 def batch(folder: Path, shard: int, book: EligibilityBook) -> tuple[dict[str, object], pd.DataFrame]:

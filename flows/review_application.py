@@ -1,4 +1,4 @@
-"""The pre-screening of one applicant: stage after stage until one settles the matter, then one decision."""
+"""The pre-screening of one applicant: stage after stage until one ends the review, then one decision."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from rules.prescreening.decide import decide, settles
+from rules.prescreening.decide import decide, ends_review
 from tasks import checks
 from tasks.check import result_of
 from tasks.counteroffer import with_alternatives
@@ -51,7 +51,7 @@ async def review_application(application_id: ApplicationId) -> State[None]:
 
 
 async def run_stages(review: Review, lease: Lease[Application]) -> Sequence[CheckResult]:
-    """Run the stages in the rulebook's order, and the checks of one stage concurrently, until one stage settles."""
+    """Run the stages in the rulebook's order, and the checks of one stage concurrently, until one ends the review."""
     results: list[CheckResult] = []
     for stage in review.book.stages:
         lease.ensure()
@@ -59,6 +59,6 @@ async def run_stages(review: Review, lease: Lease[Application]) -> Sequence[Chec
         for name, state in zip(stage, states, strict=True):
             results.append(await result_of(review, name, state))
         results = await with_alternatives(review, results)
-        if settles(review.book, results):
+        if ends_review(review.book, results):
             break
     return results

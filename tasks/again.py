@@ -2,7 +2,7 @@
 
 from rules.core.columns import Columns
 from rules.facts import USER_FACTS, user_facts
-from rules.prescreening.decide import settles
+from rules.prescreening.decide import ends_review
 from tasks import checks
 from tasks.check import judge
 from tasks.counteroffer import with_alternatives
@@ -22,7 +22,7 @@ NEVER_PULLED = "no report was pulled then, and a replay pays for none"
 
 
 async def checks_again(runtime: Runtime, recalled: ApplicationBasis) -> list[CheckResult]:
-    """Stage after stage by the same rulebook, as of the same day, until one settles the matter.
+    """Stage after stage by the same rulebook, as of the same day, until one ends the review.
 
     The bureau is not paid again: its report is the one in the ledger.
     """
@@ -31,7 +31,7 @@ async def checks_again(runtime: Runtime, recalled: ApplicationBasis) -> list[Che
     for stage in recalled.book.stages:
         results += [await _check_again(review, check) for check in stage]
         results = await with_alternatives(review, results)
-        if settles(recalled.book, results):
+        if ends_review(recalled.book, results):
             break
     return results
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from rules.core.columns import Columns
 from rules.facts import compute_facts, facts_of
-from rules.prescreening.counteroffer import BY_REQUEST, asks_for_alternatives, fails_by_request_alone
+from rules.prescreening.counteroffer import BY_REQUEST, fails_only_by_request, has_facts_by_request
 from tasks.review import Review
 from underwriting.domain.decision import CheckResult, FactValue
 
@@ -15,13 +15,13 @@ async def with_alternatives(review: Review, results: Sequence[CheckResult]) -> l
 
     As they are, where nothing fails, or something else does.
     """
-    if not fails_by_request_alone(results) or not review.book.alternatives(review.application):
+    if not fails_only_by_request(results) or not review.book.alternatives(review.application):
         return list(results)
     return [await asyncio.to_thread(_with_alternatives, review, result) for result in results]
 
 
 def _with_alternatives(review: Review, result: CheckResult) -> CheckResult:
-    if result.alternatives or not asks_for_alternatives(result.check):
+    if result.alternatives or not has_facts_by_request(result.check):
         return result
     tables = review.tables()
     names = [fact.name for fact in facts_of(result.check) if fact.name in BY_REQUEST]

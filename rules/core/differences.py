@@ -50,11 +50,11 @@ def in_words(value: object) -> str:
             return str(value)
 
 
-def frame_of(facts: Mapping[str, FactValue]) -> pd.DataFrame:
-    """One subject's facts as a frame of one row; what is no fact any more is left out."""
-    known = {name: value for name, value in facts.items() if name in CATALOGUE}
+def frame_of(*rows: Mapping[str, FactValue]) -> pd.DataFrame:
+    """Facts as a frame, a row for each subject; names that are no facts any more are left out."""
+    names = dict.fromkeys(name for row in rows for name in row if name in CATALOGUE)
     columns = {
-        name: pd.Series([pd.NA if value is None else value], dtype=CATALOGUE[name].dtype)
-        for name, value in known.items()
+        name: pd.Series([pd.NA if row[name] is None else row[name] for row in rows], dtype=CATALOGUE[name].dtype)
+        for name in names
     }
-    return pd.DataFrame(columns, index=range(1))
+    return pd.DataFrame(columns, index=range(len(rows)))

@@ -28,18 +28,18 @@ def not_below(lower: str, value: int, given: ValidationInfo) -> int:
     return value
 
 
-# The choice of a rule whose failures are always a person's to judge.
+# `on_fail` of a rule whose failures a person always judges.
 AlwaysRefer = Annotated[
     Literal["refer"], Field(exclude_if=lambda _: True, description="A failure of this rule always goes to a person")
 ]
 
 
 class Facts:
-    """The facts as a rule sees them: `facts.age_years` is that column. Keeps which facts were read, in order."""
+    """The facts as a rule reads them: `facts.age_years` is that column. `names_read` has those read so far."""
 
     def __init__(self, columns: Mapping[str, Column]) -> None:
         self._columns = columns
-        self.read: list[str] = []
+        self.names_read: list[str] = []
 
     def __getattr__(self, name: str) -> Column:
         try:
@@ -47,12 +47,12 @@ class Facts:
         except KeyError:
             hint = did_you_mean(name, self._columns, "the catalogue of facts lists them")
             raise AttributeError(f"no fact is called {name}; {hint}") from None
-        if name not in self.read:
-            self.read.append(name)
+        if name not in self.names_read:
+            self.names_read.append(name)
         return column
 
     def over(self, days: int, name: str) -> Column:
-        """The fact `name` of the last `days` days, one of the windows in which the catalogue counts it."""
+        """The fact `name` of the last `days` days; the catalogue has one fact for each window."""
         column: Column = getattr(self, f"{name}_{days}d")
         return column
 
@@ -72,17 +72,17 @@ class Rule(BaseModel, ABC):
     check: ClassVar[str]
     fails_as: ClassVar[str]
     unknown_as: ClassVar[str]
-    # The reason code of rows that `grey` holds back.
+    # The reason code of rows in the grey band.
     grey_as: ClassVar[str | None] = None
-    # The fact that says what exactly is missing where the rule fails for it.
+    # The fact that names what is missing, where the rule fails because something is missing.
     missing_in: ClassVar[str | None] = None
 
     # The facts that name what lowered the score that the rule is about, the weightiest first.
     factors_in: ClassVar[tuple[str, ...]] = ()
 
-    # Every code that `unknown_because` may give, and those of them for which a person always has to look, whatever the
-    # rule claims and the book says of unknowns.
-    because: ClassVar[tuple[str, ...]] = ()
+    # Every code that `unknown_code` may give, and those of them for which a person always has to look, whatever the
+    # rule claims and the book does with unknowns.
+    unknown_codes: ClassVar[tuple[str, ...]] = ()
     concerns: ClassVar[tuple[str, ...]] = ()
 
     # Left out of the canonical form where it is `reject`, so that books without it keep their digest.
@@ -93,7 +93,7 @@ class Rule(BaseModel, ABC):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: object) -> None:
-        """Name the rule's check, unless it names it itself."""
+        """Take the check's name from the module, unless the class names its check."""
         if "check" not in vars(cls):
             cls.check = cls.__module__.rpartition(".")[2]
 
@@ -104,19 +104,19 @@ class Rule(BaseModel, ABC):
 
     @abstractmethod
     def claim(self, facts: Facts) -> Truth:
-        """Whether the claim holds, for each row; NA wherever the answer hangs on a fact that is not known."""
+        """Whether the claim holds, for each row; NA wherever it depends on a fact that is not known."""
 
     def cap(self, facts: Facts) -> Column | None:
-        """The highest amount that the claim, where it holds, allows each row, in minor units; None for no such thing.
+        """The highest amount that each row is allowed where the claim holds, minor units; None without amounts.
 
         -1 sets no cap and 0 allows nothing, so that the rule fails. NA is not known, and so the rule is unknown.
         """
         return None
 
-    def unknown_because(self, facts: Facts) -> Column | None:
+    def unknown_code(self, facts: Facts) -> Column | None:
         """For each row, the reason code to give where the rule is unknown; NA where the general code is right.
 
-        The facts that it reads are not among those that the rule observed.
+        The facts that it reads do not count as read by the rule.
         """
         return None
 

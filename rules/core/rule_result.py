@@ -1,12 +1,11 @@
-"""What one rule says of every row of a frame of facts: the step that every engine takes."""
+"""Evaluates one rule on every row of a frame of facts."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-import pandas as pd
-from pandas.arrays import BooleanArray
+from pandas.arrays import BooleanArray, StringArray
 
 from rules.core.columns import Column, Columns, Mask
 from rules.core.reasons import reason
@@ -25,129 +24,130 @@ Results = np.ndarray[Any, np.dtype[np.int8]]
 Positions = np.ndarray[Any, np.dtype[np.int16]]
 
 
-# A reason code with the rows whose verdict it is a reason for.
-Ground = tuple[str, Mask]
+# A reason code, and the rows that it is given for.
+ReasonRows = tuple[str, Mask]
 
 
 @dataclass(frozen=True)
 class RuleResult:
     """FAIL 0, PASS 1 or UNKNOWN 2 for each row.
 
-    `held` has the rows that a person has to look at, whatever the book says of unknowns: those in the rule's grey band,
-    those with a concern, those that failed where the book refers failures of the rule (`failed_held`), and those that
-    failed by a score of which nobody knows what lowered it (`unexplained`). `read` has the facts that the rule read,
-    `allowed` the amount that it allows where it passes, and `because` the reason code of rows that are unknown for a
-    reason of their own. A part that the rule does not have is None.
+    `refers` has the rows that a person has to look at, whatever the book does with unknowns: those in the rule's grey
+    band, those with a concern, those that failed where the book refers failures of the rule (`failures_refer`), and
+    those that failed by a score of which nobody knows what lowered it (`unexplained`). `facts_read` has the names of
+    the facts that the rule read, `cap` the amount that it allows where it passes, and `unknown_codes` the reason code
+    of rows that are unknown for a reason of their own. A part that the rule does not have is None.
     """
 
     rule: Rule
     results: Results
-    held: Mask | None
-    read: tuple[str, ...]
-    allowed: Column | None
-    failed_held: Mask | None = None
-    because: Column | None = None
+    refers: Mask | None
+    facts_read: tuple[str, ...]
+    cap: Column | None
+    failures_refer: Mask | None = None
+    unknown_codes: Column | None = None
     unexplained: Mask | None = None
 
     def outcome(self, row: int, facts: Columns) -> Outcome:
-        """What the rule said of one row, with the facts it looked at."""
-        result, held = int(self.results[row]), self.held is not None and bool(self.held[row])
-        code = {FAIL: self.rule.fails_as, UNKNOWN: self._unknown_as(row, held=held)}.get(result)
+        """The outcome of one row, with the facts that the rule read."""
         return Outcome(
             rule=self.rule.name,
-            result=RESULTS[result],
-            reason=self._reason(code, row, facts) if code else None,
-            refers=held,
+            result=RESULTS[int(self.results[row])],
+            reason=self._reason(row, facts),
+            refers=self.refers is not None and bool(self.refers[row]),
             amount=self._amount(row),
-            observed={name: facts.value(name, row) for name in self.read},
+            observed={name: facts.value(name, row) for name in self.facts_read},
         )
 
-    def _reason(self, code: str, row: int, facts: Columns) -> Reason:
-        """The reason; of a score that is too low, with what lowered it."""
-        factors = self.rule.factors_in if code == self.rule.fails_as else ()
-        return reason(code).because_of(str(told) for name in factors if (told := facts.value(name, row)) is not None)
-
-    def unknown_reasons(self) -> Iterator[tuple[str, Mask]]:
+    def unknown_reasons(self) -> Iterator[ReasonRows]:
         """Each reason code that rows are unknown as, with those rows."""
         rest: Mask = self.results == UNKNOWN
-        if self.because is not None:
-            for code in self.rule.because:
-                rows = rest & (self.because == code).to_numpy(np.bool_, na_value=False)
-                yield code, rows
-                rest &= ~rows
-        if self.unexplained is not None:
-            yield UNEXPLAINED, rest & self.unexplained
-            rest &= ~self.unexplained
-        if self.failed_held is not None:
-            yield self.rule.fails_as, rest & self.failed_held
-            rest &= ~self.failed_held
-        if self.held is not None:
-            yield self.rule.grey_as or self.rule.unknown_as, rest & self.held
-            rest &= ~self.held
+        for code, rows in self._special_reasons():
+            yield code, rest & rows
+            rest &= ~rows
         yield self.rule.unknown_as, rest
 
-    def _unknown_as(self, row: int, *, held: bool) -> str | None:
-        if self.because is not None and self.because[row] is not pd.NA:
-            return str(self.because[row])
-        if self.unexplained is not None and self.unexplained[row]:
-            return UNEXPLAINED
-        if self.failed_held is not None and self.failed_held[row]:
-            return self.rule.fails_as
-        return self.rule.grey_as if held else self.rule.unknown_as
+    def _special_reasons(self) -> Iterator[ReasonRows]:
+        """The reason codes that come before the general one, the first of them first."""
+        if self.unknown_codes is not None:
+            for code in cast("StringArray", self.unknown_codes).dropna().unique():
+                yield code, (self.unknown_codes == code).to_numpy(np.bool_, na_value=False)
+        if self.unexplained is not None:
+            yield UNEXPLAINED, self.unexplained
+        if self.failures_refer is not None:
+            yield self.rule.fails_as, self.failures_refer
+        if self.refers is not None and self.rule.grey_as:
+            yield self.rule.grey_as, self.refers
+
+    def _reason(self, row: int, facts: Columns) -> Reason | None:
+        """Why the row does not pass; of a score that is too low, with what lowered it."""
+        if self.results[row] == PASS:
+            return None
+        if self.results[row] == UNKNOWN:
+            return reason(next(code for code, rows in self.unknown_reasons() if rows[row]))
+        factors = (facts.value(name, row) for name in self.rule.factors_in)
+        return reason(self.rule.fails_as).because_of(str(factor) for factor in factors if factor is not None)
 
     def _amount(self, row: int) -> int | None:
-        if self.allowed is None or self.results[row] == UNKNOWN:
+        if self.cap is None or self.results[row] == UNKNOWN:
             return None
-        return int(self.allowed[row]) if self.results[row] == PASS else 0
+        return int(self.cap[row]) if self.results[row] == PASS else 0
 
 
 def evaluate_rule(rule: Rule, facts: Columns) -> RuleResult:
-    """What the rule says of every row.
+    """The rule's result for every row.
 
-    A rule that allows nothing fails, and one whose amount is not known is unknown, whatever it claims. Where the book
-    refers failures of the rule, where nobody knows what lowered the score that it fails by, and where a concern of the
-    rule stands, it is unknown and a person has to look.
+    A rule that allows no amount fails, and one whose amount is not known is unknown, whatever it claims. It is also
+    unknown, and a person has to look, where the book refers failures of the rule, where nobody knows what lowered the
+    score that it fails by, and where one of the rule's concerns applies.
     """
-    seen = Facts(facts)
-    results = _truth(rule, rule.claim(seen))
-    if (allowed := rule.cap(seen)) is not None:
-        results[(results == PASS) & (_truth(rule, allowed == 0) == PASS)] = FAIL
-        results[(results == PASS) & allowed.isna()] = UNKNOWN
-    held = None
-    if (grey := rule.grey(seen)) is not None:
-        held = _hold(results, _truth(rule, grey))
-    unexplained = failed_held = None
+    read = Facts(facts)
+    results = _truth(rule, rule.claim(read))
+    if (cap := rule.cap(read)) is not None:
+        results[(results == PASS) & (_truth(rule, cap == 0) == PASS)] = FAIL
+        results[(results == PASS) & cap.isna()] = UNKNOWN
+    refers = None
+    if (grey := rule.grey(read)) is not None:
+        refers = _refer_grey(results, _truth(rule, grey))
+    unexplained = failures_refer = None
     if rule.factors_in and (low := results == FAIL).any():
         unexplained = low & facts[rule.factors_in[0]].isna()
-        held = _refer(results, unexplained, held)
+        refers = _refer(results, unexplained, refers)
     if rule.on_fail == "refer":
-        failed_held = results == FAIL
-        held = _refer(results, failed_held, held)
-    because = rule.unknown_because(Facts(facts)) if rule.concerns or (results == UNKNOWN).any() else None
-    if because is not None and rule.concerns:
-        held = _refer(results, because.isin(rule.concerns), held)
-    return RuleResult(rule, results, held, tuple(seen.read), allowed, failed_held, because, unexplained)
+        failures_refer = results == FAIL
+        refers = _refer(results, failures_refer, refers)
+    unknown_codes = rule.unknown_code(Facts(facts)) if rule.concerns or (results == UNKNOWN).any() else None
+    if unknown_codes is not None and rule.concerns:
+        refers = _refer(results, unknown_codes.isin(rule.concerns), refers)
+    return RuleResult(rule, results, refers, tuple(read.names_read), cap, failures_refer, unknown_codes, unexplained)
 
 
-def _refer(results: Results, rows: Mask, held: Mask | None) -> Mask:
-    """Make these rows UNKNOWN, in place; the rows that a person has to look at, now with them."""
+def _refer(results: Results, rows: Mask, refers: Mask | None) -> Mask:
+    """Make these rows UNKNOWN, in place; return all rows that a person has to look at."""
     results[rows] = UNKNOWN
-    return rows if held is None else held | rows
+    return rows if refers is None else refers | rows
 
 
-def principal_reasons(grounds: Iterable[Ground], codes: Sequence[str], rows: int) -> Positions:
-    """Up to four reasons for each row, in the order of `grounds` and each once, as positions in `codes`; else -1."""
-    reasons = np.full((rows, MAX_PRINCIPAL_REASONS), -1, np.int16)
+def _refer_grey(results: Results, grey: Results) -> Mask:
+    """Make passing rows UNKNOWN, in place, where they are or may be grey; return the grey rows that do not fail."""
+    refers: Mask = (results != FAIL) & (grey == PASS)
+    results[(results == PASS) & (grey != FAIL)] = UNKNOWN
+    return refers
+
+
+def principal_reasons(reasons: Iterable[ReasonRows], codes: Sequence[str], rows: int) -> Positions:
+    """Up to four reasons for each row, in the order of `reasons` and each once, as positions in `codes`; else -1."""
+    principal = np.full((rows, MAX_PRINCIPAL_REASONS), -1, np.int16)
     count = np.zeros(rows, np.int8)
     given: dict[str, Mask] = {}
-    for code, ground in grounds:
+    for code, applies in reasons:
         # Several rules may give the same reason; it counts once.
-        fresh = ground & ~given[code] if code in given else ground
-        given[code] = given[code] | ground if code in given else ground
+        fresh = applies & ~given[code] if code in given else applies
+        given[code] = given[code] | applies if code in given else applies
         chosen = np.flatnonzero(fresh & (count < MAX_PRINCIPAL_REASONS))
-        reasons[chosen, count[chosen]] = codes.index(code)
+        principal[chosen, count[chosen]] = codes.index(code)
         count[chosen] += 1
-    return reasons
+    return principal
 
 
 def _truth(rule: Rule, claim: object) -> Results:
@@ -155,10 +155,3 @@ def _truth(rule: Rule, claim: object) -> Results:
     if not isinstance(claim, BooleanArray):
         raise TypeError(f"{rule.name} claims {type(claim).__name__}, which may have lost what is not known")
     return claim.to_numpy(np.int8, na_value=UNKNOWN)
-
-
-def _hold(said: Results, doubt: Results) -> Mask:
-    """Make UNKNOWN, in place, of what passes in doubt; True where the doubt is certain and nothing fails."""
-    held: Mask = (said != FAIL) & (doubt == PASS)
-    said[(said == PASS) & (doubt != FAIL)] = UNKNOWN
-    return held

@@ -57,7 +57,7 @@ def _section(rule: type[Rule]) -> Iterator[str]:
     yield f"- Fails as `{rule.fails_as}`: {reason(rule.fails_as).sentence}"
     yield f"- Unknown as `{rule.unknown_as}`: {reason(rule.unknown_as).sentence}"
     unexplained = (UNEXPLAINED,) if rule.factors_in else ()
-    for code in (*rule.because, *unexplained):
+    for code in (*rule.unknown_codes, *unexplained):
         yield f"- Unknown as `{code}`: {reason(code).sentence}"
     if rule.grey_as:
         yield f"- For a person to judge as `{rule.grey_as}`: {reason(rule.grey_as).sentence}"
@@ -67,7 +67,7 @@ def _section(rule: type[Rule]) -> Iterator[str]:
 def facts_read_by(rule: type[Rule]) -> tuple[str, ...]:
     """Every fact that the rule may read, whatever its properties."""
     nobody = Columns(pd.DataFrame(index=["nobody"]))
-    return tuple(dict.fromkeys(name for one in _examples(rule) for name in evaluate_rule(one, nobody).read))
+    return tuple(dict.fromkeys(name for one in _examples(rule) for name in evaluate_rule(one, nobody).facts_read))
 
 
 def _examples(rule: type[Rule]) -> Iterator[Rule]:

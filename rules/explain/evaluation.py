@@ -1,4 +1,4 @@
-"""Why an evaluation came out as it did, and what would have had to be different for an approval."""
+"""Explains an evaluation: the outcome of each rule, and which facts would have led to an approval."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from underwriting.domain.eligibility import BookResult, Eligibility
 
 @dataclass(frozen=True)
 class BookExplained:
-    """What one book said, and every one of its rules explained."""
+    """A book's result, with each of its rules explained."""
 
     book: EligibilityBook
-    said: BookResult
+    result: BookResult
     rules: tuple[RuleExplained, ...]
 
     @property
@@ -26,35 +26,32 @@ class BookExplained:
 
 @dataclass(frozen=True)
 class Explanation:
-    """An evaluation with its books explained, in the order in which they were asked."""
+    """An evaluation with its books explained, in their order of precedence."""
 
     eligibility: Eligibility
     books: tuple[BookExplained, ...]
 
     @property
     def nearest(self) -> tuple[BookExplained, ...]:
-        """The books that would have had to pass, too, for an approval, with the fewest rules to change.
+        """The books that would also have had to pass for an approval, with the fewest rules to change.
 
-        Every superseding book that did not pass, and the regular one that was nearest to passing unless one passed:
-        the same that the reasons are taken from.
+        They are every superseding book that did not pass, and the regular one that was nearest to passing unless one
+        passed. The reasons are taken from the same books.
         """
-        regular = nearest(EvaluatedBook(each.book, each.said) for each in self.books if not each.said.superseding)
-        closest = regular and regular.said
-        return tuple(each for each in self.books if each.open and (each.said.superseding or each.said == closest))
+        regular = nearest(EvaluatedBook(each.book, each.result) for each in self.books if not each.result.superseding)
+        closest = regular and regular.result
+        return tuple(each for each in self.books if each.open and (each.result.superseding or each.result == closest))
 
 
 def explain(eligibility: Eligibility, books: Mapping[RulebookRef, EligibilityBook]) -> Explanation:
-    """The evaluation explained by the very books that it names; KeyError where one of them is not given."""
-    asked = [(books[said.rulebook], said) for said in eligibility.books]
-    return Explanation(
-        eligibility,
-        tuple(
-            BookExplained(book, said, explain_rules(book.rules, said.outcomes, eligibility.facts))
-            for book, said in asked
-        ),
-    )
+    """The evaluation explained by exactly the books that it names; KeyError where one of them is not given."""
+    explained = []
+    for result in eligibility.books:
+        book = books[result.rulebook]
+        explained.append(BookExplained(book, result, explain_rules(book.rules, result.outcomes, eligibility.facts)))
+    return Explanation(eligibility, tuple(explained))
 
 
 def refs_of(eligibility: Eligibility) -> Iterable[RulebookRef]:
     """The books that an evaluation names."""
-    return (said.rulebook for said in eligibility.books)
+    return (result.rulebook for result in eligibility.books)

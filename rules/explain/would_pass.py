@@ -1,4 +1,4 @@
-"""Asking one rule about many facts at once."""
+"""Evaluates one rule on many possible facts at once."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,25 +14,24 @@ Known = Mapping[str, FactValue]
 
 
 def facts_read(rule: Rule) -> tuple[str, ...]:
-    """The facts that a rule looks at, in its order."""
-    return _said(rule, {}, 1).read
+    """The facts that a rule reads, in its order."""
+    return _evaluated(rule, {}, 1).facts_read
 
 
 def answers(rule: Rule, facts: Known, columns: Mapping[str, Sequence[FactValue]]) -> Results:
-    """What the rule says with each row of `columns` in the place of facts: FAIL, PASS or UNKNOWN.
+    """The rule's results, FAIL, PASS or UNKNOWN, with each row of `columns` in the place of those facts.
 
-    Where a person would have to look, it is unknown.
+    It is UNKNOWN where a person would have to look.
     """
     count = max(map(len, columns.values()), default=1)
     names = (*facts_read(rule), *rule.factors_in)
     given = {name: [facts.get(name)] * count for name in names} | dict(columns)
-    return _said(rule, given, count).results
+    return _evaluated(rule, given, count).results
 
 
-def _said(rule: Rule, given: Mapping[str, Sequence[FactValue]], count: int) -> RuleResult:
-    columns = {name: pd.Series(_nullable(values), dtype=CATALOGUE[name].dtype) for name, values in given.items()}
+def _evaluated(rule: Rule, given: Mapping[str, Sequence[FactValue]], count: int) -> RuleResult:
+    columns = {
+        name: pd.Series([pd.NA if value is None else value for value in values], dtype=CATALOGUE[name].dtype)
+        for name, values in given.items()
+    }
     return evaluate_rule(rule, Columns(pd.DataFrame(columns, index=range(count))))
-
-
-def _nullable(values: Sequence[FactValue]) -> list[object]:
-    return [pd.NA if value is None else value for value in values]

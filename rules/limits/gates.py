@@ -207,14 +207,14 @@ class Gates(BaseModel):
 
 @dataclass(frozen=True)
 class GateResults:
-    """What every gate says of every row: one column of `results` for each of `gates`, FAIL 0, PASS 1, UNKNOWN 2.
+    """The result of every gate for every row: one column of `results` for each of `gates`, FAIL 0, PASS 1, UNKNOWN 2.
 
-    `held` has, by gate, the rows whose unknown is a possible match that a person has to look at.
+    `refers` has, by gate, the rows with a possible match that a person has to look at.
     """
 
     gates: dict[str, Rule]
     results: Results
-    held: dict[str, Mask]
+    refers: dict[str, Mask]
 
     def failed(self, name: str) -> Mask:
         """Where the gate is known to be closed."""
@@ -222,7 +222,7 @@ class GateResults:
         return failed
 
     def unknown(self, name: str) -> Mask:
-        """Where nobody can tell."""
+        """Where the gate is unknown."""
         unknown: Mask = self.results[:, list(self.gates).index(name)] == UNKNOWN
         return unknown
 
@@ -234,19 +234,19 @@ class GateResults:
 
     @property
     def any_unknown(self) -> Mask:
-        """Where nobody can tell of at least one."""
+        """Where at least one gate is unknown."""
         unknown: Mask = (self.results == UNKNOWN).any(axis=1)
         return unknown
 
 
 def gate_results(gates: Gates, facts: Columns) -> GateResults:
-    """What the policy's gates say of every row."""
+    """Evaluate the policy's gates on every row."""
     by_name = gates.by_name
     results = np.empty((len(facts.index), len(by_name)), np.int8, order="F")
-    held: dict[str, Mask] = {}
+    refers: dict[str, Mask] = {}
     for place, (name, gate) in enumerate(by_name.items()):
-        said = evaluate_rule(gate, facts)
-        results[:, place], doubted = said.results, said.held
-        if doubted is not None:
-            held[name] = doubted
-    return GateResults(by_name, results, held)
+        result = evaluate_rule(gate, facts)
+        results[:, place] = result.results
+        if result.refers is not None:
+            refers[name] = result.refers
+    return GateResults(by_name, results, refers)

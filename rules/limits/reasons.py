@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from rules.core.columns import Mask
-from rules.core.rule_result import Ground
+from rules.core.rule_result import ReasonRows
 from rules.limits.conditions import Condition, TableConditions
 from rules.limits.gates import GateResults
 from rules.limits.policy_sections import StepTerms
@@ -24,7 +24,7 @@ def grounds(
     kept: TableConditions,
     pace: Pace,
     step: StepTerms,
-) -> list[Ground]:
+) -> list[ReasonRows]:
     """Codes, each with the rows whose decision rests on it; for a row, the weightier comes first.
 
     A raise was earned. A product is paused, and a limit lowered at once, for the gates that failed. Else a limit is
@@ -51,19 +51,19 @@ def grounds(
     ]
 
 
-def _among(found: Iterable[Ground], rows: Mask) -> Iterator[Ground]:
+def _among(found: Iterable[ReasonRows], rows: Mask) -> Iterator[ReasonRows]:
     return ((code, mask & rows) for code, mask in found)
 
 
-def _failed(gates: GateResults, names: Iterable[str] | None = None) -> Iterator[Ground]:
+def _failed(gates: GateResults, names: Iterable[str] | None = None) -> Iterator[ReasonRows]:
     wanted = gates.gates if names is None else names
     # In the order of the gates, whatever the order of `names`.
     return ((gate.fails_as, gates.failed(name)) for name, gate in gates.gates.items() if name in wanted)
 
 
-def _unknown(gates: GateResults) -> Iterator[Ground]:
+def _unknown(gates: GateResults) -> Iterator[ReasonRows]:
     for name, gate in gates.gates.items():
-        unknown, held = gates.unknown(name), gates.held.get(name)
+        unknown, held = gates.unknown(name), gates.refers.get(name)
         if held is None or gate.grey_as is None:
             yield gate.unknown_as, unknown
         else:
@@ -71,7 +71,7 @@ def _unknown(gates: GateResults) -> Iterator[Ground]:
             yield gate.unknown_as, unknown & ~held
 
 
-def _short(next_row: Iterable[Condition], pace: Pace) -> Iterator[Ground]:
+def _short(next_row: Iterable[Condition], pace: Pace) -> Iterator[ReasonRows]:
     """What the next tier asks and the user does not meet, and what the pace of raises asks."""
     for each in next_row:
         yield each.fails_as, each.fails
@@ -81,5 +81,5 @@ def _short(next_row: Iterable[Condition], pace: Pace) -> Iterator[Ground]:
     yield pace.too_few.fails_as, pace.too_few.fails
 
 
-def _not_known(conditions: Iterable[Condition]) -> Iterator[Ground]:
+def _not_known(conditions: Iterable[Condition]) -> Iterator[ReasonRows]:
     return ((each.unknown_as, each.unknown) for each in conditions)

@@ -1,13 +1,12 @@
-"""What would be approved instead: the request fails only rules that hang on its amount or term.
+"""Which alternative to the request would be approved, where the request fails only by its amount or term.
 
-Each check keeps what these facts are for every alternative of the rulebook (`CheckResult.alternatives`), so that the
-same offer follows from what is stored.
+Each check stores the facts that depend on the request for every alternative of the rulebook
+(`CheckResult.alternatives`), so that the same offer follows from what is stored.
 """
 
 from collections.abc import Collection, Sequence
 
-import pandas as pd
-
+from rules.core.differences import frame_of
 from rules.facts import CATALOGUE, facts_of
 from rules.prescreening.book import Rulebook
 from rules.prescreening.engine import evaluate
@@ -16,57 +15,50 @@ from underwriting.domain.decision import CheckResult, Outcome, Result
 BY_REQUEST = frozenset(fact.name for fact in CATALOGUE.values() if fact.by_request)
 
 
-def hangs_on_request(outcome: Outcome) -> bool:
-    """Whether another amount or term could make the rule say something else."""
+def depends_on_request(outcome: Outcome) -> bool:
+    """Whether another amount or term could change the outcome."""
     return not BY_REQUEST.isdisjoint(outcome.observed)
 
 
-def fails_by_request_alone(results: Collection[CheckResult]) -> bool:
-    """Whether something fails, and all that fails hangs on the amount or the term."""
+def fails_only_by_request(results: Collection[CheckResult]) -> bool:
+    """Whether something fails, and all failures depend on the amount or the term."""
     fails = [outcome for result in results for outcome in result.outcomes if outcome.result is Result.FAIL]
-    return bool(fails) and all(hangs_on_request(outcome) for outcome in fails)
+    return bool(fails) and all(map(depends_on_request, fails))
 
 
-def asks_for_alternatives(check: str) -> bool:
-    """Whether a check has facts that hang on the amount or the term."""
+def has_facts_by_request(check: str) -> bool:
+    """Whether a check has facts that depend on the amount or the term."""
     return any(fact.name in BY_REQUEST for fact in facts_of(check))
 
 
-def possible(book: Rulebook, results: Sequence[CheckResult]) -> bool:
+def an_alternative_may_pass(book: Rulebook, results: Sequence[CheckResult]) -> bool:
     """Whether some alternative fails none of the checks so far."""
-    return any(Result.FAIL not in said for said in _by_alternative(book, results))
+    return any(Result.FAIL not in found for found in _by_alternative(book, results))
 
 
-def passing(book: Rulebook, results: Sequence[CheckResult]) -> int | None:
-    """The number of the first alternative that passes where the request failed, in a review that passes otherwise.
+def first_passing_alternative(book: Rulebook, results: Sequence[CheckResult]) -> int | None:
+    """The number of the first alternative that passes, if every rule that does not depend on the request passes.
 
-    None where there is none: an unknown never approves, and so it offers nothing.
+    None where there is none: an unknown never approves, and so no offer is made.
     """
-    others = [each for result in results for each in result.outcomes if not hangs_on_request(each)]
-    heard = {outcome.rule for result in results for outcome in result.outcomes}
-    if heard != {rule.name for rule in book.rules} or any(each.result is not Result.PASS for each in others):
+    outcomes = [outcome for result in results for outcome in result.outcomes]
+    complete = {outcome.rule for outcome in outcomes} == {rule.name for rule in book.rules}
+    if not complete or any(each.result is not Result.PASS for each in outcomes if not depends_on_request(each)):
         return None
-    found = (number for number, said in enumerate(_by_alternative(book, results)) if said <= {Result.PASS})
-    return next(found, None)
+    found = _by_alternative(book, results)
+    return next((number for number, each in enumerate(found) if each <= {Result.PASS}), None)
 
 
 def _by_alternative(book: Rulebook, results: Sequence[CheckResult]) -> list[set[Result]]:
-    """What the rules that hang on the request say of each alternative; none where a check did not look at them."""
-    hanging = [result for result in results if any(map(hangs_on_request, result.outcomes))]
-    if any(not result.alternatives for result in hanging):
+    """The results, for each alternative, of the rules that depend on the request; none where a check has no facts."""
+    dependent = [result for result in results if any(map(depends_on_request, result.outcomes))]
+    if any(not result.alternatives for result in dependent):
         return []
-    said = [_of_check(book, result) for result in hanging]
-    return [set().union(*parts) for parts in zip(*said, strict=True)]
+    by_check = [_of_check(book, result) for result in dependent]
+    return [set().union(*parts) for parts in zip(*by_check, strict=True)]
 
 
 def _of_check(book: Rulebook, result: CheckResult) -> list[set[Result]]:
     rows = [{**result.facts, **changed} for changed in result.alternatives]
-    known = [name for name in result.facts if name in CATALOGUE]
-    columns = {
-        name: pd.Series([pd.NA if row[name] is None else row[name] for row in rows], dtype=CATALOGUE[name].dtype)
-        for name in known
-    }
-    heard = evaluate(book, pd.DataFrame(columns, index=range(len(rows))), [result.check])
-    return [
-        {outcome.result for outcome in heard.outcomes(row) if hangs_on_request(outcome)} for row in range(len(rows))
-    ]
+    evaluation = evaluate(book, frame_of(*rows), [result.check])
+    return [{each.result for each in evaluation.outcomes(row) if depends_on_request(each)} for row in range(len(rows))]

@@ -13,7 +13,7 @@ from rules.prescreening.evaluation import Evaluation
 
 
 def evaluate(book: Rulebook, facts: pd.DataFrame, checks: Collection[str] | None = None) -> Evaluation:
-    """What every rule of the book says of every row; the rules of `checks` alone where they are given.
+    """The result of every rule of the book for every row; only of the rules of `checks` where they are given.
 
     A fact without a column is not known. ValueError where a column is not what the catalogue says of its fact;
     KeyError where the book lacks one of `checks`.
@@ -22,12 +22,12 @@ def evaluate(book: Rulebook, facts: pd.DataFrame, checks: Collection[str] | None
         book.rules_of(check)
     rules = tuple(rule for rule in book.rules if checks is None or rule.check in checks)
     columns = Columns(facts)
-    # A rule's results lie next to each other, as they are written and read.
+    # Results are written and read by rule, so those of one rule are contiguous.
     results: Results = np.empty((len(facts), len(rules)), np.int8, order="F")
-    said = []
-    for place, rule in enumerate(rules):
-        answer = evaluate_rule(rule, columns)
-        results[:, place] = answer.results
-        # From here on the column is what the rule said: a million rows are not kept twice.
-        said.append(replace(answer, results=results[:, place]))
-    return Evaluation(book, tuple(said), columns, results)
+    rule_results = []
+    for column, rule in enumerate(rules):
+        result = evaluate_rule(rule, columns)
+        results[:, column] = result.results
+        # Refer to the column instead, so that a million rows are not kept twice.
+        rule_results.append(replace(result, results=results[:, column]))
+    return Evaluation(book, tuple(rule_results), columns, results)

@@ -1,7 +1,6 @@
-"""What a rulebook's rules said of every row of a facts frame, and what that comes to.
+"""The results of a rulebook's rules for every row of a facts frame, with the verdict on each row.
 
-Verdicts and reasons are those of `rules.prescreening.decide`, for all rows at once, without counteroffers: these need
-the facts of other requests.
+There are no counteroffers here: these need the facts of other requests.
 """
 
 from collections.abc import Iterator
@@ -20,52 +19,45 @@ from rules.core.rule_result import (
     PASS,
     UNEXPLAINED,
     UNKNOWN,
-    Ground,
     Positions,
+    ReasonRows,
     Results,
     RuleResult,
-    evaluate_rule,
     principal_reasons,
 )
 from rules.facts import facts_of
 from rules.prescreening.book import Rulebook
-from underwriting.domain.decision import (
-    CheckResult,
-    OnUnknown,
-    Outcome,
-    Reason,
-    Verdict,
-    as_found,
-)
+from rules.prescreening.verdicts import VERDICTS, RowVerdicts, completable, decide_rows
+from underwriting.domain.decision import CheckResult, Outcome, Reason, as_found
 
 __all__ = ["FAIL", "PASS", "UNKNOWN", "Evaluation"]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What each rule `said`, in book order, and the same as `results`, one column for each rule."""
+    """The result of each rule, in book order; `results` has them as a matrix, one column for each rule."""
 
     book: Rulebook
-    said: tuple[RuleResult, ...]
+    rule_results: tuple[RuleResult, ...]
     facts: Columns
     results: Results
 
     @property
     def rules(self) -> tuple[Rule, ...]:
         """The rules that were run, in book order."""
-        return tuple(said.rule for said in self.said)
+        return tuple(each.rule for each in self.rule_results)
 
     def outcomes(self, row: int) -> tuple[Outcome, ...]:
-        """What each rule said of one row, with the facts it looked at."""
-        return tuple(said.outcome(row, self.facts) for said in self.said)
+        """Each rule's outcome of one row, with the facts that it read."""
+        return tuple(each.outcome(row, self.facts) for each in self.rule_results)
 
     def check_results(self, row: int) -> tuple[CheckResult, ...]:
-        """The same by check, with all the facts of each."""
+        """The outcomes of one row by check, with all the facts of each check."""
         checks = dict.fromkeys(rule.check for rule in self.rules)
         return tuple(
             CheckResult(
                 check=check,
-                outcomes=tuple(said.outcome(row, self.facts) for said in self.said if said.rule.check == check),
+                outcomes=tuple(each.outcome(row, self.facts) for each in self.rule_results if each.rule.check == check),
                 facts={fact.name: self.facts.value(fact.name, row) for fact in facts_of(check)},
             )
             for check in checks
@@ -80,77 +72,41 @@ class Evaluation:
     @cached_property
     def verdicts(self) -> "pd.Series[Any]":
         """The verdict on each row, a categorical; ValueError where checks of the book were left out."""
-        verdicts = [Verdict.APPROVED, Verdict.REFERRED, Verdict.REJECTED, Verdict.INCOMPLETE]
-        codes = np.where(self._rejected, np.where(self._incomplete, 3, 2), np.where(self._unknown, 1, 0))
-        categories = pd.Index([verdict.value for verdict in verdicts])
-        return pd.Series(pd.Categorical.from_codes(codes, categories), index=self.facts.index, name="verdict")
+        verdicts = pd.Categorical.from_codes(self._decided.positions, pd.Index([each.value for each in VERDICTS]))
+        return pd.Series(verdicts, index=self.facts.index, name="verdict")
 
     def reasons(self, row: int) -> tuple[Reason, ...]:
         """The principal reasons of one row's verdict."""
-        codes = (self.reason_codes[place] for place in self.principal_reasons[row] if place >= 0)
+        codes = (self.reason_codes[position] for position in self.principal_reasons[row] if position >= 0)
         return as_found(map(reason, codes), self.outcomes(row))
 
     @cached_property
     def reason_codes(self) -> tuple[str, ...]:
         """Every code that a rule of the book may give."""
-        codes = ((rule.fails_as, *rule.because, rule.unknown_as, rule.grey_as) for rule in self.rules)
+        codes = ((rule.fails_as, *rule.unknown_codes, rule.unknown_as, rule.grey_as) for rule in self.rules)
         return tuple(dict.fromkeys((*(code for given in codes for code in given if code), UNEXPLAINED)))
 
     @cached_property
     def principal_reasons(self) -> Positions:
         """Up to four reasons for each row's verdict, in book order, as positions in `reason_codes`; else -1."""
-        return principal_reasons(self._grounds(), self.reason_codes, len(self.results))
+        return principal_reasons(self._reasons(), self.reason_codes, len(self.results))
 
-    def _grounds(self) -> Iterator[Ground]:
-        """Codes in book order, each with the rows whose verdict it is a reason for.
-
-        A rejection rests on fails or, without any, on what the book rejects as unknown.
-        """
-        failed = self._failed
-        for said in self.said:
-            yield said.rule.fails_as, said.results == FAIL
-            for code, unknown in said.unknown_reasons():
-                yield code, unknown & ~failed
+    def _reasons(self) -> Iterator[ReasonRows]:
+        """Codes in book order, each with the rows whose verdict it is a reason for."""
+        because_of = self._decided.because_of
+        for column, each in enumerate(self.rule_results):
+            yield each.rule.fails_as, each.results == FAIL
+            for code, rows in each.unknown_reasons():
+                yield code, rows & because_of[:, column]
 
     @cached_property
-    def _failed(self) -> Mask:
+    def _decided(self) -> RowVerdicts:
         if len(self.rules) < len(self.book.rules):
             raise ValueError("there is no verdict without all the checks of the book")
-        failed: Mask = (self.results == FAIL).any(axis=1)
-        return failed
-
-    @cached_property
-    def _unknown(self) -> Mask:
-        unknown: Mask = (self.results == UNKNOWN).any(axis=1)
-        return unknown
-
-    @cached_property
-    def _rejected(self) -> Mask:
-        rejected: Mask = self._failed | self._rejects_unknown
-        return rejected
-
-    @cached_property
-    def _rejects_unknown(self) -> Mask:
-        """Rows that are rejected for an unknown: nothing of them is a person's to judge."""
-        if self.book.on_unknown is OnUnknown.REFER:
-            return np.zeros(len(self.results), bool)
-        held = np.zeros(len(self.results), bool)
-        for said in self.said:
-            if said.held is not None:
-                held |= said.held
-        unknown: Mask = self._unknown & ~held
-        return unknown
-
-    @cached_property
-    def _incomplete(self) -> Mask:
-        """Rows that fail only for what the customer can supply."""
-        if self.book.incomplete is None:
-            return np.zeros(len(self.results), bool)
-        incomplete = self._failed & ~self._rejects_unknown
-        for said in self.said:
-            failed, laxer = said.results == FAIL, self.book.incomplete.rule(said.rule.name)
-            if laxer is None:
-                incomplete &= ~failed
-            elif not self.book.incomplete.always(laxer):
-                incomplete &= ~failed | (evaluate_rule(laxer, self.facts).results == PASS)
-        return incomplete
+        refers: Mask = np.zeros(len(self.results), np.bool_)
+        can_complete: Mask = np.empty(self.results.shape, np.bool_, order="F")
+        for column, each in enumerate(self.rule_results):
+            can_complete[:, column] = completable(self.book, each.rule, self.facts)
+            if each.refers is not None:
+                refers |= each.refers
+        return decide_rows(self.book, self.results, refers, can_complete)

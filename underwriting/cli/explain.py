@@ -78,13 +78,13 @@ def _print_evaluation(recalled: EvaluationBasis) -> None:
         console.print("\nNearest to an approval:")
         for book in explanation.nearest:
             for rule in book.open:
-                console.print(f"  {book.said.rulebook}: {rule.outcome.rule}: {advice(rule, show)}", markup=False)
+                console.print(f"  {book.result.rulebook}: {rule.outcome.rule}: {advice(rule, show)}", markup=False)
 
 
 def _print_book(book: BookExplained, show: Callable[[str, FactValue], str]) -> None:
-    kind = "superseding" if book.said.superseding else f"priority {book.said.priority}"
-    arm = f", arm {book.said.arm}" if book.said.arm else ""
-    console.print(f"\n[bold]{book.said.rulebook}[/] ({kind}{arm}): {book.said.result}")
+    kind = "superseding" if book.result.superseding else f"priority {book.result.priority}"
+    arm = f", arm {book.result.arm}" if book.result.arm else ""
+    console.print(f"\n[bold]{book.result.rulebook}[/] ({kind}{arm}): {book.result.result}")
     _print_rules(book.rules, show)
 
 

@@ -56,10 +56,10 @@ def without_file(facts: Facts) -> Column:
 class FileRule(Rule):
     """A claim about the bureau's file. Without one, the customer reads why; an alert is always a person's to judge."""
 
-    because: ClassVar[tuple[str, ...]] = WITHOUT_FILE
+    unknown_codes: ClassVar[tuple[str, ...]] = WITHOUT_FILE
     concerns: ClassVar[tuple[str, ...]] = CONCERNS
 
-    def unknown_because(self, facts: Facts) -> Column:
+    def unknown_code(self, facts: Facts) -> Column:
         """What keeps the file from being read."""
         return without_file(facts)
 
@@ -83,7 +83,7 @@ class CreditScore(FileRule):
     factors_in: ClassVar[tuple[str, ...]] = tuple(f"credit_score_factor_{rank}" for rank in range(1, 5))
     fails_as: ClassVar[str] = "credit_score_low"
     unknown_as: ClassVar[str] = "credit_score_missing"
-    because: ClassVar[tuple[str, ...]] = (
+    unknown_codes: ClassVar[tuple[str, ...]] = (
         *WITHOUT_FILE,
         "credit_file_thin",
         "credit_score_inactive",
@@ -96,7 +96,7 @@ class CreditScore(FileRule):
         """The score reaches the minimum; a thin file has none."""
         return facts.credit_score >= self.min_score
 
-    def unknown_because(self, facts: Facts) -> Column:
+    def unknown_code(self, facts: Facts) -> Column:
         """What keeps the file from being read, or from being scored."""
         thin = looked_up(facts.credit_file, {"thin": "credit_file_thin"})
         return first_known(without_file(facts), excluded(facts), thin)
@@ -184,7 +184,7 @@ class MilitaryLending(Rule):
     fails_as: ClassVar[str] = "military_rate_high"
     unknown_as: ClassVar[str] = "military_status_unknown"
     grey_as: ClassVar[str | None] = "military_status_old"
-    because: ClassVar[tuple[str, ...]] = (*CONCERNS, "bureau_consent_missing")
+    unknown_codes: ClassVar[tuple[str, ...]] = (*CONCERNS, "bureau_consent_missing")
     concerns: ClassVar[tuple[str, ...]] = CONCERNS
 
     max_mapr: Annotated[Ratio, Field(description="Military annual percentage rate; 0.36 is 36%")]
@@ -199,7 +199,7 @@ class MilitaryLending(Rule):
         """The rate is higher, and the status was stated too long ago."""
         return ~(facts.mapr <= self.max_mapr) & self._old(facts)
 
-    def unknown_because(self, facts: Facts) -> Column:
+    def unknown_code(self, facts: Facts) -> Column:
         """The bureau states the status, and may not be asked, or its file carries an alert."""
         return first_known(concern(facts), looked_up(facts.credit_file, {"not_asked": "bureau_consent_missing"}))
 

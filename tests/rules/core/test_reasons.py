@@ -27,7 +27,7 @@ def codes_of_limits():
 
 def test_every_code_has_a_sentence_and_no_sentence_is_left_over():
     given = codes_of("fails_as") | codes_of("unknown_as") | codes_of("grey_as") | codes_of_limits()
-    given |= set(REASONS_OF_JUDGEMENT) | {code for rule in FAMILIES for code in rule.because}
+    given |= set(REASONS_OF_JUDGEMENT) | {code for rule in FAMILIES for code in rule.unknown_codes}
     given |= {UNEXPLAINED, *adverse_codes()}
     assert given == set(REASONS)
 

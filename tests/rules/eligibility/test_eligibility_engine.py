@@ -158,7 +158,7 @@ def test_a_user_is_the_same_alone_and_among_others(rows):
 def test_results_first_failed_and_caps_of_many_are_those_of_the_outcomes(rows):
     for book in evaluate_books(BOOKS.values(), of_rows(rows)).books:
         for row in range(len(rows)):
-            outcomes = book.result(row).outcomes
+            outcomes = book.book_result(row).outcomes
             failed = [place for place, outcome in enumerate(outcomes) if outcome.result is Result.FAIL]
             unknown = any(outcome.result is Result.UNKNOWN for outcome in outcomes)
             assert book.results[row] == (0 if failed else 2 if unknown else 1)
@@ -194,10 +194,10 @@ def test_a_rule_that_books_share_is_run_once_and_the_frame_is_left_as_it_was():
     facts = pd.DataFrame({"cash_advance_score_to_50": scores, "score_factor_1": "Short history", "history_days": 9})
     before = facts.copy(deep=True)
     evaluation = evaluate_books([one, other], facts)
-    assert evaluation.books[0].said[0] is evaluation.books[1].said[0]
+    assert evaluation.books[0].rule_results[0] is evaluation.books[1].rule_results[0]
     for book in evaluation.books:
         assert book.caps.tolist() == [5000, 0, 5000]
-        assert [book.result(row).outcomes[0].amount for row in range(3)] == [5000, 0, None]
+        assert [book.book_result(row).outcomes[0].amount for row in range(3)] == [5000, 0, None]
     pd.testing.assert_frame_equal(facts, before)
 
 

@@ -17,7 +17,7 @@ POOR = {"monthly_income": 299_99, "payback_prediction": None}
 def said(explanation) -> dict[str, list[tuple[str, list[dict[str, str]], list[tuple[str, ...]]]]]:
     """What would have to be different, by book and rule."""
     return {
-        book.said.rulebook.name: [
+        book.result.rulebook.name: [
             (
                 rule.outcome.rule,
                 [{name: condition.said() for name, condition in way.changes} for way in rule.ways],

@@ -8,7 +8,7 @@ from support.applicants import asking, book_of, frame
 from rules.core.problems import RulebookError
 from rules.prescreening.book import parse_rulebook, shipped_rulebooks
 from rules.prescreening.counteroffer import BY_REQUEST
-from rules.prescreening.decide import decide, settles
+from rules.prescreening.decide import decide, ends_review
 from rules.prescreening.engine import evaluate
 from rules.prescreening.replay import differences, reevaluated
 from underwriting.domain.decision import Verdict
@@ -201,10 +201,10 @@ def test_a_check_whose_alternatives_nobody_looked_at_offers_nothing():
 def test_a_review_goes_on_while_an_alternative_may_pass():
     part = ["financial_statements"]
     alone = results(checks=part, debt_to_income=0.45)
-    assert settles(BOOK, alone)
+    assert ends_review(BOOK, alone)
     for ratio, ended in ((0.41, True), (0.4, False), (None, False)):
         heard = results(checks=part, debt_to_income=0.45, alternatives={part[0]: of_dti(0.41, 0.41, 0.41, 0.41, ratio)})
-        assert settles(BOOK, heard) is ended
+        assert ends_review(BOOK, heard) is ended
 
 
 def test_the_same_offer_follows_from_what_was_kept():

@@ -7,7 +7,7 @@ from support.applicants import asking, book_of, frame
 
 from rules.core.reasons import REASONS
 from rules.prescreening.checks.credit_report import ALERTS
-from rules.prescreening.decide import decide, settles, unknown_result
+from rules.prescreening.decide import decide, ends_review, unknown_result
 from rules.prescreening.engine import evaluate
 from underwriting.domain.decision import Result, Verdict
 from underwriting.domain.money import Money
@@ -82,7 +82,7 @@ def test_a_possible_match_refers_even_where_the_book_rejects_unknowns():
     both = decision(REJECT, list_match_score=0.8, age_years=None)
     assert (both.verdict, codes(both)) == (Verdict.REFERRED, ["age_unknown", "list_match_possible"])
     assert decision(REJECT, list_match_score=0.8, age_years=17).verdict is Verdict.REJECTED
-    assert not settles(REJECT, results(REJECT, list_match_score=0.8, age_years=None))
+    assert not ends_review(REJECT, results(REJECT, list_match_score=0.8, age_years=None))
     assert codes(decision(REFER, list_match_score=0.8, age_years=None)) == ["age_unknown", "list_match_possible"]
 
 
@@ -131,8 +131,8 @@ def test_at_most_four_reasons_each_once():
     ],
 )
 def test_what_settles_a_review(changes, refer, reject):
-    assert settles(REFER, results(REFER, **changes)) is refer
-    assert settles(REJECT, results(REJECT, **changes)) is reject
+    assert ends_review(REFER, results(REFER, **changes)) is refer
+    assert ends_review(REJECT, results(REJECT, **changes)) is reject
 
 
 def test_a_source_that_gave_nothing():
@@ -170,7 +170,7 @@ def test_a_failure_that_the_book_refers_goes_to_a_person_with_its_reason(on_unkn
     made = decision(book, credit_score=score)
     assert (made.verdict, codes(made)) == (verdict, reasons)
     (result,) = results(book, credit_score=score)
-    assert not settles(book, [result])
+    assert not ends_review(book, [result])
     outcome = result.outcomes[0]
     assert (outcome.result, outcome.refers) == ((Result.UNKNOWN, True) if reasons else (Result.PASS, False))
 
