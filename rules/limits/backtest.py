@@ -76,10 +76,12 @@ def standing_of(decisions: LimitDecisions) -> MonthFigures:
 def moves_of(decisions: LimitDecisions) -> MonthFigures:
     """What the decisions of one date move."""
     change = _change(decisions)
+    # In the walk a paused user has the limit 0 from then on: one pause counts once.
+    paused = decisions.paused & decisions.frame["before"].gt(0).to_numpy(np.bool_, na_value=False)
     return MonthFigures(
         raised=int(decisions.raised.sum()),
         lowered=int(decisions.lowered.sum()),
-        paused=int(decisions.paused.sum()),
+        paused=int(paused.sum()),
         money_up=int(change[change > 0].sum()),
         money_down=int(-change[change < 0].sum()),
     )

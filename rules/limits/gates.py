@@ -135,6 +135,17 @@ class NoFraud(Rule):
         return facts.fraud_hit == False  # noqa: E712  # Element by element.
 
 
+class InGoodStanding(Rule):
+    """The user is neither blocked nor in dispute with us."""
+
+    fails_as: ClassVar[str] = "limit_standing_bad"
+    unknown_as: ClassVar[str] = "limit_standing_unknown"
+
+    def claim(self, facts: Facts) -> Truth:
+        """The user service reports a good standing."""
+        return facts.good_standing == True  # noqa: E712  # Element by element.
+
+
 class FewReturnedDebits(Rule):
     """The bank hardly ever returned a debit unpaid of late."""
 
@@ -188,6 +199,7 @@ class Gates(BaseModel):
     few_late_repayments: FewLateRepayments
     not_listed: NotListed
     no_fraud: NoFraud
+    good_standing: InGoodStanding
     few_returned_debits: FewReturnedDebits
     few_negative_days: FewNegativeDays
     fresh_feed: FeedFresh

@@ -38,7 +38,7 @@ def grounds(
     return [
         ("limit_none_yet", ~moves.before.known),
         *_among(_failed(gates, step.pauses), moves.paused),
-        ("limit_disabled", moves.before.known & ~moves.enabled),
+        ("limit_disabled", moves.before.known & ~moves.enabled & ~moves.paused),
         ("limit_raised", moves.raised),
         *_among(_failed(gates, step.at_once), moves.at_once),
         ("limit_under_review", held & below),

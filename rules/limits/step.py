@@ -54,10 +54,10 @@ class Moves:
     """Where each limit goes. `after` is as `before` where nothing moves; `lowered` includes `at_once`.
 
     `paused` are the users who may not take the product any more; their limit stays as it is. `enabled` are the users
-    who have a limit. `below` are those whose limit the table or the cap is known not to support any more, dead band
-    included, `runs_below` how many runs in a row that was so, this one included, 0 after a move. `reached` are those
-    who meet the next tier's row, whatever the gates say. `next_place` and `own_place` are the rows of the table that a
-    raise and the limit itself have to meet.
+    whose limit is above 0. `below` are those whose limit the table or the cap is known not to support any more, dead
+    band included, `runs_below` how many runs in a row that was so, this one included, 0 after a move. `reached` are
+    those who meet the next tier's row, whatever the gates say. `next_place` and `own_place` are the rows of the table
+    that a raise and the limit itself have to meet.
     """
 
     before: Integers
@@ -84,14 +84,15 @@ def moves(
 ) -> Moves:
     """The step that the policy takes for every user. `kept` is the table less the dead band: what keeps a limit.
 
-    - Paused: one of the gates that the policy names for it has failed, whatever else is unknown.
+    - Paused: one of the gates that the policy names for it has failed, whatever else is unknown, also at a limit of 0.
     - Up, to the next tier: every gate passes, the next tier's row is met within the cap, and the pace allows it.
     - Down at once, to the lowest tier: the same as for a pause, by other gates.
     - Down, to the next lower tier: no gate is unknown, and the limit was below on as many runs in a row, and for as
       many pay cycles, as the policy says; the last decrease is as many pay cycles ago. Then it counts afresh. A run
       whose target is not known is no run below.
     - Else it holds. Whoever has no limit, because they were not met before or because none is enabled, has nothing
-      that could move: a first limit is given on first contact, and one that was taken away comes back by a person.
+      that could move up or down: a first limit is given on first contact, and one that was taken away comes back by a
+      person.
     """
     before = to_integers(facts["current_limit"])
     enabled = before.known & (before.values > 0)
@@ -100,7 +101,7 @@ def moves(
     _, target_known = table.target
     below = enabled & target_known & ~_kept(terms, kept, own_place, before.values)
     runs = _runs(facts, below)
-    paused = enabled & _fails_any(terms.pauses, gates)
+    paused = before.known & _fails_any(terms.pauses, gates)
     at_once = enabled & ~paused & (before.values > AMOUNTS[0]) & _fails_any(terms.at_once, gates)
     at_leisure = ~pace.too_soon & ~pace.rests & ~pace.awaits_pay & ~pace.too_few.fails & ~pace.too_few.unknown
     raised = reached & gates.all_pass & at_leisure

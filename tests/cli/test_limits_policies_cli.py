@@ -20,8 +20,8 @@ def test_the_shipped_policies_are_sound() -> None:
     assert (code, said.splitlines()) == (
         0,
         [
-            "cfi-cautious v3 is sound: 6 tiers above the lowest, up to 100.00 USD",
-            "cfi v3 is sound: 7 tiers above the lowest, up to 200.00 USD",
+            "cfi-cautious v4 is sound: 6 tiers above the lowest, up to 100.00 USD",
+            "cfi v4 is sound: 7 tiers above the lowest, up to 200.00 USD",
         ],
     )
     assert run("validate", str(SHIPPED / "cfi.yaml"))[0] == 0
@@ -42,7 +42,7 @@ def test_a_mistake_is_told_with_file_line_and_row(tmp_path) -> None:
 def test_a_policy_is_shown_for_a_reader(policy) -> None:
     code, said, _ = run("show", policy)
     assert code == 0
-    assert "cfi v3 of 2026-01-01" in said
+    assert "cfi v4 of 2026-01-01" in said
     for part in (
         "200.00 USD",
         "2000.00 USD",

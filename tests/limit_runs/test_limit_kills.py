@@ -97,7 +97,7 @@ def test_a_killed_run_ends_as_if_nothing_had_happened(
     environment = {
         **os.environ,
         "UNDERWRITING_FAILPOINT": place,
-        "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS / "limits"), str(TESTS.parent)]),
+        "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS / "limit_runs"), str(TESTS.parent)]),
     }
     killed = subprocess.run(
         [sys.executable, "-c", KILLED_RUN, database_url, str(few_users)],

@@ -201,7 +201,7 @@ async def test_limits_are_not_written_backwards(few_users: Path, desk: RunContex
 async def test_one_date_is_decided_by_one_policy(few_users: Path, desk: RunContext) -> None:
     await recalculate(desk, request(few_users))
     with pytest.raises(RunInTheWay, match="discard it or roll it back first"):
-        await recalculate(desk, request(few_users, policy=lenient(version=4)))
+        await recalculate(desk, request(few_users, policy=lenient(version=5)))
 
 
 async def test_a_held_run_applies_nothing_until_a_person_releases_it(few_users: Path, desk: RunContext) -> None:
@@ -408,6 +408,23 @@ async def test_confirmed_fraud_pauses_the_product_and_a_correction_or_a_rollback
     back = await profile_of(desk, defrauder)
     assert back is not None
     assert (back.version, back.limit, back.paused, back.reason) == (2, 2_000, frozenset(), "limit_rolled_back")
+
+
+async def test_confirmed_fraud_pauses_a_user_without_a_limit_and_the_limit_stays_0(
+    copied: Path, desk: RunContext
+) -> None:
+    user = "u000000003"
+    await meet(desk.store, user)
+    async with desk.store.begin() as work:
+        none = tuple(tier.model_copy(update={"enabled": False}) for tier in TIERS)
+        await profiles.put(work, TENANT, user, none, (), "limit_taken", None, "ann", datetime.now(UTC))
+    hit(copied, user, value=True)
+    await recalculate(desk, request(copied))
+    (record,) = [row for row in await records(desk.store) if row.user_id == user]
+    assert (record.move, record.before, record.after, record.reasons) == ("paused", 0, 0, "limit_fraud")
+    profile = await profile_of(desk, user)
+    assert profile is not None
+    assert (profile.limit, profile.paused, profile.reason) == (0, {Product.FLOAT}, "limit_paused")
 
 
 async def test_the_decision_time_is_the_one_that_the_run_was_planned_with(few_users: Path, desk: RunContext) -> None:

@@ -75,7 +75,7 @@ def test_two_policies_are_compared_and_walked_through_the_past(
     assert walked.exit_code == 0, walked.output
     lines = (tmp_path / "b" / "backtest.csv").read_text().splitlines()
     assert len(lines) == 1 + 2 * 2
-    assert lines[1].startswith("cfi v3,2025-07-31,60,")
+    assert lines[1].startswith("cfi v4,2025-07-31,60,")
 
 
 @pytest.mark.parametrize(

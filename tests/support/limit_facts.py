@@ -34,6 +34,7 @@ GOOD: dict[str, Any] = {
     "on_time_of_6": 6,
     "largest_repaid": 10_000,
     "fraud_hit": False,
+    "good_standing": True,
     "subscription_rank": 8,
     "list_match_score": 0.1,
     "list_confirmed_score": 0.1,
@@ -55,6 +56,7 @@ _OF_GATES = [
     "outstanding_floats",
     "late_floats",
     "fraud_hit",
+    "good_standing",
     "list_confirmed_score",
     "list_match_score",
 ]
@@ -127,6 +129,7 @@ def random_users(count: int, seed: int, unknown: float = 0.02) -> pd.DataFrame:
         "runs_below": dice.choice([0, 1, 2, 9, 40], count),
         "days_below": dice.choice([0, 1, 6, 7, 13, 14, 15, 29, 30, 31, 100], count),
         "list_confirmed_score": dice.choice([0.0, 0.9199, 0.92, 1.0], count, p=[0.5, 0.1, 0.2, 0.2]),
+        "good_standing": dice.random(count) >= 0.03,
     }
     frame = pd.DataFrame({name: pd.array(values, dtype=CATALOGUE[name].dtype) for name, values in columns.items()})
     # Half of the users pass every gate, and a third has all it takes to rise; half are known through and through.

@@ -111,6 +111,7 @@ def gates(policy: Row, user: Row) -> dict[str, str]:
         if score >= grey
         else YES,
         "no_fraud": PERHAPS if fraud is None else NO if fraud else YES,
+        "good_standing": PERHAPS if user["good_standing"] is None else YES if user["good_standing"] else NO,
         "few_returned_debits": at_most(user["returned_debits_30d"], numbers["few_returned_debits"]["max_count"]),
         "few_negative_days": at_most(user["negative_days_30d"], numbers["few_negative_days"]["max_days"]),
         "fresh_feed": at_most(user["feed_age_hours"], numbers["fresh_feed"]["max_hours"]),
@@ -199,10 +200,10 @@ def decide(policy: Row, user: Row) -> dict[str, Any]:
     limit, step, said = user["current_limit"], policy["step"], gates(policy, user)
     affordable = cap(policy, user)
     basis = {"target": target(policy, user, affordable), "cap": down_to_tier(affordable), "gates": said}
+    if limit is not None and any(said[name] == NO for name in step["pauses"]):
+        return {"move": "paused", "after": limit, "runs_below": 0, "at_once": False, **basis}
     if limit is None or limit <= 0:
         return {"move": "held", "after": limit, "runs_below": 0, "at_once": False, **basis}
-    if any(said[name] == NO for name in step["pauses"]):
-        return {"move": "paused", "after": limit, "runs_below": 0, "at_once": False, **basis}
     if limit > TIERS[0] and any(said[name] == NO for name in step["at_once"]):
         return {"move": "lowered", "after": TIERS[0], "runs_below": 0, "at_once": True, **basis}
     up = next((row["tier"] for row in [{"tier": TIERS[0]}, *policy["table"]] if row["tier"] > limit), None)

@@ -36,7 +36,7 @@ NOT_REWINDABLE: dict[str, bool | float | None] = {
     "fraud_hit": False,
     "list_match_score": 0.0,
     "list_confirmed_score": 0.0,
-    "good_standing": None,
+    "good_standing": True,
     "segment": None,
     "institution_id": None,
     "linked_accounts": None,
@@ -47,8 +47,8 @@ NOT_REWINDABLE: dict[str, bool | float | None] = {
 }
 # What a walk cannot know of the past, for whoever reads its figures.
 NOT_REWOUND = (
-    f"not rewindable: {', '.join(name for name, value in NOT_REWINDABLE.items() if value is not None)} (taken as no "
-    f"hit), {', '.join(name for name, value in NOT_REWINDABLE.items() if value is None)} (taken as not known), "
+    f"not rewindable: {', '.join(name for name, value in NOT_REWINDABLE.items() if value is not None)} (taken as "
+    f"good), {', '.join(name for name, value in NOT_REWINDABLE.items() if value is None)} (taken as not known), "
     "feed_age_hours, feed_complete, feed_connected (each feed counts as refreshed, read to the end, just before the "
     "decision time, or when it was refreshed last), available_balance, cycle_available_balance (debits authorised and "
     "not yet booked are taken as none)"

@@ -21,6 +21,7 @@ OBSERVED = (
     "feed_age_hours",
     "float_rank",
     "fraud_hit",
+    "good_standing",
     "healthy_days_60d",
     "history_days",
     "largest_repaid",

@@ -7,7 +7,7 @@ from operator import add
 import pandas as pd
 import pyarrow as pa
 import pytest
-from support.limit_facts import random_users, users
+from support.limit_facts import random_users, user, users
 
 from rules.facts import input_schema
 from rules.limits.backtest import (
@@ -91,6 +91,13 @@ def test_losses_avoided_and_good_users_held_back():
         good_users_held_back=1,
         good_held_back=2_000,
     )
+
+
+def test_a_pause_counts_once_in_a_walk_that_gives_paused_users_the_limit_0():
+    assert [moves_of(decide_limits(CFI, user(fraud_hit=True, current_limit=limit))).paused for limit in (5_000, 0)] == [
+        1,
+        0,
+    ]
 
 
 def test_a_month_without_floats():

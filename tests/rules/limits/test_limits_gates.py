@@ -106,6 +106,11 @@ CASES = {
         ("list_match", "list_screening_unavailable"),
     ),
     "no_fraud": (["fraud_hit"], [(False, P), (True, F), (None, U)], ("limit_fraud", "limit_fraud_unknown")),
+    "good_standing": (
+        ["good_standing"],
+        [(True, P), (False, F), (None, U)],
+        ("limit_standing_bad", "limit_standing_unknown"),
+    ),
     "few_returned_debits": (
         ["returned_debits_30d"],
         [(0, P), (1, P), (2, P), (3, F), (None, U)],
@@ -157,6 +162,15 @@ def test_a_gate_that_is_not_open_holds_a_raise_and_says_why(gate, facts, result)
         fails_as, unknown_as = CASES[gate][2]
         grey = gate == "not_listed" and facts["list_match_score"] is not None
         assert (fails_as if result is F else "list_match_possible" if grey else unknown_as) in codes
+
+
+@pytest.mark.parametrize("standing", [False, None])
+def test_whoever_is_not_known_to_be_in_good_standing_is_not_raised(standing):
+    good, other = ({"good_standing": value} for value in (True, standing))
+    for policy in shipped_policies().values():
+        decisions = decide_limits(policy, users([good, other]))
+        assert decisions.frame["move"].tolist() == ["raised", "held"]
+        assert decisions.frame["after"].tolist() == [8_000, 5_000]
 
 
 def test_gates_held_names_the_gates_that_kept_a_user_from_the_next_tier():

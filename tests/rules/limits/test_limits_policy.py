@@ -24,7 +24,7 @@ def test_the_shipped_policies():
     assert list(policies) == ["cfi-cautious", "cfi"]
     policy = policies["cfi"]
     assert (str(policy.ref), policy.product, policy.currency, policy.valid_from) == (
-        "cfi v3",
+        "cfi v4",
         "float",
         "USD",
         date(2026, 1, 1),
@@ -80,7 +80,7 @@ def test_the_digest_is_of_the_meaning(old, new):
         ("cool_down_days: 14", "cool_down_days: 15"),
         (", not_listed]", "]"),
         ("slack: 25", "slack: 26"),
-        ("version: 3", "version: 4"),
+        ("version: 4", "version: 5"),
     ],
 )
 def test_another_meaning_has_another_digest(old, new):

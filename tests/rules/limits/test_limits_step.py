@@ -234,7 +234,7 @@ def test_at_once_to_the_lowest_tier_whatever_else_is_unknown(facts, code):
 )
 def test_fraud_and_a_hit_on_a_list_pause_the_product_whatever_else_is_unknown(facts, code):
     blank = dict.fromkeys(["history_days", "cycle_available_balance", "essential_spend_per_pay", "late_floats"])
-    for limit in (500, 1_000, 20_000, 35_000):
+    for limit in (0, 500, 1_000, 20_000, 35_000):
         for others in ({}, blank, {"returned_debits_30d": 3}, {**POOR, **LONG}):
             decisions = decide_limits(POLICY, user(**{**others, **facts}, current_limit=limit))
             assert moved({**others, **facts, "current_limit": limit}) == [("paused", limit, 0)]
@@ -273,6 +273,8 @@ def test_users_without_a_limit_are_not_raised_and_nothing_is_made_up_for_them():
     ]
     assert reasons(current_limit=None) == ["limit_none_yet"]
     assert reasons(current_limit=0) == ["limit_disabled"]
+    # Bad standing is no reason for a pause.
+    assert moved({"current_limit": 0, "good_standing": False}) == [("held", 0, 0)]
 
 
 def test_at_most_four_reasons_failures_before_what_is_unknown_and_each_once():
