@@ -12,7 +12,7 @@ from itertools import product
 from random import Random
 from typing import Any
 
-from underwriting.sources.feeds.rulings import phrasebooks
+from underwriting.sources.feeds.category_rules import phrase_indexes
 from underwriting.sources.feeds.words import words
 
 END = date(2026, 3, 31)
@@ -72,7 +72,7 @@ class User:
         """An invented name of which no word stands in a word list."""
         while True:
             said = " ".join("".join(self.random.sample(SYLLABLES, 3)) for _ in range(2)).upper()
-            if not any(book.called_for([words(said)]) for book in phrasebooks()):
+            if not any(book.matches([words(said)]) for book in phrase_indexes()):
                 return said
 
     def about(self, cents: int, spread: float = 0.05) -> int:

@@ -44,8 +44,8 @@ async def transaction_feed(check: UserCheck) -> None:
     reading = await check.runtime.sources.transaction_feed(request.user_id, currency, FEED_DAYS, request.as_of)
     check.add(reading.feed)
     check.troubles.pop(transaction_feed.name, None)
-    if reading.gaps is not None:
-        check.troubles[transaction_feed.name] = reading.gaps
+    if reading.missing is not None:
+        check.troubles[transaction_feed.name] = reading.missing
 
 
 @task(**CHECK)

@@ -8,7 +8,7 @@ import pytest
 
 from underwriting.integrations.errors import MalformedAnswer, SourceOutage, SourceRefusal
 from underwriting.settings import Settings
-from underwriting.sources.sources import Service, Sources, addresses
+from underwriting.sources.sources import Service, Sources, base_urls
 
 DAY = date(2026, 3, 31)
 QUESTIONS = {
@@ -158,7 +158,7 @@ def test_each_service_has_an_address_of_its_own():
     config = Settings(
         float_service_url="https://floats.example/", transactions_url="https://bank.example/v1", sandbox_port=9999
     )
-    where = addresses(config)
+    where = base_urls(config)
     assert where[Service.FLOATS] == "https://floats.example"
     assert where[Service.TRANSACTIONS] == "https://bank.example/v1"
     assert where[Service.SCORES] == "http://127.0.0.1:9999/scores"

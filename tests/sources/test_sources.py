@@ -11,7 +11,7 @@ from underwriting.domain.application import BureauConsent, PermissiblePurpose
 from underwriting.domain.documents import CompanyStatus
 from underwriting.integrations.errors import MalformedAnswer, SourceError, SourceOutage, SourceRefusal
 from underwriting.settings import Settings
-from underwriting.sources.sources import BureauOrder, Service, Sources, addresses
+from underwriting.sources.sources import BureauOrder, Service, Sources, base_urls
 
 DAY = date(2026, 3, 31)
 # Every question about a customer, by service, for a customer who is a company.
@@ -200,7 +200,7 @@ class TestBureau:
 
 
 def test_a_service_with_an_address_of_its_own_is_asked_there():
-    where = addresses(Settings(bureau_url="https://bureau.example/v2/", sandbox_port=9999))
+    where = base_urls(Settings(bureau_url="https://bureau.example/v2/", sandbox_port=9999))
     assert where[Service.BUREAU] == "https://bureau.example/v2"
     assert where[Service.LOANS] == "http://127.0.0.1:9999/loans"
     assert set(where) == set(Service)

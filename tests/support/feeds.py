@@ -12,8 +12,8 @@ from underwriting.domain.histories import Category, TransactionFeed
 from underwriting.sources.answers import parse_model
 from underwriting.sources.feeds import plaid
 from underwriting.sources.feeds.assemble import transaction_feed
-from underwriting.sources.feeds.categoriser import categorised
-from underwriting.sources.feeds.gaps import Reading
+from underwriting.sources.feeds.categoriser import categorise
+from underwriting.sources.feeds.missing_data import FeedReading
 from underwriting.sources.feeds.plaid_answers import PlaidAnswer
 from underwriting.sources.feeds.raw import AccountKind, RawAccount, RawFeed, RawTransaction
 
@@ -49,7 +49,7 @@ def reading(
     days: int = 365,
     as_of: date = AS_OF,
     **more: Any,
-) -> Reading:
+) -> FeedReading:
     """The same with what the feed lacks."""
     raw = RawFeed(datetime.combine(refreshed_on, time(), UTC), accounts, rows, **more)
     return transaction_feed(raw, "USD", days, as_of)
@@ -57,7 +57,7 @@ def reading(
 
 def judged(amount: float, says: str, **more: object) -> tuple[Category | None, str | None]:
     """Category and name of one transaction of so many dollars."""
-    judgement = next(categorised([row(round(amount * 100), says, **more)], "USD"))
+    judgement = next(categorise([row(round(amount * 100), says, **more)], "USD"))
     return judgement.category, judgement.counterparty
 
 

@@ -1,4 +1,4 @@
-"""A source's JSON becomes a document of the domain, or is refused with place and rule, never with a value."""
+"""Reads a source's JSON as a document of the domain. Errors name place and rule, and never quote a value."""
 
 import asyncio
 import json
@@ -12,14 +12,14 @@ from underwriting.integrations.errors import MalformedAnswer
 D = TypeVar("D", bound=Document)
 M = TypeVar("M", bound=BaseModel)
 
-# Above this an answer is parsed in a thread: it would hold up the event loop for more than some milliseconds.
+# Larger answers are parsed in a thread: they would block the event loop for more than some milliseconds.
 LARGE_BYTES = 100_000
-# Members by which services say that they failed although the status is 200.
+# Members by which services report a failure with status 200.
 ERROR_MEMBERS = ("error", "errors", "error_code")
 
 
-class _NotOurJson(ValueError):
-    """JSON that Python would take and that has no one meaning, or that reports an error; the message quotes nothing."""
+class _RefusedJson(ValueError):
+    """JSON that Python accepts but that is ambiguous or reports an error; the message quotes nothing."""
 
 
 async def read_document(source: str, model: type[D], body: bytes, currency: str | None = None) -> D:
@@ -30,7 +30,7 @@ async def read_document(source: str, model: type[D], body: bytes, currency: str 
 
 
 def parse_document(source: str, model: type[D], body: bytes, currency: str | None = None) -> D:
-    """The same, at once."""
+    """The same without a thread."""
     document = parse_model(source, model, body)
     if currency is not None and document.currency != currency:
         raise MalformedAnswer(source, "currency is not the one asked for")
@@ -38,22 +38,22 @@ def parse_document(source: str, model: type[D], body: bytes, currency: str | Non
 
 
 def parse_model(source: str, model: type[M], body: bytes) -> M:
-    """What `body` says, in any strict model; MalformedAnswer where it does not."""
-    # The errors below quote the answer, so they are left behind before ours is raised.
+    """`body` as any strict model; MalformedAnswer where it does not fit."""
+    # The errors below quote the answer, so ours is raised outside of their handlers.
     try:
         answer = json.loads(body.decode(), object_pairs_hook=_without_repeats, parse_constant=_no_constant)
         _refuse_error(answer, model)
         return model.model_validate_json(body, strict=True)
     except ValidationError as error:
         why = _broken_rules(error)
-    except _NotOurJson as error:
+    except _RefusedJson as error:
         why = str(error)
     except json.JSONDecodeError as error:
         why = f"not JSON at line {error.lineno}, column {error.colno}"
     except (UnicodeDecodeError, RecursionError) as error:
         why = "nested too deeply" if isinstance(error, RecursionError) else "not UTF-8"
     except ValueError:
-        # Python refuses integers of more than some thousand digits.
+        # Python refuses integers of more than 4,300 digits.
         why = "a number is too long"
     raise MalformedAnswer(source, why)
 
@@ -68,20 +68,20 @@ def _broken_rules(error: ValidationError) -> str:
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise _NotOurJson("an object names a member twice")
+        raise _RefusedJson("an object names a member twice")
     return members
 
 
 def _refuse_error(answer: object, model: type[BaseModel]) -> None:
-    """An answer that reports an error is no document, even where the rest of it would be one.
+    """Refuse an answer that reports an error, even if the rest of it is valid.
 
-    A model that has such a member itself knows what it means.
+    A model may have such a member itself, which is then no error report.
     """
     if isinstance(answer, dict):
         for name in ERROR_MEMBERS:
             if answer.get(name) and name not in model.model_fields:
-                raise _NotOurJson(f"the answer reports a failure in its member {name}")
+                raise _RefusedJson(f"the answer reports a failure in its member {name}")
 
 
 def _no_constant(_: str) -> Never:
-    raise _NotOurJson("NaN and Infinity are not JSON")
+    raise _RefusedJson("NaN and Infinity are not JSON")

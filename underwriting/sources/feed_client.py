@@ -1,4 +1,4 @@
-"""A transaction service's answer, in its provider's format, becomes the transaction feed of the user's main account."""
+"""Reads a transaction service's answer, in its provider's format, as the transaction feed of the main account."""
 
 import asyncio
 from datetime import date
@@ -8,20 +8,20 @@ from underwriting.integrations.errors import MalformedAnswer
 from underwriting.sources.answers import parse_model
 from underwriting.sources.feeds import native, plaid
 from underwriting.sources.feeds.assemble import transaction_feed
-from underwriting.sources.feeds.gaps import Reading
+from underwriting.sources.feeds.missing_data import FeedReading
 from underwriting.sources.feeds.plaid_answers import PlaidAnswer
 from underwriting.sources.feeds.raw import FeedError, RawFeed
 
 FeedFormat = Literal["native", "plaid"]
 
 
-async def read_feed(source: str, form: FeedFormat, body: bytes, currency: str, days: int, as_of: date) -> Reading:
-    """The feed in `body`; MalformedAnswer, with the place, where there is none. Works in a thread: it may be long."""
+async def read_feed(source: str, form: FeedFormat, body: bytes, currency: str, days: int, as_of: date) -> FeedReading:
+    """The feed in `body`, parsed in a thread because it may be long; MalformedAnswer names the place of an error."""
     return await asyncio.to_thread(parse_feed, source, form, body, currency, days, as_of)
 
 
-def parse_feed(source: str, form: FeedFormat, body: bytes, currency: str, days: int, as_of: date) -> Reading:
-    """The same, at once."""
+def parse_feed(source: str, form: FeedFormat, body: bytes, currency: str, days: int, as_of: date) -> FeedReading:
+    """The same without a thread."""
     # A FeedError quotes no value, but its traceback would hold the answer's.
     try:
         return transaction_feed(_raw_feed(source, form, body), currency, days, as_of)

@@ -1,4 +1,4 @@
-"""The outside services, one method for each question the checks ask."""
+"""Clients of the outside services, one method for each document."""
 
 import json
 from dataclasses import dataclass
@@ -30,11 +30,11 @@ from underwriting.integrations.http import HttpService
 from underwriting.settings import Settings
 from underwriting.sources.answers import read_document
 from underwriting.sources.feed_client import read_feed
-from underwriting.sources.feeds.gaps import Reading
+from underwriting.sources.feeds.missing_data import FeedReading
 
 D = TypeVar("D", bound=Document)
 
-UNKNOWN = "does not know the customer"
+NOT_KNOWN = "does not know the customer"
 
 
 class Service(StrEnum):
@@ -54,9 +54,9 @@ class Service(StrEnum):
     SCORES = "scores"
 
 
-def addresses(config: Settings) -> dict[Service, str]:
+def base_urls(config: Settings) -> dict[Service, str]:
     """The base URL of every service: its own where one is set, else the sandbox's."""
-    own = {
+    configured = {
         Service.USERS: config.user_service_url,
         Service.REGISTRY: config.registry_url,
         Service.STATEMENTS: config.statements_url,
@@ -70,12 +70,12 @@ def addresses(config: Settings) -> dict[Service, str]:
         Service.TRANSACTIONS: config.transactions_url,
         Service.SCORES: config.scores_url,
     }
-    return {service: (url or f"{config.sandbox_url}/{service}").rstrip("/") for service, url in own.items()}
+    return {service: (url or f"{config.sandbox_url}/{service}").rstrip("/") for service, url in configured.items()}
 
 
 @dataclass(frozen=True)
 class BureauOrder:
-    """What the bureau is asked for a report: our reference, and why and since when we may have it."""
+    """An order for a bureau report: our reference, the permissible purpose and the consent."""
 
     reference: str
     currency: str
@@ -99,29 +99,29 @@ class BureauOrder:
 class Sources:
     """All outside services over one pool of connections: `async with Sources(settings()) as sources`.
 
-    One for each event loop. Every method makes one try, of at most `source_timeout` seconds, and raises
-    SourceOutage (worth another try), SourceRefusal or MalformedAnswer. `as_of` is the business date that the
-    source is asked to answer for; amounts come in minor units of `currency` or not at all.
+    One for each event loop. Every method makes one attempt, of at most `source_timeout` seconds, and raises
+    SourceOutage (worth a retry), SourceRefusal or MalformedAnswer. `as_of` is the business date of the answer;
+    amounts are in minor units of `currency`, else the answer is refused.
     """
 
     def __init__(self, config: Settings) -> None:
         token = config.sources_token.get_secret_value() if config.sources_token else None
-        self._addresses = addresses(config)
+        self._base_urls = base_urls(config)
         self._feed_format = config.transactions_format
-        self._wire = HttpService(config.source_timeout, config.source_max_bytes, token)
+        self._http = HttpService(config.source_timeout, config.source_max_bytes, token)
         self._aws = Aws.of(config)
-        self._objects = S3Documents(self._aws, config.source_timeout, config.source_max_bytes)
+        self._s3 = S3Documents(self._aws, config.source_timeout, config.source_max_bytes)
 
     def trace(self) -> None:
-        """Make a span of each call, and tell our services of the trace."""
-        self._wire.trace()
+        """Trace each call, and send the trace's context to the services."""
+        self._http.trace()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._aws.close()
-        await self._wire.__aexit__()
+        await self._http.__aexit__()
 
     async def person(self, customer_id: str, as_of: date) -> Person:
         """Who applies, or acts for the applying company."""
@@ -130,7 +130,7 @@ class Sources:
     async def company(self, number: str, as_of: date) -> Company:
         """The registry's record of the company with this number."""
         request = self._get(Service.REGISTRY, f"/companies/{quote(number, safe='')}", as_of=as_of)
-        return await self._known(Service.REGISTRY, Company, request, None)
+        return await self._fetch_document(Service.REGISTRY, Company, request, None)
 
     async def bank_statements(self, customer_id: str, currency: str, months: int, as_of: date) -> BankStatements:
         """The main account from the first day of the month that lies `months` months back, up to `as_of`."""
@@ -144,26 +144,26 @@ class Sources:
 
     async def credit_report(self, customer_id: str, order: BureauOrder) -> CreditReport:
         """Pull a bureau report. Paid: the same reference again costs nothing only at an idempotent bureau."""
-        request = self._wire.request(
+        request = self._http.request(
             "POST",
-            f"{self._addresses[Service.BUREAU]}/customers/{quote(customer_id, safe='')}/reports",
+            f"{self._base_urls[Service.BUREAU]}/customers/{quote(customer_id, safe='')}/reports",
             headers={"Idempotency-Key": order.reference},
             content=order.body,
         )
-        return await self._known(Service.BUREAU, CreditReport, request, order.currency)
+        return await self._fetch_document(Service.BUREAU, CreditReport, request, order.currency)
 
     async def find_credit_report(self, provider_key: str, currency: str) -> CreditReport | None:
         """The report already pulled under this key, or None where the bureau has none. Costs nothing."""
         request = self._get(Service.BUREAU, f"/reports/{quote(provider_key, safe='')}")
-        body = await self._wire.fetch(Service.BUREAU, request)
+        body = await self._http.fetch(Service.BUREAU, request)
         return None if body is None else await read_document(Service.BUREAU, CreditReport, body, currency)
 
     async def exposure(self, customer_id: str, currency: str, as_of: date) -> Exposure:
-        """What the customer owes us already."""
+        """What the customer already owes us."""
         return await self._of_customer(Service.EXPOSURE, Exposure, customer_id, as_of, currency)
 
     async def fraud_report(self, customer_id: str, application_id: str, as_of: date) -> FraudReport:
-        """The fraud service's word on this customer and this application."""
+        """The fraud service's report on this customer and this application."""
         return await self._of_customer(Service.FRAUD, FraudReport, customer_id, as_of, application_id=application_id)
 
     async def ongoing_loans(self, customer_id: str, currency: str, as_of: date) -> OngoingLoans:
@@ -175,14 +175,14 @@ class Sources:
         return await self._of_customer(Service.PAYMENTS, PaymentHistory, customer_id, as_of)
 
     async def user(self, user_id: str, as_of: date) -> User:
-        """The user service's word on a user of floats: segment and standing."""
+        """The user service's record of a user of floats: segment and standing."""
         return await self._of_user(Service.USERS, User, user_id, as_of)
 
     async def subscription(self, user_id: str, as_of: date) -> Subscription:
         """The renewals of the user's subscription that fell due."""
         return await self._of_user(Service.USERS, Subscription, user_id, as_of, part="/subscription")
 
-    async def transaction_feed(self, user_id: str, currency: str, days: int, as_of: date) -> Reading:
+    async def transaction_feed(self, user_id: str, currency: str, days: int, as_of: date) -> FeedReading:
         """The main account of the user's bank feed, its last `days` days up to and with `as_of`, and what it lacks.
 
         The service answers all linked accounts, in the format of `transactions_format`.
@@ -190,9 +190,9 @@ class Sources:
         request = self._get(
             Service.TRANSACTIONS, f"/users/{quote(user_id, safe='')}", as_of, currency=currency, days=str(days)
         )
-        body = await self._wire.fetch(Service.TRANSACTIONS, request)
+        body = await self._http.fetch(Service.TRANSACTIONS, request)
         if body is None:
-            raise SourceRefusal(Service.TRANSACTIONS, UNKNOWN)
+            raise SourceRefusal(Service.TRANSACTIONS, NOT_KNOWN)
         return await read_feed(Service.TRANSACTIONS, self._feed_format, body, currency, days, as_of)
 
     async def float_history(self, user_id: str, currency: str, as_of: date) -> FloatHistory:
@@ -208,28 +208,30 @@ class Sources:
     ) -> D:
         money = {"currency": currency} if currency else {}
         request = self._get(service, f"/users/{quote(user_id, safe='')}{part}", as_of, **money)
-        return await self._known(service, model, request, currency)
+        return await self._fetch_document(service, model, request, currency)
 
     async def _of_customer(
         self, service: Service, model: type[D], customer_id: str, as_of: date, currency: str | None = None, **more: str
     ) -> D:
-        if (address := self._addresses[service]).startswith(SCHEME):
-            # What lies in S3 was written for nobody's question: it is the whole document, as of no day.
-            body = await self._objects.fetch(service, address, customer_id)
+        if (address := self._base_urls[service]).startswith(SCHEME):
+            # A document in S3 is the whole one; it cannot depend on `as_of` or `months`.
+            body = await self._s3.fetch(service, address, customer_id)
             return await _document(service, model, body, currency)
         money = {"currency": currency} if currency else {}
         request = self._get(service, f"/customers/{quote(customer_id, safe='')}", as_of, **money, **more)
-        return await self._known(service, model, request, currency)
+        return await self._fetch_document(service, model, request, currency)
 
-    async def _known(self, service: Service, model: type[D], request: httpx.Request, currency: str | None) -> D:
-        return await _document(service, model, await self._wire.fetch(service, request), currency)
+    async def _fetch_document(
+        self, service: Service, model: type[D], request: httpx.Request, currency: str | None
+    ) -> D:
+        return await _document(service, model, await self._http.fetch(service, request), currency)
 
     def _get(self, service: Service, path: str, as_of: date | None = None, **params: str) -> httpx.Request:
         moment = {"as_of": as_of.isoformat()} if as_of else {}
-        return self._wire.request("GET", self._addresses[service] + path, params={**moment, **params})
+        return self._http.request("GET", self._base_urls[service] + path, params={**moment, **params})
 
 
 async def _document(service: Service, model: type[D], body: bytes | None, currency: str | None) -> D:
     if body is None:
-        raise SourceRefusal(service, UNKNOWN)
+        raise SourceRefusal(service, NOT_KNOWN)
     return await read_document(service, model, body, currency)

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from underwriting.playground.generator.biographies import documents
 from underwriting.playground.generator.calendar import Window
-from underwriting.playground.generator.cast import CAST
+from underwriting.playground.generator.persona_documents import documents
+from underwriting.playground.generator.persona_rows import FRESH_PERSONAS
 from underwriting.playground.generator.personas import HELD, LOWERED, PAUSED, RAISED, TABLE, Persona
 from underwriting.playground.generator.world import shipped_world
 from underwriting.playground.generator.write import Plan, chunks
@@ -38,8 +38,8 @@ def tables(plan: Plan) -> dict[str, pa.Table]:
 def test_personas_take_their_share_of_the_users(tables: dict[str, pa.Table], plan: Plan) -> None:
     cast = tables["expected"].to_pylist()
     assert abs(len(cast) / plan.users - plan.personas) < 4 * 0.5 / plan.users**0.5
-    assert set(Counter(row["persona"] for row in cast)) <= {persona.id for persona in CAST}
-    assert len(Counter(row["persona"] for row in cast)) > len(CAST) * 0.9
+    assert set(Counter(row["persona"] for row in cast)) <= {persona.id for persona in FRESH_PERSONAS}
+    assert len(Counter(row["persona"] for row in cast)) > len(FRESH_PERSONAS) * 0.9
 
 
 def test_a_persona_has_its_own_rows_and_no_others(tables: dict[str, pa.Table], plan: Plan) -> None:

@@ -10,7 +10,7 @@ import pytest
 from rules.facts import tables_of, user_facts, users_as_of
 from rules.limits.decide import decide_limits
 from rules.limits.policy import shipped_policies
-from underwriting.playground.generator.biographies import documents
+from underwriting.playground.generator.persona_documents import documents
 from underwriting.playground.generator.personas import TABLE
 
 # A leap day, ends of months, the day after a change to summer time and one to winter time, a new year; each judged

@@ -18,8 +18,8 @@ from underwriting.domain.money import Money, instalment
 from underwriting.integrations.errors import MalformedAnswer
 from underwriting.playground.sandbox.lists import sandbox_lists
 from underwriting.playground.sandbox.personas import TABLE, find
-from underwriting.playground.sandbox.question import Question
 from underwriting.playground.sandbox.records import RECORDS
+from underwriting.playground.sandbox.source_request import SourceRequest
 from underwriting.screening.index import ListIndex
 from underwriting.screening.ofac import load_ofac
 from underwriting.screening.screener import look_up, screening_of, subjects_of
@@ -38,18 +38,18 @@ def documents(customer_id: str, as_of: date) -> dict[Service, object]:
     """Every answer that a client would take of this customer's services."""
     who = find(customer_id)
     silent = {who.down, who.slow, who.huge}
-    asked = Question(customer_id, as_of, "USD", 6)
+    asked = SourceRequest(customer_id, as_of, "USD", 6)
     answers = {service: RECORDS[service](who, asked) for service in RECORDS if service not in silent}
-    taken = {service: _taken(service, answer, who.lies.get(service)) for service, answer in answers.items()}
+    taken = {service: _taken(service, answer, who.wrong_fields.get(service)) for service, answer in answers.items()}
     return {service: answer for service, answer in taken.items() if answer is not None}
 
 
-def _taken(service, answer, lies):
-    """The answer with its lies; None where a client refuses it."""
-    if answer is None or not lies:
+def _taken(service, answer, wrong_fields):
+    """The answer with its wrong_fields; None where a client refuses it."""
+    if answer is None or not wrong_fields:
         return answer
     try:
-        body = json.dumps(answer.model_dump(mode="json") | dict(lies)).encode()
+        body = json.dumps(answer.model_dump(mode="json") | dict(wrong_fields)).encode()
         return parse_document(service, type(answer), body)
     except MalformedAnswer:
         return None

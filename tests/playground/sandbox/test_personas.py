@@ -8,10 +8,10 @@ import pytest
 from underwriting.domain.application import ApplicationRequest
 from underwriting.domain.decision import Verdict
 from underwriting.domain.documents import AlertKind, CompanyStatus, FileStatus, LineCategory, LoanStatus
-from underwriting.playground.sandbox.histories import month_start
 from underwriting.playground.sandbox.personas import PERSONAS, TABLE, find
-from underwriting.playground.sandbox.question import Question
 from underwriting.playground.sandbox.records import RECORDS
+from underwriting.playground.sandbox.source_request import SourceRequest
+from underwriting.playground.sandbox.statement_plans import month_start
 from underwriting.sources.answers import parse_document
 from underwriting.sources.sources import Service
 
@@ -27,7 +27,7 @@ KINDS = [f"{name}{variant}" for name in PERSONAS for variant in ("", "-00017")]
 
 
 def record(service, customer_id, as_of=DATES[0], currency="USD", months=6):
-    return RECORDS[service](find(customer_id), Question(customer_id, as_of, currency, months))
+    return RECORDS[service](find(customer_id), SourceRequest(customer_id, as_of, currency, months))
 
 
 @pytest.mark.parametrize("as_of", DATES, ids=str)

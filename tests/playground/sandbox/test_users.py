@@ -21,9 +21,9 @@ from underwriting.domain.application import Product
 from underwriting.domain.decision import Verdict
 from underwriting.domain.documents import Document, Person
 from underwriting.domain.histories import INCOME, TransactionFeed
-from underwriting.playground.sandbox.accounts import Regular
+from underwriting.playground.sandbox.account_bookings import RecurringBooking
 from underwriting.playground.sandbox.personas import PERSONAS
-from underwriting.playground.sandbox.question import Question
+from underwriting.playground.sandbox.source_request import SourceRequest
 from underwriting.playground.sandbox.user_records import USER_RECORDS
 from underwriting.playground.sandbox.users import TABLE, USERS, find_user
 from underwriting.sources.answers import parse_document
@@ -39,13 +39,13 @@ ODD_FEEDS = ("still-reading", "login-required")
 
 
 def record(service: Service, user_id: str, as_of: date, part: str = "", **asked: object):
-    return USER_RECORDS[service, part](find_user(user_id), Question(user_id, as_of, days=DAYS, **asked))
+    return USER_RECORDS[service, part](find_user(user_id), SourceRequest(user_id, as_of, days=DAYS, **asked))
 
 
 @cache
 def feed(user_id: str, as_of: date, currency: str = "USD") -> TransactionFeed:
     told = record(Service.TRANSACTIONS, user_id, as_of, currency=currency).model_dump(mode="json")
-    odd = find_user(user_id).lies[Service.TRANSACTIONS] if user_id.startswith(ODD_FEEDS) else {}
+    odd = find_user(user_id).wrong_fields[Service.TRANSACTIONS] if user_id.startswith(ODD_FEEDS) else {}
     body = json.dumps(told | dict(odd)).encode()
     return parse_feed("transactions", "native", body, currency, DAYS, as_of).feed
 
@@ -53,7 +53,9 @@ def feed(user_id: str, as_of: date, currency: str = "USD") -> TransactionFeed:
 def documents(user_id: str, as_of: date) -> list[Document]:
     """Everything that a client would take of this user's services; what they fail to say is left out."""
     who = find_user(user_id)
-    silent = {who.down, who.slow, *who.lies} - ({Service.TRANSACTIONS} if user_id.startswith(ODD_FEEDS) else set())
+    silent = {who.down, who.slow, *who.wrong_fields} - (
+        {Service.TRANSACTIONS} if user_id.startswith(ODD_FEEDS) else set()
+    )
     told = [
         record(service, user_id, as_of, part)
         for service, part in USER_RECORDS
@@ -144,7 +146,7 @@ def test_the_shipped_books_decide_as_the_table_says(as_of):
 def test_every_document_is_one_that_a_client_takes(as_of):
     for user_id in KINDS:
         for (service, part), told in USER_RECORDS.items():
-            document = told(find_user(user_id), Question(user_id, as_of, days=DAYS))
+            document = told(find_user(user_id), SourceRequest(user_id, as_of, days=DAYS))
             if isinstance(document, Document):
                 assert parse_document(service, type(document), document.model_dump_json().encode()) == document, part
 
@@ -211,8 +213,8 @@ class TestTable:
     def test_whoever_is_not_approved_has_troubles_that_are_facts(self):
         for user in TABLE:
             assert user.special
-            assert user.troubles or user.verdict is Verdict.APPROVED, user.id
-            assert set(user.troubles) <= set(USER_FACTS), user.id
+            assert user.notable_facts or user.verdict is Verdict.APPROVED, user.id
+            assert set(user.notable_facts) <= set(USER_FACTS), user.id
 
     def test_every_verdict_is_there(self):
         assert {user.verdict for user in TABLE} == {Verdict.APPROVED, Verdict.REJECTED, Verdict.REFERRED}
@@ -222,20 +224,20 @@ class TestRegular:
     @pytest.mark.parametrize(
         ("regular", "days"),
         [
-            (Regular("x", 1, day=4), [4]),
-            (Regular("x", 1, day=0, every=7), [5, 12, 19, 26]),
-            (Regular("x", 1, day=4, every=1), [*range(1, 32)]),
+            (RecurringBooking("x", 1, day=4), [4]),
+            (RecurringBooking("x", 1, day=0, every=7), [5, 12, 19, 26]),
+            (RecurringBooking("x", 1, day=4, every=1), [*range(1, 32)]),
             # The third of May 2025 is a Saturday, the fourth a Sunday.
-            (Regular("x", 1, day=3, early=True), [2]),
-            (Regular("x", 1, day=4, early=True), [2]),
-            (Regular("x", 1, day=5, early=True), [5]),
+            (RecurringBooking("x", 1, day=3, early=True), [2]),
+            (RecurringBooking("x", 1, day=4, early=True), [2]),
+            (RecurringBooking("x", 1, day=5, early=True), [5]),
         ],
     )
     def test_days(self, regular, days):
         assert [day.day for day in regular.days(date(2025, 5, 1), date(2025, 5, 31))] == days
 
     def test_fortnights_go_on_across_months(self):
-        regular = Regular("x", 1, day=4, every=14)
+        regular = RecurringBooking("x", 1, day=4, every=14)
         days = [*regular.days(date(2025, 4, 1), date(2025, 4, 30)), *regular.days(date(2025, 5, 1), date(2025, 5, 31))]
         assert {(after - before).days for before, after in pairwise(days)} == {14}
         assert {day.weekday() for day in days} == {4}

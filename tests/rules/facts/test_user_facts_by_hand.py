@@ -16,10 +16,10 @@ from support.random_users import AS_OFS, USERS
 from rules.facts import tables_of
 from rules.limits.policy import shipped_policies
 from underwriting.domain.documents import Document
-from underwriting.playground.generator.biographies import documents
 from underwriting.playground.generator.calendar import Window
 from underwriting.playground.generator.histories import Histories
 from underwriting.playground.generator.layout import REPAYMENTS
+from underwriting.playground.generator.persona_documents import documents
 from underwriting.playground.generator.personas import TABLE
 from underwriting.playground.generator.tables import tables
 from underwriting.playground.generator.world import shipped_world

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from support.feeds import judged, row
 
 from underwriting.domain.histories import INCOME, Category
-from underwriting.sources.feeds.categoriser import categorised
-from underwriting.sources.feeds.rulings import rulings
+from underwriting.sources.feeds.categoriser import categorise
+from underwriting.sources.feeds.category_rules import category_rules
 
 
 @pytest.mark.parametrize(
@@ -173,14 +173,14 @@ def test_a_name_that_begins_like_a_bank_s_word_is_one():
 def test_no_words_stand_in_the_file_for_nothing():
     """Words that an earlier rule takes away from every amount would never be heard."""
     deaf = []
-    for ruling in (ruling for layer in rulings().layers for ruling in layer.rules if not ruling.reversal):
-        size = max(float(ruling.at_least), 0.5)
-        amounts = [size if ruling.sign == "in" else -size] if ruling.sign else [size, -size]
-        beside = min(ruling.beside, default="")
-        for text in (*ruling.words, *(word for called in ruling.names.values() for word in called)):
+    for rule in (rule for layer in category_rules().layers for rule in layer.rules if not rule.reversal):
+        size = max(float(rule.at_least), 0.5)
+        amounts = [size if rule.sign == "in" else -size] if rule.sign else [size, -size]
+        beside = min(rule.beside, default="")
+        for text in (*rule.words, *(word for called in rule.names.values() for word in called)):
             says = f"{text.replace('*', 'qz')} {beside}"
-            if ruling.category not in {judged(amount, says)[0] for amount in amounts}:
-                deaf.append((ruling.category, ruling.sign, text))
+            if rule.category not in {judged(amount, says)[0] for amount in amounts}:
+                deaf.append((rule.category, rule.sign, text))
     assert deaf == []
 
 
@@ -192,11 +192,13 @@ def test_a_business_name_s_line_names_the_merchant():
     st.integers(-(10**12), 10**12),
     st.text(max_size=80),
     st.none() | st.text(max_size=40),
-    st.lists(st.sampled_from([*(code for layer in rulings().layers for code in layer.codes), "NEW"]), max_size=2),
+    st.lists(
+        st.sampled_from([*(code for layer in category_rules().layers for code in layer.codes), "NEW"]), max_size=2
+    ),
 )
-def test_any_words_have_a_judgement_that_fits_the_sign(amount, says, counterparty, codes):
+def test_any_words_have_a_category_that_fits_the_sign(amount, says, counterparty, codes):
     raw = row(amount, says, counterparty=counterparty, codes=tuple(codes))
-    one = next(categorised([raw], "USD"))
+    one = next(categorise([raw], "USD"))
     category, name = one.category, one.counterparty
     assert name is None or 0 < len(name) <= 100
     assert category is None or amount != 0 or codes

@@ -55,7 +55,7 @@ def of_both(*rows, **more):
 )
 def test_trouble_on_another_account_is_counted_and_its_facts_are_not_known(account, amount, says, codes, fact):
     read = of_both(row(amount, says, on=days_ago(9), account=account, codes=codes))
-    assert read.gaps == "transactions left out: 1 that speak against the user on other accounts"
+    assert read.missing == "transactions left out: 1 that speak against the user on other accounts"
     assert facts(of_both())[fact] == 0
     assert fact not in facts(read)
     # What it cannot change stays known.
@@ -83,16 +83,16 @@ def test_trouble_before_a_window_does_not_matter_to_it(days, is_known):
     ],
 )
 def test_other_lines_of_another_account_change_nothing(amount, says, more):
-    assert of_both(row(amount, says, on=days_ago(9), account="second", **more)).gaps is None
+    assert of_both(row(amount, says, on=days_ago(9), account="second", **more)).missing is None
 
 
 def test_trouble_after_the_day_asked_for_is_not_known_then():
     rows = [row(-34_00, "NSF FEE", on=days_ago(1), account="second")]
-    assert of_both(*rows, as_of=days_ago(1)).gaps is not None
-    assert of_both(*rows, as_of=days_ago(2)).gaps is None
+    assert of_both(*rows, as_of=days_ago(1)).missing is not None
+    assert of_both(*rows, as_of=days_ago(2)).missing is None
 
 
 def test_trouble_on_an_account_in_another_currency_is_not_counted():
     euros = replace(SECOND, currency="EUR")
     rows = [*PAYS, *SHOPPING, row(-34_00, "NSF FEE", account="second")]
-    assert reading(*rows, accounts=[CHECKING, euros]).gaps is None
+    assert reading(*rows, accounts=[CHECKING, euros]).missing is None

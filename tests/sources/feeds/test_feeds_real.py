@@ -9,7 +9,7 @@ from support.users import user_facts_of
 
 from underwriting.domain.histories import INCOME, TransactionFeed
 from underwriting.sources.feeds.assemble import transaction_feed
-from underwriting.sources.feeds.categoriser import categorised
+from underwriting.sources.feeds.categoriser import categorise
 from underwriting.sources.feeds.raw import FeedError
 
 pytestmark = needs_plaid
@@ -18,7 +18,7 @@ pytestmark = needs_plaid
 def latest_pay(name: str, account: int) -> date:
     """The day of the account's latest deposit of an income category: incomes of these users end at various times."""
     rows = of_account(real_feed(name), account).transactions
-    judged = zip(rows, categorised(rows, "USD"), strict=True)
+    judged = zip(rows, categorise(rows, "USD"), strict=True)
     return max(row.booked_on for row, one in judged if one.category in INCOME)
 
 
@@ -89,7 +89,7 @@ def test_a_user_of_several_accounts_is_judged_on_the_checking_account():
 )
 def test_the_share_that_is_told(name, least):
     rows = real_feed(name).transactions
-    told = sum(one.category is not None for one in categorised(rows, "USD"))
+    told = sum(one.category is not None for one in categorise(rows, "USD"))
     assert told / len(rows) >= least
 
 
@@ -134,7 +134,7 @@ def test_the_groups_of_the_credit_categories(words, money_in, categories):
     named = re.compile(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE)
     found = {
         one.category
-        for row, one in zip(rows, categorised(rows, "USD"), strict=True)
+        for row, one in zip(rows, categorise(rows, "USD"), strict=True)
         if (row.amount > 0) == money_in and named.search(row.description) and abs(row.amount) > 1_00
     }
     assert found == categories

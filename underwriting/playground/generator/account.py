@@ -1,4 +1,4 @@
-"""The account's days: what the bank does when money runs out, and what a user does when much is left."""
+"""The daily balances: what the bank does when money runs out, and what a user does with a surplus."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ from underwriting.playground.generator.draws import Draws, Flags, Ints
 from underwriting.playground.generator.traits import Traits
 from underwriting.playground.generator.world import World
 
-# What goes to savings is a multiple of ten dollars.
+# Transfers to savings are multiples of ten dollars.
 _STEP = 1000
 
 
 @dataclass(frozen=True)
 class Account:
-    """The balance at the end of each day, in a row for each user, and what the bank and the user added to it."""
+    """The end-of-day balances, a row for each user, and the bookings that bank and user added."""
 
     opening: Ints
     balances: Ints
@@ -33,7 +33,7 @@ def daily(bookings: Bookings, users: int, days: int) -> Ints:
 def run_account(
     world: World, traits: Traits, draws: Draws, bookings: Bookings, returnable: Bookings, days: int, payees: Payees
 ) -> Account:
-    """Walk the days of all users at once. `returnable` are those of the bookings that the bank may send back."""
+    """Go through the days of all users at once. `returnable` are the bookings that the bank may return."""
     users = len(traits.pay)
     net = np.ascontiguousarray(daily(bookings, users, days).T)
     bounces = np.ascontiguousarray(daily(returnable, users, days).T)
@@ -47,7 +47,7 @@ def run_account(
 
 
 class _Bank:
-    """What happens at the end of a day; it keeps the bookings that this leads to."""
+    """Closes each day, and keeps the bookings that result."""
 
     def __init__(self, world: World, traits: Traits, draws: Draws, payees: Payees) -> None:
         data = world.account
@@ -58,7 +58,7 @@ class _Bank:
         self._for_a_fee = traits.bank == kinds.index("pays_for_a_fee")
         self._returns = traits.bank == kinds.index("returns")
         careful = data.careful.share + data.careful.by_reliability * traits.reliability
-        # Money is sent before a careful user's account is below zero, and for the others when the bank stops paying.
+        # Careful users transfer money before the account is below zero, the others when the bank stops paying.
         self._careful = draws.chance("careful", careful)
         self._floor = draws.between("floor", *data.floor)
         self._ceiling = np.rint(data.ceiling * traits.monthly_income).astype(np.int64)

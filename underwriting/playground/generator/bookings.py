@@ -1,4 +1,4 @@
-"""Bookings of many users as columns, and the vocabulary that their codes stand for."""
+"""Bookings of many users as columns, with codes for categories and payees."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from underwriting.playground.generator.world import World
 
 CATEGORIES: tuple[Category, ...] = tuple(Category)
 _CODES = {category: code for code, category in enumerate(CATEGORIES)}
-# What nobody could tell: no category, no name.
+# The code of an unknown category or payee.
 UNKNOWN = -1
-# A place in the order of a chunk's bookings; a chunk has fewer than 2^28 of them.
-_PLACE_BITS = 28
+# Bits of a position in a chunk, which has fewer than 2^28 bookings.
+_POSITION_BITS = 28
 
 
 def code_of(category: Category | None) -> int:
@@ -35,12 +35,12 @@ class Payees:
         return tuple(dict.fromkeys(name for names in self.world.payees.values() for name in names))
 
     def codes(self, category: Category | None) -> Ints:
-        """The codes of those whom bookings of a category are with; one unknown where there are none."""
+        """The codes of a category's payees; UNKNOWN where it has none."""
         names = self.world.payees.get(category, ()) if category else ()
         return np.array([self.names.index(name) for name in names] or [UNKNOWN])
 
     def pick(self, category: Category | None, draws: Draws, purpose: str = "payee") -> Ints:
-        """One of them for each source of draws."""
+        """A payee for each source of draws."""
         codes = self.codes(category)
         return np.asarray(codes[draws.between(purpose, 0, len(codes) - 1)])
 
@@ -49,7 +49,7 @@ class Payees:
 class Bookings:
     """Columns of equal length: the user's row in the chunk, the day of the window, cents, and two codes.
 
-    Of one user's bookings on one day, those that stand first are booked first.
+    A user's bookings of one day are in booking order.
     """
 
     user: Ints
@@ -81,10 +81,10 @@ class Bookings:
         return Bookings(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
     def in_order(self, days: int) -> "Bookings":
-        """By user and day, and within a day as they stand. Days are those of the window, `days` of them."""
-        key = ((self.user * days + self.day) << _PLACE_BITS) + np.arange(len(self.user))
+        """By user and day, in the same order within a day. The window has `days` days."""
+        key = ((self.user * days + self.day) << _POSITION_BITS) + np.arange(len(self.user))
         key.sort()
-        return self.take(key & ((1 << _PLACE_BITS) - 1))
+        return self.take(key & ((1 << _POSITION_BITS) - 1))
 
     def __len__(self) -> int:
         return len(self.user)
@@ -94,7 +94,7 @@ _NONE = Bookings(*(np.zeros(0, dtype=np.int64) for _ in Bookings.__dataclass_fie
 
 
 def numbered(user: Ints) -> Ints:
-    """The place of each row among its user's, from 0 on; rows stand by user."""
+    """The position of each row among its user's, from 0; rows are sorted by user."""
     first = np.r_[True, user[1:] != user[:-1]] if len(user) else np.zeros(0, dtype=bool)
     starts = np.flatnonzero(first)
     return np.asarray(np.arange(len(user)) - np.repeat(starts, np.diff(np.r_[starts, len(user)])))

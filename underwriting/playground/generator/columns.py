@@ -8,24 +8,24 @@ import pyarrow as pa
 
 from underwriting.playground.generator.draws import Flags, Ints
 
-# A column as a generator gives it: numbers, with a mask of those that are not known.
+# A column of the generator.
 Column: TypeAlias = "pa.Array | np.ndarray"
 
 
 def subject_ids(numbers: Ints) -> list[str]:
-    """The opaque ids of users by number, in whose order they sort."""
+    """The opaque ids of users by number; they sort like the numbers."""
     return [f"u{number:09d}" for number in numbers.tolist()]
 
 
 def text(codes: Ints, words: Sequence[str]) -> pa.DictionaryArray:
-    """Words by their places in `words`; a code below 0 is not known."""
+    """Text by index in `words`; a negative code is NULL."""
     known = codes >= 0
     indices = pa.array(codes.astype(np.int32), mask=None if known.all() else ~known)
     return pa.DictionaryArray.from_arrays(indices, pa.array(words, pa.string()))
 
 
 def optional(values: np.ndarray, unknown: Flags, kind: pa.DataType | None = None) -> pa.Array:
-    """Values, of which some are not known."""
+    """Values, with NULL where `unknown`."""
     return pa.array(values, kind, mask=unknown)
 
 
@@ -37,7 +37,7 @@ def days(since_epoch: Ints, unknown: Flags | None = None) -> pa.Array:
 
 
 def table(schema: pa.Schema, ids: Sequence[str], user: Ints, columns: Mapping[str, Column]) -> pa.Table:
-    """A table of the layout for rows of users; columns not given are not known. KeyError for a column it has not."""
+    """A table of the layout; columns that are not given are NULL. KeyError for a column that it does not have."""
     arrays = {"subject_id": text(user, ids)}
     for name, column in columns.items():
         arrays[schema.field(name).name] = column if isinstance(column, pa.Array) else pa.array(column)

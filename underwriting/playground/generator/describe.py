@@ -1,4 +1,4 @@
-"""What is in a folder of histories: rows, spans and shares, read by DuckDB without loading them."""
+"""Describes a folder of histories: rows, spans and shares, computed by DuckDB without loading the files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ import duckdb
 from underwriting.playground.generator.layout import EXPECTED, MALFORMED, REPAYMENTS, SIDE_FILES, TABLES
 from underwriting.playground.generator.write import GeneratorError
 
-# Figures by the table that they are about: a label, and an expression over its rows that gives one text.
+# Figures by table: a label, and an SQL expression over its rows.
 _FIGURES: dict[str, tuple[tuple[str, str], ...]] = {
     "transactions": (
         ("first and last day", "min(booked_on) || ' to ' || max(booked_on)"),
@@ -40,14 +40,14 @@ CREATE MACRO share(who, such) AS percent(count(DISTINCT CASE WHEN such THEN who 
 
 @dataclass(frozen=True)
 class Description:
-    """The rows of every table that is there, and figures of some: (table, label) and the figure in words."""
+    """The number of rows of each table, and figures by (table, label)."""
 
     rows: dict[str, int]
     figures: dict[tuple[str, str], str]
 
 
 def describe(folder: Path) -> Description:
-    """Look at a folder in the layout that `write` gives. GeneratorError where there is no table of it."""
+    """Describe a folder that `write` wrote. GeneratorError where it has no table."""
     found = {table: path for table in (*TABLES, *SIDE_FILES) if (path := _place(folder, table))}
     if not set(TABLES) & set(found):
         raise GeneratorError(f"{folder} has none of {', '.join(TABLES)}: give a folder that `generate` wrote")

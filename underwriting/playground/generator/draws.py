@@ -1,4 +1,4 @@
-"""Random numbers that depend on a seed, a user and a purpose alone, so that no draw moves another.
+"""Random numbers that depend on a seed, a user and a purpose only, so that draws are independent of each other.
 
 Counter based: each number is a hash (the finaliser of SplitMix64: Steele, Lea and Flood, 2014) of its coordinates.
 """
@@ -37,7 +37,7 @@ def _coordinate(purpose: str) -> np.uint64:
 
 
 class Draws:
-    """One source of numbers for each element of an array of any shape: users, or users by slots."""
+    """A source of random numbers for each element of an array: users, or users by slots."""
 
     def __init__(self, base: Bits) -> None:
         self._base = base
@@ -54,7 +54,7 @@ class Draws:
         return type(self)(_mixed((mine ^ _coordinate(purpose)) + (numbers.astype(np.uint64) + np.uint64(1)) * _STEP))
 
     def take(self, rows: Ints | Flags) -> Self:
-        """The sources of some users, as often as they stand in `rows`."""
+        """The sources of the users in `rows`, with repetitions."""
         return type(self)(self._base[rows])
 
     def __len__(self) -> int:
@@ -72,7 +72,7 @@ class Draws:
         return (self._bits(purpose) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
     def normal(self, purpose: str) -> Reals:
-        """Nearly standard normal: four uniform numbers added up, which never strays beyond 3.5."""
+        """Approximately standard normal: a sum of four uniform numbers, always within ±3.5."""
         bits = self._bits(purpose)
         total = bits >> np.uint64(48)
         for lane in (0, 16, 32):

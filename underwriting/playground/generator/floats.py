@@ -1,4 +1,4 @@
-"""Our own floats: taken one after another, repaid on time, late or never, as the capacity of their month has it."""
+"""Our own floats: taken one after another, and repaid on time, late or never by the capacity of their month."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from underwriting.playground.generator.world import World
 
 AMOUNTS = np.array([tier.amount for tier in TIERS])
 FEES = np.array([tier.fee for tier in TIERS])
-# The place of the tier that a user starts with.
+# The index of the first tier of a user.
 _START = max(number for number, tier in enumerate(TIERS) if tier.enabled)
-# A collection is tried anew every so many days while a float is late.
+# Days between the collection attempts of a late float.
 _RETRY_DAYS = 5
 _EARLY_DAYS = 2
 
 
 @dataclass(frozen=True)
 class Floats:
-    """Columns with an element for each float, by user and in the order in which they were taken; NEVER is no day."""
+    """Columns with an element for each float, by user and in the order taken; NEVER stands for no day."""
 
     user: Ints
     # 0 for the user's first.
@@ -33,7 +33,7 @@ class Floats:
     tier: Ints
     taken_on: Ints
     due_on: Ints
-    # The day it will have been repaid, after the window's last day too; NEVER where it is lost.
+    # The day of its repayment, which may lie after the window; NEVER where it is lost.
     repaid_on: Ints
 
     @property
@@ -55,7 +55,7 @@ class Floats:
 
 @dataclass(frozen=True)
 class Limits:
-    """Each user's limit on the last day, in cents, and the day it was last raised: NEVER where it was not."""
+    """Each user's limit on the last day, in cents, and the day of its last raise, or NEVER."""
 
     amount: Ints
     raised_on: Ints
@@ -64,10 +64,10 @@ class Limits:
 def draw_floats(
     world: World, window: Window, traits: Traits, draws: Draws, capacity: Capacity
 ) -> tuple[Floats, Limits]:
-    """Every float since the user came, and what it led to. A float is open at most once: nobody stacks ours."""
+    """Every float since the user joined, and the resulting limits. A user has one open float at most."""
     data = world.floats
     last_day = window.days - 1
-    most = _most(world, traits, draws)
+    most = _highest_tier(world, traits, draws)
     free_on, repaid = traits.joined_on.copy(), np.zeros_like(traits.joined_on)
     raised_on = np.full_like(free_on, NEVER)
     rows = np.flatnonzero(~draws.chance("no floats", data.none))
@@ -95,8 +95,8 @@ def draw_floats(
     return _by_user(parts), Limits(AMOUNTS[limit], raised_on)
 
 
-def _most(world: World, traits: Traits, draws: Draws) -> Ints:
-    """The place of the highest tier that each user ever gets."""
+def _highest_tier(world: World, traits: Traits, draws: Draws) -> Ints:
+    """The index of the highest tier that each user ever gets."""
     data = world.floats
     income = traits.monthly_income * np.exp(data.limit_spread * draws.normal("most tier"))
     reached = np.searchsorted(np.array(list(data.limits.values())), income, side="right") - 1
@@ -119,7 +119,7 @@ def _by_user(parts: list[Floats]) -> Floats:
 
 
 def bookings(floats: Floats, window: Window, payees: Payees) -> Iterator[Bookings]:
-    """Floats and their repayments on the user's account, as far as the window shows them."""
+    """Floats and their repayments as bookings of the account, within the window."""
     (payee,) = payees.codes(Category.OWN_FLOAT)
     for day, amount in ((floats.taken_on, floats.amount), (floats.repaid_on, -floats.amount - floats.fee)):
         seen = (day >= 0) & (day < window.days)

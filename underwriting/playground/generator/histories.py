@@ -1,4 +1,4 @@
-"""The histories of some users: what they are like, what was booked, what they took from us."""
+"""The histories of some users: traits, bookings, and floats."""
 
 from underwriting.playground.generator import floats as own_floats
 from underwriting.playground.generator.account import Account, run_account
@@ -14,7 +14,7 @@ from underwriting.playground.generator.world import World
 
 
 class Histories:
-    """Users by number, drawn from a world. Rows of the columns are the places of the users in `numbers`."""
+    """Users by number, drawn from a world. Rows of the columns are indexes into `numbers`."""
 
     def __init__(self, world: World, window: Window, seed: int, numbers: Ints) -> None:
         self.world, self.window, self.numbers = world, window, numbers

@@ -1,4 +1,4 @@
-"""Money that users live on: pay on its days, gig work, and what goes wrong with it."""
+"""The income of users: pay, gig work, benefits, and missed or late pays."""
 
 from collections.abc import Callable, Iterator
 
@@ -16,7 +16,7 @@ _FRIDAY = 4
 # Days between pays of a cycle in weeks, and pays in a year.
 _WEEKLY, _FORTNIGHTLY, _TWICE_A_MONTH, _MONTHLY = 52, 26, 24, 12
 _LATE_DAYS = (1, 3)
-# No pay falls below a part of what is usual, however it varies.
+# The least pay, as a share of the usual one.
 _LEAST_PAY = 0.2
 PayDays = Callable[[Window, Draws], Ints]
 
@@ -70,13 +70,13 @@ _CYCLES: tuple[tuple[PayDays, int], ...] = (
 
 
 class _Payroll:
-    """Pays of users, who are given as rows."""
+    """The pays of users, which are given as rows."""
 
     def __init__(self, world: World, window: Window, traits: Traits, draws: Draws, payees: Payees) -> None:
         self._data, self._window, self._traits, self._draws, self._payees = world.pay, window, traits, draws, payees
 
     def paid(self, rows: Ints, days_of: PayDays, pays_a_year: int, category: Category) -> Bookings:
-        """Pays on their days, less those missed, and with a new employer's where the employer changed."""
+        """Pays on their days without the missed ones, and by the new employer after a change."""
         days = days_of(self._window, self._draws.take(rows))
         user = np.repeat(rows, days.shape[1])
         each = self._draws.take(rows).slots(np.arange(days.shape[1])[None, :], "pay").flat()
@@ -89,7 +89,7 @@ class _Payroll:
         return pays.take(comes)
 
     def benefits(self, rows: Ints) -> Bookings:
-        """Pensions and public assistance: the nth Wednesday, or the first of the month, or before on a weekend."""
+        """Pensions and public assistance: on the nth Wednesday, or the first of the month or just before."""
         mine = self._draws.take(rows)
         months = _months(self._window)[None, :]
         wednesdays = self._window.nth_wednesday(months, mine.between("wednesday", 2, 4)[:, None])
@@ -100,7 +100,7 @@ class _Payroll:
         return Bookings.of(user, day, _cents(amount), Category.BENEFITS, payee).take(self._comes(user, day))
 
     def paid_out(self, rows: Ints) -> Bookings:
-        """Payouts of gig work at times of their own, mostly of one platform."""
+        """Payouts of gig work at random times, mostly by one platform."""
         often = np.full(len(rows), self._data.gig_a_month)
         row, day, each = at_any_time(self._draws.take(rows), self._window, often, "gig")
         user = rows[row]

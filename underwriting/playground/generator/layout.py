@@ -1,4 +1,4 @@
-"""The tables of a history of many users, as the facts read them, and the side files that say what is true."""
+"""The tables of a history of many users, as the facts read them, and the side files with the truth."""
 
 import pyarrow as pa
 
@@ -6,16 +6,16 @@ from rules.facts import input_schema
 
 _TEXT, _WHOLE, _DAY, _FLAG = pa.string(), pa.int64(), pa.date32(), pa.bool_()
 
-# What a user may take on the last day: the store's profiles in force, for a fresh store.
+# The limits on the last day, for the profiles of a fresh store.
 CURRENT_LIMITS = "current_limits"
-# How floats of each month went, and how floats of any amount would have gone. Not known to a decision: the truth.
+# The outcomes of each month's floats, and of any other amount. Decisions must not read them.
 REPAYMENTS = "repayments"
-# Which users are personas, and what a limit run on the last day has to make of them.
+# Which users are personas, and the expected decision of a limit run on the last day.
 EXPECTED = "expected"
-# The rows that were spoilt on purpose, and how.
+# The rows that are malformed on purpose, and why.
 MALFORMED = "malformed"
 
-# What the sources answer, a folder each.
+# The answers of the sources, a folder each.
 TABLES: tuple[str, ...] = (
     "transactions",
     "feeds",

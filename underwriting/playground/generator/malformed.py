@@ -1,4 +1,4 @@
-"""Spoils transactions on purpose: rows that no honest source sends, beside those that are sound."""
+"""Adds malformed transactions on purpose, next to the sound ones."""
 
 from collections.abc import Callable
 from datetime import date
@@ -12,14 +12,14 @@ from underwriting.playground.generator.draws import Draws
 from underwriting.playground.generator.layout import MALFORMED, schema
 
 Chunk = dict[str, pa.Table]
-Spoil = Callable[[pa.Table], pa.Table]
+Defect = Callable[[pa.Table], pa.Table]
 _TABLE = "transactions"
-# Lines of spoilt rows are numbered from here on, so that none is taken for a sound row's.
+# Malformed rows have line numbers from here on, so that they differ from those of sound rows.
 _FIRST_LINE = 1_000_000
 _ABSURD_DAY = date(1066, 10, 14)
 
 
-def _instead(column: str, value: object) -> Spoil:
+def _instead(column: str, value: object) -> Defect:
     """Rows with one value in a column."""
 
     def spoil(rows: pa.Table) -> pa.Table:
@@ -42,8 +42,8 @@ def _twice(rows: pa.Table) -> pa.Table:
     return rows.set_column(place, "line_no", pc.subtract(rows.column("line_no"), _FIRST_LINE))
 
 
-# What is wrong with a row, as the limit run's intake calls it.
-DEFECTS: dict[str, Spoil] = {
+# The defects, by the names that the limit run's intake uses.
+DEFECTS: dict[str, Defect] = {
     "subject_id_missing": _instead("subject_id", None),
     "unknown_user": _of_nobody,
     "booked_on_missing": _instead("booked_on", None),
@@ -56,10 +56,10 @@ DEFECTS: dict[str, Spoil] = {
 }
 
 
-def spoiled(chunk: Chunk, draws: Draws, share: float) -> Chunk:
-    """The chunk with spoilt copies of a share of its transactions after each user's own, and a list of them.
+def with_malformed(chunk: Chunk, draws: Draws, share: float) -> Chunk:
+    """The chunk with malformed copies of a share of its transactions after each user's own, and a list of them.
 
-    A user's sound rows are as they would be without; `draws` are of the chunk's users.
+    The sound rows stay unchanged; `draws` are of the chunk's users.
     """
     rows = chunk[_TABLE]
     user = rows.column("subject_id").combine_chunks().indices.to_numpy().astype(np.int64)

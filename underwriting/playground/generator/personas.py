@@ -1,7 +1,7 @@
-"""Users with a known right answer: one table, each the steady user but for what makes it special.
+"""Users with a known right answer: one table, each like the steady user except for one special property.
 
-The answers are those of the policy `cfi` for a run on the histories' last day, whose facts are judged on that day. A
-move is raised, held, lowered or paused; the reason is among those of the record.
+The answers are those of the policy `cfi` for a run on the last day of the histories. A move is raised, held, lowered or
+paused; the reason is one of those of the record.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ RAISED, HELD, LOWERED, PAUSED = "raised", "held", "lowered", "paused"
 
 @dataclass(frozen=True)
 class Persona:
-    """One kind of user: what becomes of the limit, and why. Days count back from the last one, money is in cents."""
+    """One kind of user: what happens to the limit, and why. Days count back from the last one, money is in cents."""
 
     id: str
     special: str
@@ -46,18 +46,18 @@ class Persona:
     # The main account.
     history: int = 200
     refreshed_ago: int = 0
-    # Balance of the last day, and what is authorised of it.
+    # The balance of the last day, and the holds on it.
     balance: int = 250_000
     holds: int = 0
 
-    # The pay: of wages or benefits, how much, how often, the last one how long ago, how many at most, which not.
+    # The pay: amount, category, cadence, days since the last one, the most pays, and the missed one.
     pay: int = 140_000
     pay_kind: Category = Category.WAGES
     cadence: Cadence = Cadence.FORTNIGHTLY
     paid_ago: int = 4
     most_pays: int = 100
     missed_pay: int | None = None
-    # What goes out for groceries after each pay, and for what nobody needs, so that the account stays level.
+    # Essential spending after each pay; other spending keeps the account level.
     essentials: int = 50_000
 
     # Within the last 30 days: returned debits, days below zero, advances of another app that are still due.
@@ -77,7 +77,7 @@ class Persona:
     fraud: bool | None = False
     match_score: float = 0.1
     confirmed_score: float = 0.0
-    # Tables of which the source has nothing.
+    # Documents that the sources do not have.
     without: frozenset[str] = frozenset()
 
 

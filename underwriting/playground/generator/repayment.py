@@ -1,4 +1,4 @@
-"""How much a user could pay back in a month: the latent truth behind every float's outcome."""
+"""How much a user can pay back in a month, which determines the outcome of every float."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ class Capacity:
     """The amount, in cents, up to which a float taken in a month is repaid on time.
 
     Median × exp(a·reliability + b·log(income / median income) + c·(a shock of the month) − d where there is no income).
-    A float above it comes late, one above `lost_above` times it never comes. So the outcome of any amount in any month
-    is known, also of amounts that nobody advanced.
+    A float above it is repaid late, one above `lost_above` times it is lost. So the outcome of every amount in every
+    month is known, also of amounts that were never advanced.
     """
 
     world: World
@@ -42,7 +42,7 @@ class Capacity:
         return np.asarray(np.exp(data.by_reliability * traits.reliability[rows] + data.by_income * income))
 
     def _stopped_in(self, rows: Ints) -> Ints:
-        """The month in which the income ended: before all of them where there never was any."""
+        """The month in which the income ended; -1 where there never was any."""
         stopped_on = self.traits.stopped_on[rows]
         month = self.window.month_of(np.minimum(stopped_on, self.window.days))
         never_came = self.traits.pay[rows] == kind(self.world, "none")

@@ -1,4 +1,4 @@
-"""What the user, subscription and score services and the screening say of users."""
+"""The answers of the user, subscription and score services and of the screening."""
 
 import numpy as np
 

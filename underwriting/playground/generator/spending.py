@@ -1,4 +1,4 @@
-"""Money that goes out: bills of every month, cards, and advances of other apps with their repayment."""
+"""Spending: monthly bills, card payments, and advances of other apps with their repayment."""
 
 from collections.abc import Iterator
 
@@ -17,9 +17,9 @@ _STEP, _LEAST = 500, 1000
 
 
 def at_any_time(draws: Draws, window: Window, a_month: Reals, purpose: str) -> tuple[Ints, Ints, Draws]:
-    """The user's row, the day and a source of draws for events at times of their own, `a_month` of each user.
+    """The user's row, the day and a source of draws for events at random times, `a_month` for each user.
 
-    Their number varies as a Poisson number does, by its normal approximation.
+    Their number is Poisson distributed, by the normal approximation.
     """
     mean = a_month * (window.days / _DAYS_A_MONTH)
     count = np.floor(mean + np.sqrt(mean) * draws.normal(f"{purpose} count") + 0.5).clip(0).astype(np.int64)
@@ -32,7 +32,7 @@ def at_any_time(draws: Draws, window: Window, a_month: Reals, purpose: str) -> t
 def bills(
     world: World, window: Window, traits: Traits, draws: Draws, payees: Payees
 ) -> Iterator[tuple[Bookings, bool]]:
-    """The debits of every month, and whether the bank may send them back."""
+    """The monthly debits, and whether the bank may return them."""
     budget = _budget(world, traits, draws)
     for number, bill in enumerate(world.bills):
         rows = np.flatnonzero(_pays(bill, number, draws))
@@ -48,7 +48,7 @@ def bills(
 
 
 def cards(world: World, window: Window, traits: Traits, draws: Draws, payees: Payees) -> Iterator[Bookings]:
-    """The debits at times of their own."""
+    """The card payments, at random times."""
     budget = _budget(world, traits, draws)
     for number, card in enumerate(world.cards):
         user, day, each = at_any_time(draws, window, np.full(len(traits.pay), card.a_month), f"card {number}")
@@ -84,7 +84,7 @@ def _pays(bill: Bill, number: int, draws: Draws) -> Flags:
 
 
 def _budget(world: World, traits: Traits, draws: Draws) -> Reals:
-    """What a user's costs are scaled by, so that together they come to what the user spends of the income."""
+    """The factor of a user's costs that makes their sum the user's share of income spent."""
     costs = np.full(len(traits.pay), sum(card.of_income for card in world.cards))
     for number, bill in enumerate(world.bills):
         costs += bill.of_income * _pays(bill, number, draws)
@@ -92,6 +92,6 @@ def _budget(world: World, traits: Traits, draws: Draws) -> Reals:
 
 
 def _spends(world: World, traits: Traits, budget: Reals, user: Ints, day: Ints) -> Reals:
-    """The budget of a day's month: cut where there is no income any more, or never was."""
+    """The budget on a day; lower without an income."""
     without = (day >= traits.stopped_on[user]) | (traits.pay[user] == kind(world, "none"))
     return np.asarray(budget[user] * np.where(without, world.spend_without_income, 1.0))

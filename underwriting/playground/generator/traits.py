@@ -1,4 +1,4 @@
-"""What a user is like: drawn once, and behind everything in the history."""
+"""The traits of a user: drawn once, they determine the whole history."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ NEVER = np.iinfo(np.int64).max // 4
 class Traits:
     """Columns with an element for each user. Days are those of the window, money is in cents."""
 
-    # The latent number behind history and repayment: standard normal, higher pays back more surely.
+    # The latent number behind history and repayment: standard normal; higher means more reliable.
     reliability: Reals
     # Positions in the world's kinds of pay, and in its cycles.
     pay: Ints
@@ -28,7 +28,7 @@ class Traits:
     stopped_on: Ints
     changed_on: Ints
     spend_ratio: Reals
-    # How the bank treats a debit that is not covered: a position in the world's kinds of account.
+    # What the bank does with an uncovered debit: a position in the world's kinds of account.
     bank: Ints
     opened_on: Ints
     refreshed_on: Ints
@@ -72,7 +72,7 @@ def _pay_variation(world: World, pay: Ints, reliability: Reals, draws: Draws) ->
 
 
 def _once(window: Window, draws: Draws, purpose: str, share: Reals) -> Ints:
-    """A day within the window for a share of the users (of six months), NEVER for the others."""
+    """A day of the window for a share of the users (per six months), NEVER for the others."""
     happens = draws.chance(purpose, share * (window.days / _SIX_MONTHS))
     return np.asarray(np.where(happens, draws.between(f"{purpose} on", 0, window.days - 1), NEVER))
 
@@ -83,14 +83,14 @@ def _spells(draws: Draws, purpose: str, share: float, days: tuple[int, int]) -> 
 
 
 def _opened_on(world: World, window: Window, draws: Draws) -> Ints:
-    """The first day that the feed covers: of young accounts the day they were opened."""
+    """The first day that the feed covers; young accounts are covered from their opening."""
     young = draws.chance("young", world.account.young)
     age = draws.between("young days", *world.account.young_days)
     return np.asarray(np.where(young, np.maximum(0, window.days - age), 0))
 
 
 def _joined_on(world: World, window: Window, draws: Draws) -> Ints:
-    """The day the user came to us, mostly before the window."""
+    """The day the user joined, mostly before the window."""
     tenure = world.floats.tenure_months
     months = np.minimum(-tenure.mean * np.log1p(-draws.uniform("tenure")), tenure.most)
     return np.asarray(window.days - 1 - np.floor(months * (365.25 / 12)).astype(np.int64))

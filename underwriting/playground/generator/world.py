@@ -1,4 +1,4 @@
-"""The distributions that histories are drawn from: world.yaml, checked."""
+"""The distributions of world.yaml, validated."""
 
 from functools import cache
 from importlib.resources import files
@@ -20,7 +20,7 @@ class _Data(BaseModel):
 
 
 class Pay(_Data):
-    """What people live on, how often it comes, and what goes wrong with it."""
+    """Kinds of income, their cadence, and missed or late pays."""
 
     kinds: Shares
     cycles: Shares
@@ -48,12 +48,12 @@ class Bill(_Data):
     days: Span
     of_income: Share
     variation: float
-    # Whether the bank may send it back.
+    # Whether the bank may return it.
     returnable: bool
 
 
 class Card(_Data):
-    """Debits at times of their own."""
+    """Card payments at random times."""
 
     category: Category | None
     a_month: PositiveFloat
@@ -77,7 +77,7 @@ class Opening(_Data):
 
 
 class Careful(_Data):
-    """Users who see to it that the account stays above zero."""
+    """Users who keep the account above zero."""
 
     share: Share
     by_reliability: float
@@ -158,8 +158,8 @@ class Subscribed(_Data):
     paid: Share
 
 
-class Standing(_Data):
-    """The user service's word."""
+class UserService(_Data):
+    """The answers of the user service."""
 
     segments: Shares
     standing_unknown: Share
@@ -171,7 +171,7 @@ class Standing(_Data):
 
 
 class ScoreService(_Data):
-    """How well the score service knows the reliability, and how often it has nothing."""
+    """The noise of the scores, and how often there is none."""
 
     missing: Share
     missing_bracket: Share
@@ -187,7 +187,7 @@ class Screenings(_Data):
 
 
 class World(_Data):
-    """All of them."""
+    """All distributions."""
 
     version: PositiveInt
     currency: CurrencyCode
@@ -200,7 +200,7 @@ class World(_Data):
     stacking: Stacking
     floats: OwnFloats
     subscription: Subscribed
-    users: Standing
+    users: UserService
     scores: ScoreService
     screenings: Screenings
     payees: Annotated[dict[Category, tuple[str, ...]], Field(min_length=1)]

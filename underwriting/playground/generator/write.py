@@ -1,4 +1,4 @@
-"""Writes histories of any number of users as Parquet, chunk by chunk: what is in memory does not grow with them."""
+"""Writes histories of any number of users as Parquet, chunk by chunk, in constant memory."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from underwriting.playground.generator.calendar import Window
-from underwriting.playground.generator.cast import Chunk, cast_for, roles, with_personas
 from underwriting.playground.generator.columns import subject_ids
 from underwriting.playground.generator.histories import Histories
 from underwriting.playground.generator.layout import SIDE_FILES
-from underwriting.playground.generator.malformed import spoiled
+from underwriting.playground.generator.malformed import with_malformed
+from underwriting.playground.generator.persona_rows import Chunk, persona_rows, personas_of, with_personas
 from underwriting.playground.generator.tables import tables
 from underwriting.playground.generator.world import World
 
@@ -26,7 +26,7 @@ from underwriting.playground.generator.world import World
 CHUNK, CHUNKS_A_FILE = 8_192, 16
 
 
-# Users who are personas, unless it is said otherwise. Ours.
+# The default share of personas. Ours.
 PERSONAS = 0.01
 # How hive names the partition of rows without a value.
 NO_MONTH = "__HIVE_DEFAULT_PARTITION__"
@@ -38,12 +38,12 @@ class GeneratorError(ValueError):
 
 @dataclass(frozen=True)
 class Plan:
-    """What to write: how many users from which seed, over which days, and what is special about some of them."""
+    """What to write: the number of users, the seed, the days, and the shares of personas and malformed rows."""
 
     users: int
     seed: int
     window: Window
-    # The share of the users who are personas, and that of the transactions with a spoilt copy.
+    # The share of users who are personas, and of transactions with a malformed copy.
     personas: float = PERSONAS
     malformed: float = 0.0
     # Transactions in a folder for each month.
@@ -52,19 +52,19 @@ class Plan:
 
     @property
     def chunks(self) -> int:
-        """How many chunks that makes."""
+        """The number of chunks."""
         return -(-self.users // self.chunk)
 
 
 def chunks(world: World, plan: Plan) -> Iterator[Chunk]:
     """The tables of each chunk of users, one after another."""
-    cast = cast_for(plan.window.end)
+    personas = persona_rows(plan.window.end)
     for start in range(0, plan.users, plan.chunk):
         numbers = np.arange(start, min(start + plan.chunk, plan.users))
         histories = Histories(world, plan.window, plan.seed, numbers)
         draws = histories.draws
-        chunk = with_personas(tables(histories), cast, subject_ids(numbers), roles(draws, plan.personas))
-        yield spoiled(chunk, draws, plan.malformed) if plan.malformed else chunk
+        chunk = with_personas(tables(histories), personas, subject_ids(numbers), personas_of(draws, plan.personas))
+        yield with_malformed(chunk, draws, plan.malformed) if plan.malformed else chunk
 
 
 def write(world: World, plan: Plan, folder: Path) -> Iterator[int]:
@@ -87,13 +87,13 @@ def write(world: World, plan: Plan, folder: Path) -> Iterator[int]:
 
 
 def batched(chunks: Iterator[Chunk], size: int) -> Iterator[Iterator[Chunk]]:
-    """The chunks in groups of `size`, none of them before it is asked for."""
+    """The chunks in groups of `size`, lazily."""
     for first in chunks:
         yield chain([first], islice(chunks, size - 1))
 
 
 def _parts(table: str, rows: pa.Table, partitioned: bool) -> Iterator[tuple[str, pa.Table]]:
-    """The rows by the folder that they belong into, below the table's."""
+    """The rows by their folder below the table's."""
     if not partitioned or table != "transactions":
         yield "", rows
         return
@@ -104,7 +104,7 @@ def _parts(table: str, rows: pa.Table, partitioned: bool) -> Iterator[tuple[str,
 
 
 class Files:
-    """Parquet files that are open for writing, by their path below a folder."""
+    """Open Parquet files, by their path below a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._open, self._stack = folder, dict[str, pq.ParquetWriter](), ExitStack()
@@ -116,7 +116,7 @@ class Files:
         self._stack.close()
 
     def add(self, path: str, rows: pa.Table) -> None:
-        """Append the rows as one row group. Text reads back as text, though it is written from dictionaries."""
+        """Append the rows as one row group. Dictionary-encoded text is read back as text."""
         if path not in self._open:
             place = self._folder / path
             place.parent.mkdir(parents=True, exist_ok=True)

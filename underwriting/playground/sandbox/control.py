@@ -1,4 +1,4 @@
-"""The partner's results endpoint, and the operator's view: faults to switch, and what was done."""
+"""The partner's results endpoint, and the control routes: faults, and the ledger of what was done."""
 
 from collections.abc import Mapping
 
@@ -11,8 +11,8 @@ from underwriting.playground.sandbox.ledger import Ledger
 from underwriting.settings import Partner
 
 
-class Account(BaseModel):
-    """Calls by service, and what was done for good."""
+class Activity(BaseModel):
+    """Calls by service, the bureau's charges, and the ledger."""
 
     calls: dict[str, int]
     charges: int
@@ -33,7 +33,7 @@ def receiver(partners: Mapping[str, Partner], ledger: Ledger) -> APIRouter:
         try:
             Webhook(partner.signing_secret.get_secret_value()).verify(body, dict(request.headers), json_parse=False)
             text = body.decode()
-        # The library lets a badly formed signature or body out as a ValueError.
+        # The library raises ValueError for a malformed signature or body.
         except (WebhookVerificationError, ValueError):
             ledger.refused.bad_signature += 1
             raise HTTPException(401, "the signature is not good") from None
@@ -42,7 +42,7 @@ def receiver(partners: Mapping[str, Partner], ledger: Ledger) -> APIRouter:
     return router
 
 
-def control_panel(ledger: Ledger, faults: Faults) -> APIRouter:
+def control_routes(ledger: Ledger, faults: Faults) -> APIRouter:
     """Read and switch faults, read and clear the ledger."""
     router = APIRouter(prefix="/_control")
 
@@ -56,9 +56,9 @@ def control_panel(ledger: Ledger, faults: Faults) -> APIRouter:
         return control
 
     @router.get("/ledger")
-    async def account() -> Account:
+    async def activity() -> Activity:
         charges = sum(pull.charges for pull in ledger.pulls.values())
-        return Account(calls=dict(faults.calls), charges=charges, ledger=ledger)
+        return Activity(calls=dict(faults.calls), charges=charges, ledger=ledger)
 
     @router.delete("/ledger", status_code=204)
     async def clear() -> None:

@@ -1,7 +1,7 @@
-"""Switchable trouble in front of every service: latency, errors, and answers lost after the work was done.
+"""Faults that can be switched on for every service: latency, errors, and answers lost after the work was done.
 
-What befalls a call depends on the seed, the service, the path and how often that path was called, and on nothing
-else: two runs with one seed and the same calls see the same faults, in whatever order the calls arrive.
+The fault of a call depends only on the seed, the service, the path and the number of earlier calls of that path: two
+runs with one seed and the same calls see the same faults, in whatever order the calls arrive.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from underwriting.playground.sandbox.histories import seeded
+from underwriting.playground.sandbox.statement_plans import seeded
 from underwriting.sources.sources import Service
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -68,36 +68,36 @@ class Faults:
             if scope["type"] == "http" and prefix in PREFIXES:
                 self.calls[prefix] += 1
                 fault = self.control.services.get(prefix, self.control.others)
-                await self._suffer(fault, app, scope, receive, send)
+                await self._apply(fault, app, scope, receive, send)
             else:
                 await app(scope, receive, send)
 
         return guarded
 
-    async def _suffer(self, fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _apply(self, fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         self._tries[path] += 1
         if fault.first is not None and self._tries[path] > fault.first:
             fault = Fault()
-        chance = seeded(self.control.seed, path, self._tries[path])
-        wait, fails, loses = chance.random(), chance.random(), chance.random()
+        rng = seeded(self.control.seed, path, self._tries[path])
+        wait, fails, loses = rng.random(), rng.random(), rng.random()
         if delay := fault.latency + fault.jitter * wait:
             await asyncio.sleep(delay)
         if fails < fault.error_rate:
             headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
             await JSONResponse({"message": "a fault of the sandbox"}, fault.error_status, headers)(scope, receive, send)
         elif loses < fault.lost_rate:
-            await app(scope, receive, _nowhere)
-            await _hang_up(receive)
+            await app(scope, receive, _discard)
+            await _close_connection(receive)
         else:
             await app(scope, receive, send)
 
 
-async def _nowhere(_: Message) -> None:
+async def _discard(_: Message) -> None:
     """Drop a part of an answer."""
 
 
-async def _hang_up(receive: Receive) -> None:
+async def _close_connection(receive: Receive) -> None:
     """Close the connection without a byte. ASGI has no word for it, so this asks uvicorn's transport."""
     connection: asyncio.Transport = receive.__self__.transport  # type: ignore[attr-defined]  # as said above
     connection.abort()

@@ -1,6 +1,6 @@
-"""What the sandbox did for good: reports charged by the bureau, results taken by the receiver.
+"""What the sandbox did: reports that the bureau charged, results that the receiver took.
 
-In memory. Everything happens on the server's one event loop, between two awaits, so no entry is ever half made.
+In memory. Every change happens between two awaits of the server's one event loop, so entries are never half made.
 """
 
 from pydantic import BaseModel, Field
@@ -17,7 +17,7 @@ class Pull(BaseModel):
 
 
 class Delivery(BaseModel):
-    """One message as received: how often, and whether its body was ever another one."""
+    """One message: how often it was received, and whether its body ever differed."""
 
     tenant: str
     body: str
@@ -26,7 +26,7 @@ class Delivery(BaseModel):
 
 
 class Refusals(BaseModel):
-    """Messages the receiver did not take."""
+    """Messages that the receiver refused."""
 
     bad_signature: int = 0
     unknown_tenant: int = 0
@@ -40,9 +40,9 @@ class Ledger(BaseModel):
     refused: Refusals = Field(default_factory=Refusals)
 
     def pull(self, reference: str, customer_id: str, order: str, report: bytes, *, idempotent: bool) -> bytes | None:
-        """Charge an order and return its report; None where an idempotent bureau knows the key with another order.
+        """Charge an order and return its report; None where an idempotent bureau has another order under the key.
 
-        An idempotent bureau charges a reference once and repeats its report; any other charges every time.
+        An idempotent bureau charges a reference once and repeats its report; others charge every time.
         """
         entry = self.pulls.setdefault(reference, Pull(customer_id=customer_id, order=order, report=report))
         if idempotent and (entry.customer_id, entry.order) != (customer_id, order):
@@ -54,7 +54,7 @@ class Ledger(BaseModel):
         return entry.report
 
     def deliver(self, webhook_id: str, tenant: str, body: str) -> None:
-        """Count a message whose signature is good."""
+        """Count a message with a valid signature."""
         entry = self.results.setdefault(webhook_id, Delivery(tenant=tenant, body=body))
         entry.deliveries += 1
         entry.changed |= entry.body != body

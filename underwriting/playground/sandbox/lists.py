@@ -1,4 +1,4 @@
-"""The screening list of the sandbox, so that its listed personas are found also where no public list is loaded."""
+"""The screening list of the sandbox: its listed personas are found even if no public list is loaded."""
 
 from datetime import date
 
@@ -19,5 +19,5 @@ LISTED = Entry(
 
 
 def sandbox_lists() -> tuple[ScreeningList, ...]:
-    """One list of one person, who is the persona `listed`, and is much like the persona `possible-match`."""
+    """One list with one person, who is the persona `listed` and resembles the persona `possible-match`."""
     return (ScreeningList("sandbox", digest_of(LISTED.model_dump_json().encode()), (LISTED,)),)

@@ -1,4 +1,4 @@
-"""Who lives in the sandbox: one table of kinds of customers, each good but for what makes it special.
+"""The sandbox's customers: one table of kinds, each good except for one special property.
 
 A customer id is a persona's own (`good`), or a variant of it (`good-00017`): the same kind with small differences.
 """
@@ -11,7 +11,7 @@ from functools import partial
 
 from underwriting.domain.decision import Verdict
 from underwriting.domain.documents import AlertKind, CompanyStatus, FileStatus, LineCategory
-from underwriting.playground.sandbox.histories import BUSINESS, HOUSEHOLD, Standing
+from underwriting.playground.sandbox.statement_plans import BUSINESS, HOUSEHOLD, MonthlyBooking
 from underwriting.sources.sources import Service
 
 APPROVED, REJECTED, REFERRED = Verdict.APPROVED, Verdict.REJECTED, Verdict.REFERRED
@@ -20,7 +20,7 @@ INCOMPLETE, COUNTEROFFER = Verdict.INCOMPLETE, Verdict.COUNTEROFFER
 
 @dataclass(frozen=True)
 class Persona:
-    """One kind of customer: what becomes of an application for 2,500 by the shipped rulebook, and why."""
+    """One kind of customer: the decision of the shipped rulebook on an application for 2,500, and why."""
 
     id: str
     special: str
@@ -28,7 +28,7 @@ class Persona:
     # Code of the first reason; empty for an approval.
     reason: str = ""
 
-    # The user service's and the registry's word. Seeded where a name is not given.
+    # The answers of the user service and the registry; names that are not given are seeded.
     given_name: str = ""
     family_name: str = ""
     birth_date: date | None = None
@@ -38,8 +38,8 @@ class Persona:
     contact_verified: bool = True
     company: CompanyStatus | None = None
 
-    # The main account: what comes back every month, the balance it starts from, months known of it.
-    plan: tuple[Standing, ...] = HOUSEHOLD
+    # The main account: monthly bookings, the opening balance, the months of its history.
+    plan: tuple[MonthlyBooking, ...] = HOUSEHOLD
     opening: float = 3600
     months: int = 120
 
@@ -47,7 +47,7 @@ class Persona:
     margin: float = 0.09
     growth: float = 0.06
 
-    # The bureau's file; a score of None is one that is too thin for a score. Liabilities are monthly, in major units.
+    # The bureau's file; score None: the file is too thin for one. Liabilities are monthly, in major units.
     file: FileStatus = FileStatus.FOUND
     alerts: tuple[AlertKind, ...] = ()
     score: int | None = 742
@@ -59,7 +59,7 @@ class Persona:
     inquiries: int = 1
     insolvent: bool = False
 
-    # What is owed to us, major units; the fraud service's word; earlier loans and how they were paid.
+    # The debt with us, major units; the fraud service's answer; earlier loans and their payment.
     exposure: float = 0
     identity_consistent: bool = True
     applications_30d: int = 1
@@ -68,33 +68,33 @@ class Persona:
     days_late: int = 0
     write_offs: int = 0
 
-    # Services that fail this customer, and members that their answers lie about.
+    # Services that fail for this customer, and fields that their answers have wrong.
     down: Service | None = None
     slow: Service | None = None
     huge: Service | None = None
-    lies: Mapping[Service, Mapping[str, object]] = field(default_factory=dict)
+    wrong_fields: Mapping[Service, Mapping[str, object]] = field(default_factory=dict)
 
 
 _company = partial(Persona, company=CompanyStatus.ACTIVE, plan=BUSINESS, opening=24_000)
 
-# Spends what it earns; what others put aside keeps the account level.
-_LEVEL = (*HOUSEHOLD[:-1], Standing(26, -2115, LineCategory.TRANSFER))
-# Two months of three, the money is elsewhere when the month ends.
+# Spends all its income; a smaller transfer keeps the account level.
+_LEVEL = (*HOUSEHOLD[:-1], MonthlyBooking(26, -2115, LineCategory.TRANSFER))
+# In two months of three the money is on another account at the month's end.
 _SWINGS = (
-    *(Standing(1, 3700, LineCategory.TRANSFER, every=3, offset=month) for month in (1, 2)),
-    *(Standing(27, -3700, LineCategory.TRANSFER, every=3, offset=month) for month in (0, 1)),
+    *(MonthlyBooking(1, 3700, LineCategory.TRANSFER, every=3, offset=month) for month in (1, 2)),
+    *(MonthlyBooking(27, -3700, LineCategory.TRANSFER, every=3, offset=month) for month in (0, 1)),
 )
-# Every third month something costs more than the rest of it, paid out of savings.
+# A purchase every third month, larger than all other spending and paid from savings.
 _SPREE = (
-    Standing(18, 7000, LineCategory.TRANSFER, every=3, offset=2),
-    Standing(19, -7000, LineCategory.SPENDING, every=3, offset=2),
+    MonthlyBooking(18, 7000, LineCategory.TRANSFER, every=3, offset=2),
+    MonthlyBooking(19, -7000, LineCategory.SPENDING, every=3, offset=2),
 )
 _BOUNCED = (
-    Standing(17, -85, LineCategory.SPENDING),
-    Standing(18, 85, LineCategory.RETURNED),
-    Standing(18, -25, LineCategory.FEE),
+    MonthlyBooking(17, -85, LineCategory.SPENDING),
+    MonthlyBooking(18, 85, LineCategory.RETURNED),
+    MonthlyBooking(18, -25, LineCategory.FEE),
 )
-_DEBTS = (*HOUSEHOLD[:-1], Standing(26, -2000, LineCategory.DEBT_SERVICE))
+_DEBTS = (*HOUSEHOLD[:-1], MonthlyBooking(26, -2000, LineCategory.DEBT_SERVICE))
 _NO_YEAR = {"period_end": "2019-12-31", "revenue": -1, "profit": 10**9, "operating_cash_flow": 10**9, "debt_service": 0}
 
 TABLE = (
@@ -132,7 +132,7 @@ TABLE = (
         "an opening balance that leads nowhere",
         REFERRED,
         "statements_inconsistent",
-        lies={Service.STATEMENTS: {"opening_balance": 10**9}},
+        wrong_fields={Service.STATEMENTS: {"opening_balance": 10**9}},
     ),
     # Financial statements.
     _company("loss-making", "accounts show losses", REJECTED, "profit_insufficient", margin=-0.08),
@@ -209,14 +209,14 @@ TABLE = (
         "the exposure service answers against its model",
         REFERRED,
         "exposure_unknown",
-        lies={Service.EXPOSURE: {"outstanding": "a lot"}},
+        wrong_fields={Service.EXPOSURE: {"outstanding": "a lot"}},
     ),
     _company(
         "liar",
         "statements from the future, negative revenue, NaN from the bureau",
         REFERRED,
         "statements_unavailable",
-        lies={
+        wrong_fields={
             Service.STATEMENTS: {"period_end": "2999-12-31"},
             Service.ACCOUNTS: {"years": [_NO_YEAR]},
             Service.BUREAU: {"revolving_balance": float("nan")},

@@ -1,4 +1,4 @@
-"""An application served from a thread of this process, for tests and benchmarks."""
+"""Serves an application from a thread of this process, for tests and benchmarks."""
 
 import socket
 import threading
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 @contextmanager
 def served(app: ASGIApp, host: str = "127.0.0.1") -> Iterator[str]:
     """Serve `app` on a free port over real sockets; yields its base URL and stops it at the end."""
-    # With the protocol named, asyncio switches Nagle's algorithm off; it costs 40 ms an answer otherwise.
+    # asyncio switches Nagle's algorithm off only if the protocol is named; otherwise each answer takes 40 ms longer.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind((host, 0))
         server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=0))

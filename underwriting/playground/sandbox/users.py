@@ -1,4 +1,4 @@
-"""Users of floats who live in the sandbox: one table of kinds, each a steady earner but for what makes it special.
+"""The sandbox's users of floats: one table of kinds, each a steady earner except for one special property.
 
 A user id is a kind's own (`steady-pay`), or a variant of it (`steady-pay-00017`), as with applicants.
 """
@@ -6,22 +6,22 @@ A user id is a kind's own (`steady-pay`), or a variant of it (`steady-pay-00017`
 import re
 
 from underwriting.domain.decision import Verdict
-from underwriting.playground.sandbox.accounts import Regular
-from underwriting.playground.sandbox.float_user import FloatUser, Income
-from underwriting.playground.sandbox.livelihoods import (
+from underwriting.playground.sandbox.account_bookings import RecurringBooking
+from underwriting.playground.sandbox.account_plans import (
     ADVANCES,
-    BOUNCED,
+    EXPENSES,
     FRIDAY,
-    FRUGAL,
-    LIVING,
-    MANY,
+    LOW_EXPENSES,
+    MANY_PURCHASES,
     MONDAY,
-    PAY,
-    STEADY,
+    OVERDRAFTS,
+    PAY_DESCRIPTION,
+    RETURNED_DEBITS,
+    SALARY_AND_EXPENSES,
     THURSDAY,
-    UNFORESEEN,
     WEDNESDAY,
 )
+from underwriting.playground.sandbox.float_user import FloatUser, Income
 from underwriting.playground.sandbox.personas import PERSONAS
 from underwriting.sources.sources import Service
 
@@ -31,7 +31,9 @@ APPROVED, REJECTED, REFERRED = Verdict.APPROVED, Verdict.REJECTED, Verdict.REFER
 _FORTNIGHTLY = Income("northwind traders", (14, 14), 1150)
 
 TABLE = (
-    FloatUser("steady-pay", "a fortnightly salary, ten floats repaid", APPROVED, _FORTNIGHTLY, plan=STEADY),
+    FloatUser(
+        "steady-pay", "a fortnightly salary, ten floats repaid", APPROVED, _FORTNIGHTLY, plan=SALARY_AND_EXPENSES
+    ),
     FloatUser(
         "pensioner",
         "social security once a month, and a small state pension",
@@ -39,9 +41,9 @@ TABLE = (
         Income("Social Security", (26, 35), 1480),
         streams=2,
         plan=(
-            Regular("SSA TREAS 310 XXSOC SEC XXXXXXXXXA SSA XXXXXX", 1480, day=12, early=True),
-            Regular("STATE RETIREMENT SYS PENSION PPD ID: XXXX8812", 310, day=3, early=True),
-            *FRUGAL,
+            RecurringBooking("SSA TREAS 310 XXSOC SEC XXXXXXXXXA SSA XXXXXX", 1480, day=12, early=True),
+            RecurringBooking("STATE RETIREMENT SYS PENSION PPD ID: XXXX8812", 310, day=3, early=True),
+            *LOW_EXPENSES,
         ),
         floats=7,
     ),
@@ -52,9 +54,9 @@ TABLE = (
         Income("Uber", (7, 7), 480, 0.3),
         streams=2,
         plan=(
-            Regular("UBER USA 6787 EDI PAYMNT XXXX", 480, day=MONDAY, every=7, spread=0.3),
-            Regular("DOORDASH, INC. DASHER PAYOUT XXXX", 210, day=WEDNESDAY, every=7, spread=0.25),
-            *FRUGAL,
+            RecurringBooking("UBER USA 6787 EDI PAYMNT XXXX", 480, day=MONDAY, every=7, spread=0.3),
+            RecurringBooking("DOORDASH, INC. DASHER PAYOUT XXXX", 210, day=WEDNESDAY, every=7, spread=0.25),
+            *LOW_EXPENSES,
         ),
         floats=6,
         renewals=8,
@@ -66,9 +68,9 @@ TABLE = (
         Income("contoso logistics", (14, 14), 1050),
         streams=2,
         plan=(
-            Regular("CONTOSO LOGISTICS PAYROLL PPD ID: XXXX7741", 1050, day=FRIDAY, every=14),
-            Regular("BLUE HERON DINER DIRECT DEP XXXX", 180, day=THURSDAY, every=7, spread=0.05),
-            *LIVING,
+            RecurringBooking("CONTOSO LOGISTICS PAYROLL PPD ID: XXXX7741", 1050, day=FRIDAY, every=14),
+            RecurringBooking("BLUE HERON DINER DIRECT DEP XXXX", 180, day=THURSDAY, every=7, spread=0.05),
+            *EXPENSES,
         ),
     ),
     FloatUser(
@@ -78,8 +80,8 @@ TABLE = (
         None,
         reason="account_young",
         streams=0,
-        troubles=("history_days", "recurring_deposits", "float_rank", "subscription_rank"),
-        plan=STEADY,
+        notable_facts=("history_days", "recurring_deposits", "float_rank", "subscription_rank"),
+        plan=SALARY_AND_EXPENSES,
         history_days=12,
         floats=0,
         renewals=0,
@@ -92,8 +94,8 @@ TABLE = (
         REJECTED,
         _FORTNIGHTLY,
         reason="negative_days_many",
-        troubles=("negative_days_30d", "overdraft_fees_30d", "average_balance"),
-        plan=STEADY + UNFORESEEN,
+        notable_facts=("negative_days_30d", "overdraft_fees_30d", "average_balance"),
+        plan=SALARY_AND_EXPENSES + OVERDRAFTS,
         floor=200,
     ),
     FloatUser(
@@ -102,8 +104,8 @@ TABLE = (
         REJECTED,
         _FORTNIGHTLY,
         reason="debits_returned",
-        troubles=("returned_debits_30d", "overdraft_fees_30d"),
-        plan=STEADY + BOUNCED,
+        notable_facts=("returned_debits_30d", "overdraft_fees_30d"),
+        plan=SALARY_AND_EXPENSES + RETURNED_DEBITS,
     ),
     FloatUser(
         "stacker",
@@ -111,8 +113,8 @@ TABLE = (
         REJECTED,
         _FORTNIGHTLY,
         reason="advance_providers_many",
-        troubles=("competitor_advances_30d", "competitor_advances_due"),
-        plan=STEADY + ADVANCES,
+        notable_facts=("competitor_advances_30d", "competitor_advances_due"),
+        plan=SALARY_AND_EXPENSES + ADVANCES,
         floor=2000,
     ),
     FloatUser(
@@ -122,18 +124,18 @@ TABLE = (
         None,
         reason="recurring_deposits_few",
         streams=0,
-        troubles=("days_since_pay", "income_streams"),
-        plan=(Regular(PAY, 1150, day=FRIDAY, every=14, gone=70), *LIVING),
+        notable_facts=("days_since_pay", "income_streams"),
+        plan=(RecurringBooking(PAY_DESCRIPTION, 1150, day=FRIDAY, every=14, ended=70), *EXPENSES),
     ),
     FloatUser(
         "stale-feed",
-        "the bank was last asked six days ago",
+        "the feed was last refreshed six days ago",
         REJECTED,
         None,
         reason="feed_stale",
         streams=0,
-        troubles=("feed_age_hours",),
-        plan=STEADY,
+        notable_facts=("feed_age_hours",),
+        plan=SALARY_AND_EXPENSES,
         stale_days=6,
     ),
     FloatUser(
@@ -143,10 +145,10 @@ TABLE = (
         None,
         reason="feed_still_reading",
         streams=0,
-        troubles=("feed_complete", "history_days"),
-        plan=STEADY,
+        notable_facts=("feed_complete", "history_days"),
+        plan=SALARY_AND_EXPENSES,
         history_days=30,
-        lies={Service.TRANSACTIONS: {"still_reading": True}},
+        wrong_fields={Service.TRANSACTIONS: {"still_reading": True}},
     ),
     FloatUser(
         "login-required",
@@ -154,9 +156,9 @@ TABLE = (
         REFERRED,
         _FORTNIGHTLY,
         reason="feed_login_required",
-        troubles=("feed_connected",),
-        plan=STEADY,
-        lies={Service.TRANSACTIONS: {"login_required": True}},
+        notable_facts=("feed_connected",),
+        plan=SALARY_AND_EXPENSES,
+        wrong_fields={Service.TRANSACTIONS: {"login_required": True}},
     ),
     FloatUser(
         "pays-late",
@@ -164,8 +166,8 @@ TABLE = (
         REJECTED,
         _FORTNIGHTLY,
         reason="floats_outstanding",
-        troubles=("late_floats", "outstanding_floats", "on_time_streak", "collection_error_ratio"),
-        plan=STEADY,
+        notable_facts=("late_floats", "outstanding_floats", "on_time_streak", "collection_error_ratio"),
+        plan=SALARY_AND_EXPENSES,
         late=3,
         open_past_due=10,
         payback=0.41,
@@ -177,8 +179,8 @@ TABLE = (
         REJECTED,
         _FORTNIGHTLY,
         reason="floats_outstanding",
-        troubles=("outstanding_floats",),
-        plan=STEADY,
+        notable_facts=("outstanding_floats",),
+        plan=SALARY_AND_EXPENSES,
         open_past_due=0,
     ),
     FloatUser(
@@ -186,8 +188,8 @@ TABLE = (
         "the subscription was never paid, which keeps from the larger amounts",
         APPROVED,
         _FORTNIGHTLY,
-        troubles=("renewals_in_a_row",),
-        plan=STEADY,
+        notable_facts=("renewals_in_a_row",),
+        plan=SALARY_AND_EXPENSES,
         renewals=0,
         unpaid_renewals=3,
     ),
@@ -197,8 +199,8 @@ TABLE = (
         REFERRED,
         _FORTNIGHTLY,
         reason="cash_advance_score_missing",
-        troubles=("payback_prediction", "cash_advance_score_to_50"),
-        plan=STEADY,
+        notable_facts=("payback_prediction", "cash_advance_score_to_50"),
+        plan=SALARY_AND_EXPENSES,
         payback=None,
         advance_score=None,
     ),
@@ -208,8 +210,8 @@ TABLE = (
         REJECTED,
         _FORTNIGHTLY,
         reason="standing_bad",
-        troubles=("fraud_hit",),
-        plan=STEADY,
+        notable_facts=("fraud_hit",),
+        plan=SALARY_AND_EXPENSES,
         fraud_hit=True,
     ),
     FloatUser(
@@ -218,8 +220,8 @@ TABLE = (
         REJECTED,
         _FORTNIGHTLY,
         reason="standing_bad",
-        troubles=("good_standing",),
-        plan=STEADY,
+        notable_facts=("good_standing",),
+        plan=SALARY_AND_EXPENSES,
         good_standing=False,
     ),
     FloatUser(
@@ -228,8 +230,8 @@ TABLE = (
         REJECTED,
         _FORTNIGHTLY,
         reason="list_match",
-        troubles=("list_match_score",),
-        plan=STEADY,
+        notable_facts=("list_match_score",),
+        plan=SALARY_AND_EXPENSES,
         person=PERSONAS["listed"],
     ),
     FloatUser(
@@ -239,8 +241,8 @@ TABLE = (
         None,
         reason="feed_freshness_unknown",
         streams=0,
-        troubles=("recurring_deposits", "current_balance"),
-        plan=STEADY,
+        notable_facts=("recurring_deposits", "current_balance"),
+        plan=SALARY_AND_EXPENSES,
         down=Service.TRANSACTIONS,
     ),
     FloatUser(
@@ -249,8 +251,8 @@ TABLE = (
         REFERRED,
         _FORTNIGHTLY,
         reason="cash_advance_score_missing",
-        troubles=("payback_prediction",),
-        plan=STEADY,
+        notable_facts=("payback_prediction",),
+        plan=SALARY_AND_EXPENSES,
         slow=Service.SCORES,
     ),
     FloatUser(
@@ -260,9 +262,9 @@ TABLE = (
         None,
         reason="feed_freshness_unknown",
         streams=0,
-        troubles=("recurring_deposits", "current_balance"),
-        plan=STEADY,
-        lies={Service.TRANSACTIONS: {"refreshed_at": "2999-01-01T00:00:00Z"}},
+        notable_facts=("recurring_deposits", "current_balance"),
+        plan=SALARY_AND_EXPENSES,
+        wrong_fields={Service.TRANSACTIONS: {"refreshed_at": "2999-01-01T00:00:00Z"}},
     ),
     FloatUser(
         "broken-floats",
@@ -270,16 +272,16 @@ TABLE = (
         REFERRED,
         _FORTNIGHTLY,
         reason="float_history_unknown",
-        troubles=("float_rank", "outstanding_floats"),
-        plan=STEADY,
-        lies={Service.FLOATS: {"floats": "many"}},
+        notable_facts=("float_rank", "outstanding_floats"),
+        plan=SALARY_AND_EXPENSES,
+        wrong_fields={Service.FLOATS: {"floats": "many"}},
     ),
     FloatUser(
         "heavy-user",
         "20,000 transactions a year",
         APPROVED,
         _FORTNIGHTLY,
-        plan=(STEADY[0], *FRUGAL, *MANY),
+        plan=(SALARY_AND_EXPENSES[0], *LOW_EXPENSES, *MANY_PURCHASES),
         # More would be larger than the answers that a client takes by default.
         history_days=400,
     ),

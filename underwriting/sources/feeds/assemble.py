@@ -9,10 +9,9 @@ from itertools import chain
 from pydantic import ValidationError
 
 from underwriting.domain.histories import INCOME, Category, Transaction, TransactionFeed
-from underwriting.sources.feeds.categoriser import categorised
-from underwriting.sources.feeds.gaps import Reading, dated_by, in_words, unread_on
+from underwriting.sources.feeds.categoriser import CategorisedTransaction, categorise
 from underwriting.sources.feeds.holds import holds
-from underwriting.sources.feeds.pairs import Judged, judged_together
+from underwriting.sources.feeds.missing_data import FeedReading, describe_missing, latest_unread_day, limit_dates
 from underwriting.sources.feeds.raw import (
     AccountKind,
     FeedError,
@@ -21,45 +20,46 @@ from underwriting.sources.feeds.raw import (
     RawTransaction,
     Skip,
     Skipped,
+    deduplicated,
     utc_day,
-    without_repeats,
 )
+from underwriting.sources.feeds.related_transactions import correct_categories
 
-# A bank's clock may go before ours.
+# A bank's clock may be ahead of ours.
 CLOCK_SKEW = timedelta(minutes=5)
-# Which account is the main one, where there are several kinds.
+# The kinds of account that may be the main one, in order of preference.
 _MAIN = (AccountKind.CHECKING, AccountKind.DEPOSIT, AccountKind.SAVINGS)
-# What speaks against the user, whichever account it is on.
+# What speaks against the user on any account: money out, money in.
 _AGAINST_OUT = frozenset({Category.ADVANCE, Category.LOAN, Category.GAMBLING, Category.OVERDRAFT_FEE})
 _AGAINST_IN = frozenset({Category.ADVANCE, Category.RETURNED})
 
 
-def transaction_feed(raw: RawFeed, currency: str, days: int, as_of: date) -> Reading:
-    """The main account's last `days` days up to and with `as_of`, categorised, its balances reconciled.
+def transaction_feed(raw: RawFeed, currency: str, days: int, as_of: date) -> FeedReading:
+    """The main account's last `days` days up to and with `as_of`, categorise, its balances reconciled.
 
     The main account is the checking account in `currency` that gets the most income (a savings account where there
-    is no checking account). Its balance is walked back from the current one, so that the opening balance and all
-    amounts add up to it; debits not yet booked become `holds`. What cannot be used is left out and counted, as is what
-    speaks against the user on another account: the facts that it may worsen are not known.
-    FeedError, with the place, where the feed cannot be what it says.
+    is no checking account). The opening balance is the current balance less all amounts; debits that are not booked
+    yet become `holds`. Transactions that cannot be used are left out and counted, and so are those that speak against
+    the user on another account: the facts that they may worsen are unknown. FeedError names the place of an
+    impossible value.
     """
     if not raw.accounts and (raw.still_reading or raw.login_required):
-        return _nothing_yet(raw, currency, as_of)
+        return _empty_feed(raw, currency, as_of)
     accounts = [one for one in raw.accounts if one.currency == currency]
     last = _last_day(raw)
-    dated, ahead = dated_by(without_repeats(raw.transactions), last)
+    dated, ahead = limit_dates(deduplicated(raw.transactions), last)
     listed = {one.account_id for one in raw.accounts}
     unlisted = [Skipped(Skip.UNLISTED, row.account_id) for row in dated if row.account_id not in listed]
-    rows = _judged(dated, accounts, currency)
+    rows = _categorised(dated, accounts, currency)
     main = _main_account(accounts, rows)
     skipped = [*raw.skipped, *unlisted, *ahead, *_elsewhere(main, rows, as_of)]
     known = replace(raw, refreshed_at=_refreshed_at(raw, accounts), skipped=skipped)
     feed = _feed_of(main, rows[main.account_id], known, last, days, as_of)
-    return Reading(feed, in_words(feed, known.skipped))
+    return FeedReading(feed, describe_missing(feed, known.skipped))
 
 
-def _nothing_yet(raw: RawFeed, currency: str, as_of: date) -> Reading:
-    """The feed of a bank that the provider has not read yet, or that does not let it in."""
+def _empty_feed(raw: RawFeed, currency: str, as_of: date) -> FeedReading:
+    """The feed of a bank that the provider has not read yet, or that needs a login."""
     feed = TransactionFeed(
         currency=currency,
         covered_from=as_of,
@@ -70,37 +70,38 @@ def _nothing_yet(raw: RawFeed, currency: str, as_of: date) -> Reading:
         login_required=raw.login_required,
         transactions=(),
     )
-    return Reading(feed, in_words(feed, raw.skipped))
+    return FeedReading(feed, describe_missing(feed, raw.skipped))
 
 
-def _judged(rows: Sequence[RawTransaction], accounts: Sequence[RawAccount], currency: str) -> dict[str, list[Judged]]:
-    """Every transaction that counts, by account. A card's or a broker's side says nothing about a living."""
-    lived_from = {one.account_id for one in accounts if one.kind in _MAIN}
-    counted = [row for row in rows if row.account_id in lived_from]
-    alone = [Judged(*each) for each in zip(counted, categorised(counted, currency), strict=True)]
-    judged: dict[str, list[Judged]] = defaultdict(list)
-    for one in judged_together(alone):
-        judged[one.raw.account_id].append(one)
-    return judged
+def _categorised(
+    rows: Sequence[RawTransaction], accounts: Sequence[RawAccount], currency: str
+) -> dict[str, list[CategorisedTransaction]]:
+    """The transactions of checking and savings accounts, by account; those of cards and brokers are ignored."""
+    included = {one.account_id for one in accounts if one.kind in _MAIN}
+    by_account: dict[str, list[CategorisedTransaction]] = defaultdict(list)
+    for one in correct_categories(categorise((row for row in rows if row.account_id in included), currency)):
+        by_account[one.raw.account_id].append(one)
+    return by_account
 
 
 def _last_day(raw: RawFeed) -> date:
     """The day up to which transactions may be dated; FeedError where a refresh lies in the future."""
-    told = [one for one in (raw.refreshed_at, *(each.refreshed_at for each in raw.accounts)) if one]
     now = datetime.now(UTC)
-    if max(told, default=now) > now + CLOCK_SKEW:
+    known = [one for one in (raw.refreshed_at, *(account.refreshed_at for account in raw.accounts)) if one]
+    latest = max(known, default=now)
+    if latest > now + CLOCK_SKEW:
         raise FeedError("refreshed_at", "lies in the future")
-    return utc_day("refreshed_at", max(told, default=now))
+    return utc_day("refreshed_at", latest)
 
 
 def _refreshed_at(raw: RawFeed, accounts: Sequence[RawAccount]) -> datetime | None:
-    """When the account that was asked longest ago was asked, of those that the user may live from.
+    """The oldest refresh of the accounts that may be the main one.
 
-    Where nobody says, no earlier than the latest transaction that is not dated ahead.
+    Where none is known, the day of the latest transaction that is not dated ahead.
     """
-    asked = [raw.refreshed_at, *(one.refreshed_at for one in accounts if one.kind in _MAIN)]
-    if told := [one for one in asked if one]:
-        return min(told)
+    refreshes = [raw.refreshed_at, *(one.refreshed_at for one in accounts if one.kind in _MAIN)]
+    if known := [one for one in refreshes if one]:
+        return min(known)
     today = datetime.now(UTC).date()
     latest = max((row.booked_on for row in raw.transactions if row.booked_on <= today), default=None)
     if latest is None and not raw.still_reading and not raw.login_required:
@@ -108,8 +109,8 @@ def _refreshed_at(raw: RawFeed, accounts: Sequence[RawAccount]) -> datetime | No
     return datetime.combine(latest, time(), UTC) if latest else None
 
 
-def _main_account(accounts: Sequence[RawAccount], rows: dict[str, list[Judged]]) -> RawAccount:
-    """The account that the user lives from: checking before savings, then by income, then by use."""
+def _main_account(accounts: Sequence[RawAccount], rows: dict[str, list[CategorisedTransaction]]) -> RawAccount:
+    """The main account: checking before savings, then the most income, then the most transactions."""
     if not accounts:
         raise FeedError("accounts", "none is in the currency asked for")
     kind = next((kind for kind in _MAIN if any(one.kind is kind for one in accounts)), None)
@@ -123,8 +124,8 @@ def _main_account(accounts: Sequence[RawAccount], rows: dict[str, list[Judged]])
     return max((one for one in accounts if one.kind is kind), key=use)
 
 
-def _elsewhere(main: RawAccount, rows: dict[str, list[Judged]], as_of: date) -> Iterator[Skipped]:
-    """What other accounts have against the user: as good as bookings of the main one that could not be read."""
+def _elsewhere(main: RawAccount, rows: dict[str, list[CategorisedTransaction]], as_of: date) -> Iterator[Skipped]:
+    """What speaks against the user on other accounts; it counts like unreadable bookings of the main one."""
     for one in chain.from_iterable(found for account_id, found in rows.items() if account_id != main.account_id):
         against = _AGAINST_OUT if one.raw.amount < 0 else _AGAINST_IN
         if one.category in against and not one.raw.pending and one.raw.booked_on <= as_of:
@@ -133,7 +134,7 @@ def _elsewhere(main: RawAccount, rows: dict[str, list[Judged]], as_of: date) -> 
 
 def _feed_of(
     account: RawAccount,
-    rows: list[Judged],
+    rows: list[CategorisedTransaction],
     raw: RawFeed,
     last: date,
     days: int,
@@ -160,7 +161,7 @@ def _feed_of(
             still_reading=raw.still_reading,
             login_required=raw.login_required,
             changes_unknown=raw.changes_unknown,
-            unread_on=last if raw.changes_unknown else unread_on(skipped, last),
+            unread_on=last if raw.changes_unknown else latest_unread_day(skipped, last),
             transactions=_lines([one for one in since if one.raw.booked_on <= as_of]),
         )
     except ValidationError as error:
@@ -169,7 +170,7 @@ def _feed_of(
         raise FeedError(f"{account.place} as a feed, {place}", first_error["type"]) from None
 
 
-def _lines(booked: list[Judged]) -> tuple[Transaction, ...]:
+def _lines(booked: list[CategorisedTransaction]) -> tuple[Transaction, ...]:
     return tuple(
         Transaction(
             line_no=number,

@@ -1,17 +1,17 @@
-"""Which pending debits still hold money back."""
+"""The pending debits that still reduce the available balance."""
 
 from collections.abc import Sequence
 from datetime import date
 
-from underwriting.sources.feeds.pairs import Judged
+from underwriting.sources.feeds.categoriser import CategorisedTransaction
 from underwriting.sources.feeds.timing import timing
 
 
-def holds(rows: Sequence[Judged], as_of: date) -> int:
-    """What is authorised on an account and not booked yet, minor units. A deposit on its way holds nothing.
+def holds(rows: Sequence[CategorisedTransaction], as_of: date) -> int:
+    """The sum of debits that are authorised and not booked yet, minor units. Pending deposits do not count.
 
-    A hold expires after some days. It ends when its transaction is booked; where the bank does not say which one that
-    is, a later booking of about the same amount by the same payee ends it. Each booking ends one hold.
+    A hold expires after some days. It ends with its booking; where the bank does not name that booking, a later one of
+    about the same amount by the same payee ends it. Each booking ends one hold.
     """
     debits = sorted((one for one in rows if one.raw.amount < 0), key=lambda one: one.raw.booked_on)
     booked = [one for one in debits if not one.raw.pending and one.raw.settles is None]
@@ -25,8 +25,8 @@ def holds(rows: Sequence[Judged], as_of: date) -> int:
     return held
 
 
-def _settles(booking: Judged, hold: Judged) -> bool:
-    """Whether the booking may be what the hold was for."""
+def _settles(booking: CategorisedTransaction, hold: CategorisedTransaction) -> bool:
+    """Whether the booking may be that of the hold."""
     known = timing()
     if hold.counterparty is None or booking.counterparty != hold.counterparty:
         return False

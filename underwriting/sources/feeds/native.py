@@ -9,7 +9,7 @@ from underwriting.domain.documents import Amount
 from underwriting.domain.histories import Category
 from underwriting.domain.ids import SourceId
 from underwriting.domain.money import CurrencyCode
-from underwriting.sources.feeds.parts import Id, Part, Words
+from underwriting.sources.feeds.answer_part import Id, Part, Text
 from underwriting.sources.feeds.raw import AccountKind, RawAccount, RawFeed, RawTransaction
 
 
@@ -19,7 +19,7 @@ class NativeAccount(Part):
     account_id: Id
     kind: AccountKind
     currency: CurrencyCode
-    # None where the bank does not say it.
+    # None where the bank does not state it.
     balance: Amount | None
     available: Amount | None = None
     refreshed_at: AwareDatetime | None = None
@@ -34,9 +34,9 @@ class NativeTransaction(Part):
     account_id: Id
     booked_on: date
     amount: Amount
-    description: Words = ""
-    counterparty: Words | None = None
-    # A provider that knows the purpose says so in our words; the categoriser then leaves it.
+    description: Text = ""
+    counterparty: Text | None = None
+    # Set by a provider that knows the category in our terms; the categoriser keeps it.
     category: Category | None = None
     pending: bool = False
     # Of a booked transaction: the id of the pending one that it books.
@@ -44,7 +44,7 @@ class NativeTransaction(Part):
 
 
 class NativeFeed(Part):
-    """The answer of a transaction service that speaks the project's own format."""
+    """The answer of a transaction service in the project's own format."""
 
     refreshed_at: AwareDatetime
     still_reading: bool = False

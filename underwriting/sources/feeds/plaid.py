@@ -23,11 +23,11 @@ from underwriting.sources.feeds.raw import (
     utc_day,
 )
 
-# Plaid's subtypes of the type "depository" from which people live; the other ones are put aside or locked.
-_LIVED_FROM = frozenset({"checking", "prepaid", "paypal", "cash management", "ebt", "payroll"})
-_PUT_ASIDE = frozenset({"savings", "money market"})
+# Plaid's subtypes of the type "depository" that are used for daily spending, and those for savings.
+_CHECKING = frozenset({"checking", "prepaid", "paypal", "cash management", "ebt", "payroll"})
+_SAVINGS = frozenset({"savings", "money market"})
 # Plaid's types of a counterparty that only passes money on.
-_WALLETS = frozenset({"payment_app", "payment_terminal", "marketplace"})
+_INTERMEDIARIES = frozenset({"payment_app", "payment_terminal", "marketplace"})
 # Plaid's `transactions_update_status` once all of the history is read.
 _COMPLETE = "HISTORICAL_UPDATE_COMPLETE"
 # Plaid's errors of an item that end once the user has logged in or consented again.
@@ -47,16 +47,16 @@ _LOGIN_ERRORS = frozenset(
 
 
 def raw_feed(answer: PlaidAnswer) -> RawFeed:
-    """The feed of an answer; FeedError where it is none of Plaid's with transactions, or not the whole of one."""
+    """The feed of an answer; FeedError where the answer has no transactions or lacks pages."""
     if answer.report is not None:
-        return _of_report(answer.report)
+        return _from_report(answer.report)
     if answer.override_accounts is not None:
-        return _of_user(answer.override_accounts)
+        return _from_overrides(answer.override_accounts)
     item, codes = answer.item or Item(), _error_codes(answer)
     still_reading = (answer.transactions_update_status or _COMPLETE) != _COMPLETE or "PRODUCT_NOT_READY" in codes
     login_required = not codes.isdisjoint(_LOGIN_ERRORS)
     rows = [] if _has_no_rows(answer) and (still_reading or login_required) else _rows(answer)
-    accounts = [_account(f"accounts.{at}", one, item.institution_id) for at, one in enumerate(answer.accounts)]
+    accounts = [_account(f"accounts.{index}", one, item.institution_id) for index, one in enumerate(answer.accounts)]
     transactions, skipped = _transactions(rows, accounts)
     return RawFeed(
         refreshed_at=_refreshed_at(answer),
@@ -70,23 +70,23 @@ def raw_feed(answer: PlaidAnswer) -> RawFeed:
 
 
 def _error_codes(answer: PlaidAnswer) -> set[str]:
-    """Why Plaid cannot read from the bank: in place of an answer, or beside an old one."""
-    beside = answer.item.error.error_code if answer.item and answer.item.error else None
-    return {code for code in (answer.error_code, beside) if code}
+    """Why Plaid cannot read from the bank: instead of an answer, or along with an old one."""
+    of_item = answer.item.error.error_code if answer.item and answer.item.error else None
+    return {code for code in (answer.error_code, of_item) if code}
 
 
 def _has_no_rows(answer: PlaidAnswer) -> bool:
     return answer.transactions is None and answer.added is None
 
 
-Placed = tuple[str, PlaidTransaction]
+LocatedTransaction = tuple[str, PlaidTransaction]
 
 
-def _placed(member: str, rows: Iterable[PlaidTransaction]) -> Iterator[Placed]:
-    return ((f"{member}.{at}", row) for at, row in enumerate(rows))
+def _located(member: str, rows: Iterable[PlaidTransaction]) -> Iterator[LocatedTransaction]:
+    return ((f"{member}.{index}", row) for index, row in enumerate(rows))
 
 
-def _rows(answer: PlaidAnswer) -> list[Placed]:
+def _rows(answer: PlaidAnswer) -> list[LocatedTransaction]:
     """The transactions of transactions/get or transactions/sync, the oldest first."""
     if answer.transactions is not None:
         if answer.total_transactions is not None and answer.total_transactions > _distinct(answer.transactions):
@@ -96,30 +96,30 @@ def _rows(answer: PlaidAnswer) -> list[Placed]:
         raise FeedError("the answer", "has neither transactions, added, report nor override_accounts")
     if answer.has_more:
         raise FeedError("has_more", "pages are missing")
-    gone = {one.transaction_id for one in answer.removed or ()}
-    told = [*_placed("added", answer.added), *_placed("modified", answer.modified or ())]
-    return [(place, row) for place, row in told if row.transaction_id not in gone]
+    removed = {one.transaction_id for one in answer.removed or ()}
+    current = [*_located("added", answer.added), *_located("modified", answer.modified or ())]
+    return [(place, row) for place, row in current if row.transaction_id not in removed]
 
 
 def _distinct(rows: Sequence[PlaidTransaction]) -> int:
-    """How many transactions there are. Where pages shift while they are read, one stands twice and another is lost."""
+    """How many different transactions there are. Pages that shift while they are read repeat one and lose another."""
     ids = [row.transaction_id for row in rows]
     return ids.count(None) + len({one for one in ids if one is not None})
 
 
-def _oldest_first(member: str, rows: Sequence[PlaidTransaction]) -> list[Placed]:
-    """Plaid tells the newest first, but in sync."""
-    return list(_placed(member, rows))[::-1]
+def _oldest_first(member: str, rows: Sequence[PlaidTransaction]) -> list[LocatedTransaction]:
+    """Plaid lists the newest first, except in transactions/sync."""
+    return list(_located(member, rows))[::-1]
 
 
 def _account(place: str, one: PlaidAccount, institution: str | None) -> RawAccount:
-    kind, told = kind_of(one.type, one.subtype), one.balances
-    currency, balance, available = _currency(told.iso_currency_code), None, None
-    # What a broker's account is worth has more digits than money.
+    kind, balances = kind_of(one.type, one.subtype), one.balances
+    currency, balance, available = _currency(balances.iso_currency_code), None, None
+    # The value of a broker's account may have more decimals than its currency.
     if kind is not AccountKind.OTHER and currency is not None:
-        balance = _balance(place, told.current, currency)
-        # What the bank lends is not the user's.
-        available = _balance(place, told.available and told.available - max(told.limit or 0, 0), currency)
+        balance = _balance(place, balances.current, currency)
+        # Without the overdraft that the bank grants.
+        available = _balance(place, balances.available and balances.available - max(balances.limit or 0, 0), currency)
     return RawAccount(
         place,
         one.account_id,
@@ -128,12 +128,12 @@ def _account(place: str, one: PlaidAccount, institution: str | None) -> RawAccou
         balance,
         institution,
         available=available,
-        refreshed_at=told.last_updated_datetime,
+        refreshed_at=balances.last_updated_datetime,
     )
 
 
 def _balance(place: str, amount: Decimal | None, currency: str) -> int | None:
-    """A balance in minor units; None where it is not told, or is no amount of the currency."""
+    """A balance in minor units; None where it is missing, or is not an amount of the currency."""
     try:
         return None if amount is None else minor_units(place, amount, currency)
     except FeedError:
@@ -141,18 +141,18 @@ def _balance(place: str, amount: Decimal | None, currency: str) -> int | None:
 
 
 def kind_of(account_type: str, subtype: str | None) -> AccountKind:
-    """What an account of Plaid's type and subtype is for."""
+    """Our kind of an account of Plaid's type and subtype."""
     if account_type != "depository":
         return AccountKind.OTHER
     if subtype is None:
         return AccountKind.DEPOSIT
-    if subtype in _LIVED_FROM:
+    if subtype in _CHECKING:
         return AccountKind.CHECKING
-    return AccountKind.SAVINGS if subtype in _PUT_ASIDE else AccountKind.OTHER
+    return AccountKind.SAVINGS if subtype in _SAVINGS else AccountKind.OTHER
 
 
 def _currency(code: str | None) -> str | None:
-    """An ISO 4217 code; None for what has none, as a crypto currency."""
+    """The code if it is one of ISO 4217, else None: crypto currencies have none."""
     try:
         minor_digits(code or "")
     except ValueError:
@@ -160,8 +160,10 @@ def _currency(code: str | None) -> str | None:
     return code
 
 
-def _transactions(rows: Sequence[Placed], accounts: Sequence[RawAccount]) -> tuple[list[RawTransaction], list[Skipped]]:
-    """Our side of the rows, and those that cannot be used; of accounts that no feed is made of there are neither."""
+def _transactions(
+    rows: Sequence[LocatedTransaction], accounts: Sequence[RawAccount]
+) -> tuple[list[RawTransaction], list[Skipped]]:
+    """The rows as our transactions, and those that cannot be used. Rows of cards and brokers are ignored."""
     known: Mapping[str, RawAccount] = {account.account_id: account for account in accounts}
     found: list[RawTransaction] = []
     skipped: list[Skipped] = []
@@ -186,7 +188,7 @@ def _skipped(why: Skip, row: PlaidTransaction) -> Skipped:
 
 
 def _is_in(currency: str, row: PlaidTransaction) -> bool:
-    """Whether the amount is in the account's currency. A row that names none is; an unofficial currency is another."""
+    """Whether the amount is in the account's currency, which a row without any currency is taken to be."""
     if row.iso_currency_code is None:
         return row.unofficial_currency_code is None
     return row.iso_currency_code == currency
@@ -201,31 +203,30 @@ def _transaction(place: str, row: PlaidTransaction, currency: str) -> RawTransac
         amount=-minor_units(f"{place}.amount", row.amount, currency),
         description=row.original_description or row.name or "",
         transaction_id=row.transaction_id,
-        counterparty=row.merchant_name or _named(row),
+        counterparty=row.merchant_name or _counterparty(row),
         codes=tuple(filter(None, (code.detailed, code.primary))) if code else (),
         pending=row.pending,
         settles=row.pending_transaction_id,
     )
 
 
-def _named(row: PlaidTransaction) -> str | None:
-    """Who is on the other side: whoever stands behind a wallet, where Plaid says it."""
-    told = sorted(row.counterparties or (), key=lambda one: one.type in _WALLETS)
-    return told[0].name if told else None
+def _counterparty(row: PlaidTransaction) -> str | None:
+    """The counterparty; the one behind a payment app, where Plaid names both."""
+    return min(row.counterparties, key=lambda one: one.type in _INTERMEDIARIES).name if row.counterparties else None
 
 
 def _refreshed_at(answer: PlaidAnswer) -> datetime | None:
-    """When the bank was last asked, as `status` says; accounts may say so, too."""
+    """The last refresh of `status`; accounts may have their own."""
     return answer.status.transactions.last_successful_update if answer.status and answer.status.transactions else None
 
 
-def _of_report(report: Report) -> RawFeed:
-    accounts, rows = [], list[Placed]()
+def _from_report(report: Report) -> RawFeed:
+    accounts, rows = [], list[LocatedTransaction]()
     for number, item in enumerate(report.items):
-        asked = item.date_last_updated or report.date_generated
-        for at, one in enumerate(item.accounts):
-            place = f"report.items.{number}.accounts.{at}"
-            account = replace(_account(place, one, item.institution_id), refreshed_at=asked)
+        refreshed_at = item.date_last_updated or report.date_generated
+        for index, one in enumerate(item.accounts):
+            place = f"report.items.{number}.accounts.{index}"
+            account = replace(_account(place, one, item.institution_id), refreshed_at=refreshed_at)
             if one.days_available is not None:
                 generated = utc_day("report.date_generated", report.date_generated)
                 account = replace(account, covered_from=date.fromordinal(generated.toordinal() - one.days_available))
@@ -234,14 +235,14 @@ def _of_report(report: Report) -> RawFeed:
     return RawFeed(report.date_generated, accounts, *_transactions(rows, accounts))
 
 
-def _of_user(overrides: Sequence[OverrideAccount]) -> RawFeed:
-    told = [
-        booked_account(f"override_accounts.{at}", one, kind_of(one.type, one.subtype))
-        for at, one in enumerate(overrides)
+def _from_overrides(overrides: Sequence[OverrideAccount]) -> RawFeed:
+    booked = [
+        booked_account(f"override_accounts.{index}", one, kind_of(one.type, one.subtype))
+        for index, one in enumerate(overrides)
     ]
     return RawFeed(
         refreshed_at=None,
-        accounts=[account for account, _, _ in told],
-        transactions=[row for _, rows, _ in told for row in rows],
-        skipped=[one for _, _, skipped in told for one in skipped],
+        accounts=[account for account, _, _ in booked],
+        transactions=[row for _, rows, _ in booked for row in rows],
+        skipped=[one for _, _, skipped in booked for one in skipped],
     )

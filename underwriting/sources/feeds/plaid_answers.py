@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-from underwriting.sources.feeds.parts import Id, Part, Words
+from underwriting.sources.feeds.answer_part import Id, Part, Text
 from underwriting.sources.feeds.plaid_user import OverrideAccount
 
 
@@ -15,38 +15,38 @@ class Balances(Part):
 
     current: Decimal | None = None
     available: Decimal | None = None
-    # An overdraft that the bank grants; `available` may have it in it.
+    # An overdraft that the bank grants; `available` may include it.
     limit: Decimal | None = None
-    iso_currency_code: Words | None = None
+    iso_currency_code: Text | None = None
     last_updated_datetime: AwareDatetime | None = None
 
 
 class PurposeCode(Part):
     """Plaid's personal_finance_category."""
 
-    primary: Words
-    detailed: Words | None = None
+    primary: Text
+    detailed: Text | None = None
 
 
 class Counterparty(Part):
-    """Whom Plaid takes to be on the other side."""
+    """A counterparty that Plaid recognised."""
 
-    name: Words
-    type: Words | None = None
+    name: Text
+    type: Text | None = None
 
 
 class PlaidTransaction(Part):
-    """One transaction, major units, positive is money out. An asset report names only `original_description`."""
+    """One transaction, major units, positive is money out. An asset report has only `original_description`."""
 
     transaction_id: Id | None = None
     account_id: Id
     amount: Decimal
-    iso_currency_code: Words | None = None
-    unofficial_currency_code: Words | None = None
+    iso_currency_code: Text | None = None
+    unofficial_currency_code: Text | None = None
     date: date
-    name: Words | None = None
-    original_description: Words | None = None
-    merchant_name: Words | None = None
+    name: Text | None = None
+    original_description: Text | None = None
+    merchant_name: Text | None = None
     counterparties: tuple[Counterparty, ...] | None = None
     personal_finance_category: PurposeCode | None = None
     pending: bool = False
@@ -57,8 +57,8 @@ class PlaidAccount(Part):
     """One account; in an asset report it holds its transactions and how many days of them there are."""
 
     account_id: Id
-    type: Words
-    subtype: Words | None = None
+    type: Text
+    subtype: Text | None = None
     balances: Balances
     transactions: Annotated[tuple[PlaidTransaction, ...], Field(max_length=200_000)] = ()
     days_available: Annotated[int, Field(ge=0, le=10_000)] | None = None
@@ -73,13 +73,13 @@ class Removed(Part):
 class ItemError(Part):
     """Why Plaid cannot read from the bank."""
 
-    error_code: Words | None = None
+    error_code: Text | None = None
 
 
 class Item(Part):
     """The login at one bank; in an asset report with its accounts."""
 
-    institution_id: Words | None = None
+    institution_id: Text | None = None
     error: ItemError | None = None
     date_last_updated: AwareDatetime | None = None
     accounts: Annotated[tuple[PlaidAccount, ...], Field(max_length=100)] = ()
@@ -93,24 +93,24 @@ class Report(Part):
 
 
 class Updates(Part):
-    """When the bank was last asked, of item/get's `status`."""
+    """The last refresh, of item/get's `status`."""
 
     last_successful_update: AwareDatetime | None = None
 
 
 class Status(Part):
-    """The part of item/get's answer that says how fresh the rest is."""
+    """The part of item/get's answer that states the last refresh."""
 
     transactions: Updates | None = None
 
 
 class PlaidAnswer(Part):
-    """Any of Plaid's answers with transactions, and what the transaction service adds of item/get (`status`)."""
+    """Any of Plaid's answers with transactions; the transaction service adds `status` of item/get."""
 
     accounts: Annotated[tuple[PlaidAccount, ...], Field(max_length=100)] = ()
     item: Item | None = None
-    # In place of an answer.
-    error_code: Words | None = None
+    # Instead of an answer.
+    error_code: Text | None = None
     status: Status | None = None
     # transactions/get
     transactions: Annotated[tuple[PlaidTransaction, ...], Field(max_length=200_000)] | None = None
@@ -119,7 +119,7 @@ class PlaidAnswer(Part):
     added: Annotated[tuple[PlaidTransaction, ...], Field(max_length=200_000)] | None = None
     modified: Annotated[tuple[PlaidTransaction, ...], Field(max_length=200_000)] | None = ()
     removed: Annotated[tuple[Removed, ...], Field(max_length=200_000)] | None = ()
-    transactions_update_status: Words | None = None
+    transactions_update_status: Text | None = None
     has_more: bool = False
     # asset_report/get
     report: Report | None = None

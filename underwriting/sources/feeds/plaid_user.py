@@ -8,10 +8,10 @@ from typing import Annotated
 from pydantic import Field
 
 from underwriting.domain.money import CurrencyCode
-from underwriting.sources.feeds.parts import Part, Words
+from underwriting.sources.feeds.answer_part import Part, Text
 from underwriting.sources.feeds.raw import AccountKind, RawAccount, RawTransaction, Skip, Skipped, minor_units
 
-# The currency of an account that has no transactions to say it: the sandbox is a US one.
+# The currency of an account without transactions: Plaid's sandbox is a US one.
 HOME = "USD"
 MONTHLY_INCOME = "monthly-income"
 
@@ -21,24 +21,24 @@ class OverrideTransaction(Part):
 
     date_posted: date
     amount: Decimal
-    description: Words = ""
+    description: Text = ""
     currency: CurrencyCode = HOME
 
 
 class InflowModel(Part):
-    """Money that comes or goes every month without being listed; only incomes are of interest."""
+    """Monthly money in or out that is not listed as transactions; only incomes are used."""
 
-    type: Words
+    type: Text
     income_amount: Decimal | None = None
     payment_day_of_month: Annotated[int, Field(ge=1, le=28)] | None = None
-    transaction_name: Words | None = None
+    transaction_name: Text | None = None
 
 
 class OverrideAccount(Part):
-    """One account. Its `starting_balance` is the current one, walked back from; zero where it is left out."""
+    """One account. Its `starting_balance` is the current balance; zero where it is left out."""
 
-    type: Words
-    subtype: Words | None = None
+    type: Text
+    subtype: Text | None = None
     starting_balance: Decimal = Decimal(0)
     transactions: Annotated[tuple[OverrideTransaction, ...], Field(max_length=200_000)] = ()
     inflow_model: InflowModel | None = None
@@ -47,19 +47,19 @@ class OverrideAccount(Part):
 def booked_account(
     place: str, one: OverrideAccount, kind: AccountKind
 ) -> tuple[RawAccount, list[RawTransaction], list[Skipped]]:
-    """The account, its transactions in our sign, the listed ones before those of its inflow model, and other ones."""
+    """The account, its transactions in our sign (listed ones, then those of its inflow model), and skipped ones."""
     if kind is AccountKind.OTHER:
         return RawAccount(place, place, kind, None, None), [], []
     currency = one.transactions[0].currency if one.transactions else HOME
     listed = [
         RawTransaction(
-            place=f"{place}.transactions.{at}",
+            place=f"{place}.transactions.{index}",
             account_id=place,
             booked_on=row.date_posted,
-            amount=-minor_units(f"{place}.transactions.{at}.amount", row.amount, row.currency),
+            amount=-minor_units(f"{place}.transactions.{index}.amount", row.amount, row.currency),
             description=row.description,
         )
-        for at, row in enumerate(one.transactions)
+        for index, row in enumerate(one.transactions)
         if row.currency == currency
     ]
     balance = minor_units(f"{place}.starting_balance", one.starting_balance, currency)

@@ -1,6 +1,6 @@
-"""A bank feed of several accounts, read and not yet judged: what every provider's format comes down to."""
+"""A bank feed of several accounts before categorisation: the common form of all providers' formats."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -9,14 +9,14 @@ from enum import StrEnum
 from underwriting.domain.histories import Category
 from underwriting.domain.money import MAX_MINOR, minor_digits
 
-# Finer digits are noise of a binary fraction on its way through JSON.
+# Further decimals are the noise of a binary fraction in JSON.
 _NOISE = Decimal("1e-6")
 
 
 class FeedError(ValueError):
-    """The feed says what no honest bank says, or leaves out what has to be known; the value is not quoted.
+    """The feed has an impossible value or lacks a required one; the message does not quote the value.
 
-    `place` is where, as in "transactions.3.amount".
+    `place` is the path in the answer, such as "transactions.3.amount".
     """
 
     def __init__(self, place: str, why: str) -> None:
@@ -27,7 +27,7 @@ class AccountKind(StrEnum):
     """What an account is for. Only a checking, deposit or savings account can be the main one, in this order."""
 
     CHECKING = "checking"
-    # A checking or a savings account; nobody says which.
+    # A checking or a savings account; the provider does not say which.
     DEPOSIT = "deposit"
     SAVINGS = "savings"
     OTHER = "other"
@@ -35,7 +35,7 @@ class AccountKind(StrEnum):
 
 @dataclass(frozen=True)
 class RawAccount:
-    """One linked account. The balance is that of all booked transactions, in minor units; None where nobody says."""
+    """One linked account. The balance is that of all booked transactions, in minor units; None where unknown."""
 
     place: str
     account_id: str
@@ -43,16 +43,16 @@ class RawAccount:
     currency: str | None
     balance: int | None
     institution_id: str | None = None
-    # The first day from which no transaction is missing, where the provider says so.
+    # The first day from which no transaction is missing, where the provider states it.
     covered_from: date | None = None
-    # What the bank calls available, and when it was asked for this account, where the provider says so.
+    # The bank's own available balance, and the refresh of this account, where the provider states them.
     available: int | None = None
     refreshed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class RawTransaction:
-    """One transaction as the bank tells it; the amount in minor units, positive is money in."""
+    """One transaction as the bank reports it; the amount in minor units, positive is money in."""
 
     place: str
     account_id: str
@@ -60,10 +60,10 @@ class RawTransaction:
     amount: int
     description: str
     transaction_id: str | None = None
-    # The provider's own name for the other side, and its codes for the purpose, the finest first.
+    # The provider's name of the counterparty, and its codes for the purpose, the most detailed first.
     counterparty: str | None = None
     codes: tuple[str, ...] = ()
-    # Set where the provider speaks our own language.
+    # Set where the provider uses our categories.
     category: Category | None = None
     pending: bool = False
     # The id of the pending transaction that this one books.
@@ -83,7 +83,7 @@ class Skip(StrEnum):
 
 @dataclass(frozen=True)
 class Skipped:
-    """A transaction that cannot be used. The bank counts it all the same, on a day that may not be known."""
+    """A transaction that cannot be used. It changes the balance all the same, on a day that may not be known."""
 
     why: Skip
     account_id: str
@@ -92,29 +92,29 @@ class Skipped:
 
     @property
     def holds_unknown(self) -> bool:
-        """Whether it may hold money back."""
+        """Whether it may be a hold of unknown amount."""
         return self.pending and self.why is not Skip.PLANNED
 
 
 @dataclass(frozen=True)
 class RawFeed:
-    """All accounts that a user has linked, their transactions in booking order, and when the bank was last asked.
+    """All linked accounts of a user, their transactions in booking order, and the last refresh.
 
-    `refreshed_at` is None where only single accounts say so, or nobody does.
+    `refreshed_at` is None where only single accounts state it, or none does.
     """
 
     refreshed_at: datetime | None
     accounts: Sequence[RawAccount]
     transactions: Sequence[RawTransaction]
     skipped: Sequence[Skipped] = ()
-    # As in the document that comes of it.
+    # As in `TransactionFeed`.
     still_reading: bool = False
     login_required: bool = False
     changes_unknown: bool = False
 
 
 def minor_units(place: str, amount: Decimal, currency: str) -> int:
-    """A provider's decimal amount in minor units; FeedError where it is finer than the currency, or too large."""
+    """A provider's decimal amount in minor units; FeedError where it has too many decimals, or is too large."""
     digits = minor_digits(currency)
     if not amount.is_finite() or abs(amount) > MAX_MINOR:
         raise FeedError(place, "is more than this system handles")
@@ -125,24 +125,24 @@ def minor_units(place: str, amount: Decimal, currency: str) -> int:
 
 
 def utc_day(place: str, moment: datetime) -> date:
-    """The day of an aware moment; FeedError for one at the edge of the calendar, which has none in UTC."""
+    """The UTC day of an aware moment; FeedError for one at the edge of the calendar, which has none."""
     try:
         return moment.astimezone(UTC).date()
     except OverflowError:
         raise FeedError(place, "is no moment of our time") from None
 
 
-def without_repeats(transactions: Sequence[RawTransaction]) -> list[RawTransaction]:
-    """Each transaction once, in the order and with the words of its last telling: a provider's pages overlap.
+def deduplicated(transactions: Sequence[RawTransaction]) -> list[RawTransaction]:
+    """Each transaction once, by its last occurrence, since a provider's pages overlap.
 
-    A transaction without an id is taken as it is, since two equal ones on one day may both be meant. A pending one
-    whose booking is told as well is left out.
+    All transactions without an id are kept: two equal ones on one day may be two purchases. A pending one whose
+    booking is there is left out.
     """
     settled = {row.settles for row in transactions if row.settles}
-    last: Mapping[str, int] = {row.transaction_id: at for at, row in enumerate(transactions) if row.transaction_id}
+    last = {row.transaction_id: index for index, row in enumerate(transactions)}
     return [
         row
-        for at, row in enumerate(transactions)
+        for index, row in enumerate(transactions)
         if row.transaction_id is None
-        or (last[row.transaction_id] == at and not (row.pending and row.transaction_id in settled))
+        or (last[row.transaction_id] == index and not (row.pending and row.transaction_id in settled))
     ]

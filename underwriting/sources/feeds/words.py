@@ -1,4 +1,4 @@
-"""Text as a bank writes it, in words that can be compared."""
+"""Splits the text of a bank line into comparable words."""
 
 import re
 import unicodedata
@@ -15,7 +15,7 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(word for word in _NO_WORD.split(plain) if word and not _MASK.fullmatch(word))
 
 
-# Words of banks and of payroll that tell no payer from another.
+# Words of banks and of payroll, which do not distinguish payers.
 BANK_WORDS = frozenset(
     words(
         "ach deposit direct dep dd dir dirdep payroll payrll pay paycheck salary wages des credit debit electronic "
@@ -27,6 +27,6 @@ BANK_WORDS = frozenset(
 )
 
 
-def telling(said: tuple[str, ...]) -> tuple[str, ...]:
-    """The words that are no bank's, and have no digits."""
-    return tuple(word for word in said if word not in BANK_WORDS and not any(map(str.isdigit, word)))
+def distinctive_words(text: tuple[str, ...]) -> tuple[str, ...]:
+    """The words that are not the bank's, and have no digits."""
+    return tuple(word for word in text if word not in BANK_WORDS and not any(map(str.isdigit, word)))

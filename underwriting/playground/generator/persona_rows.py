@@ -1,4 +1,4 @@
-"""Puts personas among the users: which users they are, and their rows in the place of those that were drawn."""
+"""Makes some of the users personas: their rows replace those that were drawn."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,28 +8,28 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from underwriting.playground.generator.biographies import documents
 from underwriting.playground.generator.draws import Draws, Ints
 from underwriting.playground.generator.layout import CURRENT_LIMITS, EXPECTED, REPAYMENTS, TABLES, schema
+from underwriting.playground.generator.persona_documents import documents
 from underwriting.playground.generator.personas import TABLE, Persona
 
 Chunk = dict[str, pa.Table]
-NOBODY = -1
-# Whose limit was below on runs before cannot be in a fresh store: it has none.
-CAST = tuple(persona for persona in TABLE if not persona.runs_below)
+NO_PERSONA = -1
+# A persona with earlier runs below its limit cannot be in a fresh store, which has no runs.
+FRESH_PERSONAS = tuple(persona for persona in TABLE if not persona.runs_below)
 
 
 @dataclass(frozen=True)
-class Part:
+class PersonaRows:
     """One persona's rows of every table, as one user's."""
 
     persona: Persona
     tables: Chunk
 
 
-def cast_for(end: date) -> tuple[Part, ...]:
+def persona_rows(end: date) -> tuple[PersonaRows, ...]:
     """Every persona that a fresh store can have, on the day `end`."""
-    return tuple(Part(persona, _tables(persona, end)) for persona in CAST)
+    return tuple(PersonaRows(persona, _tables(persona, end)) for persona in FRESH_PERSONAS)
 
 
 def _tables(persona: Persona, end: date) -> Chunk:
@@ -40,27 +40,29 @@ def _tables(persona: Persona, end: date) -> Chunk:
     return {name: pa.Table.from_pylist(found, schema=schema(name)) for name, found in rows.items()}
 
 
-def roles(draws: Draws, share: float) -> Ints:
-    """The place of each user's persona in the cast, NOBODY for those who are none."""
-    chosen = draws.pick("persona", [1.0] * len(CAST))
-    return np.asarray(np.where(draws.chance("is a persona", share), chosen, NOBODY))
+def personas_of(draws: Draws, share: float) -> Ints:
+    """The index of each user's persona in `FRESH_PERSONAS`; NO_PERSONA for all others."""
+    chosen = draws.pick("persona", [1.0] * len(FRESH_PERSONAS))
+    return np.asarray(np.where(draws.chance("is a persona", share), chosen, NO_PERSONA))
 
 
-def with_personas(drawn: Chunk, cast: Sequence[Part], ids: Sequence[str], roles: Ints) -> Chunk:
-    """The tables with the personas' rows in the place of those drawn for them, by user; and what is expected of them.
+def with_personas(drawn: Chunk, personas: Sequence[PersonaRows], ids: Sequence[str], persona_of: Ints) -> Chunk:
+    """The tables with the personas' rows instead of the drawn ones, by user; and the table of expected decisions.
 
-    Nothing is true of a persona's repayments: the side file has no rows of them.
+    Personas have no rows in the side file of repayments.
     """
-    tables = {name: _replaced(rows, [part.tables[name] for part in cast], ids, roles) for name, rows in drawn.items()}
-    return {**tables, EXPECTED: _expected(cast, ids, roles)}
+    tables = {
+        name: _replaced(rows, [part.tables[name] for part in personas], ids, persona_of) for name, rows in drawn.items()
+    }
+    return {**tables, EXPECTED: _expected(personas, ids, persona_of)}
 
 
-def _replaced(drawn: pa.Table, parts: Sequence[pa.Table], ids: Sequence[str], roles: Ints) -> pa.Table:
+def _replaced(drawn: pa.Table, parts: Sequence[pa.Table], ids: Sequence[str], persona_of: Ints) -> pa.Table:
     user = _users(drawn)
-    kept = np.flatnonzero(roles[user] == NOBODY)
+    kept = np.flatnonzero(persona_of[user] == NO_PERSONA)
     owners, pieces = [user[kept]], []
     for place, part in enumerate(parts):
-        mine = np.flatnonzero(roles == place)
+        mine = np.flatnonzero(persona_of == place)
         if len(mine) and len(part):
             owner = np.repeat(mine, len(part))
             owners.append(owner)
@@ -71,7 +73,7 @@ def _replaced(drawn: pa.Table, parts: Sequence[pa.Table], ids: Sequence[str], ro
 
 
 def _users(rows: pa.Table) -> Ints:
-    """The place of each row's user in the chunk."""
+    """The index of each row's user in the chunk."""
     chunks = rows.column("subject_id").chunks
     return np.concatenate([np.zeros(0, np.int64), *(chunk.indices.to_numpy() for chunk in chunks)]).astype(np.int64)
 
@@ -89,7 +91,7 @@ def _owned(rows: pa.Table, like: pa.Table, ids: Sequence[str], owner: Ints) -> p
 
 
 def _encoded(column: pa.ChunkedArray, like: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Text in the dictionary of a column like it; ValueError for a word that the world does not have."""
+    """Text encoded by the dictionary of a similar column; ValueError for a text that is not in it."""
     if not pa.types.is_dictionary(like.type) or pa.types.is_dictionary(column.type):
         return column
     words = like.chunk(0).dictionary
@@ -99,10 +101,10 @@ def _encoded(column: pa.ChunkedArray, like: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array([pa.DictionaryArray.from_arrays(codes, words)])
 
 
-def _expected(cast: Sequence[Part], ids: Sequence[str], roles: Ints) -> pa.Table:
+def _expected(personas: Sequence[PersonaRows], ids: Sequence[str], persona_of: Ints) -> pa.Table:
     rows = []
-    for who in np.flatnonzero(roles != NOBODY).tolist():
-        persona = cast[roles[who]].persona
+    for who in np.flatnonzero(persona_of != NO_PERSONA).tolist():
+        persona = personas[persona_of[who]].persona
         after = persona.limit if persona.after is None else persona.after
         rows.append(
             {

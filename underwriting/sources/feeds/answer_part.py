@@ -8,10 +8,10 @@ from underwriting.domain.ids import or_whole
 
 _IdText = Annotated[str, Field(min_length=1, max_length=128)]
 Id = Annotated[_IdText, or_whole(_IdText)]
-Words = Annotated[str, Field(max_length=2_000)]
+Text = Annotated[str, Field(max_length=2_000)]
 
 
 class Part(BaseModel):
-    """A part of an answer: strict, and deaf to members that it does not know."""
+    """A part of an answer: strict types; unknown fields are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False, hide_input_in_errors=True)

@@ -1,4 +1,4 @@
-"""A persona's documents, to the cent: what the sources answer so that its facts are what the table says."""
+"""A persona's documents: what the sources answer so that its facts are those of the table, to the cent."""
 
 import calendar as gregorian
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ from underwriting.domain.histories import (
 )
 from underwriting.playground.generator.personas import Cadence, Persona
 
-# Floats are taken so many days apart, for so many days, and cost this where no tier says otherwise.
+# Days between floats, their term, and the fee of an amount that is not a tier.
 _APART, _FOR_DAYS, _FEE = 20, 10, 500
 _LAST_REPAID, _LAST_RENEWED, _MONTH = 5, 10, 30
 _ADVANCES = 10
@@ -35,7 +35,7 @@ Booking = tuple[date, int, Category, str]
 
 @dataclass(frozen=True)
 class Names:
-    """The names that personas deal with; each has to be one of the world's."""
+    """The counterparties of personas; each has to be in world.yaml."""
 
     institution: str = "ins_first_national"
     bank: str = "Bank"
@@ -53,7 +53,7 @@ NAMES = Names()
 
 
 def documents(persona: Persona, end: date) -> list[Document]:
-    """Everything that the sources answer about the persona on the day `end`, and the limit in force."""
+    """All answers of the sources about the persona on the day `end`, and the limit in force."""
     floats = _floats(persona, end)
     given: list[Document] = [
         User(
@@ -130,7 +130,7 @@ def _float(number: int, amount: int, due_on: date, repaid_on: date | None) -> Fl
 def _feed(persona: Persona, end: date, floats: Sequence[Float]) -> TransactionFeed:
     refreshed_on = _ago(end, persona.refreshed_ago)
     covered_from = _ago(end, persona.history - 1)
-    every = [*_level(persona, covered_from, end), *_special(persona, end), *_of_floats(floats)]
+    every = [*_pay_and_spending(persona, covered_from, end), *_problems(persona, end), *_of_floats(floats)]
     # The first day has a booking, so that the history is as long as the account's.
     every.append((covered_from, -100, Category.SPENDING, NAMES.shop))
     booked = sorted((line for line in every if covered_from <= line[0] <= refreshed_on), key=lambda line: line[0])
@@ -150,8 +150,8 @@ def _feed(persona: Persona, end: date, floats: Sequence[Float]) -> TransactionFe
     )
 
 
-def _level(persona: Persona, covered_from: date, end: date) -> Iterator[Booking]:
-    """Pays, and what goes out after each: as much, so that the balance comes back to where it was."""
+def _pay_and_spending(persona: Persona, covered_from: date, end: date) -> Iterator[Booking]:
+    """Pays, and spending of the same amount after each, so that the balance stays level."""
     pays = [day for day in _pay_days(persona, end) if day >= covered_from]
     name = NAMES.pension if persona.pay_kind is Category.BENEFITS else NAMES.employer
     for number, day in enumerate(pays[: persona.most_pays]):
@@ -194,8 +194,8 @@ def _third_wednesday(month: date) -> date:
     return month + timedelta(days=(_WEDNESDAY - month.weekday()) % _WEEK + 2 * _WEEK)
 
 
-def _special(persona: Persona, end: date) -> Iterator[Booking]:
-    """What went wrong in the last 30 days; all of it comes back to the same balance."""
+def _problems(persona: Persona, end: date) -> Iterator[Booking]:
+    """The problems of the last 30 days; they leave the balance unchanged."""
     for number in range(persona.returned):
         day = _ago(end, 29 - 3 * number)
         yield day, -8_500, Category.UTILITIES, NAMES.utility

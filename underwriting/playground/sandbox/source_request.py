@@ -1,4 +1,4 @@
-"""What a service is asked."""
+"""A request to a simulated source."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -7,8 +7,8 @@ from underwriting.domain.money import minor_digits
 
 
 @dataclass(frozen=True)
-class Question:
-    """About whom (the registry: which company number), as of when, in which currency, how many months or days back."""
+class SourceRequest:
+    """The subject (for the registry a company number), the date, the currency, and how many months or days back."""
 
     subject: str
     as_of: date

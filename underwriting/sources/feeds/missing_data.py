@@ -1,4 +1,4 @@
-"""What is left out of a feed, so that the rest can be used: each transaction is counted, with the reason."""
+"""What a feed lacks: transactions that are left out are counted, with the reason, so that the rest can be used."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,17 +11,17 @@ from underwriting.sources.feeds.timing import timing
 
 
 @dataclass(frozen=True)
-class Reading:
-    """A feed, and in words what it lacks; None where it lacks nothing."""
+class FeedReading:
+    """A feed, and a description of what it lacks; None where it is complete."""
 
     feed: TransactionFeed
-    gaps: str | None
+    missing: str | None
 
 
-def dated_by(rows: Iterable[RawTransaction], last: date) -> tuple[list[RawTransaction], list[Skipped]]:
-    """The rows as known on the day `last`, and those that are dated too far ahead of it.
+def limit_dates(rows: Iterable[RawTransaction], last: date) -> tuple[list[RawTransaction], list[Skipped]]:
+    """The rows dated up to `last`, and those dated too far ahead.
 
-    What the bank shows already has happened: a date that is a little ahead becomes `last`.
+    A date that is a few days ahead becomes `last`: what the bank already shows has happened.
     """
     dated, skipped = [], []
     for row in rows:
@@ -37,12 +37,12 @@ def dated_by(rows: Iterable[RawTransaction], last: date) -> tuple[list[RawTransa
     return dated, skipped
 
 
-def unread_on(skipped: Iterable[Skipped], last: date) -> date | None:
-    """The latest day of an account with a booking that was skipped; `last` for one whose day is not known."""
+def latest_unread_day(skipped: Iterable[Skipped], last: date) -> date | None:
+    """The latest day with a skipped booking; a booking without a known day counts for `last`."""
     return max((one.booked_on or last for one in skipped if not one.pending), default=None)
 
 
-def in_words(feed: TransactionFeed, skipped: Sequence[Skipped]) -> str | None:
+def describe_missing(feed: TransactionFeed, skipped: Sequence[Skipped]) -> str | None:
     """What the feed lacks."""
     return "; ".join((*_states(feed), *_counted(skipped))) or None
 

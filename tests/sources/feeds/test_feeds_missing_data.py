@@ -13,7 +13,7 @@ from rules.facts import compute_facts
 from underwriting.domain.decision import FactValue
 from underwriting.integrations.errors import MalformedAnswer
 from underwriting.sources.feed_client import parse_feed
-from underwriting.sources.feeds.gaps import Reading
+from underwriting.sources.feeds.missing_data import FeedReading
 from underwriting.sources.feeds.raw import AccountKind
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
@@ -40,13 +40,13 @@ PAYS = [told(-1200, days_ago(days), "ACME CORP DES:PAYROLL") for days in range(3
 SPENDING = [told(40, days_ago(days)) for days in range(1, 365, 4)]
 
 
-def control(*more: dict[str, object], **changes: object) -> Reading:
+def control(*more: dict[str, object], **changes: object) -> FeedReading:
     """The control user in Plaid's JSON, with more rows, read."""
     answer = {"accounts": [account()], "added": [*PAYS, *SPENDING, *more], "has_more": False, "status": STATUS}
     return parse_feed("transactions", "plaid", json.dumps(answer | changes).encode(), "USD", 400, AS_OF)
 
 
-def facts(read: Reading) -> dict[str, FactValue]:
+def facts(read: FeedReading) -> dict[str, FactValue]:
     columns = Columns(compute_facts("transactions", user_tables(read.feed, as_of=AS_OF, judged_at=NOW)))
     return {name: columns.value(name, 0) for name in columns if columns[name][0] is not None}
 
@@ -55,14 +55,14 @@ SOUND = facts(control())
 BOTH = {"accounts": [account(), account("sav", "savings")]}
 
 
-def changed(read: Reading) -> set[str]:
+def changed(read: FeedReading) -> set[str]:
     """The facts that are not as of the control user."""
     now = facts(read)
     return {name for name in now if repr(now[name]) != repr(SOUND[name])}
 
 
 def test_the_control_user_has_a_pay_and_no_gaps():
-    assert control().gaps is None
+    assert control().missing is None
     assert (SOUND["recurring_deposits"], SOUND["recurring_deposit_amount"]) == (6, 1_200_00)
 
 
@@ -80,7 +80,7 @@ def test_the_control_user_has_a_pay_and_no_gaps():
 )  # fmt: skip
 def test_a_row_that_the_judged_account_does_not_rest_on_is_counted_and_changes_nothing(more, changes, gaps):
     read = control(*more, **changes)
-    assert read.gaps == gaps
+    assert read.missing == gaps
     assert changed(read) <= {"linked_accounts"}
 
 
@@ -88,7 +88,7 @@ def test_a_row_that_the_judged_account_does_not_rest_on_is_counted_and_changes_n
 def test_a_booking_with_the_next_banking_day_s_date_is_booked(ahead):
     """On a Saturday the bank shows it with Monday's date, and its current balance has it."""
     read = control(told(300, AS_OF + timedelta(days=ahead)))
-    assert read.gaps is None
+    assert read.missing is None
     assert read.feed.transactions[-1].booked_on == AS_OF
     assert facts(read)["current_balance"] == 20_000_00
     assert facts(read)["negative_days_30d"] == 0
@@ -96,7 +96,7 @@ def test_a_booking_with_the_next_banking_day_s_date_is_booked(ahead):
 
 def test_a_booking_that_is_dated_further_ahead_leaves_earlier_balances_open():
     read = control(told(300, AS_OF + timedelta(days=5)))
-    assert read.gaps == "transactions left out: 1 dated after the refresh"
+    assert read.missing == "transactions left out: 1 dated after the refresh"
     assert read.feed.unread_on == AS_OF
     found = facts(read)
     assert (found["current_balance"], found["negative_days_30d"]) == (20_000_00, None)
@@ -113,7 +113,7 @@ def test_a_pending_row_of_the_next_banking_day_is_held():
 def test_an_amount_in_another_currency_is_no_amount_of_the_account(code):
     rows = [told(-5000, days_ago(days), "ACME CORP DES:PAYROLL", **code) for days in (20, 6)]
     read = control(*rows)
-    assert read.gaps == "transactions left out: 2 in another currency than their account"
+    assert read.missing == "transactions left out: 2 in another currency than their account"
     assert 5000_00 not in [one.amount for one in read.feed.transactions]
     assert read.feed.unread_on == days_ago(6)
     found = facts(read)
@@ -124,7 +124,7 @@ def test_an_amount_in_another_currency_is_no_amount_of_the_account(code):
 def test_a_pending_amount_in_another_currency_leaves_the_holds_open():
     row = told(5, days_ago(1), iso_currency_code="EUR", pending=True)
     read = control(row, accounts=[account(available=None)])
-    assert read.gaps == (
+    assert read.missing == (
         "the pending debits are not known; transactions left out: 1 in another currency than their account"
     )
     assert changed(read) == {"available_balance", "cycle_available_balance"}
@@ -134,18 +134,18 @@ def test_a_pending_amount_in_another_currency_leaves_the_holds_open():
 @pytest.mark.parametrize("member", ["modified", "removed"])
 def test_without_the_changes_only_dates_and_today_s_balance_are_known(member):
     read = control(**{member: None})
-    assert read.gaps == "the provider does not say which transactions the bank has changed or taken back"
+    assert read.missing == "the provider does not say which transactions the bank has changed or taken back"
     found = facts(read)
     kept = ("history_days", "days_since_transaction", "current_balance", "available_balance", "linked_accounts")
     assert {name: found[name] for name in kept} == {name: SOUND[name] for name in kept}
     lost = ("recurring_deposits", "monthly_income", "returned_debits_30d", "negative_days_30d", "average_balance")
     assert [found[name] for name in lost] == [None] * len(lost)
-    assert control(**{member: []}).gaps is None
+    assert control(**{member: []}).missing is None
 
 
 def test_an_available_balance_stands_without_a_current_one():
     read = control(accounts=[account(current=None)])
-    assert read.gaps == "the current balance is not known"
+    assert read.missing == "the current balance is not known"
     found = facts(read)
     assert (found["available_balance"], found["recurring_deposits"]) == (20_000_00, 6)
     assert [found[name] for name in ("current_balance", "average_balance", "negative_days_30d")] == [None] * 3
@@ -179,7 +179,7 @@ class TestStillReading:
     def test_the_history_before_the_pull_is_not_known(self, status):
         recent = [one for one in (*PAYS, *SPENDING) if one["date"] >= days_ago(30).isoformat()]
         read = control(added=recent, transactions_update_status=status)
-        assert read.gaps == "the provider is still reading older transactions"
+        assert read.missing == "the provider is still reading older transactions"
         found = facts(read)
         lost = ("history_days", "recurring_deposits", "monthly_income", "transactions_per_month")
         assert (found["feed_complete"], [found[name] for name in lost]) == (False, [None] * len(lost))
@@ -206,7 +206,7 @@ class TestStillReading:
 class TestLoginRequired:
     def test_it_is_told_beside_an_old_answer(self):
         read = control(item={"institution_id": "ins_3", "error": {"error_code": "ITEM_LOGIN_REQUIRED"}})
-        assert read.gaps == "the bank asks the user to log in again"
+        assert read.missing == "the bank asks the user to log in again"
         assert changed(read) == {"feed_connected", "institution_id"}
 
     def test_it_is_told_in_place_of_an_answer(self):
@@ -290,7 +290,7 @@ def test_our_own_format_says_the_same():
         ],
     }
     read = parse_feed("transactions", "native", json.dumps(answer).encode(), "USD", 400, AS_OF)
-    assert read.gaps == (
+    assert read.missing == (
         "the provider is still reading older transactions; the bank asks the user to log in again; "
         "the current balance is not known"
     )
