@@ -1,4 +1,4 @@
-"""Continuous Float Increase: from a user's facts to a limit with a reason, by a policy that is dated data.
+"""Continuous Float Increase: decides each user's limit, with reasons, by a dated policy.
 
 Pure and vectorised: one user and a million are the same call. What is not known never raises a limit.
 """

@@ -1,11 +1,11 @@
-"""What a policy would have done in months that are past: exposure, moves, losses avoided, good users held back.
+"""What a policy would have done in past months: exposure, moves, losses avoided, good users held back.
 
-A walk takes the days one after another: decide on the facts of a business date (`decide_limits`), give the floats that
-users took until the next date the decided limits (`under_limits`), and hand the limits on (`limits_after`), so that
-each policy has its own. A month's figures are the sum of its days' `moves_of`, the `standing_of` its last day, and the
-`ends_of` its floats. Sums, so that those of shards add up.
+A backtest goes through the days in order: it decides on the facts of a business date (`decide_limits`), compares the
+floats that users took until the next date with the decided limits (`under_limits`), and passes the limits on to the
+next date (`limits_after`), so that each policy has its own. A month's figures are the sum of its days' `moves_of`, the
+`standing_of` its last day, and the `ends_of` its floats. All are sums, so that those of shards add up.
 
-What the figures cannot say: a float that nobody took because the limit was low. They judge what was taken.
+The figures judge the floats that were taken. They cannot know those that nobody took because the limit was low.
 """
 
 from dataclasses import astuple, dataclass
@@ -27,10 +27,10 @@ class MonthFigures:
     """One month under one policy. Amounts are minor units.
 
     - `exposure`: all limits together after the month's last decisions.
-    - `floats`: taken in the month by users whom the policy judged, `unsettled` those whose end is not known yet.
-    - `losses`: what was never repaid; `losses_avoided`: the part of it above the limits.
-    - `good_users`: users who repaid a float of the month; `good_users_held_back`: those whose limit lay below one that
-      they repaid, and `good_held_back` the amounts above the limits.
+    - `floats`: taken in the month by users whom the policy judged; `unsettled`: those whose end is not known yet.
+    - `losses`: amounts never repaid; `losses_avoided`: the part of them above the limits.
+    - `good_users`: users who repaid a float of the month; `good_users_held_back`: those whose limit was below a float
+      that they repaid; `good_held_back`: the amounts above the limits.
     """
 
     users: int = 0
@@ -69,12 +69,12 @@ def settled(floats: pd.DataFrame, known_to: date, lost_after_days: int) -> "pd.S
 
 
 def standing_of(decisions: LimitDecisions) -> MonthFigures:
-    """How many users there are, and what their limits come to."""
+    """How many users there are, and the sum of their limits."""
     return MonthFigures(users=len(decisions), exposure=int(_limits(decisions).fillna(0).sum()))
 
 
 def moves_of(decisions: LimitDecisions) -> MonthFigures:
-    """What the decisions of one date move."""
+    """The moves of one date's decisions."""
     change = _change(decisions)
     # In the walk a paused user has the limit 0 from then on: one pause counts once.
     paused = decisions.paused & decisions.frame["before"].gt(0).to_numpy(np.bool_, na_value=False)
@@ -94,9 +94,9 @@ def under_limits(decisions: LimitDecisions, taken: pd.DataFrame) -> pd.DataFrame
     whom the policy did not judge, or who have no limit, are left out. The index of the decisions is `subject_id`.
     """
     limits = _limits(decisions).dropna()
-    places = _places(taken["subject_id"], limits.index)
-    mine = places >= 0
-    return taken[mine].assign(limit=limits.to_numpy(np.int64)[places[mine]])
+    positions = _positions(taken["subject_id"], limits.index)
+    known = positions >= 0
+    return taken[known].assign(limit=limits.to_numpy(np.int64)[positions[known]])
 
 
 def ends_of(taken: pd.DataFrame) -> MonthFigures:
@@ -117,9 +117,9 @@ def ends_of(taken: pd.DataFrame) -> MonthFigures:
 
 
 def limits_after(decisions: LimitDecisions, facts: pd.DataFrame, business_date: date) -> pd.DataFrame:
-    """The limits as the next run finds them: rows of the input table `current_limits`, by which facts are computed.
+    """The limits as the next run finds them: rows of `current_limits`, an input table of the facts.
 
-    `facts` are those that were decided on. Users without a limit are left out; those whose product is paused have 0.
+    `facts` are those of the decisions. Users without a limit are left out; those whose product is paused have 0.
     """
     limits = _limits(decisions)
     standing = standing_after(decisions, facts, business_date)
@@ -127,11 +127,11 @@ def limits_after(decisions: LimitDecisions, facts: pd.DataFrame, business_date: 
     return table[limits.notna().to_numpy()].reset_index(drop=True)
 
 
-def _places(users: "pd.Series[str]", known: "pd.Index[str]") -> Numbers:
-    """Where each user stands among the known; -1 for strangers. By pyarrow, ten times as fast as pandas here."""
-    places = pc.index_in(pa.array(users, pa.string()), value_set=pa.array(known, pa.string()))
-    found: Numbers = pc.fill_null(places, -1).to_numpy().astype(np.int64)
-    return found
+def _positions(users: "pd.Series[str]", known: "pd.Index[str]") -> Numbers:
+    """The position of each user among the known; -1 for others. pyarrow is ten times as fast as pandas here."""
+    found = pc.index_in(pa.array(users, pa.string()), value_set=pa.array(known, pa.string()))
+    positions: Numbers = pc.fill_null(found, -1).to_numpy().astype(np.int64)
+    return positions
 
 
 def _limits(decisions: LimitDecisions) -> "pd.Series[Any]":

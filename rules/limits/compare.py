@@ -1,6 +1,6 @@
-"""Two policies on the same facts: who ends at another limit, by how much, and what that comes to.
+"""Compares two policies on the same facts: whose limit differs, by how much, and the totals.
 
-`tally` counts, so that the tallies of shards add up: `pd.concat(tallies)` is a tally again for `summary`.
+The tallies of shards add up: `summary` accepts `pd.concat(tallies)`.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import pandas as pd
 
 from rules.limits.decisions import LimitDecisions, Move
 
-# What rows of a tally are counted by. `first` and `second` are the two policies.
+# A tally counts users by these. `first` and `second` are the two policies.
 _KEYS = ["before", "move_first", "after_first", "move_second", "after_second"]
 
 
@@ -18,7 +18,7 @@ def side_by_side(first: LimitDecisions, second: LimitDecisions) -> pd.DataFrame:
     """Every user under both policies, in the order of the facts.
 
     Columns: `before`, then `move`, `after`, `target`, `affordability_cap` and `reasons` of each with the suffix
-    `_first` or `_second`, and `difference`, what the second gives more, minor units; NA for users without a limit.
+    `_first` or `_second`, and `difference`, how much more the second gives, minor units; NA for users without a limit.
     ValueError where the two were not decided on the same users and limits.
     """
     if not first.frame.index.equals(second.frame.index) or not first.frame["before"].equals(second.frame["before"]):
@@ -30,7 +30,7 @@ def side_by_side(first: LimitDecisions, second: LimitDecisions) -> pd.DataFrame:
 
 
 def movers(frame: pd.DataFrame) -> pd.DataFrame:
-    """The users of `side_by_side` whose limit differs, those who differ most first, and then by their ids."""
+    """The users of `side_by_side` whose limit differs, the largest difference first, then by id."""
     differ = frame[frame["difference"].fillna(0).ne(0)]
     by_size = differ["difference"].abs().to_numpy(np.int64)
     return differ.iloc[np.lexsort([differ.index.to_numpy(), -by_size])]
@@ -44,10 +44,11 @@ def tally(frame: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What two policies come to over all users. Amounts are minor units.
+    """The totals of two policies over all users. Amounts are minor units.
 
     `higher` and `lower` are the users to whom the second policy gives more or less than the first, `money_higher` and
-    `money_lower` what that is together. `limits` has the users by limit under the first (rows) and second (columns).
+    `money_lower` the sums of these differences. `limits` has the users by limit under the first (rows) and the second
+    (columns).
     """
 
     users: int
@@ -63,7 +64,7 @@ class Comparison:
 
 
 def summary(counted: pd.DataFrame) -> Comparison:
-    """The comparison of a tally, or of the tallies of several shards one under the other."""
+    """The comparison of a tally, or of the concatenated tallies of several shards."""
     users = counted["users"].to_numpy(np.int64)
     first, second = (counted[f"after_{name}"].fillna(0).to_numpy(np.int64) for name in ("first", "second"))
     more = second - first
@@ -86,7 +87,7 @@ def _moves(counted: pd.DataFrame, column: str) -> dict[str, int]:
 
 
 def _limits(counted: pd.DataFrame) -> pd.DataFrame:
-    """Users by both limits; those who have none are left out."""
+    """Users by both limits; users without a limit are left out."""
     known = counted.dropna(subset=["after_first", "after_second"])
     return known.pivot_table(
         index="after_first", columns="after_second", values="users", aggfunc="sum", fill_value=0

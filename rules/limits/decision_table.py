@@ -1,4 +1,4 @@
-"""The decision table of a policy: what each tier asks. Sound tables only, so that every row can decide something."""
+"""The decision table of a policy: what each tier requires. Only tables in which every row can decide are accepted."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from rules.core.problems import wrong_at
 from rules.core.rule import MinorUnits
 from rules.core.yaml_source import Path
-from rules.limits.policy_sections import NonNegativeMinorUnits, Terms
+from rules.limits.policy_sections import NonNegativeMinorUnits, PolicySection
 from rules.limits.tiers import TIERS
 
 # Every amount that a limit may have, minor units, the lowest first. Everybody keeps the lowest.
@@ -18,8 +18,8 @@ AMOUNTS = tuple(tier.amount for tier in TIERS)
 Rank = Annotated[int, Field(strict=True, ge=0, le=8)]
 
 
-class TierRow(Terms):
-    """What one tier asks: all of it. Amounts are minor units of the policy's currency."""
+class TierRow(PolicySection):
+    """What one tier requires, all of it. Amounts are minor units of the policy's currency."""
 
     tier: Annotated[int, Field(strict=True, description="The tier's amount")]
     min_float_rank: Rank
@@ -28,7 +28,7 @@ class TierRow(Terms):
     min_repaid: NonNegativeMinorUnits = 0
 
     @property
-    def asked(self) -> dict[str, int]:
+    def thresholds(self) -> dict[str, int]:
         """The thresholds, by property."""
         return self.model_dump(exclude={"tier"})
 
@@ -61,7 +61,7 @@ def _problems(rows: tuple[TierRow, ...], place: int) -> Iterator[tuple[Path, str
 
 
 def _against(before: TierRow, row: TierRow, place: int) -> Iterator[tuple[Path, str]]:
-    """What is wrong with a row because of the one before it."""
+    """The problems of a row next to the one before it."""
     if row.tier == before.tier:
         yield (place, "tier"), f"{row.tier} overlaps with the row before, which is of the same tier; keep one"
         return
@@ -69,17 +69,17 @@ def _against(before: TierRow, row: TierRow, place: int) -> Iterator[tuple[Path, 
         yield (place, "tier"), f"{row.tier} stands after {before.tier}; put the rows in the order of their tiers"
         return
     yield from _missing(place, before.tier, row.tier)
-    if row.asked == before.asked:
+    if row.thresholds == before.thresholds:
         yield (
             (place - 1,),
             f"unreachable: whoever meets it meets the row of {row.tier} as well, which asks the same; "
             "ask more there or less here",
         )
-    for name, asked in row.asked.items():
-        if asked < before.asked[name]:
+    for name, asked in row.thresholds.items():
+        if asked < before.thresholds[name]:
             yield (
                 (place, name),
-                f"{asked} is less than the {before.asked[name]} of {before.tier}; a higher tier never asks less",
+                f"{asked} is less than the {before.thresholds[name]} of {before.tier}; a higher tier never asks less",
             )
 
 

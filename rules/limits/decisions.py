@@ -1,4 +1,4 @@
-"""What a policy decided on every user of a frame of facts, and why."""
+"""The decisions of a policy on the limits of all users of a frame of facts."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,7 +16,7 @@ from underwriting.domain.decision import Reason, Result
 
 
 class Move(StrEnum):
-    """What became of a limit; PAUSED means that the user may take nothing more of the product, whatever the limit."""
+    """How a limit moved; PAUSED means that the user may take no more of the product, whatever the limit."""
 
     RAISED = "raised"
     HELD = "held"
@@ -39,13 +39,13 @@ class LimitDecisions:
     | reasons | codes, the weightiest first, at most four, with spaces between; a categorical |
     | gates_held | the gates that kept a user from the next tier, whose row is met; with spaces between; a categorical |
 
-    `reason_places` has the reasons as positions in `reason_codes`, -1 for none.
+    `reason_positions` has the reasons as positions in `reason_codes`, -1 for none.
     """
 
     policy: LimitPolicy
     frame: pd.DataFrame
     gates: GateResults
-    reason_places: Positions
+    reason_positions: Positions
     reason_codes: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -54,23 +54,23 @@ class LimitDecisions:
     @cached_property
     def raised(self) -> Mask:
         """The rows that were raised."""
-        return self._that(Move.RAISED)
+        return self._moved(Move.RAISED)
 
     @cached_property
     def lowered(self) -> Mask:
         """The rows that were lowered."""
-        return self._that(Move.LOWERED)
+        return self._moved(Move.LOWERED)
 
     @cached_property
     def paused(self) -> Mask:
         """The rows whose product is paused."""
-        return self._that(Move.PAUSED)
+        return self._moved(Move.PAUSED)
 
     @cached_property
     def unknown(self) -> Mask:
-        """The rows of users with a limit of whom a fact is missing that the decision needed.
+        """Users with a limit for whom a fact is missing that the decision needed.
 
-        These are the facts of the gates, and of the table and the cap where the target hangs on them.
+        These are the facts of the gates, and those of the table and the cap if the target depends on them.
         """
         enabled = self.frame["before"].gt(0).to_numpy(np.bool_, na_value=False)
         unknown: Mask = enabled & (self.gates.any_unknown | self.frame["target"].isna().to_numpy())
@@ -78,12 +78,13 @@ class LimitDecisions:
 
     def reasons(self, row: int) -> tuple[Reason, ...]:
         """The principal reasons of one row's decision."""
-        return tuple(reason(self.reason_codes[place]) for place in self.reason_places[row] if place >= 0)
+        return tuple(reason(self.reason_codes[position]) for position in self.reason_positions[row] if position >= 0)
 
     def gate_results(self, row: int) -> dict[str, Result]:
-        """What each gate says of one row."""
-        return {name: RESULTS[int(said)] for name, said in zip(self.gates.gates, self.gates.results[row], strict=True)}
+        """The result of each gate for one row."""
+        results = self.gates.results[row].tolist()
+        return {name: RESULTS[result] for name, result in zip(self.gates.gates, results, strict=True)}
 
-    def _that(self, move: Move) -> Mask:
+    def _moved(self, move: Move) -> Mask:
         mask: Mask = self.frame["move"].eq(move.value).to_numpy()
         return mask

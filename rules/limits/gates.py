@@ -28,12 +28,12 @@ class HistoryLongEnough(Rule):
     min_days: Count
 
     def claim(self, facts: Facts) -> Truth:
-        """The history reaches back the days asked for."""
+        """The history reaches back the required days."""
         return facts.history_days >= self.min_days
 
 
 class IncomeRecurs(Rule):
-    """Income comes again and again."""
+    """Income recurs."""
 
     fails_as: ClassVar[str] = "limit_income_irregular"
     unknown_as: ClassVar[str] = "limit_income_unknown"
@@ -41,7 +41,7 @@ class IncomeRecurs(Rule):
     min_deposits: Annotated[int, Field(ge=1, le=6, description="The fact counts the latest six at most")]
 
     def claim(self, facts: Facts) -> Truth:
-        """The main income stream has the deposits asked for."""
+        """The main income stream has the required deposits."""
         return facts.recurring_deposits >= self.min_deposits
 
 

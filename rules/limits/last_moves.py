@@ -1,4 +1,4 @@
-"""How each limit stands after a run, for the next one: when it was moved last, and since when it has been below."""
+"""What the next run has to know of each limit: when it last moved, and since when it has been below."""
 
 from datetime import date
 from typing import Any
@@ -12,7 +12,7 @@ from rules.limits.decisions import LimitDecisions
 def standing_after(decisions: LimitDecisions, facts: pd.DataFrame, business_date: date) -> pd.DataFrame:
     """`raised_on`, `lowered_on`, `runs_below` and `below_since` of every row after the decisions of a business date.
 
-    `facts` are those that were decided on: they tell when a limit was moved before. None where it never was.
+    `facts` are those of the decisions, with the days since earlier moves. None where a limit never moved.
     """
     runs = decisions.frame["runs_below"]
     since = _day(facts["days_below"], business_date).fillna(pd.Timestamp(business_date))
@@ -28,7 +28,7 @@ def standing_after(decisions: LimitDecisions, facts: pd.DataFrame, business_date
 
 
 def _moved(days: "pd.Series[Any]", moved: Mask, business_date: date) -> "pd.Series[Any]":
-    """The day of the last move of one kind, with this run's."""
+    """The day of the last move of one kind, this run's included."""
     day: pd.Series[Any] = _day(days, business_date).mask(moved, pd.Timestamp(business_date)).dt.date
     return day
 

@@ -1,4 +1,4 @@
-"""A limit policy: the decision table, the gates, what is affordable, how fast a limit moves. Data, with versions."""
+"""A limit policy: the decision table, gates, affordability, and how fast a limit moves. Versioned data."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -14,7 +14,7 @@ from rules.core.edition import PARSED, Edition, read_document, read_file
 from rules.core.problems import reworded, rulebook_error, wrong, wrong_at
 from rules.limits.decision_table import AMOUNTS, Table
 from rules.limits.gates import Gates
-from rules.limits.policy_sections import AffordabilityTerms, BusinessDay, GuardTerms, StepTerms
+from rules.limits.policy_sections import AffordabilitySection, BusinessDay, GuardSection, StepSection
 from rules.limits.tiers import CURRENCY
 from underwriting.domain.application import Product
 from underwriting.domain.money import CurrencyCode
@@ -47,7 +47,7 @@ def _of_the_tiers(currency: str) -> str:
 
 
 class LimitPolicy(Edition):
-    """How a limit follows from history. Every amount is in minor units of `currency`."""
+    """How limits are decided. Every amount is in minor units of `currency`."""
 
     kind: ClassVar[Literal["limits"]] = "limits"
 
@@ -59,10 +59,10 @@ class LimitPolicy(Edition):
         Field(description="The fact that min_available is held against: of a whole pay cycle, or of one day"),
     ]
     table: Table
-    affordability: AffordabilityTerms
+    affordability: AffordabilitySection
     gates: Gates
-    step: StepTerms
-    guard: GuardTerms
+    step: StepSection
+    guard: GuardSection
 
     @model_validator(mode="after")
     def _numbers_fit_together(self) -> Self:

@@ -1,4 +1,4 @@
-"""The parts of a limit policy other than its table and gates: the business day, affordability, steps, the guard."""
+"""The sections of a limit policy other than its table and gates: business day, affordability, step, guard."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -16,8 +16,8 @@ from underwriting.domain.money import MAX_MINOR
 BASIS_POINTS = 10_000
 
 
-def _no_truth_value(value: object) -> object:
-    """`true` is no number, although Python counts with it."""
+def _no_boolean(value: object) -> object:
+    """Refuse `true` and `false`, which Python takes for numbers."""
     if isinstance(value, bool):
         raise wrong(f"should be a valid number, not {value}")
     return value
@@ -33,19 +33,19 @@ def _in_basis_points(share: Decimal) -> Decimal:
 Share = Annotated[
     Decimal,
     Field(ge=0, le=1, allow_inf_nan=False, description="A share from 0 to 1, in steps of 0.0001"),
-    BeforeValidator(_no_truth_value),
+    BeforeValidator(_no_boolean),
     AfterValidator(_in_basis_points),
 ]
 Times = Annotated[
     Decimal,
     Field(ge=1, le=100, allow_inf_nan=False, description="How many times as much as usual is still usual"),
-    BeforeValidator(_no_truth_value),
+    BeforeValidator(_no_boolean),
     AfterValidator(Decimal.normalize),
 ]
 PayPeriods = Annotated[
     Decimal,
     Field(gt=0, le=12, decimal_places=2, allow_inf_nan=False, description="In steps of 0.01"),
-    BeforeValidator(_no_truth_value),
+    BeforeValidator(_no_boolean),
     AfterValidator(Decimal.normalize),
 ]
 NonNegativeMinorUnits = Annotated[
@@ -58,8 +58,8 @@ def basis_points(share: Decimal) -> int:
     return int(share * BASIS_POINTS)
 
 
-class Terms(BaseModel):
-    """A part of a policy: unchangeable, and without keys that nobody reads."""
+class PolicySection(BaseModel):
+    """A section of a policy: immutable, without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -70,8 +70,8 @@ def _known_zone(name: str) -> str:
     return name
 
 
-class BusinessDay(Terms):
-    """When the lender's business day is decided on: a moment within it, after the evening's refreshes of bank feeds."""
+class BusinessDay(PolicySection):
+    """When the limits of a business day are decided: on that day, after the evening's refreshes of bank feeds."""
 
     timezone: Annotated[str, AfterValidator(_known_zone), Field(description="Of the lender, as IANA names it")]
     decided_at: Annotated[time, Field(description="The time of day there, such as 23:59:59")]
@@ -86,8 +86,8 @@ class BusinessDay(Terms):
         return today if self.moment(today) <= now else today - timedelta(days=1)
 
 
-class Confidence(Terms):
-    """How much of the income counts from so many recurring deposits on."""
+class Confidence(PolicySection):
+    """The share of the income that counts, from this number of recurring deposits on."""
 
     min_deposits: Annotated[int, Field(strict=True, ge=1, le=6, description="The fact counts the latest six at most")]
     share: Share
@@ -99,8 +99,8 @@ class Confidence(Terms):
         return self
 
 
-class HealthWeights(Terms):
-    """What makes an account healthy, by weight."""
+class HealthWeights(PolicySection):
+    """The weights of the parts of an account's health."""
 
     on_time: Annotated[Share, Field(description="Share of the last six repayments that came on time")]
     balance: Annotated[Share, Field(description="Share of days that ended at 50 or more")]
@@ -116,7 +116,7 @@ class HealthWeights(Terms):
         return self
 
 
-class AffordabilityTerms(Terms):
+class AffordabilitySection(PolicySection):
     """The numbers of the affordability cap: see `rules.limits.affordability`."""
 
     confidence: Annotated[tuple[Confidence, ...], Field(min_length=1)]
@@ -153,7 +153,7 @@ def _falling_confidence(confidence: tuple[Confidence, ...]) -> Iterator[tuple[Pa
         deposits, share = each.min_deposits, each.share
 
 
-class StepTerms(Terms):
+class StepSection(PolicySection):
     """How fast a limit moves."""
 
     cool_down_days: Annotated[int, Field(strict=True, ge=1, le=3_650, description="Days between two raises")]
@@ -176,22 +176,21 @@ class StepTerms(Terms):
     def _known_gates_once(self) -> Self:
         problems: list[tuple[Path, str]] = []
         seen: set[str] = set()
-        for key in ("at_once", "pauses"):
-            for place, name in enumerate(getattr(self, key)):
-                if name not in Gates.model_fields:
-                    known = ", ".join(Gates.model_fields)
-                    hint = did_you_mean(name, Gates.model_fields, f"the gates are {known}")
-                    problems.append(((key, place), f"no gate is called {name}; {hint}"))
-                elif name in seen:
-                    problems.append(((key, place), f"{name} stands twice in at_once and pauses; keep one"))
-                seen.add(name)
+        named = [((key, row), name) for key in ("at_once", "pauses") for row, name in enumerate(getattr(self, key))]
+        for path, name in named:
+            if name not in Gates.model_fields:
+                hint = did_you_mean(name, Gates.model_fields, f"the gates are {', '.join(Gates.model_fields)}")
+                problems.append((path, f"no gate is called {name}; {hint}"))
+            elif name in seen:
+                problems.append((path, f"{name} stands twice in at_once and pauses; keep one"))
+            seen.add(name)
         if problems:
             raise wrong_at(problems)
         return self
 
 
-class ShareBand(Terms):
-    """How far a share of the users may lie from the median of the last runs, and where it always stops the run."""
+class ShareBand(PolicySection):
+    """How far a share of the users may be from the median of the last runs, and the ceiling that holds every run."""
 
     ceiling: Share
     first_runs: Annotated[Share, Field(description="The most while there are too few earlier runs to compare with")]
@@ -199,8 +198,8 @@ class ShareBand(Terms):
     slack: Share
 
 
-class MoneyBand(Terms):
-    """The same of an amount per user, upwards."""
+class MoneyBand(PolicySection):
+    """How far an amount per user may be above the median of the last runs, and its ceiling."""
 
     ceiling: NonNegativeMinorUnits
     first_runs: NonNegativeMinorUnits
@@ -208,7 +207,7 @@ class MoneyBand(Terms):
     slack: NonNegativeMinorUnits
 
 
-class GuardTerms(Terms):
+class GuardSection(PolicySection):
     """When a run waits for a person: see `rules.limits.guard`."""
 
     last_runs: Annotated[int, Field(strict=True, ge=1, le=100, description="How many runs tell what is usual")]

@@ -1,7 +1,8 @@
-"""From where a limit may go to where it goes: one tier up or down, at once to the lowest, or the product is paused."""
+"""How each limit moves: one tier up or down, at once to the lowest tier, or the product is paused."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -9,21 +10,21 @@ from rules.core.columns import Columns, Mask
 from rules.limits.conditions import Condition, TableConditions, fails_any, unknown_any
 from rules.limits.decision_table import AMOUNTS
 from rules.limits.gates import GateResults
-from rules.limits.integers import Integers, Numbers, to_integers
-from rules.limits.policy_sections import BASIS_POINTS, StepTerms, basis_points
+from rules.limits.integers import Integers, Numbers, integer_facts, to_integers
+from rules.limits.policy_sections import BASIS_POINTS, StepSection, basis_points
 
-# Runs are counted no further: the count is of those that a policy may ask for, and would overflow a small column.
+# Runs are counted up to this number: policies require fewer, and a higher count would overflow a small column.
 _MANY_RUNS = 1_000
 _MANY_DAYS = 366
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Whether enough time and enough repayments lie behind the last raise, enough time behind the last decrease, and
-    little since the last pay: later in a pay cycle nobody can tell whether the next one comes.
+    """What keeps a limit from being raised yet.
 
-    A user whose limit was never moved has waited long enough, however long that is. Whether it ever was belongs to
-    the limit: where that is not known, nothing moves.
+    `too_soon`: too little time since the last raise. `rests`: too little time since the last decrease. `awaits_pay`:
+    the last pay is too long ago; later in a pay cycle nobody can tell whether the next pay comes. `too_few`: too few
+    repayments on time. A limit that never moved has waited long enough.
     """
 
     too_soon: Mask
@@ -32,32 +33,32 @@ class Pace:
     too_few: Condition
 
 
-def pace(terms: StepTerms, facts: Columns) -> Pace:
+def pace(section: StepSection, facts: Columns) -> Pace:
     """The policy's pace for every row."""
-    since, repaid = to_integers(facts["days_since_raise"]), to_integers(facts["on_time_since_raise"])
-    lowered = to_integers(facts["days_since_lowering"])
-    paid, period = to_integers(facts["days_since_pay"]), to_integers(facts["pay_period_days"])
-    settled, on_time = to_integers(facts["repayments_of_6"]), to_integers(facts["on_time_of_6"])
-    often_late = on_time.values * BASIS_POINTS < settled.values * basis_points(terms.min_on_time_share)
-    known = repaid.known & settled.known & on_time.known
-    too_few = (repaid.known & (repaid.values < terms.min_on_time)) | (settled.known & on_time.known & often_late)
+    since, lowered = integer_facts(facts, "days_since_raise", "days_since_lowering")
+    paid, period = integer_facts(facts, "days_since_pay", "pay_period_days")
+    repaid, due, on_time = integer_facts(facts, "on_time_since_raise", "repayments_of_6", "on_time_of_6")
+    often_late = on_time.values * BASIS_POINTS < due.values * basis_points(section.min_on_time_share)
+    known = repaid.known & due.known & on_time.known
+    too_few = (repaid.known & (repaid.values < section.min_on_time)) | (due.known & on_time.known & often_late)
     return Pace(
-        too_soon=since.known & (since.values < terms.cool_down_days),
-        rests=lowered.known & (lowered.values < terms.rest_days),
-        awaits_pay=paid.known & period.known & (paid.values * 100 > period.values * int(terms.pay_within * 100)),
+        too_soon=since.known & (since.values < section.cool_down_days),
+        rests=lowered.known & (lowered.values < section.rest_days),
+        awaits_pay=paid.known & period.known & (paid.values * 100 > period.values * int(section.pay_within * 100)),
         too_few=Condition("limit_repayments_few", "limit_floats_unknown", too_few, ~known),
     )
 
 
 @dataclass(frozen=True)
 class Moves:
-    """Where each limit goes. `after` is as `before` where nothing moves; `lowered` includes `at_once`.
+    """How each limit moves. `after` is `before` where nothing moves; `lowered` includes `at_once`.
 
-    `paused` are the users who may not take the product any more; their limit stays as it is. `enabled` are the users
-    whose limit is above 0. `below` are those whose limit the table or the cap is known not to support any more, dead
-    band included, `runs_below` how many runs in a row that was so, this one included, 0 after a move. `reached` are
-    those who meet the next tier's row, whatever the gates say. `next_place` and `own_place` are the rows of the table
-    that a raise and the limit itself have to meet.
+    - `paused`: users who may not take the product any more; their limit stays as it is.
+    - `enabled`: users whose limit is above 0.
+    - `below`: users whose limit is known to be too high by the table or the cap, even with the dead band.
+    - `runs_below`: how many runs in a row the limit was below, this one included; 0 after a move.
+    - `reached`: users who meet the next tier's row, whatever the gates.
+    - `next_row`, `own_row`: the rows of the table that a raise, and the limit itself, have to meet.
     """
 
     before: Integers
@@ -70,98 +71,93 @@ class Moves:
     paused: Mask
     below: Mask
     runs_below: Numbers
-    next_place: Numbers
-    own_place: Numbers
+    next_row: Numbers
+    own_row: Numbers
 
 
 def moves(
-    terms: StepTerms,
+    section: StepSection,
     facts: Columns,
     table: TableConditions,
-    kept: TableConditions,
+    with_dead_band: TableConditions,
     gates: GateResults,
     pace: Pace,
 ) -> Moves:
-    """The step that the policy takes for every user. `kept` is the table less the dead band: what keeps a limit.
+    """The policy's step for every user. `with_dead_band` has what is enough to keep a limit.
 
     - Paused: one of the gates that the policy names for it has failed, whatever else is unknown, also at a limit of 0.
     - Up, to the next tier: every gate passes, the next tier's row is met within the cap, and the pace allows it.
-    - Down at once, to the lowest tier: the same as for a pause, by other gates.
-    - Down, to the next lower tier: no gate is unknown, and the limit was below on as many runs in a row, and for as
-      many pay cycles, as the policy says; the last decrease is as many pay cycles ago. Then it counts afresh. A run
-      whose target is not known is no run below.
-    - Else it holds. Whoever has no limit, because they were not met before or because none is enabled, has nothing
-      that could move up or down: a first limit is given on first contact, and one that was taken away comes back by a
-      person.
+    - Down at once, to the lowest tier: one of the gates that the policy names for it has failed.
+    - Down, to the next lower tier: no gate is unknown, the limit was below for the policy's number of runs in a row and
+      of pay cycles, and the last decrease is as many pay cycles ago. The count then starts again. A run whose target is
+      not known does not count as below.
+    - Else it holds. A user without a limit, new or with no tier enabled, has nothing to move up or down: the first limit
+      is given on first contact, and a person gives back one that was taken away.
     """
-    before = to_integers(facts["current_limit"])
+    (before,) = integer_facts(facts, "current_limit")
     enabled = before.known & (before.values > 0)
-    next_place, own_place = table.next_place(before.values), table.own_place(before.values)
-    reached = enabled & _reached(table, next_place)
+    next_row, own_row = table.next_row(before.values), table.own_row(before.values)
+    reached = enabled & _reached(table, next_row)
     _, target_known = table.target
-    below = enabled & target_known & ~_kept(terms, kept, own_place, before.values)
+    below = enabled & target_known & ~_supported(section, with_dead_band, own_row, before.values)
     runs = _runs(facts, below)
-    paused = before.known & _fails_any(terms.pauses, gates)
-    at_once = enabled & ~paused & (before.values > AMOUNTS[0]) & _fails_any(terms.at_once, gates)
-    at_leisure = ~pace.too_soon & ~pace.rests & ~pace.awaits_pay & ~pace.too_few.fails & ~pace.too_few.unknown
-    raised = reached & gates.all_pass & at_leisure
-    worn = below & ~paused & ~gates.any_unknown & (runs >= terms.runs_below) & _for_long(terms, facts)
-    # The place of what is not in the table is not looked up: nobody is raised there.
-    higher = table.amounts[np.where(raised, next_place, 0)]
-    lower = np.where(at_once, AMOUNTS[0], np.where(worn, _next_lower(before.values), before.values))
+    paused = before.known & _fails_any(section.pauses, gates)
+    at_once = enabled & ~paused & (before.values > AMOUNTS[0]) & _fails_any(section.at_once, gates)
+    pace_allows = ~pace.too_soon & ~pace.rests & ~pace.awaits_pay & ~pace.too_few.fails & ~pace.too_few.unknown
+    raised = reached & gates.all_pass & pace_allows
+    one_down = below & ~paused & ~gates.any_unknown & (runs >= section.runs_below) & _for_long(section, facts)
+    # A next row may be outside the table, but nobody is raised there.
+    higher = table.amounts[np.where(raised, next_row, 0)]
+    lower = np.where(at_once, AMOUNTS[0], np.where(one_down, _next_lower(before.values), before.values))
     return Moves(
         before=before,
         after=np.where(raised, higher, lower),
         enabled=enabled,
         reached=reached,
         raised=raised,
-        lowered=worn | at_once,
+        lowered=one_down | at_once,
         at_once=at_once,
         paused=paused,
         below=below,
-        runs_below=np.where(raised | worn | at_once | paused, 0, runs),
-        next_place=next_place,
-        own_place=own_place,
+        runs_below=np.where(raised | one_down | at_once | paused, 0, runs),
+        next_row=next_row,
+        own_row=own_row,
     )
 
 
 def _fails_any(names: Sequence[str], gates: GateResults) -> Mask:
-    failed: Mask = np.zeros(len(gates.results), np.bool_)
-    for name in names:
-        failed |= gates.failed(name)
-    return failed
+    nobody: Mask = np.zeros(len(gates.results), np.bool_)
+    return reduce(np.logical_or, map(gates.failed, names), nobody)
 
 
-def _for_long(terms: StepTerms, facts: Columns) -> Mask:
-    """Where the limit has been below for the policy's pay cycles and days, and was not lowered within as many."""
-    period, below, lowered = (
-        to_integers(facts[name]) for name in ("pay_period_days", "days_below", "days_since_lowering")
-    )
-    cycle = np.where(period.known, period.within(1, _MANY_DAYS), terms.cycle_days)
-    days = np.maximum(terms.cycles_below * cycle, terms.days_below)
-    # Without a run below before this one, it has been so for no day.
+def _for_long(section: StepSection, facts: Columns) -> Mask:
+    """Where the limit has been below for the policy's pay cycles and days, and was not lowered in that time."""
+    period, below, lowered = integer_facts(facts, "pay_period_days", "days_below", "days_since_lowering")
+    cycle = np.where(period.known, period.within(1, _MANY_DAYS), section.cycle_days)
+    days = np.maximum(section.cycles_below * cycle, section.days_below)
+    # `days_below` is not known, and so 0, if the run before was not below.
     long: Mask = (below.values >= days) & (~lowered.known | (lowered.values >= days))
     return long
 
 
-def _reached(table: TableConditions, next_place: Numbers) -> Mask:
+def _reached(table: TableConditions, next_row: Numbers) -> Mask:
     """Where there is a next tier and its row is known to be met."""
-    conditions = list(table.of(next_place))
-    reached: Mask = (next_place < len(table.amounts)) & ~fails_any(conditions) & ~unknown_any(conditions)
+    conditions = list(table.of(next_row))
+    reached: Mask = (next_row < len(table.amounts)) & ~fails_any(conditions) & ~unknown_any(conditions)
     return reached
 
 
-def _kept(terms: StepTerms, table: TableConditions, own_place: Numbers, limits: Numbers) -> Mask:
-    """Where nothing speaks against the limit as it is: up to the first limit the cap alone, to the lowest nothing."""
-    beyond = own_place >= len(table.amounts)
-    kept: Mask = (own_place == 0) | (~beyond & ~fails_any(list(table.of(own_place))))
-    kept |= ~beyond & (limits <= terms.first_limit) & ~fails_any(list(table.within_cap(own_place)))
-    return kept
+def _supported(section: StepSection, table: TableConditions, own_row: Numbers, limits: Numbers) -> Mask:
+    """Where the limit may stay. Up to the first limit only the cap can lower it, and the lowest tier always stays."""
+    beyond = own_row >= len(table.amounts)
+    supported: Mask = (own_row == 0) | (~beyond & ~fails_any(list(table.of(own_row))))
+    supported |= ~beyond & (limits <= section.first_limit) & ~fails_any(list(table.within_cap(own_row)))
+    return supported
 
 
 def _runs(facts: Columns, below: Mask) -> Numbers:
-    """How many runs in a row, with this one, the limit was below; those that are not known are none."""
-    return np.where(below, np.clip(to_integers(facts["runs_below"]).values, 0, _MANY_RUNS) + 1, 0)
+    """How many runs in a row, with this one, the limit was below; an unknown number counts as 0."""
+    return np.where(below, to_integers(facts["runs_below"]).within(0, _MANY_RUNS) + 1, 0)
 
 
 def _next_lower(limits: Numbers) -> Numbers:

@@ -17,7 +17,7 @@ FACTS = {
 CASES = [
     pytest.param(row, name, asked, id=f"{row.tier}-{name}")
     for row in POLICY.table
-    for name, asked in row.asked.items()
+    for name, asked in row.thresholds.items()
     # 0 asks nothing of a rank or a repayment.
     if asked > 0 or name == "min_available"
 ]
@@ -32,7 +32,7 @@ def below(row):
 def test_a_row_at_its_threshold(row, name, asked):
     fact, fails_as, unknown_as = FACTS[name]
     # As good as the row asks, and not better.
-    exact = {FACTS[each][0]: value for each, value in row.asked.items()}
+    exact = {FACTS[each][0]: value for each, value in row.thresholds.items()}
     values = [asked - 1, asked, asked + 1, None]
     decisions = decide_limits(POLICY, users([{**exact, "current_limit": below(row), fact: value} for value in values]))
     assert decisions.frame["move"].tolist() == ["held", "raised", "raised", "held"]
@@ -49,7 +49,7 @@ def test_a_limit_below_its_own_row_is_lowered_after_a_month_and_never_for_the_un
         "limit_float_rank_low": "limit_float_rank_below",
         "limit_subscription_rank_low": "limit_subscription_rank_below",
     }.get(fails_as, fails_as)
-    exact = {FACTS[each][0]: value for each, value in row.asked.items()}
+    exact = {FACTS[each][0]: value for each, value in row.thresholds.items()}
     # A balance may be a fifth less than what its tier asks.
     kept = asked * 4 // 5 if name == "min_available" else asked
     rows = [
