@@ -91,10 +91,10 @@ def moves(
     - Down, to the next lower tier: no gate is unknown, the limit was below for the policy's number of runs in a row and
       of pay cycles, and the last decrease is as many pay cycles ago. The count then starts again. A run whose target is
       not known does not count as below.
-    - Else it holds. A user without a limit, new or with no tier enabled, has nothing to move up or down: the first limit
-      is given on first contact, and a person gives back one that was taken away.
+    - Else it holds. A user without a limit, new or with no tier enabled, has nothing to move up or down: the first
+      limit is given on first contact, and a person gives back one that was taken away.
     """
-    (before,) = integer_facts(facts, "current_limit")
+    before = to_integers(facts["current_limit"])
     enabled = before.known & (before.values > 0)
     next_row, own_row = table.next_row(before.values), table.own_row(before.values)
     reached = enabled & _reached(table, next_row)
