@@ -94,27 +94,38 @@ noted AS MATERIALIZED (
 ),
 -- A reversal has the kind of what it reverses and the opposite sign. It undoes the latest booking of its amount that is
 -- not undone yet, as a closing bracket closes the latest open one: at each depth, bookings and reversals alternate.
+-- Windows without an order run in that of the rows; the depth of the first of a kind and amount does not matter.
 nested AS (
     SELECT
-        *,
-        sum(CASE WHEN undoes THEN -1 ELSE 1 END) OVER (
-            PARTITION BY account, sort, size ORDER BY age DESC, undoes, counterparty ROWS UNBOUNDED PRECEDING
-        ) + undoes::INTEGER AS depth
+        line,
+        age,
+        undoes,
+        {
+            'account': account,
+            'sort': sort,
+            'size': size,
+            'depth': sum(CASE WHEN undoes THEN -1 ELSE 1 END) OVER (ROWS UNBOUNDED PRECEDING) + undoes::INTEGER
+        } AS bracket
     FROM (
-        SELECT line, account, age, counterparty, abs(kind) AS sort, abs(amount) AS size, is_reversal(kind) AS undoes
-        FROM noted
+        FROM (
+            SELECT line, account, age, counterparty, abs(kind) AS sort, abs(amount) AS size, is_reversal(kind) AS undoes
+            FROM noted
+        )
+        SEMI JOIN (
+            SELECT account, abs(kind) AS sort, abs(amount) AS size
+            FROM noted
+            WHERE is_reversal(kind)
+        ) USING (account, sort, size)
+        ORDER BY account, sort, size, age DESC, undoes, counterparty
     )
-    SEMI JOIN (
-        SELECT account, abs(kind) AS sort, abs(amount) AS size
-        FROM noted
-        WHERE is_reversal(kind)
-    ) USING (account, sort, size)
 ),
 undone AS (
     SELECT line
-    FROM nested
-    WINDOW depths AS (PARTITION BY account, sort, size, depth ORDER BY age DESC, undoes)
-    QUALIFY CASE WHEN undoes THEN lag(age) OVER depths - age ELSE age - lead(age) OVER depths END <= reversal_days()
+    FROM (FROM nested ORDER BY bracket, age DESC, undoes)
+    QUALIFY CASE
+        WHEN undoes AND lag(bracket) OVER () = bracket THEN lag(age) OVER () - age
+        WHEN NOT undoes AND lead(bracket) OVER () = bracket THEN age - lead(age) OVER ()
+    END <= reversal_days()
 ),
 standing AS MATERIALIZED (
     SELECT account, age, amount, kind, counterparty, min_deposit, covered_age

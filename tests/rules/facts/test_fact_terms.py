@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from rules.facts.terms import FactTerms, fact_terms
-from underwriting.feeds.rulings import rulings
+from underwriting.sources.feeds.rulings import rulings
 
 WRITTEN = YAML(typ="safe").load(files("rules").joinpath("policies", "fact_terms.yaml").read_text("utf-8"))
 
