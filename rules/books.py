@@ -1,4 +1,4 @@
-"""Books of either kind: read from a file, and checked against each other before they are published."""
+"""Rulebooks of both kinds: read from a file, and checked against each other before they are published."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +9,6 @@ from rules.core.problems import RulebookError
 from rules.eligibility.book import EligibilityBook
 from rules.prescreening.book import Rulebook
 
-# A book that judges applications in stages, or one that judges users at once.
 AnyBook = Rulebook | EligibilityBook
 
 
@@ -18,14 +17,14 @@ def load_rulebook(path: Path) -> AnyBook:
 
     A book has either `stages`, as the pre-screening's, or `rules`, as those of eligibility.
     """
-    document = read_document(read_file(path), str(path), ", ".join(Rulebook.model_fields))
+    document = read_document(Rulebook, read_file(path), str(path))
     if isinstance(document.value, dict) and "rules" in document.value and "stages" not in document.value:
         return book_from(EligibilityBook, document, str(path))
     return book_from(Rulebook, document, str(path))
 
 
 def agree_on_experiments(books: Iterable[Book]) -> None:
-    """RulebookError where books of one experiment give its arms different shares: an arm would be of two sizes."""
+    """RulebookError where books of one experiment give its arms different shares."""
     first: dict[str, Book] = {}
     problems = []
     for book in books:

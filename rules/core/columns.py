@@ -72,8 +72,8 @@ def wherever_known(column: Column, text: str) -> Column:
     return cast("Column", found)
 
 
-def of_those(column: Column, other: Column, beginnings: str | tuple[str, ...], *, begins: bool = True) -> Column:
-    """The column in rows where `other` begins so, in small letters or capitals, or does not; NA elsewhere."""
+def where_begins(column: Column, other: Column, beginnings: str | tuple[str, ...], *, begins: bool = True) -> Column:
+    """The column in rows where `other` begins with one of `beginnings`, in any case, or does not; NA elsewhere."""
     rows, found = np.flatnonzero(~column.isna()), _unknown(len(column))
     if len(rows):
         names = pd.Series(_texts(other, rows), dtype=_TEXT).str.lower()
@@ -101,15 +101,15 @@ def _unknown(count: int) -> ExtensionArray:
     return pd.array([pd.NA], dtype=_TEXT).repeat(count)
 
 
-def the_same_for_all(value: int, like: Column) -> Column:
+def constant(value: int, like: Column) -> Column:
     """A column of `value` in every row that `like` has."""
     return cast("Column", pd.array([value], dtype="Int64").repeat(len(like)))
 
 
 class Columns(Mapping[str, Column]):
-    """Every fact of the catalogue; NA throughout where the frame has no such column.
+    """Every fact of the catalogue; all NA where the frame has no such column.
 
-    A NaN, and a number that is not finite, is not known either.
+    NaN and infinite numbers are not known either.
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:

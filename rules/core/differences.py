@@ -1,4 +1,4 @@
-"""What is not as it was: two answers, or the facts under them, side by side."""
+"""Differences between two decisions, or between their facts."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,10 +18,9 @@ class Difference:
     now: str
 
 
-def by_place(then: Mapping[str, str], now: Mapping[str, str]) -> list[Difference]:
-    """The places at which two answers differ, in the order of the first; none where they say the same."""
-    places = dict.fromkeys([*then, *now])
-    both = [Difference(place, then.get(place, "not asked"), now.get(place, "not asked")) for place in places]
+def differences_between(then: Mapping[str, str], now: Mapping[str, str]) -> list[Difference]:
+    """Where two answers differ, in the order of the first; none where they agree."""
+    both = [Difference(each, then.get(each, "not asked"), now.get(each, "not asked")) for each in {**then, **now}]
     return [each for each in both if each.then != each.now]
 
 

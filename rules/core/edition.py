@@ -1,12 +1,12 @@
-"""What every book of rules has, whatever it judges: a name, a version, a digest of its meaning; and how it is read."""
+"""What rulebooks and limit policies have in common: name, version and digest, and how they are read."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import date
+from fnmatch import fnmatch
 from functools import cached_property
 from hashlib import sha256
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
@@ -21,18 +21,19 @@ from underwriting.domain.application import Product
 from underwriting.domain.decision import OnUnknown, RulebookRef
 from underwriting.domain.money import CurrencyCode
 
-# A text means the same for ever: so many of each kind of book are read once in a process. Reading takes a while, since
-# every part's line is kept.
+# The meaning of a text never changes, so each process caches this many books of each kind. Reading is slow, since it
+# keeps the line of every part.
 PARSED = 256
 
 
 class Edition(BaseModel):
-    """One version of something that decides, a book or a limit policy, and the text that it is known by."""
+    """One version of a rulebook or of a limit policy, and its text."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    # As which kind it is published.
+    # The kind that it is published as, and what error messages call it.
     kind: ClassVar[str]
+    noun: ClassVar[str] = "a rulebook"
 
     name: Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,63}$", description="Lower-case letters, digits and hyphens")]
     version: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
@@ -64,25 +65,25 @@ class Edition(BaseModel):
 
     @cached_property
     def ref(self) -> RulebookRef:
-        """Name, version and digest: the very text that decides."""
+        """Name, version and digest, which identify the exact text."""
         return RulebookRef(name=self.name, version=self.version, digest=sha256(self.text.encode()).hexdigest())
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy that is validated and has a digest of its own, always a deep one.
+        """A validated deep copy with its own digest. ValidationError where the changes are not valid.
 
-        Pydantic's would go by the text of this one. ValidationError where the changes make no such document.
+        Pydantic's own copy would keep the cached text and digest of this one.
         """
         return self.model_validate({**self.model_dump(mode="json"), **(update or {})})
 
 
 class Book(Edition):
-    """The head of a book."""
+    """What the rulebooks of both kinds have."""
 
     # What a book of this kind judges: reviews of applications, or the eligibility of users.
     kind: ClassVar[Literal["review", "eligibility"]]
 
     on_unknown: OnUnknown = OnUnknown.REFER
-    # Among the books of a product: lower first, and whether this one has to pass whatever the others say.
+    # Of the books of a product, lower priorities come first; a superseding book has to pass whatever the others decide.
     priority: Annotated[int, Field(strict=True, ge=0, le=10_000)] = 100
     superseding: Annotated[bool, Field(strict=True)] = False
 
@@ -92,27 +93,27 @@ class Book(Edition):
         """The experiment that the book takes part in, with its arm; None for a book without one."""
 
 
-Kind = TypeVar("Kind", bound=Book)
+Kind = TypeVar("Kind", bound=Edition)
 
 
-def read_document(text: str, origin: str, keys: object, kind: str = "a rulebook") -> YamlNode:
-    """The mapping that a book's text holds, each part with its line; RulebookError where it is none."""
+def read_document(kind: type[Edition], text: str, origin: str) -> YamlNode:
+    """The mapping in a text, each part with its line; RulebookError where it is not YAML or no mapping."""
     try:
         document = read_yaml(text)
     except YamlProblem as problem:
         raise RulebookError([f"{origin}:{problem.line}: {problem.message}"]) from None
     if not isinstance(document.value, dict):
-        raise RulebookError([f"{origin}:1: not {kind}; it has the keys {keys}"])
+        raise RulebookError([f"{origin}:1: not {kind.noun}; it has the keys {', '.join(kind.model_fields)}"])
     return document
 
 
 def read_book(kind: type[Kind], text: str, origin: str) -> Kind:
-    """A book of `kind` from YAML or its canonical form; RulebookError names every problem with `origin` and line."""
-    return book_from(kind, read_document(text, origin, ", ".join(kind.model_fields)), origin)
+    """A book or policy from YAML or its canonical form; RulebookError names every problem with `origin` and line."""
+    return book_from(kind, read_document(kind, text, origin), origin)
 
 
 def book_from(kind: type[Kind], document: YamlNode, origin: str) -> Kind:
-    """The same from a document that was read already."""
+    """A book or policy from a document that was read already."""
     try:
         return kind.model_validate(document.value)
     except ValidationError as error:
@@ -120,7 +121,7 @@ def book_from(kind: type[Kind], document: YamlNode, origin: str) -> Kind:
 
 
 def read_file(path: Path) -> str:
-    """The text of a book's file; RulebookError where it cannot be read."""
+    """The text of a file; RulebookError where it cannot be read."""
     try:
         return path.read_text("utf-8")
     except OSError as error:
@@ -129,9 +130,9 @@ def read_file(path: Path) -> str:
         raise RulebookError([f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8"]) from None
 
 
-def shipped(kind: type[Kind], *folder: str) -> Mapping[str, Kind]:
-    """The books in a folder of rules/rulebooks, by name."""
-    place: Traversable = files("rules").joinpath("rulebooks", *folder)
-    found = sorted((file for file in place.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
+def shipped(kind: type[Kind], *folder: str, pattern: str = "*.yaml") -> Mapping[str, Kind]:
+    """The books or policies in a folder of `rules`, by name."""
+    inside = files("rules").joinpath(*folder).iterdir()
+    found = sorted((file for file in inside if fnmatch(file.name, pattern)), key=lambda file: file.name)
     books = [read_book(kind, file.read_text("utf-8"), file.name) for file in found]
     return MappingProxyType({book.name: book for book in books})

@@ -29,7 +29,7 @@ Share = Annotated[
 class Experiment(BaseModel):
     """One arm of an experiment. Every book of the experiment repeats all arms with their shares.
 
-    Where the shares leave somebody over, those users are in no arm, and under no book of the experiment.
+    If the shares sum to less than 1, the other users are in no arm, and no book of the experiment applies to them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,7 +56,7 @@ class InExperiment(BaseModel):
 
 
 def arm_of(experiment: Experiment, user_id: str) -> str | None:
-    """The arm that the user is in; None where the shares leave the user over."""
+    """The arm that the user is in; None where the user is in none."""
     return arms_of(experiment)[bucket_of(experiment.name, user_id)]
 
 
@@ -74,12 +74,12 @@ Arms = tuple[str | None, ...]
 
 
 def arms_of(experiment: Experiment) -> Arms:
-    """The arm of each bucket; None where the shares leave it over.
+    """The arm of each bucket; None where it belongs to no arm.
 
-    The arms stand evenly spaced along the buckets, in the order of their names: the first at the lowest, the last at
-    the highest. Each takes the buckets that are nearest to it, as many as its share; one that two want goes to the
-    nearer. So an arm that grows takes further buckets and gives none away, until two arms meet. Of two arms, which
-    stand at both ends, neither ever takes a bucket of the other.
+    The arms are evenly spaced along the buckets, in the order of their names: the first at the lowest, the last at the
+    highest. Each takes the buckets nearest to it, as many as its share; a bucket that two want goes to the nearer. So
+    an arm that grows takes more buckets and gives none away, until two arms meet. Two arms start at opposite ends, so
+    neither ever takes a bucket of the other.
     """
     return _arms_of(tuple(sorted(experiment.shares.items())))
 

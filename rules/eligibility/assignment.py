@@ -1,18 +1,20 @@
-"""Whom a book applies to: the same answer for a user at every run, for as long as the book says the same."""
+"""Whether a book applies to a user: the same answer at every run until the book changes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rules.core.experiments import arm_of
 from rules.eligibility.book import EligibilityBook
+from underwriting.domain.decision import Result
+from underwriting.domain.eligibility import BookResult
 
 
 @dataclass(frozen=True)
 class Assignment:
     """Whether a book applies to a user, and through which arm of an experiment.
 
-    Where it is not `certain`, since the user's segment or the flag is not known, the book is run, and whatever it says
-    counts as unknown: it can neither approve nor let a user pass.
+    Where it is not `certain`, because the user's segment or the flag is not known, the book is run, but its result
+    counts as unknown.
     """
 
     applies: bool
@@ -40,3 +42,9 @@ def applies(book: EligibilityBook, user_id: str, segment: str | None, flags: Map
         arm=whom.experiment.arm if whom.experiment else None,
         certain=(whom.segments is None or segment is not None) and (whom.flag is None or whom.flag in flags),
     )
+
+
+def as_assigned(result: BookResult, by: Assignment | BookResult) -> BookResult:
+    """The result with the arm of an assignment, or of an earlier result; unknown where it is not certain to apply."""
+    outcome = result.result if by.certain else Result.UNKNOWN
+    return result.model_copy(update={"arm": by.arm, "certain": by.certain, "result": outcome})

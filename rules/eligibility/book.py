@@ -1,4 +1,4 @@
-"""A book of eligibility: rules that all have to pass, whom they apply to, and which amounts they open."""
+"""A book of eligibility: rules that all have to pass, whom they apply to, and which amounts they offer."""
 
 from collections.abc import Iterator, Mapping
 from decimal import ROUND_CEILING, Decimal
@@ -20,11 +20,11 @@ from underwriting.domain.application import Product
 from underwriting.domain.money import MAX_MINOR, annual_percentage_rate
 
 _YEAR = 365
-# Where people are paid once a month; whoever is paid more often pays less interest.
+# Of monthly pay; users who are paid more often pay less interest.
 _LONGEST_PAY_PERIOD = 31
-# A fee weighs the most in the rate of whoever is paid, and repays, every week.
+# A fee raises the annual rate the most if it is repaid weekly.
 _SHORTEST_PAY_PERIOD = 7
-# Every month of a subscription begins with a renewal.
+# A subscription is renewed at the start of each month.
 _SHORTEST_MONTH = 28
 _OF_LOANS = frozenset({"instalments", "annual_rate", "fee", "subscription_fee", "instalment_days"})
 
@@ -55,8 +55,8 @@ Offer = Annotated[int, Field(strict=True, gt=0, le=MAX_MINOR)]
 class EligibilityBook(Book):
     """Passes when all its rules pass, fails when any fails, else is unknown.
 
-    A superseding book has to pass whatever the others say. The first regular one that passes, by priority, decides:
-    it opens the amounts that it offers.
+    A superseding book has to pass whatever the others decide. The first regular one that passes, by priority, decides:
+    the amounts are those that it offers.
     """
 
     kind: ClassVar[Literal["review", "eligibility"]] = "eligibility"
@@ -146,7 +146,7 @@ class EligibilityBook(Book):
             yield from self._understated()
 
     def _understated(self) -> Iterator[tuple[Path, str]]:
-        """A rate told to the Military Lending Act's rule that lies below what the book's own costs come to."""
+        """A rate in the rule on the Military Lending Act that is below the rate by the book's own costs."""
         for place, rule in enumerate(self.rules):
             if isinstance(rule, MilitaryRate) and Decimal(str(rule.mapr)) < self.mapr:
                 message = (
@@ -183,7 +183,7 @@ class EligibilityBook(Book):
 
     @cached_property
     def order(self) -> tuple[bool, int, str, int]:
-        """Where the book stands among others: superseding ones first, then by priority; by name where these agree."""
+        """The book's order of precedence: superseding ones first, then by priority, then by name."""
         return not self.superseding, self.priority, self.name, self.version
 
 
@@ -196,7 +196,7 @@ def parse_eligibility_book(text: str, origin: str = "rulebook") -> EligibilityBo
 @cache
 def shipped_eligibility_books() -> Mapping[str, EligibilityBook]:
     """The books of eligibility that come with the project, by name; read once."""
-    return shipped(EligibilityBook, "eligibility")
+    return shipped(EligibilityBook, "rulebooks", "eligibility")
 
 
 def eligibility_schema() -> dict[str, Any]:

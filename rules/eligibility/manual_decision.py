@@ -1,4 +1,4 @@
-"""A person's word on an evaluation that was referred: what may be approved, and what comes of it."""
+"""A person's decision on a referred evaluation: which amounts may be approved, and the result."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,11 +13,11 @@ from underwriting.domain.profile import FloatProfile
 
 
 def rejected(then: Eligibility, reasons: tuple[Reason, ...], now: datetime) -> Eligibility:
-    """The referral, rejected by a person for the reasons that the person chose; what was not known is none of them.
+    """The referral, rejected by a person for the reasons that the person chose.
 
-    Notice is due on the same day as before, however long it waited for the person.
+    The day on which notice is due does not change, however long it waited for the person.
     """
-    # Referrals of before have no day.
+    # Referrals that were stored by an earlier version have no day.
     due = then.notice_due or (now + APPLICATION_NOTICE).date()
     changes = {"verdict": Verdict.REJECTED, "reasons": reasons, "notice_due": due}
     return then.model_copy(update={**changes, "decided_by": Decider.PERSON, "decided_at": now})
@@ -31,11 +31,11 @@ def approved(
     up_to: int | None,
     now: datetime,
 ) -> Eligibility:
-    """The referral, approved by a person, with the amounts up to `up_to` minor units, or all that there may be.
+    """The referral, approved by a person, with the amounts up to `up_to` minor units, or with all possible amounts.
 
-    There may be those that the user has (`due_by_amount`, for a loan of all the books), as long as the user can afford
-    what falls due from a pay, where that is known: a person judges what is not known, and nothing against what is.
-    ValueError where none is left, or more is wanted.
+    Possible are the amounts that the user has (`due_by_amount`, for a loan of all the books) and can afford, if the
+    affordability cap is known: a person decides on what is not known, and cannot override what is. ValueError where
+    none is possible, or `up_to` is too high or too low.
     """
     cap = then.affordability_cap
     due = due_by_amount(product, profile, books)

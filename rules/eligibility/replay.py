@@ -1,14 +1,15 @@
-"""The same evaluation once more, from its frozen facts and books: the same answer, or where it differs."""
+"""Repeats an evaluation from its stored facts and books, and compares both."""
 
 from collections.abc import Mapping
 
-from rules.core.differences import Difference, by_place, frame_of, in_words
+from rules.core.differences import Difference, differences_between, frame_of, in_words
+from rules.eligibility.assignment import as_assigned
 from rules.eligibility.book import EligibilityBook
 from rules.eligibility.decide import decide
 from rules.eligibility.engine import evaluate_books
 from underwriting.domain.application import Product
-from underwriting.domain.decision import FactValue, Result, RulebookRef
-from underwriting.domain.eligibility import BookResult, Eligibility
+from underwriting.domain.decision import FactValue, RulebookRef
+from underwriting.domain.eligibility import Eligibility
 from underwriting.domain.profile import FloatProfile
 
 
@@ -20,14 +21,14 @@ def reevaluated(
     profile: FloatProfile,
     affordability_cap: int | None,
 ) -> Eligibility:
-    """The evaluation of `facts` by the books that judged `then`, as of the moment of that decision.
+    """The evaluation of `facts` by the books of `then`, as of the time of that decision.
 
-    Whom a book applies to is taken from `then`: flags and segments of that day are not kept. KeyError where a book of
+    Which books apply is taken from `then`, since flags and segments of that day are not kept. KeyError where a book of
     `then` is not given.
     """
-    assigned = {said.rulebook: said for said in then.books}
+    assigned = {result.rulebook: result for result in then.books}
     evaluation = evaluate_books([books[ref] for ref in assigned], frame_of(facts))
-    results = [_as_assigned(result, assigned[result.rulebook]) for result in evaluation.book_results(0)]
+    results = [as_assigned(result, assigned[result.rulebook]) for result in evaluation.book_results(0)]
     return decide(
         product,
         books.values(),
@@ -43,19 +44,14 @@ def reevaluated(
 
 
 def differences(then: Eligibility, now: Eligibility) -> list[Difference]:
-    """Where two evaluations differ, from the verdict down to single rules; none where they say the same."""
-    return by_place(_told(then), _told(now))
+    """Where two evaluations differ, from the verdict down to single rules; none where they agree."""
+    return differences_between(_answers(then), _answers(now))
 
 
-def _as_assigned(result: BookResult, then: BookResult) -> BookResult:
-    said = result.result if then.certain else Result.UNKNOWN
-    return result.model_copy(update={"arm": then.arm, "certain": then.certain, "result": said})
-
-
-def _told(eligibility: Eligibility) -> dict[str, str]:
-    """What it came to, what each book did, and what each of its rules said."""
-    told = ("verdict", "approved_amounts", "affordability_cap", "deciding", "reasons")
-    found = {name: in_words(getattr(eligibility, name)) for name in told}
+def _answers(eligibility: Eligibility) -> dict[str, str]:
+    """The decision, the result of each book, and the result of each of its rules, in words."""
+    names = ("verdict", "approved_amounts", "affordability_cap", "deciding", "reasons")
+    found = {name: in_words(getattr(eligibility, name)) for name in names}
     for book in eligibility.books:
         found[str(book.rulebook)] = book.result if book.cap is None else f"{book.result}, up to {book.cap}"
         for outcome in book.outcomes:

@@ -1,8 +1,9 @@
-"""With which facts would a rule have passed? Found by asking the rule itself, never written down beside it.
+"""Which facts would have made a rule pass? Found by evaluating the rule itself, so that no second definition is needed.
 
-A rule's claim is asked about many values of one fact at once, all other facts as they are: the numbers among the rule's
-own properties, their neighbours, and a coarse ladder over all that the fact may be. Between two neighbouring answers
-that differ the ladder is refined until the border is exact. Where no single fact helps, several are tried together.
+A rule is evaluated on many values of one fact at once, all other facts unchanged: the numbers among the rule's
+properties, their neighbours, and a coarse ladder over the fact's whole range. Between two neighbouring values with
+different results the ladder is refined until the border is exact. Where no single fact helps, several are tried
+together.
 """
 
 from rules.explain.conditions import Among, Condition, Missing, Show, Span, Way

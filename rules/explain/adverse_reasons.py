@@ -1,8 +1,8 @@
 """The reasons that a person may give for a rejection: what a customer can be told and can dispute.
 
-They are the reasons with which rules fail, and those of `policies/persons_reasons.yaml` beside them, but for what says
-nothing of the applicant. That something could not be obtained, or has to be looked at, is why a person was asked, and
-no reason in itself.
+They are the reasons with which rules fail and those of `policies/persons_reasons.yaml`, without reasons that say
+nothing about the applicant. Missing information, or a need to look, explains why a person had to decide; it is no
+reason for a rejection.
 """
 
 import difflib
@@ -53,10 +53,10 @@ AdverseCodes = Annotated[
 def reasons_given(
     verdict: Verdict, codes: Iterable[str], outcomes: Iterable[Outcome] | None = None
 ) -> tuple[Reason, ...]:
-    """The reasons of a person's word; ValueError where a rejection has none, or an approval has some.
+    """The reasons of a person's decision; ValueError where a rejection has none, or an approval has some.
 
-    With the `outcomes` of what was referred, a score has its key factors. ValueError where there are none: that it is
-    too low is no specific reason then.
+    With the `outcomes` of the referral, a low score gets its key factors. ValueError where it has none, since a low
+    score alone is no specific reason.
     """
     given = tuple(dict.fromkeys(codes))
     if verdict is Verdict.REJECTED and not given:

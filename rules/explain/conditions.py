@@ -1,4 +1,4 @@
-"""What a fact would have to be, and how to say it."""
+"""What a fact would have to be, also in words."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Span:
     low_open: bool = False
     high_open: bool = False
 
-    def said(self, show: Show = shown) -> str:
+    def in_words(self, show: Show = shown) -> str:
         """In words: "at least 3", "below 0.75", "2 to 5"."""
         if self.low is not None and self.high is not None:
             return show(self.low) if self.low == self.high else f"{show(self.low)} to {show(self.high)}"
@@ -50,7 +50,7 @@ class Among:
     values: tuple[FactValue, ...]
     but: bool = False
 
-    def said(self, show: Show = shown) -> str:
+    def in_words(self, show: Show = shown) -> str:
         """In words: "True", "CA or US", "anything but ins_9"."""
         listed = " or ".join(sorted(map(show, self.values)))
         if not self.but:
@@ -74,7 +74,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Missing:
-    """Facts that are not known, and would settle a rule if all of them were.
+    """Facts that are not known, and would decide a rule if all of them were.
 
     `always` is False where only some of their values would. `passes` is what they would have to be.
     """

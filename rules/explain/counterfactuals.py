@@ -1,4 +1,4 @@
-"""The nearest facts with which a rule passes, and the missing ones that would settle it."""
+"""The nearest facts with which a rule passes, and the missing ones that would decide it."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -16,23 +16,23 @@ from rules.explain.would_pass import Known, answers, facts_read
 from rules.facts import CATALOGUE, Fact
 from underwriting.domain.decision import FactValue
 
-# More facts than this at once would be no advice, and too many rows.
+# More facts at once would be no useful advice, and too many rows.
 MOST_FACTS = 3
-# Values asked about between two neighbours whose answers differ.
+# Values tried between two neighbours with different results.
 STEPS = 64
 # A border that is no property's value is found to this share of it.
 PRECISION = 1e-6
 
 
 def ways_to_pass(rule: Rule, facts: Known) -> tuple[Way, ...]:
-    """Every smallest set of facts with which the rule would pass if they were otherwise; the nearest first.
+    """The smallest sets of facts that would make the rule pass if they were different; the nearest first.
 
     Single facts where one suffices, else pairs, else three together; none where no such change helps, and where the
-    rule passes as it is. Of a rule that is unknown only known facts are changed: `missing_facts` tells of the others.
+    rule passes as it is. For an unknown rule only known facts are changed; `missing_facts` has the others.
     """
-    if (says := _says(rule, facts)) == PASS:
+    if (result := _result(rule, facts)) == PASS:
         return ()
-    names_read = [name for name in facts_read(rule) if says != UNKNOWN or facts.get(name) is not None]
+    names_read = [name for name in facts_read(rule) if result != UNKNOWN or facts.get(name) is not None]
     for size in range(1, min(len(names_read), MOST_FACTS) + 1):
         found = [way for names in combinations(names_read, size) if (way := _way(rule, facts, names)) is not None]
         if found:
@@ -41,8 +41,8 @@ def ways_to_pass(rule: Rule, facts: Known) -> tuple[Way, ...]:
 
 
 def missing_facts(rule: Rule, facts: Known) -> tuple[Missing, ...]:
-    """The sets of facts that are not known and would, or might, settle the rule if they were; small ones first."""
-    if _says(rule, facts) != UNKNOWN:
+    """The sets of facts that are not known and would, or might, decide the rule if they were; small ones first."""
+    if _result(rule, facts) != UNKNOWN:
         return ()
     unknown = [name for name in facts_read(rule) if facts.get(name) is None]
     found: list[Missing] = []
@@ -67,7 +67,7 @@ def passing(rule: Rule, facts: Known, name: str) -> tuple[Condition, ...]:
         values = finer
 
 
-def _says(rule: Rule, facts: Known) -> int:
+def _result(rule: Rule, facts: Known) -> int:
     return int(answers(rule, facts, {})[0])
 
 
@@ -88,18 +88,18 @@ def _nearest_together(rule: Rule, facts: Known, names: Sequence[str]) -> dict[st
     """The values of several facts with which the rule passes that lie fewest steps from what they are."""
     values = [few(rule, CATALOGUE[name], facts.get(name)) for name in names]
     steps = list(product(*(range(len(found)) for found in values)))
-    columns = {name: [values[place][row[place]] for row in steps] for place, name in enumerate(names)}
+    columns = {name: [values[column][row[column]] for row in steps] for column, name in enumerate(names)}
     passes = np.flatnonzero(answers(rule, facts, columns) == PASS)
     if not len(passes):
         return None
     best = min((steps[row] for row in passes), key=sum)
-    return {name: values[place][best[place]] for place, name in enumerate(names)}
+    return {name: values[column][best[column]] for column, name in enumerate(names)}
 
 
 def _missing(rule: Rule, facts: Known, names: Sequence[str]) -> Missing | None:
-    """What knowing these facts would do; None where they alone never pass the rule and do not always settle it."""
+    """What knowing these facts would do; None where they alone never pass the rule and do not always decide it."""
     rows = list(product(*(few(rule, CATALOGUE[name], None) for name in names)))
-    columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    columns = {name: [row[column] for row in rows] for column, name in enumerate(names)}
     always = bool((answers(rule, facts, columns) != UNKNOWN).all())
     passes = _way(rule, facts, names)
     return Missing(tuple(names), always, passes) if always or passes else None
@@ -128,8 +128,8 @@ def _passing_among(rule: Rule, facts: Known, fact: Fact) -> tuple[Condition, ...
 def _refined(fact: Fact, values: list[Number], passes: Mask) -> list[Number]:
     """The values, and more of them wherever two neighbours differ and something lies between them."""
     finer = set(values)
-    for place, (left, right) in enumerate(pairwise(values)):
-        if passes[place] != passes[place + 1] and not _adjacent(fact, left, right):
+    for number, (left, right) in enumerate(pairwise(values)):
+        if passes[number] != passes[number + 1] and not _adjacent(fact, left, right):
             finer.update(between(fact, left, right, STEPS))
     return sorted(finer)
 
@@ -139,7 +139,7 @@ def _adjacent(fact: Fact, left: Number, right: Number) -> bool:
 
 
 def _spans(values: Sequence[Number], passes: Mask) -> Iterable[Span]:
-    """Runs of passing values, each told by its borders."""
+    """Runs of passing values, by their borders."""
     edges = np.flatnonzero(np.diff(np.concatenate(([0], passes.astype(np.int8), [0]))))
     for start, stop in zip(edges[::2], edges[1::2], strict=True):
         low = _border(values[start], values[start - 1]) if start else (None, False)

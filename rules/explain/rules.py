@@ -1,4 +1,4 @@
-"""Why a rule said what it said, and what would have had to be different."""
+"""Explains the outcome of a rule, and which facts would have changed it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from underwriting.domain.decision import FactValue, Outcome, Result
 
 @dataclass(frozen=True)
 class RuleExplained:
-    """A rule's outcome, with the nearest facts that would have passed and the missing ones that would settle it."""
+    """A rule's outcome, with the nearest facts that would have passed and the missing ones that would decide it."""
 
     rule: Rule
     outcome: Outcome
@@ -19,7 +19,7 @@ class RuleExplained:
 
     @property
     def sentence(self) -> str:
-        """What the rule asks for, in the words of a credit officer."""
+        """The rule in the words of a credit officer."""
         return (self.rule.__doc__ or "").strip().partition("\n")[0]
 
 
@@ -28,7 +28,7 @@ def explain_rules(
 ) -> tuple[RuleExplained, ...]:
     """Every outcome explained by its rule, in the outcomes' order; an outcome of no rule given is left out.
 
-    What a rule observed counts before `facts`: it is what decided.
+    The facts that a rule observed take precedence over `facts`, since they decided.
     """
     by_name = {rule.name: rule for rule in rules}
     return tuple(

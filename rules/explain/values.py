@@ -1,4 +1,4 @@
-"""The values of a fact that are worth asking a rule about."""
+"""The values of a fact that are worth trying on a rule."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -68,8 +68,8 @@ def _anchors(rule: Rule, fact: Fact, observed: FactValue) -> list[Number]:
 
 def _neighbours(fact: Fact, point: Number) -> Sequence[Number]:
     if fact.type == "integer":
-        whole = math.floor(point)
-        return whole - 1, whole, whole + 1
+        floor = math.floor(point)
+        return floor - 1, floor, floor + 1
     return math.nextafter(point, -math.inf), float(point), math.nextafter(point, math.inf)
 
 

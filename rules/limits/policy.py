@@ -3,15 +3,13 @@
 from collections.abc import Mapping
 from datetime import date
 from functools import cache, lru_cache
-from importlib.resources import files
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from rules.core.edition import PARSED, Edition, read_document, read_file
-from rules.core.problems import reworded, rulebook_error, wrong, wrong_at
+from rules.core.edition import PARSED, Edition, read_book, read_file, shipped
+from rules.core.problems import wrong, wrong_at
 from rules.limits.decision_table import AMOUNTS, Table
 from rules.limits.gates import Gates
 from rules.limits.policy_sections import AffordabilitySection, BusinessDay, GuardSection, StepSection
@@ -50,6 +48,7 @@ class LimitPolicy(Edition):
     """How limits are decided. Every amount is in minor units of `currency`."""
 
     kind: ClassVar[Literal["limits"]] = "limits"
+    noun: ClassVar[str] = "a limit policy"
 
     product: Annotated[Product, AfterValidator(_has_tiers)]
     currency: Annotated[CurrencyCode, AfterValidator(_of_the_tiers)]
@@ -87,11 +86,7 @@ class LimitPolicy(Edition):
 @lru_cache(maxsize=PARSED)
 def parse_policy(text: str, origin: str = "policy") -> LimitPolicy:
     """Read a policy from YAML or its canonical form; RulebookError names every problem with `origin`, line and row."""
-    document = read_document(text, origin, ", ".join(LimitPolicy.model_fields), "a limit policy")
-    try:
-        return LimitPolicy.model_validate(document.value)
-    except ValidationError as error:
-        raise rulebook_error(reworded(error, LimitPolicy), document, origin) from None
+    return read_book(LimitPolicy, text, origin)
 
 
 def load_policy(path: Path) -> LimitPolicy:
@@ -102,10 +97,7 @@ def load_policy(path: Path) -> LimitPolicy:
 @cache
 def shipped_policies() -> Mapping[str, LimitPolicy]:
     """The policies that come with the project, by name; read once."""
-    shipped = sorted(files("rules").joinpath("policies").iterdir(), key=lambda file: file.name)
-    found = [file for file in shipped if file.name.startswith("cfi") and file.name.endswith(".yaml")]
-    policies = [parse_policy(file.read_text("utf-8"), file.name) for file in found]
-    return MappingProxyType({policy.name: policy for policy in policies})
+    return shipped(LimitPolicy, "policies", pattern="cfi*.yaml")
 
 
 def policy_for(name: str, product: Product = Product.FLOAT, *, today: date | None = None) -> LimitPolicy:
@@ -116,10 +108,10 @@ def policy_for(name: str, product: Product = Product.FLOAT, *, today: date | Non
     if name.endswith((".yaml", ".yml")):
         policy = load_policy(Path(name))
     else:
-        shipped = shipped_policies()
-        if name not in shipped:
-            raise UnknownPolicy(f"no policy is called {name}; there are {', '.join(shipped)}, or name a .yaml file")
-        policy = shipped[name]
+        policies = shipped_policies()
+        if name not in policies:
+            raise UnknownPolicy(f"no policy is called {name}; there are {', '.join(policies)}, or name a .yaml file")
+        policy = policies[name]
     if policy.product is not product:
         raise UnknownPolicy(f"the policy {policy.ref} is about a {policy.product}, not a {product}")
     if today and not policy.in_force_on(today):

@@ -1,4 +1,4 @@
-"""A rulebook: which rules a review runs, in which order, with which properties. Data, published as versions."""
+"""A rulebook of the pre-screening: its rules with their properties, in stages. Versioned data."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -41,7 +41,7 @@ NEWER_KEYS = frozenset({"applies_to", "incomplete", "counteroffer"})
 
 
 class Terms(BaseModel):
-    """What the product costs: the requested instalment follows from it."""
+    """The costs of the product, from which the requested instalment follows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -72,7 +72,7 @@ class Terms(BaseModel):
 
 
 class Rulebook(Book):
-    """Stages of checks with their rules, and what to do with an unknown."""
+    """Stages of checks with their rules, and what an unknown does."""
 
     kind: ClassVar[Literal["review", "eligibility"]] = "review"
 
@@ -122,25 +122,25 @@ class Rulebook(Book):
         return Offer(amount=amount, term_months=months, instalment=instalment(amount, self.terms.annual_rate, months))
 
     def requested(self, application: Application) -> Offer:
-        """What is applied for; the term is the book's where the application names none."""
+        """The requested amount and term; the term is the book's where the application names none."""
         return self.offer(application.requested, application.term_months or self.terms.months)
 
     def alternatives(self, application: Application) -> tuple[Offer, ...]:
-        """What may be offered instead of the request, best first; nothing where the book makes no counteroffers.
+        """The offers that may replace the request, best first; none where the book makes no counteroffers.
 
         Neither the amount nor the instalment of an alternative is higher than requested.
         """
         if self.counteroffer is None:
             return ()
-        asked = self.requested(application)
-        choices = self.counteroffer.choices(asked.amount.minor, asked.term_months)
+        requested = self.requested(application)
+        choices = self.counteroffer.choices(requested.amount.minor, requested.term_months)
         offers = (self.offer(Money(minor=minor, currency=self.currency), months) for minor, months in choices)
-        return tuple(offer for offer in offers if offer.instalment.minor <= asked.instalment.minor)
+        return tuple(offer for offer in offers if offer.instalment.minor <= requested.instalment.minor)
 
     def wake_at(self, decision: Decision) -> datetime | None:
-        """When an application that waits for its customer is looked at without an answer; None where it does not wait.
+        """When a waiting application is reviewed again if its customer does not answer; None where it does not wait.
 
-        An incomplete one is reviewed again every few days, and a last time at its deadline.
+        An incomplete one is reviewed every few days, and a last time at its deadline.
         """
         if self.incomplete is None or decision.verdict is not Verdict.INCOMPLETE or decision.respond_by is None:
             return decision.respond_by
@@ -163,7 +163,7 @@ def parse_rulebook(text: str, origin: str = "rulebook") -> Rulebook:
 @cache
 def shipped_rulebooks() -> Mapping[str, Rulebook]:
     """The rulebooks of the pre-screening that come with the project, by name; read once."""
-    return shipped(Rulebook)
+    return shipped(Rulebook, "rulebooks")
 
 
 def rulebook_schema() -> dict[str, Any]:

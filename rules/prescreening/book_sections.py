@@ -1,25 +1,26 @@
-"""What a rulebook may do instead of rejecting: wait for what is missing, or offer less, or a longer term."""
+"""What a rulebook may do instead of rejecting: wait for what is missing, or offer a lower amount or a longer term."""
 
 from collections.abc import Iterator
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from rules.core.rule import Amount, Ratio, Rule
-from rules.core.rule_syntax import reader_of, rules_schema, written
+from rules.core.rule_syntax import rules_schema
 from rules.prescreening.catalogue import RULES
+from rules.prescreening.stages import BookRule
 from underwriting.domain.decision import COUNTEROFFER_NOTICE
 
-AnyRule = Annotated[Rule, BeforeValidator(reader_of(RULES)), PlainSerializer(written)]
-Rules = Annotated[tuple[AnyRule, ...], Field(min_length=1), WithJsonSchema(rules_schema(RULES))]
+Rules = Annotated[tuple[BookRule, ...], Field(min_length=1), WithJsonSchema(rules_schema(RULES))]
 Days = Annotated[int, Field(strict=True, ge=1, le=COUNTEROFFER_NOTICE.days)]
 Months = Annotated[int, Field(strict=True, ge=1, le=120)]
 
 
 class Incomplete(BaseModel):
-    """Which failures make an application incomplete: the customer can supply what is missing, or time does.
+    """Which failures make an application incomplete, because the customer or time can supply what is missing.
 
-    A rule without properties always does; one with properties does if it passes by the properties given here.
+    A failure of a rule without properties always does. One of a rule with properties does if the rule passes with the
+    properties given here.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,12 +35,12 @@ class Incomplete(BaseModel):
 
     @staticmethod
     def always(rule: Rule) -> bool:
-        """Whether a failure of the rule can be mended however it failed: the rule has no properties of its own."""
+        """Whether every failure of the rule can be mended: the rule has no properties of its own."""
         return not type(rule).model_fields.keys() - Rule.model_fields.keys()
 
 
 class Counteroffer(BaseModel):
-    """What may be offered where the request fails only rules that hang on its amount or term."""
+    """What may be offered if only rules that depend on the amount or term of the request fail."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

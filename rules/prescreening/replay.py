@@ -1,15 +1,15 @@
-"""The same review once more, from the facts that its checks kept: the same decision, or where it differs."""
+"""Repeats a review from the facts that its checks stored, and compares both."""
 
 from collections.abc import Iterable, Sequence
 
-from rules.core.differences import Difference, by_place, frame_of, in_words
+from rules.core.differences import Difference, differences_between, frame_of, in_words
 from rules.prescreening.book import Rulebook
 from rules.prescreening.engine import evaluate
 from underwriting.domain.decision import CheckResult, Decision
 
 
 def reevaluated(book: Rulebook, checks: Iterable[CheckResult]) -> list[CheckResult]:
-    """What the rules of each check say of the facts that it kept; KeyError where the book lacks one of the checks."""
+    """The checks, evaluated again on the facts that they stored; KeyError where the book lacks one of them."""
     return [
         evaluate(book, frame_of(check.facts), [check.check])
         .check_results(0)[0]
@@ -21,11 +21,11 @@ def reevaluated(book: Rulebook, checks: Iterable[CheckResult]) -> list[CheckResu
 def differences(
     then: Decision, then_checks: Sequence[CheckResult], now: Decision, now_checks: Sequence[CheckResult]
 ) -> list[Difference]:
-    """Where two reviews differ, from the verdict down to single rules; none where they say the same."""
-    return by_place(_told(then, then_checks), _told(now, now_checks))
+    """Where two reviews differ, from the verdict down to single rules; none where they agree."""
+    return differences_between(_answers(then, then_checks), _answers(now, now_checks))
 
 
-def _told(decision: Decision, checks: Iterable[CheckResult]) -> dict[str, str]:
+def _answers(decision: Decision, checks: Iterable[CheckResult]) -> dict[str, str]:
     return {
         "verdict": decision.verdict,
         "reasons": in_words(decision.reasons),

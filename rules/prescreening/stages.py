@@ -36,10 +36,10 @@ def _stages_schema() -> dict[str, Any]:
 
 
 Check = Annotated[str, AfterValidator(_known_check)]
-PlacedRule = Annotated[Rule, BeforeValidator(reader_of(RULES)), PlainSerializer(written)]
+BookRule = Annotated[Rule, BeforeValidator(reader_of(RULES)), PlainSerializer(written)]
 # The checks of one stage run concurrently.
 Stage = Annotated[
-    dict[Check, Annotated[tuple[PlacedRule, ...], Field(min_length=1)]], Field(min_length=1), AfterValidator(_in_order)
+    dict[Check, Annotated[tuple[BookRule, ...], Field(min_length=1)]], Field(min_length=1), AfterValidator(_in_order)
 ]
 
 

@@ -138,7 +138,7 @@ def shower(currency: str) -> Callable[[str, FactValue], str]:
 
 def _way(way: Way, show: Callable[[str, FactValue], str]) -> str:
     return " and ".join(
-        f"{name} {condition.said(lambda value, name=name: show(name, value))}"  # type: ignore[misc]
+        f"{name} {condition.in_words(lambda value, name=name: show(name, value))}"  # type: ignore[misc]
         for name, condition in way.changes
     )
 

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from rules.core.columns import Column, Truth, the_same_for_all
+from rules.core.columns import Column, Truth, constant
 from rules.core.rule import Count, Facts, Rule, Score
 
 _MINOR_UNITS = 100
@@ -30,7 +30,7 @@ class CashAdvanceScore(Rule):
 
     def cap(self, facts: Facts) -> Column:
         """The bracket's highest amount."""
-        return the_same_for_all(self.loan_amount_window, like=self._score(facts))
+        return constant(self.loan_amount_window, like=self._score(facts))
 
     def _score(self, facts: Facts) -> Column:
         score: Column = getattr(facts, f"cash_advance_score_to_{self.loan_amount_window // _MINOR_UNITS}")

@@ -7,7 +7,7 @@ import pandas as pd
 from pydantic import Field
 from ruamel.yaml import YAML
 
-from rules.core.columns import Column, Truth, first_known, is_one_of, looked_up, of_those, wherever_known
+from rules.core.columns import Column, Truth, first_known, is_one_of, looked_up, where_begins, wherever_known
 from rules.core.rule import AlwaysRefer, Count, Facts, Ratio, Rule
 
 # Why the bureau's file says nothing, by `credit_alert` and by `credit_file`.
@@ -37,8 +37,8 @@ WITHOUT_FILE = (*dict.fromkeys((*CONCERNS, *FILES.values())),)
 def excluded(facts: Facts) -> Column:
     """Why there is no score, as a reason code; NA where the bureau gave no exclusion code."""
     code, model = facts.credit_score_exclusion, facts.credit_score_model
-    known = [looked_up(of_those(code, model, name), codes) for name, codes in EXCLUSIONS.items()]
-    unknown_model = looked_up(of_those(code, model, tuple(EXCLUSIONS), begins=False), DEATHS)
+    known = [looked_up(where_begins(code, model, name), codes) for name, codes in EXCLUSIONS.items()]
+    unknown_model = looked_up(where_begins(code, model, tuple(EXCLUSIONS), begins=False), DEATHS)
     return first_known(*known, unknown_model, wherever_known(code, "credit_score_excluded"))
 
 

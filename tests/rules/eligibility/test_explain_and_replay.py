@@ -14,13 +14,13 @@ BY_REF = {book.ref: book for book in BOOKS}
 POOR = {"monthly_income": 299_99, "payback_prediction": None}
 
 
-def said(explanation) -> dict[str, list[tuple[str, list[dict[str, str]], list[tuple[str, ...]]]]]:
+def in_words(explanation) -> dict[str, list[tuple[str, list[dict[str, str]], list[tuple[str, ...]]]]]:
     """What would have to be different, by book and rule."""
     return {
         book.result.rulebook.name: [
             (
                 rule.outcome.rule,
-                [{name: condition.said() for name, condition in way.changes} for way in rule.ways],
+                [{name: condition.in_words() for name, condition in way.changes} for way in rule.ways],
                 [missing.facts for missing in rule.missing],
             )
             for rule in book.open
@@ -41,7 +41,7 @@ def test_good_facts_are_approved_and_leave_nothing_to_explain() -> None:
 def test_the_nearest_way_to_an_approval_names_each_rule_and_its_border() -> None:
     eligibility = judged(**POOR)
     assert eligibility.verdict is Verdict.REJECTED
-    (book,) = said(explain(eligibility, BY_REF)).items()
+    (book,) = in_words(explain(eligibility, BY_REF)).items()
     assert book[0].startswith("float-standard")
     assert ("MinimumIncome", [{"monthly_income": "at least 30000"}], []) in book[1]
 

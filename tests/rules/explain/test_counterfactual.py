@@ -24,8 +24,8 @@ BOOKS = [*shipped_rulebooks().values(), *shipped_eligibility_books().values()]
 SHIPPED = [rule for book in BOOKS for rule in book.rules]
 
 
-def said(ways) -> list[dict[str, str]]:
-    return [{name: condition.said() for name, condition in way.changes} for way in ways]
+def in_words(ways) -> list[dict[str, str]]:
+    return [{name: condition.in_words() for name, condition in way.changes} for way in ways]
 
 
 def answer(rule: Rule, facts: dict[str, FactValue]) -> int:
@@ -74,18 +74,18 @@ def test_the_nearest_facts_that_pass_are_found(rule, facts, ways):
         "ResidenceServed": {"countries": ("US", "CA")},
         "StableEndOfMonthBalance": {"min_balance": 100_00, "max_cv": 0.35},
     }
-    assert said(ways_to_pass(RULES[rule](**properties.get(rule, {})), facts)) == ways
+    assert in_words(ways_to_pass(RULES[rule](**properties.get(rule, {})), facts)) == ways
 
 
 def test_missing_facts_that_settle_are_found():
     stable = RULES["StableEndOfMonthBalance"](min_balance=100_00, max_cv=0.35)
     (both,) = missing_facts(stable, {})
     assert (both.facts, both.always) == (("lowest_month_end_balance", "month_end_balance_cv"), True)
-    assert said([both.passes]) == [
+    assert in_words([both.passes]) == [
         {"lowest_month_end_balance": "at least 10000", "month_end_balance_cv": "at most 0.35"}
     ]
     (one,) = missing_facts(stable, {"month_end_balance_cv": 0.1})
-    assert (one.facts, one.always, said([one.passes])) == (
+    assert (one.facts, one.always, in_words([one.passes])) == (
         ("lowest_month_end_balance",), True, [{"lowest_month_end_balance": "at least 10000"}],
     )  # fmt: skip
 
@@ -93,7 +93,7 @@ def test_missing_facts_that_settle_are_found():
 def test_a_missing_fact_may_settle_one_way_only():
     contact = RULES["ContactVerified"]()
     email, phone, both = missing_facts(contact, {})
-    assert (email.facts, email.always, said([email.passes])) == (
+    assert (email.facts, email.always, in_words([email.passes])) == (
         ("email_verified",),
         False,
         [{"email_verified": "True"}],
