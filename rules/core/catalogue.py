@@ -1,4 +1,4 @@
-"""The rules that stand in a module."""
+"""Finds the rules of a module."""
 
 from inspect import isabstract
 from types import ModuleType
@@ -7,7 +7,7 @@ from rules.core.rule import Rule
 
 
 def rules_in(module: ModuleType) -> dict[str, type[Rule]]:
-    """The rules that stand in a module, by name, in its order."""
+    """The rules of a module by name, in the order of their definition."""
     found = vars(module).values()
     return {
         each.__name__: each

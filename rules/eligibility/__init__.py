@@ -1,4 +1,4 @@
-"""What a user of floats and loans may take now: rules about histories, by category, and the books they stand in."""
+"""Which floats and loans a user may take now: rules about histories, by category, and books of these rules."""
 
 from rules.eligibility.catalogue import CATEGORIES, USER_RULES
 

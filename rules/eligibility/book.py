@@ -37,9 +37,9 @@ def _each_once(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
 
 def _doubled(rules: tuple[Rule, ...]) -> Iterator[tuple[Path, str]]:
     names = [rule.name for rule in rules]
-    for place, name in enumerate(names):
-        if name in names[:place]:
-            yield (place, name), "stands twice; keep one"
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield (index, name), "stands twice; keep one"
 
 
 def _rising(amounts: tuple[int, ...]) -> tuple[int, ...]:
@@ -147,12 +147,12 @@ class EligibilityBook(Book):
 
     def _understated(self) -> Iterator[tuple[Path, str]]:
         """A rate in the rule on the Military Lending Act that is below the rate by the book's own costs."""
-        for place, rule in enumerate(self.rules):
+        for index, rule in enumerate(self.rules):
             if isinstance(rule, MilitaryRate) and Decimal(str(rule.mapr)) < self.mapr:
                 message = (
                     f"lies below {self.mapr.normalize():f}, the rate of {self.offers[0]} by the book's costs; raise it"
                 )
-                yield ("rules", place, rule.name, "mapr"), message
+                yield ("rules", index, rule.name, "mapr"), message
 
     def due_a_pay(self, amount: int) -> int:
         """What is to be repaid from one pay, minor units, for a loan of `amount`: an instalment, rounded up.

@@ -1,4 +1,4 @@
-"""Every rule about users, by name. A category's rules stand in the module named for the category."""
+"""Every rule about users, by name. The rules of a category are in the module of that name."""
 
 from importlib import import_module
 

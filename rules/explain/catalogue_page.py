@@ -20,13 +20,13 @@ _HEAD = """\
 # Rules
 
 Written by `underwriting rulebooks catalogue` from the code; do not edit. A rule passes where its claim is true, fails
-where it is false, and is unknown where it hangs on a fact that is not known: then it never approves. Amounts are in
+where it is false, and is unknown where it depends on an unknown fact: then it never approves. Amounts are in
 minor units of the rulebook's currency. A reason is a code, which never changes its meaning, and the sentence that the
 customer reads. Every rule also takes `on_fail: refer`: a failure then goes to a person instead of rejecting.
 """
 _FAMILIES = {
-    "Rules about applications": "They stand in stages, by check; see [rulebooks](rulebooks.md).",
-    "Rules about users": "Of floats and loans; they stand in books of eligibility. The categories are for reading.",
+    "Rules about applications": "They are used in stages, by check; see [rulebooks](rulebooks.md).",
+    "Rules about users": "They are used in books of eligibility, for floats and loans. Categories only order the page.",
 }
 
 

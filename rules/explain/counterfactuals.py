@@ -106,7 +106,7 @@ def _missing(rule: Rule, facts: Known, names: Sequence[str]) -> Missing | None:
 
 
 def _effort(facts: Known, way: Way) -> float:
-    """How far a way lies from what is, relative to the size of each fact."""
+    """How far a way is from the actual facts, relative to the size of each."""
     return sum(_relative(condition, facts.get(name)) for name, condition in way.changes)
 
 
@@ -126,7 +126,7 @@ def _passing_among(rule: Rule, facts: Known, fact: Fact) -> tuple[Condition, ...
 
 
 def _refined(fact: Fact, values: list[Number], passes: Mask) -> list[Number]:
-    """The values, and more of them wherever two neighbours differ and something lies between them."""
+    """The values, with more of them between neighbours that differ."""
     finer = set(values)
     for number, (left, right) in enumerate(pairwise(values)):
         if passes[number] != passes[number + 1] and not _adjacent(fact, left, right):
@@ -148,7 +148,7 @@ def _spans(values: Sequence[Number], passes: Mask) -> Iterable[Span]:
 
 
 def _border(inside: Number, outside: Number) -> tuple[Number, bool]:
-    """The number to name a border by, and whether it lies outside: of two next to each other the one that is round."""
+    """The number that names a border, and whether it lies outside; of two adjacent numbers the shorter one."""
     touching = isinstance(inside, float) and inside in {
         math.nextafter(outside, math.inf),
         math.nextafter(outside, -math.inf),

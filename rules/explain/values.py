@@ -21,7 +21,7 @@ POWERS = {"integer": range(40), "number": range(-10, 40)}
 
 
 def choices(rule: Rule, fact: Fact, observed: FactValue) -> list[FactValue]:
-    """Both truths; of a text those that the rule mentions, the observed one, and one that stands for all others."""
+    """True and False; for a text those that the rule mentions, the observed one, and one for all others."""
     if fact.type == "boolean":
         return [True, False]
     mentioned = {value for value in _properties(rule) if isinstance(value, str)}

@@ -1,4 +1,4 @@
-"""The catalogue of facts: every name that a rule may speak of, with its type, unit and meaning."""
+"""The catalogue of facts: every name that a rule may use, with its type, unit and meaning."""
 
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
@@ -9,7 +9,7 @@ from pandas.api.extensions import ExtensionDtype
 from pydantic import BaseModel, ConfigDict
 from ruamel.yaml import YAML
 
-# Nullable dtypes, so that what is not known is NA and stays so through comparisons and and/or/not.
+# Nullable dtypes, so that unknown values are NA and stay NA through comparisons, and, or and not.
 DTYPES: dict[str, ExtensionDtype] = {
     "boolean": pd.BooleanDtype(),
     "integer": pd.Int64Dtype(),
@@ -28,7 +28,7 @@ class Fact(BaseModel):
     type: Literal["boolean", "integer", "number", "text"]
     unit: str | None = None
     meaning: str
-    # Whether it hangs on the amount or the term applied for: another request, another value.
+    # Whether it depends on the requested amount or term.
     by_request: bool = False
 
     @property
@@ -61,10 +61,10 @@ CATALOGUE: dict[str, Fact] = _by_name((*_PRESCREENING, *_HISTORIES))
 CHECKS: tuple[str, ...] = tuple(dict.fromkeys(fact.check for fact in _PRESCREENING))
 # The queries over the histories of users of floats.
 HISTORIES_QUERIES: tuple[str, ...] = tuple(dict.fromkeys(fact.check for fact in _HISTORIES))
-# The query of the facts about the match on our lists, which are facts about users too.
+# The query of the facts about the match on our lists, which are also facts about users.
 SCREENING = CATALOGUE["list_match_score"].check
 _LISTS = (fact for fact in _PRESCREENING if fact.name.startswith("list_"))
-# What rules and policies about users may speak of: their histories, and the match on our lists.
+# The facts for rules and policies about users: their histories, and the match on our lists.
 USER_FACTS: dict[str, Fact] = _by_name((*_HISTORIES, *_LISTS))
 _QUERIES = (*CHECKS, *HISTORIES_QUERIES)
 

@@ -17,7 +17,7 @@ from underwriting.domain.money import Money
 
 SUBJECTS = "subjects"
 _SUBJECT_ID = pa.field("subject_id", pa.string())
-# A moment is UTC and says so by its name alone: DuckDB reads a zone in the session's, by an extension.
+# UTC, without a time zone: DuckDB would convert a zoned column to the session's zone, by an extension.
 _MOMENT = pa.timestamp("us")
 _ARROW = {
     int: pa.int64(),
@@ -67,7 +67,7 @@ def input_schema(table: str) -> pa.Schema:
 
 
 def subjects(subject_id: str, as_of: date, requested: Money, instalment: Money) -> dict[str, pa.Table]:
-    """The table that says who is judged, as of when, and on what request; one row."""
+    """The table of the subject, the date and the request; one row."""
     row = {
         "subject_id": subject_id,
         "as_of": as_of,
@@ -79,9 +79,9 @@ def subjects(subject_id: str, as_of: date, requested: Money, instalment: Money) 
 
 
 def users_as_of(ids: Sequence[str], as_of: date, judged_at: datetime | None, currency: str) -> dict[str, pa.Table]:
-    """The table that says which users are judged, as of when, and at which moment, on no request of their own.
+    """The table of users without a request, with the date and the time at which they are judged.
 
-    Where `judged_at` is None, facts that are counted in hours are not known.
+    Facts in hours are not known where `judged_at` is None.
     """
     return {
         SUBJECTS: pa.table(

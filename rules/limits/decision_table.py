@@ -41,52 +41,52 @@ def _sound(rows: tuple[TierRow, ...]) -> tuple[TierRow, ...]:
     return rows
 
 
-def _problems(rows: tuple[TierRow, ...], place: int) -> Iterator[tuple[Path, str]]:
-    row = rows[place]
+def _problems(rows: tuple[TierRow, ...], index: int) -> Iterator[tuple[Path, str]]:
+    row = rows[index]
     if row.tier not in AMOUNTS:
-        yield (place, "tier"), f"there is no tier of {row.tier}; there are {_listed(AMOUNTS)}"
+        yield (index, "tier"), f"there is no tier of {row.tier}; there are {_listed(AMOUNTS)}"
         return
     if row.tier == AMOUNTS[0]:
-        yield (place, "tier"), f"{row.tier} is the lowest tier, which everybody keeps; leave the row out"
+        yield (index, "tier"), f"{row.tier} is the lowest tier, which everybody keeps; leave the row out"
         return
-    if place == 0:
-        yield from _missing(place, AMOUNTS[0], row.tier)
-    elif rows[place - 1].tier in AMOUNTS:
-        yield from _against(rows[place - 1], row, place)
+    if index == 0:
+        yield from _missing(index, AMOUNTS[0], row.tier)
+    elif rows[index - 1].tier in AMOUNTS:
+        yield from _against(rows[index - 1], row, index)
     if row.min_repaid > (reached := max(amount for amount in AMOUNTS if amount < row.tier)):
         yield (
-            (place, "min_repaid"),
+            (index, "min_repaid"),
             f"nobody can have repaid {row.min_repaid} at {reached}, the tier before: the row is unreachable; lower it",
         )
 
 
-def _against(before: TierRow, row: TierRow, place: int) -> Iterator[tuple[Path, str]]:
+def _against(before: TierRow, row: TierRow, index: int) -> Iterator[tuple[Path, str]]:
     """The problems of a row next to the one before it."""
     if row.tier == before.tier:
-        yield (place, "tier"), f"{row.tier} overlaps with the row before, which is of the same tier; keep one"
+        yield (index, "tier"), f"{row.tier} overlaps with the row before, which is of the same tier; keep one"
         return
     if row.tier < before.tier:
-        yield (place, "tier"), f"{row.tier} stands after {before.tier}; put the rows in the order of their tiers"
+        yield (index, "tier"), f"{row.tier} stands after {before.tier}; put the rows in the order of their tiers"
         return
-    yield from _missing(place, before.tier, row.tier)
+    yield from _missing(index, before.tier, row.tier)
     if row.thresholds == before.thresholds:
         yield (
-            (place - 1,),
+            (index - 1,),
             f"unreachable: whoever meets it meets the row of {row.tier} as well, which asks the same; "
             "ask more there or less here",
         )
-    for name, asked in row.thresholds.items():
-        if asked < before.thresholds[name]:
+    for name, value in row.thresholds.items():
+        if value < before.thresholds[name]:
             yield (
-                (place, name),
-                f"{asked} is less than the {before.thresholds[name]} of {before.tier}; a higher tier never asks less",
+                (index, name),
+                f"{value} is less than the {before.thresholds[name]} of {before.tier}; a higher tier never asks less",
             )
 
 
-def _missing(place: int, lower: int, upper: int) -> Iterator[tuple[Path, str]]:
+def _missing(index: int, lower: int, upper: int) -> Iterator[tuple[Path, str]]:
     if gap := [amount for amount in AMOUNTS if lower < amount < upper]:
         yield (
-            (place, "tier"),
+            (index, "tier"),
             f"a gap: {_listed(gap)} lies between {lower} and {upper} and has no row; limits rise one tier at a time",
         )
 

@@ -256,9 +256,9 @@ def gate_results(gates: Gates, facts: Columns) -> GateResults:
     by_name = gates.by_name
     results = np.empty((len(facts.index), len(by_name)), np.int8, order="F")
     refers: dict[str, Mask] = {}
-    for place, (name, gate) in enumerate(by_name.items()):
+    for column, (name, gate) in enumerate(by_name.items()):
         result = evaluate_rule(gate, facts)
-        results[:, place] = result.results
+        results[:, column] = result.results
         if result.refers is not None:
             refers[name] = result.refers
     return GateResults(by_name, results, refers)

@@ -16,7 +16,7 @@ def _schedule() -> tuple[str, tuple[Tier, ...]]:
 CURRENCY, TIERS = _schedule()
 # What falls due from one pay for each amount: the amount and its fee.
 DUE = {tier.amount: tier.due for tier in TIERS}
-# Minor units. Whoever has no profile yet has what is enabled on first contact.
+# Minor units: the limit of a user without a profile.
 FIRST_LIMIT = max(tier.amount for tier in TIERS if tier.enabled)
 
 

@@ -1,4 +1,4 @@
-"""Every rule of the pre-screening, by name. A check's rules stand in the module named for the check."""
+"""Every rule of the pre-screening, by name. The rules of a check are in the module of that name."""
 
 from importlib import import_module
 

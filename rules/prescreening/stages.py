@@ -57,14 +57,14 @@ def _misplaced(stages: tuple[Stage, ...]) -> Iterator[tuple[Path, str]]:
                 yield (number, check), "stands in an earlier stage already; a check runs once"
             checks.add(check)
             names = [rule.name for rule in rules]
-            for place, rule in enumerate(rules):
+            for index, rule in enumerate(rules):
                 if rule.check != check:
                     yield (
-                        (number, check, place, rule.name),
+                        (number, check, index, rule.name),
                         f"belongs to the check {rule.check}, not to {check}; move it there",
                     )
-                if rule.name in names[:place]:
-                    yield (number, check, place, rule.name), "stands twice; keep one"
+                if rule.name in names[:index]:
+                    yield (number, check, index, rule.name), "stands twice; keep one"
 
 
 Stages = Annotated[

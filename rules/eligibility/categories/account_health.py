@@ -17,7 +17,7 @@ class AgeOfAccount(Rule):
     min_age: Annotated[Count, Field(description="Days since the oldest transaction")]
 
     def claim(self, facts: Facts) -> Truth:
-        """The oldest transaction lies far enough back."""
+        """The oldest transaction is old enough."""
         return facts.history_days >= self.min_age
 
 
@@ -36,7 +36,7 @@ class FloatRank(Rule):
         return not_below("min_float_rank", rank, given)
 
     def claim(self, facts: Facts) -> Truth:
-        """The rank lies between the minimum and the maximum, both included."""
+        """The rank is between the minimum and the maximum, both included."""
         return (facts.float_rank >= self.min_float_rank) & (facts.float_rank <= self.max_float_rank)
 
 

@@ -27,7 +27,7 @@ class BalanceBetweenBounds(Rule):
     fails_as: ClassVar[str] = "balance_in_denied_range"
     unknown_as: ClassVar[str] = "balance_unknown"
 
-    max_float_rank: Annotated[Rank, Field(description="Above this rank nothing is asked")]
+    max_float_rank: Annotated[Rank, Field(description="Above this rank the rule always passes")]
     min_balance: Annotated[Amount, Field(description="Start of the denied range, minor units, whatever the sign")]
     max_balance: Annotated[Amount, Field(description="End of the denied range, minor units, whatever the sign")]
 

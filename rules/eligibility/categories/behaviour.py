@@ -10,13 +10,15 @@ from rules.core.rule import Amount, Count, Facts, Ratio, Rule
 
 
 class HighTransfer(Rule):
-    """Whoever has an income to speak of does not transfer most of it away."""
+    """A user with a sufficient income does not transfer most of it away."""
 
     fails_as: ClassVar[str] = "transfers_high"
     unknown_as: ClassVar[str] = "transfers_unknown"
 
     max_transfer_ratio: Annotated[Ratio, Field(description="Transfers out over income in the last 90 days")]
-    min_income: Annotated[Amount, Field(description="Below this income of 90 days, minor units, nothing is asked")]
+    min_income: Annotated[
+        Amount, Field(description="Below this income of 90 days, minor units, the rule always passes")
+    ]
 
     def claim(self, facts: Facts) -> Truth:
         """The income is below the minimum, or the transfers' share of it stays within the maximum."""

@@ -1,4 +1,4 @@
-"""The user's loans with us, and what the law says of the next one."""
+"""The user's loans with us, and what the law allows for the next one."""
 
 from typing import Annotated, ClassVar, cast
 
@@ -15,7 +15,7 @@ class LoansOpen(Rule):
     fails_as: ClassVar[str] = "open_loans_many"
     unknown_as: ClassVar[str] = "open_loans_unknown"
 
-    max_count: Annotated[Count, Field(description="Without the one asked for")]
+    max_count: Annotated[Count, Field(description="Without the requested one")]
 
     def claim(self, facts: Facts) -> Truth:
         """Open loans stay within the maximum."""

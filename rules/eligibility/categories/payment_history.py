@@ -1,4 +1,4 @@
-"""How the user repaid earlier floats; whoever had none has nothing to be blamed for."""
+"""How the user repaid earlier floats; a user without floats passes."""
 
 from typing import Annotated, ClassVar
 

@@ -1,4 +1,4 @@
-"""What speaks of fraud, or of an account that repayments may not be collected from."""
+"""Signs of fraud, or of an account from which repayments cannot be collected."""
 
 from typing import Annotated, ClassVar, Literal
 

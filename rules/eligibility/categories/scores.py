@@ -1,4 +1,4 @@
-"""What the score service thinks of the user; a score that it does not have is not known."""
+"""The scores of the score service; a score that it does not have is not known."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -45,7 +45,7 @@ class MlPaybackPrediction(Rule):
     unknown_as: ClassVar[str] = "payback_prediction_missing"
 
     min_prediction_score: Annotated[Score, Field(description="Probability that the next float is paid back")]
-    max_float_count: Annotated[Count, Field(description="Above this number of floats repaid nothing is asked")]
+    max_float_count: Annotated[Count, Field(description="Above this number of floats repaid the rule always passes")]
 
     def claim(self, facts: Facts) -> Truth:
         """More floats were repaid, or the prediction reaches the minimum."""
@@ -59,8 +59,8 @@ class MlPaybackPredictionVariableThreshold(Rule):
     fails_as: ClassVar[str] = "payback_below_threshold"
     unknown_as: ClassVar[str] = "payback_prediction_missing"
 
-    low_float_threshold: Annotated[Score, Field(description="Probability asked below the count")]
-    high_float_threshold: Annotated[Score, Field(description="Probability asked from the count on")]
+    low_float_threshold: Annotated[Score, Field(description="Required probability below the count")]
+    high_float_threshold: Annotated[Score, Field(description="Required probability from the count on")]
     min_float_count_for_high_threshold: Annotated[Count, Field(description="Floats repaid")]
 
     def claim(self, facts: Facts) -> Truth:
@@ -68,5 +68,5 @@ class MlPaybackPredictionVariableThreshold(Rule):
         low = facts.payback_prediction >= self.low_float_threshold
         high = facts.payback_prediction >= self.high_float_threshold
         many = facts.float_count >= self.min_float_count_for_high_threshold
-        # Whoever reaches both passes however many floats were repaid, and even where that is not known.
+        # A prediction that reaches both passes even if the number of floats repaid is not known.
         return (low & high) | (~many & low) | (many & high)

@@ -1,4 +1,4 @@
-"""Whether the bank account is alive, and what it says of advances from other providers."""
+"""Whether the bank account is in use, and the advances from other providers that it shows."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -58,7 +58,7 @@ class EssentialSpend(Rule):
     fails_as: ClassVar[str] = "essential_spend_low"
     unknown_as: ClassVar[str] = "account_activity_unknown"
 
-    required_float_rank: Annotated[Rank, Field(description="From this rank on nothing is asked")]
+    required_float_rank: Annotated[Rank, Field(description="From this rank on the rule always passes")]
     required_number_of_transactions: Annotated[Count, Field(description="Essential debits of the last 30 days")]
 
     def claim(self, facts: Facts) -> Truth:
@@ -74,7 +74,7 @@ class LowTransactions(Rule):
     unknown_as: ClassVar[str] = "account_activity_unknown"
 
     average_transactions: Annotated[float, Field(ge=0, description="Transactions a month, over the last 90 days")]
-    float_rank: Annotated[Rank, Field(description="From this rank on nothing is asked")]
+    float_rank: Annotated[Rank, Field(description="From this rank on the rule always passes")]
 
     def claim(self, facts: Facts) -> Truth:
         """The rank is reached, or transactions a month reach the minimum."""

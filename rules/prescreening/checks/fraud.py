@@ -21,7 +21,7 @@ class IdentityConsistent(Rule):
 
 
 class ApplicationVelocity(Rule):
-    """The applicant did not apply all over the place in the last 30 days."""
+    """The applicant made few applications in the last 30 days."""
 
     fails_as: ClassVar[str] = "applications_frequent"
     unknown_as: ClassVar[str] = "fraud_check_unavailable"

@@ -1,4 +1,4 @@
-"""How earlier loans were paid back; whoever had none has nothing to be blamed for."""
+"""How earlier loans were paid back; an applicant without loans passes."""
 
 from typing import Annotated, ClassVar
 
