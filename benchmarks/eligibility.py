@@ -131,9 +131,9 @@ async def fill(store: Store, judged: Eligibility) -> None:
             accepted = await evaluations.accept(work, SANDBOX_TENANT, user_id, Product.FLOAT, None, None, now)
             profile = await profiles.on_first_contact(work, SANDBOX_TENANT, user_id, now, CURRENCY, TIERS)
             lease = timedelta(minutes=1)
-            claim = await claims.claim(work, EVALUATIONS, accepted.stored.request.id, "benchmark", lease, 5)
+            claim = await claims.claim(work, EVALUATIONS, accepted.stored.subject.id, "benchmark", lease, 5)
         if claim is None:
-            raise RuntimeError(f"{accepted.stored.request.id} is somebody else's")
+            raise RuntimeError(f"{accepted.stored.subject.id} is somebody else's")
         result = judged.model_copy(update={"profile_version": profile.version, "decided_at": now})
         async with store.begin() as work:
             await evaluations.finish(work, claim, result, digest, ())

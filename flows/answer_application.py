@@ -1,14 +1,13 @@
 """A customer's answer that staff hand in from the Prefect UI."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows.decide_referral import Staff
-from flows.review_application import review_application
+from flows.review_application import reviewed
 from tasks.deliver import deliver
 from underwriting.domain import application
 from underwriting.domain.application import ApplicationId
@@ -35,9 +34,7 @@ async def answer_application(application_id: ApplicationId, answer: Answer, hand
                 partners=runtime.config.partners,
             )
         if stored.state is application.State.PENDING:
-            state: State[Any] = await review_application(application_id, return_state=True)
-            # A state of its own: Prefect takes one that is handed on for "Completed", whatever its name.
-            return Completed(name=state.name, message=state.message) if state.is_completed() else state
+            return await reviewed(application_id)
         await deliver(runtime, application_id)
     verdict = stored.record.verdict
     return Completed(name=verdict.title() if verdict else "Reviewed", message=f"{application_id} {answer}")

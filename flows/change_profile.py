@@ -18,7 +18,7 @@ from underwriting.store.session import Work
 
 
 class ProfileChange(BaseModel):
-    """What is to be so from now on; what is left out stays as it is."""
+    """The new values; what is left out stays as it is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,8 +39,8 @@ Staff = Annotated[str, Field(min_length=1, max_length=100, description="Your sta
 async def change_profile(user_id: CustomerId, change: ProfileChange, changed_by: Staff, tenant: Tenant) -> State[None]:
     """Write the next version of a user's float profile, for good or until a moment; earlier versions stay readable.
 
-    A user who was never met gets the default profile first. Fails, and changes nothing, where a tier does not exist or
-    the moment has passed.
+    A new user gets the default profile first. Fails, and changes nothing, if a tier does not exist or the moment has
+    passed.
     """
     async with open_runtime() as runtime, runtime.store.begin() as work:
         profile = await _write(work, tenant, user_id, change, changed_by)
@@ -54,7 +54,6 @@ async def _write(work: Work, tenant: str, user_id: str, change: ProfileChange, b
     earlier = await profiles.on_first_contact(work, tenant, user_id, now, CURRENCY, TIERS)
     tiers = earlier.tiers if change.enabled is None else tiers_enabled(change.enabled)
     paused = earlier.paused if change.paused is None else change.paused
-    what = (tiers, paused, change.reason, change.note, by, now)
-    if change.expires_on is None:
-        return await profiles.put(work, tenant, user_id, *what)
-    return await profiles.put_temporary(work, tenant, user_id, *what, change.expires_on)
+    return await profiles.put(
+        work, tenant, user_id, tiers, paused, change.reason, change.note, by, now, change.expires_on
+    )

@@ -7,7 +7,6 @@ from prefect.states import Completed
 from flows.decide_referral import ClearsMatch, Note, Staff, StaffVerdict
 from rules.explain.adverse_reasons import AdverseCodes
 from tasks.deliver import deliver
-from tasks.record_evaluation import listening
 from tasks.states import state_of
 from underwriting import referrals
 from underwriting.domain.eligibility import EvaluationId, UpTo
@@ -43,7 +42,6 @@ async def decide_evaluation(
                 up_to=up_to,
                 reasons=reasons,
                 clears_match=clears_match,
-                channels=listening(runtime),
             )
         await state_of(deliver, runtime, evaluation_id)
     return Completed(name=decision.verdict.title(), message=f"{evaluation_id} {settled.verdict} by {decided_by}")

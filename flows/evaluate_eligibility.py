@@ -64,7 +64,7 @@ async def _accepted(runtime: Runtime, tenant: str, user_id: str, product: Produc
     """A new evaluation, the one of the same question under way, or on a retry of this run the one it made before."""
     async with runtime.store.begin() as work:
         accepted = await evaluations.accept(work, tenant, user_id, product, as_of, str(flow_run.id), datetime.now(UTC))
-    return accepted.stored.request.id
+    return accepted.stored.subject.id
 
 
 async def _judged(check: UserCheck, lease: Lease[EvaluationRequest]) -> Eligibility:

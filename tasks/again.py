@@ -21,17 +21,17 @@ from underwriting.store.kinds import APPLICATIONS, EVALUATIONS
 NEVER_PULLED = "no report was pulled then, and a replay pays for none"
 
 
-async def checks_again(runtime: Runtime, recalled: ApplicationBasis) -> list[CheckResult]:
+async def checks_again(runtime: Runtime, basis: ApplicationBasis) -> list[CheckResult]:
     """Stage after stage by the same rulebook, as of the same day, until one ends the review.
 
     The bureau is not paid again: its report is the one in the ledger.
     """
-    review = Review(runtime, Claim(APPLICATIONS, recalled.application, 0, 0), recalled.book)
+    review = Review(runtime, Claim(APPLICATIONS, basis.application, 0, 0), basis.book)
     results: list[CheckResult] = []
-    for stage in recalled.book.stages:
+    for stage in basis.book.stages:
         results += [await _check_again(review, check) for check in stage]
         results = await with_alternatives(review, results)
-        if ends_review(recalled.book, results):
+        if ends_review(basis.book, results):
             break
     return results
 
@@ -53,10 +53,10 @@ async def _check_again(review: Review, check: str) -> CheckResult:
         return await judge(review, check, str(error))
 
 
-async def facts_again(runtime: Runtime, recalled: EvaluationBasis) -> tuple[dict[str, FactValue], dict[str, str]]:
+async def facts_again(runtime: Runtime, basis: EvaluationBasis) -> tuple[dict[str, FactValue], dict[str, str]]:
     """A user's facts, as of the same day and moment; and which sources gave nothing, and why."""
-    request, then = recalled.judged.request, recalled.judged.eligibility
-    check = UserCheck(runtime, Claim(EVALUATIONS, request, 0, 0), recalled.profile)
+    request, then = basis.judged.request, basis.judged.eligibility
+    check = UserCheck(runtime, Claim(EVALUATIONS, request, 0, 0), basis.profile)
     for source in SOURCES:
         try:
             await source.fn(check)

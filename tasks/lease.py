@@ -11,8 +11,9 @@ from underwriting.runtime import Runtime
 from underwriting.store import claims
 from underwriting.store.claims import Claim
 from underwriting.store.errors import LeaseLost
-from underwriting.store.kinds import Kind, T
+from underwriting.store.kinds import Kind
 from underwriting.store.lease import Renewal, renewing
+from underwriting.store.stored import T
 
 
 @dataclass(frozen=True)

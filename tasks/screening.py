@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 
 from pydantic_core import to_json
 
-from tasks.record_evaluation import listening
 from underwriting.domain.application import Product
 from underwriting.integrations.errors import SourceError, SourceOutage
 from underwriting.runtime import Runtime
@@ -20,19 +19,20 @@ from underwriting.store.lists import ListVersion
 from underwriting.store.matches import Found
 from underwriting.store.models import Channel
 from underwriting.store.queue import outbox
+from underwriting.store.queue.outbox import event_channels
 from underwriting.store.session import Work
 
 log = logging.getLogger(__name__)
 
 # Customers whose details are asked for at the same time.
 AT_ONCE = 16
-# Who ends stored answers about a customer who is found.
+# Who ends the stored answers about a customer with a new match.
 SCREENING = "screening"
 
 
 @dataclass
 class Rescreening:
-    """How many customers were compared, found anew, and could not be compared."""
+    """How many customers were compared, have new matches, and could not be compared."""
 
     screened: int = 0
     found: int = 0
@@ -40,10 +40,10 @@ class Rescreening:
 
 
 async def screen_customers(runtime: Runtime) -> Rescreening:
-    """Compare all known customers with the entries that are new or changed; what is found is kept and told of.
+    """Compare all known customers with the entries that are new or changed; matches are stored, with an event.
 
-    A version of a list counts as done once no source was away. Whoever could not be compared for another reason is
-    compared at the next check, as everybody is.
+    A version of a list is done once all sources answered. A customer who could not be compared for another reason is
+    compared at the next check, like everybody else.
     """
     result, today = Rescreening(), datetime.now(UTC).date()
     async with runtime.store.read() as work:
@@ -94,9 +94,9 @@ async def _compare(runtime: Runtime, index: ListIndex, customer: Customer, today
 
 
 async def _keep(runtime: Runtime, compared: Sequence[_Compared], among: set[tuple[str, str]]) -> int:
-    """Store what was found; how many customers were found who were not before.
+    """Store matches; returns how many customers have new ones.
 
-    Nearly all are found nowhere and never were: for them nothing is written.
+    Nearly all customers have none and never had any: nothing is written for them.
     """
     count = 0
     async with runtime.store.read() as work:
@@ -108,13 +108,13 @@ async def _keep(runtime: Runtime, compared: Sequence[_Compared], among: set[tupl
         async with runtime.store.begin() as work:
             new = await matches.keep(work, tenant, user_id, one.found, one.kinds, among)
             if new:
-                await _tell(work, tenant, user_id, new, listening(runtime))
+                await _act_on(work, tenant, user_id, new, event_channels(runtime.config))
                 count += 1
     return count
 
 
-async def _tell(work: Work, tenant: str, user_id: str, new: Sequence[Found], channels: Sequence[Channel]) -> None:
-    """No answer from before holds any more: the customer is judged again, and the bus hears why."""
+async def _act_on(work: Work, tenant: str, user_id: str, new: Sequence[Found], channels: Sequence[Channel]) -> None:
+    """End the stored answers about the customer, have the customer evaluated again, and send an event."""
     now = datetime.now(UTC)
     if await profiles.current(work, tenant, user_id, now) is not None:
         await profiles.refresh(work, tenant, user_id, SCREENING, now)

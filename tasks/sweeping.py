@@ -25,12 +25,13 @@ from underwriting.runtime import Runtime
 from underwriting.store import claims, lists, notices, waiting
 from underwriting.store.claims import Unclaimed
 from underwriting.store.depths import depths
-from underwriting.store.kinds import APPLICATIONS, EVALUATIONS, Kind, T
+from underwriting.store.kinds import APPLICATIONS, EVALUATIONS, Kind
 from underwriting.store.limits import runs as limit_runs
 from underwriting.store.limits.runs import Claimed
 from underwriting.store.models import Channel, LimitRunRow
 from underwriting.store.queue import outbox
 from underwriting.store.session import Work
+from underwriting.store.stored import T
 
 UNDER_WAY = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 

@@ -84,7 +84,7 @@ async def application_basis(work: Work, application_id: str) -> ApplicationBasis
     if decided is None or stored.record.verdict is None:
         raise NotDecided(application_id)
     book = await _book(work, decided.rulebook, parse_rulebook)
-    return ApplicationBasis(stored.application, book, await decisions.checks(work, stored), decided)
+    return ApplicationBasis(stored.subject, book, await decisions.checks(work, stored), decided)
 
 
 async def cap_of_then(work: Work, then: Eligibility) -> int | None:

@@ -1,20 +1,27 @@
-"""Handing an owed application or evaluation to Prefect. Prefect is the trigger; the store's row is the truth."""
+"""Handing an application or evaluation that has to be decided to Prefect. Prefect triggers; the store's row decides."""
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.states import Crashed, Scheduled
 
 from underwriting.domain.application import Application, State
 from underwriting.domain.eligibility import EvaluationRequest
 from underwriting.domain.limits import Scope
 from underwriting.integrations.tracing import carried
+from underwriting.store import claims
+from underwriting.store.kinds import kind_of
 from underwriting.store.models import LimitRunRow
+from underwriting.store.session import Store
+
+log = logging.getLogger(__name__)
 
 REVIEW = "review-application/review-application"
 EVALUATION = "evaluate-eligibility/evaluate-eligibility"
@@ -24,14 +31,14 @@ HANDLING = "handle-events/handle-events"
 
 @dataclass(frozen=True)
 class _Run:
-    """The flow run that a subject is worked on in. Prefect is told opaque ids only."""
+    """The flow run that works on a subject. Prefect sees opaque ids only."""
 
     deployment: str
     name: str
     parameters: dict[str, str]
 
 
-def _wanted(subject: Application | EvaluationRequest) -> _Run:
+def _run_of(subject: Application | EvaluationRequest) -> _Run:
     if isinstance(subject, Application):
         return _Run(REVIEW, f"review-{subject.id}", {"application_id": subject.id})
     parameters = {
@@ -46,25 +53,37 @@ def _wanted(subject: Application | EvaluationRequest) -> _Run:
 async def dispatch(client: PrefectClient, subject: Application | EvaluationRequest, dispatch_no: int) -> FlowRun:
     """Create the flow run of one dispatch; the same dispatch twice gives the same run.
 
-    Prefect forgets idempotency keys with their runs and knows nothing of fences: a second run is harmless, because
-    only one can hold the claim. httpx.HTTPError or ObjectNotFound where Prefect cannot take it now; the sweeper
-    tries again.
+    Prefect forgets idempotency keys with their runs. A second run is harmless, because only one can hold the claim.
+    httpx.HTTPError or ObjectNotFound if Prefect cannot take it now; the sweep tries again.
     """
-    wanted = _wanted(subject)
-    deployment = await client.read_deployment_by_name(wanted.deployment)
+    run = _run_of(subject)
+    deployment = await client.read_deployment_by_name(run.deployment)
     return await client.create_flow_run_from_deployment(
         deployment.id,
-        parameters=wanted.parameters,
+        parameters=run.parameters,
         idempotency_key=f"{subject.request_key}:{dispatch_no}",
-        name=wanted.name,
+        name=run.name,
         labels=carried(),
     )
 
 
-async def dispatch_handling(client: PrefectClient) -> FlowRun:
-    """Have the inbox handled at the next full second; all who ask within one second share one run.
+async def try_dispatch(
+    client: PrefectClient, store: Store, subject: Application | EvaluationRequest, dispatch_no: int = 1
+) -> None:
+    """Dispatch and note the run in the store. If Prefect cannot take it now, the sweep dispatches it later."""
+    try:
+        run = await dispatch(client, subject, dispatch_no)
+    except (httpx.HTTPError, PrefectException) as error:
+        log.warning("%s is not dispatched yet: %s", subject.id, error)
+        return
+    async with store.begin() as work:
+        await claims.dispatched(work, kind_of(subject.id), subject.id, dispatch_no, str(run.id))
 
-    httpx.HTTPError or ObjectNotFound where Prefect cannot take it now; the schedule of the deployment comes later.
+
+async def dispatch_handling(client: PrefectClient) -> FlowRun:
+    """Have the inbox handled at the next full second; all calls within one second share one run.
+
+    httpx.HTTPError or ObjectNotFound if Prefect cannot take it now; the deployment's schedule runs it later.
     """
     deployment = await client.read_deployment_by_name(HANDLING)
     second = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
@@ -77,7 +96,7 @@ async def dispatch_handling(client: PrefectClient) -> FlowRun:
 
 
 async def resume_limits(client: PrefectClient, run: LimitRunRow) -> FlowRun:
-    """Start a limit run again that was cut short: it goes on where it stopped. Twice is as good as once."""
+    """Start an interrupted limit run again: it goes on where it stopped. A second call changes nothing."""
     deployment = await client.read_deployment_by_name(LIMITS)
     scope = Scope.parse(run.scope)
     parameters = {
@@ -94,7 +113,7 @@ async def resume_limits(client: PrefectClient, run: LimitRunRow) -> FlowRun:
         begun = await client.create_flow_run_from_deployment(
             deployment.id, parameters=parameters, idempotency_key=key, name=f"resume-{run.id}"
         )
-        # One whose worker died before it owned the run does not come back, and the fence is as it was.
+        # A flow run whose worker died before it claimed the limit run has not raised the fence: its key is used up.
         if begun.state is None or not begun.state.is_crashed():
             break
     return begun
@@ -110,10 +129,10 @@ async def was_cancelled(client: PrefectClient, flow_run_id: UUID) -> bool:
 
 
 def will_come(run: FlowRun | None, subject: State, starting: timedelta) -> bool:
-    """Whether an earlier dispatch still queues or is just starting, so that another one would only queue behind it.
+    """Whether an earlier dispatch still waits in the queue or is just starting, so that another one is not needed.
 
-    `starting` is what a run may take from being picked up to its claim. One that is running while its subject's
-    lease expired does not come back: its worker is gone.
+    `starting` is the time that a run may take from being picked up to its claim. If a run is running and its subject's
+    lease has expired, its worker is gone.
     """
     state = run.state if run is not None else None
     if state is None or state.is_final():
@@ -123,7 +142,7 @@ def will_come(run: FlowRun | None, subject: State, starting: timedelta) -> bool:
 
 
 async def mark_crashed(client: PrefectClient, flow_run_id: UUID, why: str) -> None:
-    """Tell Prefect that a run's worker is gone, so that its UI does not show it running for ever."""
+    """Mark a run as crashed whose worker is gone, so that the Prefect UI does not show it as running for ever."""
     try:
         run = await client.read_flow_run(flow_run_id)
     except ObjectNotFound:

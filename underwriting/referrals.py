@@ -1,6 +1,6 @@
-"""A person's word on what was referred: what the flows and the API share."""
+"""Decisions of staff on what was referred: what the flows and the API share."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from rules.eligibility.manual_decision import approved, rejected
@@ -13,7 +13,7 @@ from underwriting.settings import Settings
 from underwriting.store import applications, decisions, evaluations, matches, profiles
 from underwriting.store.evaluations import EvaluationRecord
 from underwriting.store.matches import Match
-from underwriting.store.models import Channel
+from underwriting.store.queue.outbox import event_channels
 from underwriting.store.session import Work
 
 
@@ -31,7 +31,7 @@ async def decide_application(
 ) -> Decision:
     """Store the approval or rejection of an application (`decisions.decide_referral`).
 
-    ValueError where the reasons do not go with it.
+    ValueError if the reasons do not fit the verdict.
     """
     record = (await applications.get(work, tenant, application_id)).record
     outcomes = [outcome for check in record.checks for outcome in check.outcomes]
@@ -61,37 +61,36 @@ async def decide_evaluation(
     up_to: str | None = None,
     reasons: Sequence[str] = (),
     clears_match: bool = False,
-    channels: Collection[Channel] = (),
 ) -> EvaluationRecord:
     """Store the approval or rejection of an evaluation (`evaluations.decide_referral`), with amounts up to `up_to`.
 
-    ValueError where reasons or amount do not go with it. UnknownEvaluation where it is not this tenant's; no tenant
-    means a colleague. `clears_match` is as for applications.
+    ValueError if reasons or amount do not fit the verdict. UnknownEvaluation if it is not this tenant's; None as the
+    tenant is our staff. `clears_match` is as for applications.
     """
     if clears_match and verdict is Verdict.REJECTED:
         raise ValueError("a rejection clears no match with a list: leave `clears_match` out")
     await evaluations.get(work, tenant, evaluation_id)
-    recalled = await evaluation_basis(work, evaluation_id, config.limit_policy)
+    basis = await evaluation_basis(work, evaluation_id, config.limit_policy)
     record = await evaluations.decide_referral(
         work,
-        recalled.judged,
-        _settled(recalled, verdict, up_to, reasons),
+        basis.judged,
+        _decided(basis, verdict, up_to, reasons),
         note=note,
         decided_by=decided_by,
         window=timedelta(hours=config.evaluation_hours),
-        books_digest=recalled.digest_now,
-        channels=channels,
+        books_digest=basis.digest_now,
+        channels=event_channels(config),
     )
     if clears_match:
-        request = recalled.judged.request
+        request = basis.judged.request
         await matches.clear(work, request.tenant, request.user_id, decided_by, note)
     return record
 
 
 async def clear_matches(work: Work, tenant: str, user_id: str, by: str, note: str) -> list[Match]:
-    """Store that the user is none of those on the lists who were found; returns the matches that it closes.
+    """Store that the user is none of the listed persons that were found; returns the matches that this closes.
 
-    What was answered with them in mind is no answer any more. NoOpenMatch as `matches.clear` says.
+    It ends the stored answers that rest on these matches. NoOpenMatch as in `matches.clear`.
     """
     cleared, now = await matches.clear(work, tenant, user_id, by, note), datetime.now(UTC)
     if cleared and await profiles.current(work, tenant, user_id, now) is not None:
@@ -99,13 +98,13 @@ async def clear_matches(work: Work, tenant: str, user_id: str, by: str, note: st
     return cleared
 
 
-def _settled(recalled: EvaluationBasis, verdict: Verdict, up_to: str | None, reasons: Sequence[str]) -> Eligibility:
-    """What comes of the evaluation by this word."""
-    then, now = recalled.judged.eligibility, datetime.now(UTC)
+def _decided(basis: EvaluationBasis, verdict: Verdict, up_to: str | None, reasons: Sequence[str]) -> Eligibility:
+    """The evaluation after the decision of staff."""
+    then, now = basis.judged.eligibility, datetime.now(UTC)
     given = reasons_given(verdict, reasons, [outcome for book in then.books for outcome in book.outcomes])
     if verdict is Verdict.REJECTED:
         if up_to is not None:
             raise ValueError("a rejection approves no amount: leave `up_to` out")
         return rejected(then, given, now)
     minor = None if up_to is None else Money.parse(up_to, then.currency).minor
-    return approved(then, recalled.judged.request.product, recalled.books.values(), recalled.profile, minor, now)
+    return approved(then, basis.judged.request.product, basis.books.values(), basis.profile, minor, now)

@@ -187,7 +187,7 @@ async def test_staff_evaluate_from_the_form_also_for_an_earlier_day(checks: Floa
     async with checks.store.read() as work:
         found = await evaluations.history(work, "staff", "steady-pay")
         assert await evaluations.history(work, TENANT, "steady-pay") == []
-    assert [stored.request.as_of for stored in found] == [earlier, datetime.now(UTC).date()]
+    assert [stored.subject.as_of for stored in found] == [earlier, datetime.now(UTC).date()]
     ages = [fact(stored.record, "AgeOfAccount", "history_days") for stored in found]
     assert all(int(str(days)) > 390 for days in ages), "the feed is that of the day, and begins 400 days before it"
 

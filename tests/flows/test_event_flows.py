@@ -102,7 +102,7 @@ async def test_transactions_that_arrive_while_a_check_runs_have_the_user_judged_
     """The check may have read the account while its history was still being read."""
     now = datetime.now(UTC)
     async with runtime.store.begin() as work:
-        running = (await evaluations.accept(work, "acme", "ada", Product.FLOAT, None, None, now)).stored.request.id
+        running = (await evaluations.accept(work, "acme", "ada", Product.FLOAT, None, None, now)).stored.subject.id
         claim = await claims.claim(work, EVALUATIONS, running, "run", timedelta(minutes=1), 5)
     await handle_events(event("user_new_txns_batch_completed", products=["float"]))
     async with runtime.store.begin() as work:
@@ -124,7 +124,7 @@ async def test_what_is_due_is_handled_by_the_schedule(runtime: Runtime) -> None:
     record = await evaluated(runtime.store)
     async with runtime.store.begin() as work:
         pending = await evaluations.accept(work, "acme", "ada", Product.LOAN, None, None, datetime.now(UTC))
-    early = event("user_float_created", evaluation_id=pending.stored.request.id, float_id="flt-2")
+    early = event("user_float_created", evaluation_id=pending.stored.subject.id, float_id="flt-2")
     assert (await handle_events(early, return_state=True)).is_completed()
     assert handled(await handle_events(return_state=True)) == 0, "its first wait is five seconds"
     foreign = event("user_float_created", "evt-2", evaluation_id=record.id, float_id="flt-3")

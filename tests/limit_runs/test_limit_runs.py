@@ -343,9 +343,7 @@ async def test_a_temporary_profile_stays_in_force_above_a_new_limit(few_users: P
     await meet(desk.store, user)
     now = datetime.now(UTC)
     async with desk.store.begin() as work:
-        await profiles.put_temporary(
-            work, TENANT, user, TIERS[:1], (), "trial", None, "ann", now, now + timedelta(days=1)
-        )
+        await profiles.put(work, TENANT, user, TIERS[:1], (), "trial", None, "ann", now, now + timedelta(days=1))
     await recalculate(desk, request(few_users))
     async with desk.store.read() as work:
         active = await profiles.current(work, TENANT, user, now)

@@ -164,7 +164,7 @@ async def test_every_address_that_waits_is_called_once(store: Store) -> None:
     callers = [f"https://partner.example/{number}" for number in range(20)]
     asked = (check(store, callback=caller) for caller in callers)
     *answers, _ = await asyncio.gather(*asked, finish_check(store, first))
-    for evaluation_id in {answer.stored.request.id for answer in answers if answer.new}:
+    for evaluation_id in {answer.stored.subject.id for answer in answers if answer.new}:
         await finish_check(store, await claim_check(store, evaluation_id))
     async with store.read() as work:
         called = await work.scalars(text("SELECT target FROM outbox WHERE channel = 'callback'"))
@@ -172,7 +172,7 @@ async def test_every_address_that_waits_is_called_once(store: Store) -> None:
 
 
 async def test_an_evaluation_that_never_ends_is_quarantined_and_put_back_by_a_person(store: Store) -> None:
-    evaluation_id = (await check(store)).stored.request.id
+    evaluation_id = (await check(store)).stored.subject.id
     assert await claim_check(store, evaluation_id, max_attempts=1)
     await let_time_pass(store, "evaluations", "lease_until", LEASE)
     assert await claim_check(store, evaluation_id, max_attempts=1) is None
@@ -204,7 +204,7 @@ async def test_evaluations_are_owed_beside_applications(store: Store) -> None:
     async with store.read() as work:
         (owed,) = await claims.unclaimed(work, EVALUATIONS, timedelta(seconds=15))
         assert await claims.unclaimed(work, APPLICATIONS, timedelta(seconds=15)) == []
-    assert (owed.subject, owed.dispatch_no) == (accepted.stored.request, 1)
+    assert (owed.subject, owed.dispatch_no) == (accepted.stored.subject, 1)
     async with store.begin() as work:
         assert await claims.dispatched(work, EVALUATIONS, owed.subject.id, 1, "run-1")
     async with store.read() as work:

@@ -10,31 +10,31 @@ from support.reviews import NOW, rows
 from underwriting.domain.application import Product, State
 from underwriting.store import evaluations
 from underwriting.store.errors import KeyReused, NotDecided, UnknownEvaluation
-from underwriting.store.evaluations import Accepted
 from underwriting.store.evaluations.reading import PAGE
 from underwriting.store.session import Store
+from underwriting.store.stored import Accepted
 
 NOBODYS = "evl_01JZZZZZZZZZZZZZZZZZZZZZZZ"
 
 
 def ids(answers: list[Accepted]) -> set[str]:
-    return {answer.stored.request.id for answer in answers}
+    return {answer.stored.subject.id for answer in answers}
 
 
 async def test_a_check_is_stored_as_it_was_asked(store: Store) -> None:
     accepted = await check(store, product=Product.LOAN, as_of=date(2026, 1, 31))
     assert (accepted.new, accepted.replay) == (True, False)
     async with store.read() as work:
-        stored = await evaluations.get(work, "acme", accepted.stored.request.id)
+        stored = await evaluations.get(work, "acme", accepted.stored.subject.id)
     assert stored == accepted.stored
-    assert (stored.request.user_id, stored.request.product) == ("ada", Product.LOAN)
-    assert (stored.request.as_of, stored.request.requested_at) == (date(2026, 1, 31), NOW)
+    assert (stored.subject.user_id, stored.subject.product) == ("ada", Product.LOAN)
+    assert (stored.subject.as_of, stored.subject.requested_at) == (date(2026, 1, 31), NOW)
     assert (stored.state, stored.record.state, stored.record.verdict) == (State.PENDING, State.PENDING, None)
 
 
 async def test_business_date_is_the_day_in_utc_where_it_is_left_out(store: Store) -> None:
     accepted = await check(store, now=datetime.fromisoformat("2026-03-02T20:00:00-08:00"))
-    assert accepted.stored.request.as_of == date(2026, 3, 3)
+    assert accepted.stored.subject.as_of == date(2026, 3, 3)
 
 
 async def test_fifty_same_checks_at_once_are_one(store: Store) -> None:
@@ -61,7 +61,7 @@ async def test_a_check_that_runs_is_joined_and_a_finished_one_is_not(store: Stor
     await finish_check(store, owned)
     again = await check(store)
     assert again.new
-    assert again.stored.request.id > owned.subject.id
+    assert again.stored.subject.id > owned.subject.id
 
 
 async def test_fifty_checks_under_one_key_at_once_are_one(store: Store) -> None:
@@ -132,7 +132,7 @@ async def test_an_evaluation_of_another_tenant_is_unknown(store: Store) -> None:
 
 
 async def test_without_a_result_there_is_nothing_to_explain(store: Store) -> None:
-    pending = (await check(store)).stored.request.id
+    pending = (await check(store)).stored.subject.id
     async with store.read() as work:
         with pytest.raises(NotDecided, match=pending):
             await evaluations.judged(work, "acme", pending)
@@ -152,25 +152,25 @@ async def test_the_newest_is_the_last_that_was_asked_for(store: Store) -> None:
 
 async def test_history_pages_through_ones_own_newest_first(store: Store) -> None:
     floats = [(await evaluated(store)).id for _ in range(4)]
-    loan = (await check(store, product=Product.LOAN)).stored.request.id
+    loan = (await check(store, product=Product.LOAN)).stored.subject.id
     await evaluated(store, "bob")
     async with store.read() as work:
         page = await evaluations.history(work, "acme", "ada", limit=3)
-        rest = await evaluations.history(work, "acme", "ada", after=page[-1].request.id)
+        rest = await evaluations.history(work, "acme", "ada", after=page[-1].subject.id)
         of_floats = await evaluations.history(work, "acme", "ada", Product.FLOAT)
-    assert [stored.request.id for stored in page + rest] == [loan, *reversed(floats)]
-    assert [stored.request.id for stored in of_floats] == list(reversed(floats))
+    assert [stored.subject.id for stored in page + rest] == [loan, *reversed(floats)]
+    assert [stored.subject.id for stored in of_floats] == list(reversed(floats))
 
 
 async def test_the_whole_history_streams_across_pages(store: Store) -> None:
     days = [date.fromordinal(date(2026, 1, 1).toordinal() + number) for number in range(PAGE + 5)]
     async with store.begin() as work:
         asked = [
-            (await evaluations.accept(work, "acme", "ada", Product.FLOAT, day, None, NOW)).stored.request.id
+            (await evaluations.accept(work, "acme", "ada", Product.FLOAT, day, None, NOW)).stored.subject.id
             for day in days
         ]
     async with store.read() as work:
-        streamed = [stored.request.id async for stored in evaluations.stream(work, "acme", "ada")]
+        streamed = [stored.subject.id async for stored in evaluations.stream(work, "acme", "ada")]
         loans = [stored async for stored in evaluations.stream(work, "acme", "ada", Product.LOAN)]
     assert streamed == list(reversed(asked))
     assert loans == []

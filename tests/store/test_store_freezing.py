@@ -164,5 +164,5 @@ async def test_what_is_not_known_or_not_judged_cannot_be_frozen(store: Store) ->
     with pytest.raises(UnknownEvaluation):
         await freeze(store, record.id, "float-1", tenant="globex")
     with pytest.raises(NotDecided):
-        await freeze(store, (await check(store)).stored.request.id, "float-1")
+        await freeze(store, (await check(store)).stored.subject.id, "float-1")
     assert (await rows(store, "historical_evaluations"), await rank(store)) == (0, None)

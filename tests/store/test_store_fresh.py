@@ -92,7 +92,7 @@ async def test_a_pause_ends_it(store: Store, body: bytes) -> None:
 async def test_a_temporary_profile_ends_it_and_so_does_its_expiry(store: Store, body: bytes) -> None:
     async with store.begin() as work:
         ends = NOW + timedelta(hours=2)
-        await profiles.put_temporary(work, "acme", "ada", TIERS, (), "holidays", None, "ann", NOW, ends)
+        await profiles.put(work, "acme", "ada", TIERS, (), "holidays", None, "ann", NOW, ends)
     assert await fresh(store) is None
     judged = await finish_check(store, await claimed_check(store), eligibility(profile_version=2))
     assert await fresh(store, now=ends - SECOND) == judged.body

@@ -103,7 +103,7 @@ async def test_what_nobody_has_decided_is_due_warned_of_and_counted(store: Store
 
 async def stuck(store: Store, kind: Kind, state: State) -> str:
     """An application or evaluation that nobody decides, in this state."""
-    accepted = await accept(store) if kind is APPLICATIONS else (await check(store)).stored.request
+    accepted = await accept(store) if kind is APPLICATIONS else (await check(store)).stored.subject
     async with store.begin() as work:
         if state is not State.PENDING:
             owned = await claims.claim(work, kind, accepted.id, "run", LEASE, 1)

@@ -30,7 +30,7 @@ async def put(store: Store, user_id: str = "ada", tenant: str = "acme", **change
 async def put_temporary(store: Store, **changes: object) -> FloatProfile:
     asked = {"tiers": HIGHER, "paused": (), "reason": "holidays", "notes": None, "by": "ann", "now": NOW, **changes}
     async with store.begin() as work:
-        return await profiles.put_temporary(work, "acme", "ada", **{"expires_on": NOW + DAY, **asked})
+        return await profiles.put(work, "acme", "ada", **{"expires_on": NOW + DAY, **asked})
 
 
 async def pause(store: Store, product: Product = Product.FLOAT, *, end: bool = False) -> FloatProfile:
@@ -268,7 +268,7 @@ async def test_whatever_is_written_the_right_version_is_in_force(store: Store, s
                 written = await profiles.put(work, "acme", "ada", **asked, **staff)
             elif act == "put_temporary":
                 ends = now + timedelta(hours=dice.randrange(1, 30))
-                written = await profiles.put_temporary(work, "acme", "ada", **asked, **staff, expires_on=ends)
+                written = await profiles.put(work, "acme", "ada", **asked, **staff, expires_on=ends)
             elif act == "end_temporary":
                 if met.in_force(now).expires_on is None:
                     continue

@@ -101,7 +101,7 @@ async def test_a_rejection_has_the_reasons_that_the_person_chose_and_owes_a_noti
 async def test_who_heard_of_the_referral_hears_of_the_word_and_the_log_names_the_person(store: Store) -> None:
     await meet(store)
     accepted = await check(store, callback=HOOK)
-    claim = await claim_check(store, accepted.stored.request.id)
+    claim = await claim_check(store, accepted.stored.subject.id)
     assert claim is not None
     evaluation_id = (await finish_check(store, claim, REFERRED, channels=())).id
     async with store.begin() as work:

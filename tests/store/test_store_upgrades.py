@@ -128,7 +128,7 @@ async def test_a_store_of_the_first_schema_is_read_as_before(database_url: str, 
     await migrate(database_url)
     async with Store.open(database_url, keyring) as store, store.begin() as work:
         stored = await applications.get(work, "acme", APPLICATION)
-        assert (stored.state, stored.body, stored.application.requested.minor) == (State.DONE, b"[2]", 250_000)
+        assert (stored.state, stored.body, stored.subject.requested.minor) == (State.DONE, b"[2]", 250_000)
         assert [found.note for found in await decisions.history(work, APPLICATION)] == [None, "payslip seen"]
         (dead,) = await outbox.QUEUE.dead(work)
         assert (dead.id, dead.channel, dead.subject_id, dead.target) == ("msg_9", Channel.RESULTS, APPLICATION, None)

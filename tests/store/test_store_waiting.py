@@ -115,7 +115,7 @@ async def test_without_an_answer_it_is_reviewed_again_when_it_is_time(store: Sto
     async with store.read() as work:
         assert len(await waiting.overdue(work, moment)) == found
     stored = await woken(store, application, WAKES)
-    assert (stored.state, stored.application.completed_at) == (State.PENDING, None), "the customer supplied nothing"
+    assert (stored.state, stored.subject.completed_at) == (State.PENDING, None), "the customer supplied nothing"
     async with store.read() as work:
         assert await waiting.overdue(work, UNTIL) == []
 
@@ -159,7 +159,7 @@ async def test_of_two_answers_one_counts(store: Store) -> None:
     application = await waiting_for(store, Verdict.COUNTEROFFER)
     both = (answered(store, application, said) for said in (Answer.ACCEPTED, Answer.DECLINED))
     outcomes = sorted(type(each).__name__ for each in await asyncio.gather(*both, return_exceptions=True))
-    assert outcomes == ["NotWaiting", "StoredApplication"]
+    assert outcomes == ["NotWaiting", "Stored"]
     assert await rows(store, "decisions") == 2
 
 

@@ -11,10 +11,11 @@ from underwriting.domain.eligibility import BookResult, Eligibility, EvaluationR
 from underwriting.domain.profile import FloatProfile, Tier
 from underwriting.store import claims, evaluations, profiles
 from underwriting.store.claims import Claim
-from underwriting.store.evaluations import Accepted, EvaluationRecord
+from underwriting.store.evaluations import EvaluationRecord
 from underwriting.store.kinds import EVALUATIONS
 from underwriting.store.models import Channel
 from underwriting.store.session import Store
+from underwriting.store.stored import Accepted
 
 STANDARD = RulebookRef(name="standard-float", version=3, digest="a" * 64)
 STRINGENT = RulebookRef(name="stringent-float", version=1, digest="b" * 64)
@@ -44,7 +45,7 @@ async def claim_check(store: Store, evaluation_id: str, max_attempts: int = 5) -
 async def claimed_check(store: Store, user_id: str = "ada", tenant: str = "acme", **options: object) -> Claim:
     """An eligibility check, accepted and owned."""
     accepted = await check(store, user_id, tenant, **options)
-    owned = await claim_check(store, accepted.stored.request.id)
+    owned = await claim_check(store, accepted.stored.subject.id)
     assert owned is not None
     return owned
 

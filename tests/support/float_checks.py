@@ -43,7 +43,7 @@ class FloatChecks:
             accepted = await evaluations.accept(
                 work, TENANT, user_id, product, None, None, datetime.now(UTC), callback=callback
             )
-        return accepted.stored.request
+        return accepted.stored.subject
 
     async def run(self, request: EvaluationRequest) -> Evaluated:
         """Run the flow on a stored check."""

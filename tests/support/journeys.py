@@ -46,7 +46,7 @@ class Journey:
         async with self.runtime.store.begin() as work:
             # Prefect's server outlives the test, and with it the keys that runs are known by.
             accepted = await applications.accept(work, TENANT, request, uuid4().hex, datetime.now(UTC))
-        return accepted.stored.application
+        return accepted.stored.subject
 
     async def run(self, application_id: str) -> Reviewed:
         """Run the flow on a stored application."""

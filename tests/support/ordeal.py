@@ -270,7 +270,7 @@ class Ordeal:
             key = f"{self.plan.seed}-{self.began}-{number}"
             accepted = await applications.accept(work, SANDBOX_TENANT, request, key, datetime.now(UTC))
         if number % FORGOTTEN:
-            await self.context.dispatch(accepted.stored.application)
+            await self.context.dispatch(accepted.stored.subject)
 
     async def _hurry_the_outbox(self) -> None:
         """A minute of the outbox's waits passes every second; its tries are minutes apart."""

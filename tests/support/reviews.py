@@ -30,7 +30,7 @@ def request(**changes: object) -> ApplicationRequest:
 async def accept(store: Store, tenant: str = "acme", key: str | None = None, **changes: object) -> Application:
     async with store.begin() as work:
         accepted = await applications.accept(work, tenant, request(**changes), key or f"key-{next(_keys)}", NOW)
-    return accepted.stored.application
+    return accepted.stored.subject
 
 
 async def claim(

@@ -1,5 +1,6 @@
 """The answer to an eligibility check: the fresh evaluation, or the one that is under way."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -19,27 +20,27 @@ RETRY_AFTER = "1"
 UNDECIDED = {State.PENDING, State.RUNNING}
 
 
+@dataclass(frozen=True)
 class EligibilityQuestion:
-    """What was asked, but for the product."""
+    """What was asked, except the product."""
 
-    def __init__(self, user_id: str, callback_url: str | None, key: str | None) -> None:
-        self.user_id = user_id
-        self.callback_url = callback_url
-        self.key = key
+    user_id: str
+    callback_url: str | None
+    key: str | None
 
 
+@dataclass(frozen=True)
 class Answer:
-    """The body to give, byte for byte, and whether it is the last word."""
+    """The body of the answer, byte for byte, and the state of the evaluation."""
 
-    def __init__(self, body: bytes, state: State, evaluation_id: str = "") -> None:
-        self.body = body
-        self.state = state
-        self.evaluation_id = evaluation_id
+    body: bytes
+    state: State
+    evaluation_id: str = ""
 
 
 def answer_of(stored: StoredEvaluation) -> Answer:
     """The answer that a stored evaluation is."""
-    return Answer(stored.body, stored.state, stored.request.id)
+    return Answer(stored.body, stored.state, stored.subject.id)
 
 
 async def answer_one(
@@ -74,7 +75,7 @@ async def find_answer(
             work, caller.tenant, asked.user_id, product, None, key, now, callback=asked.callback_url
         )
     if accepted.new:
-        after_answering.add_task(context.dispatch, accepted.stored.request)
+        after_answering.add_task(context.dispatch, accepted.stored.subject)
     return answer_of(accepted.stored)
 
 

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rules.explain.adverse_reasons import AdverseCodes, reasons_given
 from underwriting import referrals
+from underwriting.api.answering import RETRY_AFTER, UNDECIDED
 from underwriting.api.auth import BACKDATE, Applicant, Reader, Reviewer, require
 from underwriting.api.context import Context, refusing
-from underwriting.api.documented import POLL, REPLAYED, answer, refusals
+from underwriting.api.documented import JSON, POLL, REPLAYED, answer, refusals
 from underwriting.api.errors import ApiError
 from underwriting.api.examples import APPLICATION, PENDING_APPLICATION
 from underwriting.domain.application import ApplicationId, ApplicationRequest, State
@@ -20,10 +21,6 @@ from underwriting.store import applications, waiting
 from underwriting.store.applications import StoredApplication
 from underwriting.store.record import Record
 from underwriting.store.waiting import Answer
-
-# Seconds after which a client should look again for a decision.
-RETRY_AFTER = "1"
-UNDECIDED = {State.PENDING, State.RUNNING}
 
 router = APIRouter(
     prefix="/v1/applications",
@@ -115,11 +112,11 @@ async def apply(
     async with context.store.begin() as work:
         now = datetime.now(UTC)
         accepted = await applications.accept(work, caller.tenant, body, idempotency_key, now)
-        if not accepted.replay and accepted.stored.application.as_of < now.date():
+        if not accepted.replay and accepted.stored.subject.as_of < now.date():
             # Nothing is stored then. A retry may well come on the day after.
             require(caller, BACKDATE)
     if not accepted.replay:
-        after_answering.add_task(context.dispatch, accepted.stored.application)
+        after_answering.add_task(context.dispatch, accepted.stored.subject)
     return _answer(accepted.stored, replayed=accepted.replay)
 
 
@@ -133,7 +130,7 @@ async def read(application_id: ApplicationId, caller: Reader, context: Context) 
     """The record of one application: where it stands, and what was decided why, with every rule's outcome."""
     async with context.store.read() as work:
         stored = await applications.get(work, caller.tenant, application_id)
-    return Response(stored.body, media_type="application/json", headers=_headers(stored))
+    return Response(stored.body, media_type=JSON, headers=_headers(stored))
 
 
 @router.get(
@@ -151,9 +148,7 @@ async def list_applications(
     """The tenant's applications, newest first."""
     async with context.store.read() as work:
         found = await applications.listing(work, caller.tenant, state, after, limit)
-    return Page(
-        items=[stored.record for stored in found], next=found[-1].application.id if len(found) == limit else None
-    )
+    return Page(items=[stored.record for stored in found], next=found[-1].subject.id if len(found) == limit else None)
 
 
 @router.post(
@@ -173,7 +168,7 @@ async def decide(application_id: ApplicationId, body: StaffDecision, caller: Rev
                 work, context.config, application_id, **body.word, tenant=caller.tenant, decided_by=caller.subject
             )
         stored = await applications.get(work, caller.tenant, application_id)
-    return Response(stored.body, media_type="application/json")
+    return Response(stored.body, media_type=JSON)
 
 
 @router.post(
@@ -206,17 +201,17 @@ async def hand_in(
             partners=context.config.partners,
         )
     if stored.state is State.PENDING:
-        after_answering.add_task(context.dispatch, stored.application, stored.dispatch_no + 1)
+        after_answering.add_task(context.dispatch, stored.subject, stored.dispatch_no + 1)
     return _answer(stored, replayed=False)
 
 
 def _answer(stored: StoredApplication, *, replayed: bool) -> Response:
     """202 while nothing is decided, else 200; the same body for the same state."""
     status = HTTPStatus.ACCEPTED if stored.state in UNDECIDED else HTTPStatus.OK
-    headers = {"Location": f"/v1/applications/{stored.application.id}", **_headers(stored)}
+    headers = {"Location": f"/v1/applications/{stored.subject.id}", **_headers(stored)}
     if replayed:
         headers["Idempotent-Replayed"] = "true"
-    return Response(stored.body, status, headers, media_type="application/json")
+    return Response(stored.body, status, headers, media_type=JSON)
 
 
 def _headers(stored: StoredApplication) -> dict[str, str]:

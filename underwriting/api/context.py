@@ -14,15 +14,13 @@ from prefect.client.orchestration import PrefectClient
 from prefect.exceptions import PrefectException
 
 from underwriting.api.errors import ApiError, Problem
-from underwriting.dispatch import dispatch, dispatch_handling
+from underwriting.dispatch import dispatch_handling, try_dispatch
 from underwriting.domain.application import Application, Product
 from underwriting.domain.eligibility import EvaluationRequest
 from underwriting.rulebook_cache import RulebookCache
 from underwriting.settings import Settings
 from underwriting.sources.sources import Sources
-from underwriting.store import claims, evaluations
-from underwriting.store.kinds import kind_of
-from underwriting.store.models import Channel
+from underwriting.store import evaluations
 from underwriting.store.session import Store
 
 log = logging.getLogger(__name__)
@@ -39,28 +37,16 @@ class ApiContext:
     # Who a customer is, for a notice.
     sources: Sources
 
-    @property
-    def listening(self) -> list[Channel]:
-        """The channels on which somebody hears of evaluations."""
-        heard = {Channel.EVENTS: self.config.event_bus, Channel.ANALYTICS: self.config.segment_write_key}
-        return [channel for channel, outlet in heard.items() if outlet]
-
     async def dispatch_handling(self) -> None:
-        """Have Prefect handle the inbox soon; where it cannot be asked, the schedule does later."""
+        """Have Prefect handle the inbox soon. If Prefect cannot be reached, the schedule does it later."""
         try:
             await dispatch_handling(self.prefect)
         except (httpx.HTTPError, PrefectException) as error:
             log.warning("events are not handled yet: %s", error)
 
     async def dispatch(self, subject: Application | EvaluationRequest, dispatch_no: int = 1) -> None:
-        """Hand a new application or evaluation to Prefect; where Prefect cannot take it, the sweeper does later."""
-        try:
-            run = await dispatch(self.prefect, subject, dispatch_no)
-        except (httpx.HTTPError, PrefectException) as error:
-            log.warning("%s is not dispatched yet: %s", subject.id, error)
-            return
-        async with self.store.begin() as work:
-            await claims.dispatched(work, kind_of(subject.id), subject.id, dispatch_no, str(run.id))
+        """Hand a new application or evaluation to Prefect; if Prefect cannot take it now, the sweep does later."""
+        await try_dispatch(self.prefect, self.store, subject, dispatch_no)
 
     async def fresh(self, tenant: str, user_id: str, product: Product, now: datetime) -> bytes | None:
         """The body of an evaluation that is still the answer, or None where the user has to be evaluated."""
@@ -87,7 +73,7 @@ def problem(place: str, message: str) -> ApiError:
 
 @contextmanager
 def refusing(place: str) -> Iterator[None]:
-    """Say what cannot be, a ValueError, as a refusal of that part of the request."""
+    """Turn a ValueError into a refusal of that part of the request."""
     try:
         yield
     except ValueError as error:

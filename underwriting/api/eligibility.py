@@ -211,7 +211,6 @@ async def decide(
                 **body.word,
                 tenant=caller.tenant,
                 decided_by=caller.subject,
-                channels=context.listening,
             )
     return Response(decided.body, media_type=JSON)
 
@@ -238,7 +237,7 @@ async def history(
             raise ApiError(HTTPStatus.NOT_FOUND, "NOT_FOUND", f"user {user_id} was never evaluated")
     if LINES in accept:
         return StreamingResponse(_lines(context.store, caller.tenant, user_id, product), media_type=LINES)
-    following = page[-1].request.id if len(page) == limit else None
+    following = page[-1].subject.id if len(page) == limit else None
     items = b",".join(stored.body for stored in page)
     cursor = b"null" if following is None else b'"%b"' % following.encode()
     return Response(b'{"items":[%b],"next":%b}' % (items, cursor), media_type=JSON)
@@ -247,7 +246,7 @@ async def history(
 async def _of_user(work: Work, tenant: str, user_id: str, evaluation_id: str) -> StoredEvaluation:
     """The evaluation; UnknownEvaluation where it is another user's."""
     stored = await evaluations.get(work, tenant, evaluation_id)
-    if stored.request.user_id != user_id:
+    if stored.subject.user_id != user_id:
         raise UnknownEvaluation(evaluation_id)
     return stored
 

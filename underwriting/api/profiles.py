@@ -164,22 +164,7 @@ async def write(
 
     While a temporary version is active it stays in force, with the new pauses.
     """
-    tiers, expected, now = body.tiers(), _expected(if_match), datetime.now(UTC)
-    async with context.store.begin() as work:
-        await profiles.on_first_contact(work, caller.tenant, user_id, now, CURRENCY, TIERS)
-        profile = await profiles.put(
-            work,
-            caller.tenant,
-            user_id,
-            tiers,
-            body.paused,
-            body.reason,
-            body.notes,
-            caller.subject,
-            now,
-            expected,
-        )
-    return _shown(profile)
+    return await _write(user_id, body, caller, context, if_match)
 
 
 @router.put(
@@ -192,25 +177,7 @@ async def write_temporary(
     user_id: CustomerId, body: TemporaryChange, caller: ProfileWriter, context: Context, if_match: IfMatch = None
 ) -> Response:
     """A version that wins until `expires_on`, in the place of any earlier temporary one."""
-    tiers, expected, now = body.tiers(), _expected(if_match), datetime.now(UTC)
-    if body.expires_on <= now:
-        raise problem("body.expires_on", "lies in the past; give a moment that is still to come")
-    async with context.store.begin() as work:
-        await profiles.on_first_contact(work, caller.tenant, user_id, now, CURRENCY, TIERS)
-        profile = await profiles.put_temporary(
-            work,
-            caller.tenant,
-            user_id,
-            tiers,
-            body.paused,
-            body.reason,
-            body.notes,
-            caller.subject,
-            now,
-            body.expires_on,
-            expected,
-        )
-    return _shown(profile)
+    return await _write(user_id, body, caller, context, if_match, body.expires_on)
 
 
 @router.delete(
@@ -229,6 +196,26 @@ async def end_temporary(
     async with context.store.begin() as work:
         profile = await profiles.end_temporary(work, caller.tenant, user_id, caller.subject, now, expected)
     return Response(status_code=HTTPStatus.NO_CONTENT, headers={"ETag": quoted(profile.version)})
+
+
+async def _write(
+    user_id: str,
+    body: Change,
+    caller: ProfileWriter,
+    context: Context,
+    if_match: str | None,
+    expires_on: datetime | None = None,
+) -> Response:
+    tiers, expected, now = body.tiers(), _expected(if_match), datetime.now(UTC)
+    if expires_on is not None and expires_on <= now:
+        raise problem("body.expires_on", "lies in the past; give a moment that is still to come")
+    tenant, subject = caller.tenant, caller.subject
+    async with context.store.begin() as work:
+        await profiles.on_first_contact(work, tenant, user_id, now, CURRENCY, TIERS)
+        profile = await profiles.put(
+            work, tenant, user_id, tiers, body.paused, body.reason, body.notes, subject, now, expires_on, expected
+        )
+    return _shown(profile)
 
 
 def _expected(if_match: str | None) -> int | None:

@@ -1,73 +1,38 @@
 """Applications: accepted once for each idempotency key, read by their own tenant only."""
 
-import hashlib
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import rfc8785
 from sqlalchemy import ColumnElement, select
 from ulid import ULID
 
 from underwriting.domain.application import Application, ApplicationRequest, BureauConsent, PermissiblePurpose, State
 from underwriting.domain.money import Money
-from underwriting.store.errors import KeyReused, UnknownApplication
+from underwriting.store.errors import UnknownApplication
 from underwriting.store.models import ApplicationRow, DecisionRow
 from underwriting.store.record import Record
 from underwriting.store.session import Work
+from underwriting.store.stored import Accepted, Stored, ensure_same, fingerprint, request_key
 
 OPERATION = "applications"
-# Elsewhere there is no decision, or one that a further review replaces.
+# In the other states there is no decision, or another review replaces it.
 DECIDED = (State.DONE, State.REFERRED, State.INCOMPLETE, State.COUNTEROFFER)
 
 
-@dataclass(frozen=True)
-class StoredApplication:
-    """An application as stored: where it stands, and the answer to whoever asks for it."""
-
-    application: Application
-    state: State
-    # Why it failed or is quarantined; for the operator.
-    trouble: str | None
-    # The run that was last given it, or holds it, and how often it was given to one.
-    flow_run_id: str | None
-    dispatch_no: int
-    # The stored body of its newest decision, byte for byte; built on the spot while it is undecided, or reviewed again.
-    body: bytes
-
-    @property
-    def record(self) -> Record:
-        """The answer, parsed."""
-        return Record.model_validate_json(self.body)
+StoredApplication = Stored[Application, Record]
 
 
-@dataclass(frozen=True)
-class Accepted:
-    """What became of a request: a new application, or the one that the same key made before."""
-
-    stored: StoredApplication
-    replay: bool
-
-
-def request_key(tenant: str, operation: str, idempotency_key: str) -> str:
-    """The SHA-256 that one request is known by. A JSON array leaves no doubt where one part ends."""
-    return fingerprint([tenant, operation, idempotency_key])
-
-
-def fingerprint(payload: Any) -> str:
-    """The SHA-256 of the payload's canonical JSON (RFC 8785): another payload, another fingerprint."""
-    return hashlib.sha256(rfc8785.dumps(payload)).hexdigest()
-
-
-async def accept(work: Work, tenant: str, request: ApplicationRequest, idempotency_key: str, now: datetime) -> Accepted:
-    """Store the request as PENDING, or find what its key stored before; KeyReused where that was another payload."""
-    key, asked = request_key(tenant, OPERATION, idempotency_key), fingerprint(request.model_dump(mode="json"))
+async def accept(
+    work: Work, tenant: str, request: ApplicationRequest, idempotency_key: str, now: datetime
+) -> Accepted[Application, Record]:
+    """Store the request as PENDING, or find what its key stored before; KeyReused if that was another payload."""
+    key, digest = request_key(tenant, OPERATION, idempotency_key), fingerprint(request.model_dump(mode="json"))
     created = await work.add_new(
         ApplicationRow,
         id=f"app_{ULID()}",
         tenant=tenant,
         request_key=key,
-        fingerprint=asked,
+        fingerprint=digest,
         customer_id=request.customer_id,
         product=request.product,
         amount=request.requested.minor,
@@ -80,15 +45,14 @@ async def accept(work: Work, tenant: str, request: ApplicationRequest, idempoten
         state=State.PENDING,
     )
     if created is not None:
-        return Accepted(_stored(created, None), replay=False)
+        return Accepted(_stored(created, None), new=True, replay=False)
     row, body = await _one(work, ApplicationRow.request_key == key)
-    if row.fingerprint != asked:
-        raise KeyReused("this idempotency key was used before with another payload; use a new key for a new request")
-    return Accepted(_stored(row, body), replay=True)
+    ensure_same(row.fingerprint, digest)
+    return Accepted(_stored(row, body), new=False, replay=True)
 
 
 async def get(work: Work, tenant: str | None, application_id: str) -> StoredApplication:
-    """The application; UnknownApplication where it is not this tenant's. No tenant means a colleague, who sees all."""
+    """The application; UnknownApplication if it is not this tenant's. None as the tenant is our staff, who see all."""
     mine = [] if tenant is None else [ApplicationRow.tenant == tenant]
     try:
         return _stored(*await _one(work, ApplicationRow.id == application_id, *mine))
@@ -154,13 +118,4 @@ async def _one(work: Work, *conditions: ColumnElement[bool]) -> tuple[Applicatio
 
 
 def _stored(row: ApplicationRow, newest: bytes | None) -> StoredApplication:
-    application = application_of(row)
-    body = newest if row.state in DECIDED else None
-    return StoredApplication(
-        application=application,
-        state=row.state,
-        trouble=row.trouble,
-        flow_run_id=row.flow_run_id,
-        dispatch_no=row.dispatch_no,
-        body=body or Record.undecided(application, row.state).body,
-    )
+    return Stored.of(row, application_of(row), Record, newest if row.state in DECIDED else None)

@@ -1,8 +1,8 @@
-"""Who works on an application or an evaluation. The row is the truth: one owner at a time, known by its fence.
+"""Who works on an application or an evaluation: one owner at a time, identified by its fence.
 
-A claim raises the fence and sets a lease by the database's clock; the owner renews it. Once it expires another
-worker may claim, and the fence keeps the first one from storing anything. The scheduler is only a trigger: `unclaimed`
-tells the sweeper what nobody works on.
+A claim raises the fence and sets a lease by the database's clock; the owner renews the lease. Once it expires, another
+worker may claim, and the fence keeps the first one from storing anything. Prefect is only a trigger: `unclaimed` lists
+for the sweep what nobody works on.
 """
 
 from dataclasses import dataclass
@@ -16,9 +16,10 @@ from underwriting.store import audit
 from underwriting.store import lease as leases
 from underwriting.store.columns import from_now
 from underwriting.store.errors import LeaseLost, NotRetryable
-from underwriting.store.kinds import Kind, T
+from underwriting.store.kinds import Kind
 from underwriting.store.models import Claimable
 from underwriting.store.session import Work
+from underwriting.store.stored import T
 
 
 @dataclass(frozen=True)
@@ -33,21 +34,21 @@ class Claim(Generic[T]):
 
 @dataclass(frozen=True)
 class Unclaimed(Generic[T]):
-    """What nobody works on. `dispatch_no` numbers the next dispatch."""
+    """What no worker works on. `dispatch_no` is the number of the next dispatch."""
 
     subject: T
     state: State
     dispatch_no: int
-    # The run it was last given to, or that held it when its lease expired.
+    # The run that it was last given to, or that held it when its lease expired.
     flow_run_id: str | None
 
 
 async def claim(
     work: Work, kind: Kind[T], subject_id: str, flow_run_id: str, lease: timedelta, max_attempts: int
 ) -> Claim[T] | None:
-    """Own the subject for `lease`; None where it is owned, finished or unknown.
+    """Own the subject for `lease`; None if it is owned, finished or unknown.
 
-    After `max_attempts` claims without an end it is quarantined: whatever kills its workers must not go on.
+    After `max_attempts` unfinished claims it is quarantined, because it may be what kills the workers.
     """
     table = kind.row
     row = await leases.take(
@@ -68,26 +69,26 @@ async def claim(
 
 
 async def renew(work: Work, claim: Claim[T], lease: timedelta) -> bool:
-    """Own it for another `lease` from now; False where somebody else does, or it is finished."""
+    """Own it for another `lease` from now; False if somebody else does, or if it is finished."""
     return await change(work, claim, lease_until=from_now(lease))
 
 
 async def release(work: Work, claim: Claim[T]) -> bool:
-    """Give it back unfinished, for another attempt; False where it is not ours any more."""
+    """Give it back unfinished, for another attempt; False if it is not ours any more."""
     return await change(work, claim, state=State.PENDING, lease_until=None)
 
 
 async def fail(work: Work, claim: Claim[T], why: str) -> None:
-    """End it without a decision, for an operator to see; LeaseLost where it is not ours any more."""
+    """End it without a decision, for an operator to see; LeaseLost if it is not ours any more."""
     if not await change(work, claim, state=State.FAILED, lease_until=None, trouble=why):
         raise LeaseLost(claim.subject.id)
     await audit.append(work, f"{claim.kind.name}.failed", claim.subject.id, "system", attempt=claim.attempt)
 
 
 async def retry(work: Work, kind: Kind[T], subject_id: str, by: str) -> None:
-    """Put a failed or quarantined subject back, with all its attempts before it.
+    """Put a failed or quarantined subject back, with all its attempts.
 
-    NotRetryable for any other, and where the same user is being evaluated for the same anew.
+    NotRetryable in any other state, and if the same user is already being evaluated for the same product again.
     """
     table = kind.row
     row = await work.scalar(
@@ -106,10 +107,10 @@ async def retry(work: Work, kind: Kind[T], subject_id: str, by: str) -> None:
 
 
 async def unclaimed(work: Work, kind: Kind[T], pending_for: timedelta, limit: int = 100) -> list[Unclaimed[T]]:
-    """What waits for a worker: oldest first, nothing that was dispatched within `pending_for`.
+    """What waits for a worker, oldest first, without what was dispatched within `pending_for`.
 
-    That is PENDING ones, and RUNNING ones whose lease expired, which are due at once unless they were dispatched
-    again since then.
+    These are PENDING rows, and RUNNING rows whose lease expired; the latter are due at once unless they were
+    dispatched again since then.
     """
     table = kind.row
     long_ago = from_now(-pending_for)
@@ -125,7 +126,7 @@ async def unclaimed(work: Work, kind: Kind[T], pending_for: timedelta, limit: in
 
 
 async def dispatched(work: Work, kind: Kind[T], subject_id: str, dispatch_no: int, flow_run_id: str) -> bool:
-    """Note that dispatch `dispatch_no` was handed to `flow_run_id`; False where it is noted or overtaken already."""
+    """Note that dispatch `dispatch_no` was handed to `flow_run_id`; False if it is noted or overtaken already."""
     table = kind.row
     noted = await work.scalar(
         update(table)
@@ -143,7 +144,7 @@ def owned(claim: Claim[T]) -> Any:
 
 
 async def change(work: Work, claim: Claim[T], **values: Any) -> bool:
-    """Set columns of what is claimed; False, and nothing is changed, where it is not ours any more."""
+    """Set columns of what is claimed; False, and nothing is changed, if it is not ours any more."""
     return await leases.change(work, claim.kind.row, owned(claim), **values)
 
 

@@ -1,4 +1,4 @@
-"""What was decided: one final transaction for each review, guarded by the fence, and a person's word on a referral."""
+"""Decisions: one final transaction for each review, guarded by the fence, and the decisions of staff on referrals."""
 
 import hashlib
 from collections.abc import Collection, Sequence
@@ -22,7 +22,7 @@ from underwriting.domain.decision import (
 from underwriting.domain.money import Money
 from underwriting.process.failpoints import failpoint
 from underwriting.store import applications, audit, matches
-from underwriting.store.claims import Claim, owned
+from underwriting.store.claims import Claim, change
 from underwriting.store.errors import LeaseLost, NotReferred
 from underwriting.store.models import ApplicationRow, Channel, CheckRow, DecisionRow, OutcomeRow, sealed_cell
 from underwriting.store.queue import outbox
@@ -38,18 +38,17 @@ async def finish(
     partners: Collection[str],
     wake_at: datetime | None = None,
 ) -> Record:
-    """Store what the rulebook decided: state, decision, outcomes, audit entry, and a message to a partner who gets one.
+    """Store what the rulebook decided: state, decision, outcomes, audit entry, and a message to the partner.
 
-    `partners` are the tenants whose results are posted; `wake_at` is when an application that waits for its customer is
-    looked at without an answer. Checks of an earlier review are replaced; its decision keeps what they said. LeaseLost,
-    and nothing is stored, where another worker owns the application or it is decided already.
+    `partners` are the tenants whose results are posted. At `wake_at` an application that waits for its customer moves
+    on without an answer. Checks of an earlier review are replaced; its decision keeps their results. LeaseLost, and
+    nothing is stored, if another worker owns the application or it is already decided.
     """
     application = claim.subject
     record = Record.undecided(application, State.RUNNING).decided(decision, tuple(map(CheckRecord.of, results)))
-    # How long it waited stays known: a replay judges what came after it.
+    # The deadline is kept after it has passed, because a replay needs it.
     waits = {"respond_by": decision.respond_by or application.respond_by, "wake_at": wake_at}
-    updated = update(ApplicationRow).where(owned(claim)).values(state=record.state, lease_until=None, **waits)
-    if await work.scalar(updated.returning(ApplicationRow.id)) is None:
+    if not await change(work, claim, state=record.state, lease_until=None, **waits):
         raise LeaseLost(application.id)
     if application.respond_by is not None:
         await _clear_checks(work, application.id)
@@ -72,13 +71,13 @@ async def decide_referral(
     reasons: tuple[Reason, ...] = (),
     clears_match: bool = False,
 ) -> Decision:
-    """Store a person's approval or rejection of a referred application, with the note sealed.
+    """Store the approval or rejection of a referred application by staff, with the note sealed.
 
-    `reasons` are those that the person chose for a rejection (`rules.explain.adverse_reasons`). `clears_match` also
-    remembers that the customer is none of those found on the lists (`matches.clear`); NoOpenMatch where nobody was.
+    `reasons` are those that staff chose for a rejection (`rules.explain.adverse_reasons`). `clears_match` also stores
+    that the customer is none of the listed persons that were found (`matches.clear`); NoOpenMatch if none was found.
 
-    The same word of the same person again gives the stored decision; any other is NotReferred. UnknownApplication
-    where it is not this tenant's; no tenant means a colleague.
+    The same decision of the same person again returns the stored one; any other is NotReferred. UnknownApplication if
+    it is not this tenant's; None as the tenant is our staff.
     """
     if verdict not in {Verdict.APPROVED, Verdict.REJECTED}:
         raise ValueError("a person approves or rejects; a referral cannot be referred again")
@@ -89,26 +88,26 @@ async def decide_referral(
     stored = await applications.get(work, tenant, application_id)
     waiting = update(ApplicationRow).where(ApplicationRow.id == application_id, ApplicationRow.state == State.REFERRED)
     if await work.scalar(waiting.values(state=State.DONE).returning(ApplicationRow.id)) is None:
-        return await _settled_before(work, application_id, verdict, reasons, note, decided_by)
+        return await _decided_before(work, application_id, verdict, reasons, note, decided_by)
     referral = (await history(work, application_id))[-1]
     decision = referral.model_copy(
         update={
             "verdict": verdict,
-            "approved": stored.application.requested if verdict is Verdict.APPROVED else None,
+            "approved": stored.subject.requested if verdict is Verdict.APPROVED else None,
             "reasons": reasons,
             "decided_by": decided_by,
             "note": note,
             "decided_at": now,
-            # However long it waited for the person.
-            "notice_due": (stored.application.complete_since + APPLICATION_NOTICE).date()
+            # The time that it waited for staff counts.
+            "notice_due": (stored.subject.complete_since + APPLICATION_NOTICE).date()
             if verdict is Verdict.REJECTED
             else None,
         }
     )
     record = stored.record.decided(decision, stored.record.checks)
-    await write_decision(work, stored.application, decision, record, partners=partners)
+    await write_decision(work, stored.subject, decision, record, partners=partners)
     if clears_match:
-        await matches.clear(work, stored.application.tenant, stored.application.customer_id, decided_by, note)
+        await matches.clear(work, stored.subject.tenant, stored.subject.customer_id, decided_by, note)
     return decision
 
 
@@ -128,13 +127,13 @@ async def by_rulebook(work: Work, application_id: str) -> Decision | None:
 
 
 async def checks(work: Work, stored: applications.StoredApplication) -> tuple[CheckResult, ...]:
-    """The checks of the newest review, with all their facts, also those that no rule looked at."""
-    rows = await work.scalars(select(CheckRow).where(CheckRow.application_id == stored.application.id))
+    """The checks of the newest review, with all their facts, also those that no rule read."""
+    rows = await work.scalars(select(CheckRow).where(CheckRow.application_id == stored.subject.id))
     kept = {row.check_name: {"facts": row.facts, "alternatives": tuple(row.alternatives or ())} for row in rows}
     return tuple(CheckResult(**dict(check), **kept[check.check]) for check in stored.record.checks)
 
 
-async def _settled_before(
+async def _decided_before(
     work: Work, application_id: str, verdict: Verdict, reasons: tuple[Reason, ...], note: str, decided_by: str
 ) -> Decision:
     decisions = await history(work, application_id)
@@ -189,7 +188,7 @@ async def write_decision(
 ) -> None:
     """Store one more decision, with its message and its audit entry, to which `more` is added.
 
-    The caller has just changed the application's state, and so holds its row.
+    The caller has changed the application's state in this transaction, so its row is locked.
     """
     body = record.body
     earlier = select(func.count()).where(DecisionRow.application_id == application.id)
@@ -227,7 +226,7 @@ async def write_decision(
             at=decision.decided_at,
             record=body,
         )
-    # Last, so that the log is locked for as short as can be.
+    # Last, so that the log is locked only briefly.
     await audit.append(
         work,
         f"application.{decision.verdict}",

@@ -23,10 +23,10 @@ SQLITE_SETTINGS = {
     "busy_timeout": "30000",
 }
 
-# Connections of a pool. None is opened beyond them and closed after a single use: connecting takes longer than most
-# units, so that a burst would feed itself. Who finds all in use waits for one.
+# Connections of a pool. No extra connection is opened for a single use: connecting takes longer than most
+# units of work, so a burst would grow. If all are in use, the caller waits for one.
 CONNECTIONS = {"pool_size": 20, "max_overflow": 0}
-GLANCE_CONNECTIONS = {"pool_size": 10, "max_overflow": 0}
+READ_CONNECTIONS = {"pool_size": 10, "max_overflow": 0}
 
 
 def create_engine(url: str) -> AsyncEngine:
@@ -50,19 +50,19 @@ def create_engine(url: str) -> AsyncEngine:
 def create_read_engine(url: str) -> AsyncEngine | Engine:
     """An engine for single statements that only read; nothing is connected yet.
 
-    SQLite's is one of the thread that asks: it looks a row up in a fraction of the time that handing the question to
-    another thread takes, and in WAL mode who reads waits for no writer.
+    On SQLite it is synchronous: reading a row takes a fraction of the time that switching to another thread takes, and
+    in WAL mode readers do not wait for writers.
     """
     if make_url(url).get_backend_name() == "sqlite":
         here = make_url(url).set(drivername="sqlite+pysqlite")
-        engine = sqlalchemy.create_engine(here, isolation_level="AUTOCOMMIT", **GLANCE_CONNECTIONS)
+        engine = sqlalchemy.create_engine(here, isolation_level="AUTOCOMMIT", **READ_CONNECTIONS)
         event.listen(engine, "connect", _configure_sqlite_to_read)
         return engine
     settings = {**POSTGRES_SETTINGS, "default_transaction_read_only": "on"}
     return create_async_engine(
         url,
         isolation_level="AUTOCOMMIT",
-        **GLANCE_CONNECTIONS,
+        **READ_CONNECTIONS,
         # Nothing to roll back.
         pool_reset_on_return=None,
         connect_args={"server_settings": settings, "timeout": 10},
@@ -70,7 +70,7 @@ def create_read_engine(url: str) -> AsyncEngine | Engine:
 
 
 def _json(value: object) -> str:
-    """JSON for a column. NaN is not a number that anybody knows, so it is null, and the row is still stored."""
+    """JSON for a column. NaN becomes null, so that the row can be stored."""
     return to_json(value, inf_nan_mode="null").decode()
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 from sqlalchemy import ColumnElement, exists, true
 from sqlalchemy.orm import aliased
@@ -12,8 +12,7 @@ from underwriting.domain.eligibility import EvaluationRequest
 from underwriting.store.applications import application_of
 from underwriting.store.errors import NotFound, UnknownApplication, UnknownEvaluation
 from underwriting.store.models import ApplicationRow, Claimable, EvaluationRow
-
-T = TypeVar("T", bound=Application | EvaluationRequest)
+from underwriting.store.stored import T
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ L = TypeVar("L", bound=LeasedRow)
 async def take(
     work: Work, table: type[L], row_id: str, lease: timedelta, *free: ColumnElement[bool], **values: Any
 ) -> L | None:
-    """Own the row for `lease` and set its columns; None where it does not meet the conditions `free`."""
+    """Own the row for `lease` and set its columns; None if it does not meet the conditions `free`."""
     return await work.scalar(
         update(table)
         .where(table.id == row_id, *free)
@@ -30,7 +30,7 @@ async def take(
 
 
 async def change(work: Work, table: type[LeasedRow], owned: ColumnElement[bool], **values: Any) -> bool:
-    """Set columns of the row that is `owned`; False, and nothing is changed, where it is not ours any more."""
+    """Set columns of the row that is `owned`; False, and nothing is changed, if it is not ours any more."""
     return await work.scalar(update(table).where(owned).values(**values).returning(table.id)) is not None
 
 
@@ -43,13 +43,13 @@ class Renewal:
 
 @asynccontextmanager
 async def renewing(store: Store, term: timedelta, renew: Callable[[Work], Awaitable[bool]]) -> AsyncIterator[Renewal]:
-    """Call `renew` at every third of the term while the block runs, until it says that the row is not ours."""
+    """Call `renew` at every third of the term while the block runs, until it returns that the row is not ours."""
     renewal = Renewal()
 
     async def keep() -> None:
         while not renewal.lost:
             await asyncio.sleep(term.total_seconds() / 3)
-            # A store that is away for a moment takes nobody's lease: the next renewal may still be in time.
+            # If the store is away for a moment, the next renewal may still be in time.
             with suppress(StoreUnreachable):
                 async with store.begin() as work:
                     renewal.lost = not await renew(work)

@@ -1,8 +1,9 @@
 """The effect ledger: a paid or irreversible call is written down before it is made, and made once.
 
-Commit `begin`, call the provider under `Effect.provider_key`, commit `done`. Whoever comes after a crash finds the
-intent and knows that the call may have happened: a provider that honours idempotency keys is called again under the
-same key; any other is asked for our reference, and what stays unknown is marked so, and never called again blindly.
+Commit `begin`, call the provider under `Effect.provider_key`, commit `done`. After a crash the next
+worker finds the intent and knows that the call may have happened. A provider that honours idempotency keys is called
+again under the same key. Any other is asked for our reference; if the result stays unknown, the call is marked as
+unknown and never repeated.
 """
 
 from dataclasses import dataclass
@@ -27,13 +28,13 @@ class Effect:
     state: EffectState
     # Sent as the provider's idempotency key and reference: the same at every attempt.
     provider_key: str
-    # True for the one caller who wrote the intent: nobody called before.
+    # True for the one caller who wrote the intent: the call was not made before.
     first: bool
     payload: bytes | None
 
 
 async def begin(work: Work, claim: Claim[Application], name: str) -> Effect:
-    """Write the intent, or find what became of an earlier one; LeaseLost where the application is not ours any more."""
+    """Write the intent, or find an earlier one; LeaseLost if the application is not ours any more."""
     locked = select(ApplicationRow.id).where(owned(claim)).with_for_update()
     if await work.scalar(locked) is None:
         raise LeaseLost(claim.subject.id)
@@ -52,23 +53,23 @@ async def begin(work: Work, claim: Claim[Application], name: str) -> Effect:
 async def done(work: Work, claim: Claim[Application], name: str, payload: bytes) -> None:
     """Keep the answer, sealed. It was paid for, so a worker that lost its lease stores it too; the first one stays."""
     sealed = work.keys.seal(payload, sealed_cell(EffectRow.payload, claim.subject.id, name))
-    await _settle(work, claim, name, EffectRow.state != EffectState.DONE, state=EffectState.DONE, payload=sealed)
+    await _finish(work, claim, name, EffectRow.state != EffectState.DONE, state=EffectState.DONE, payload=sealed)
 
 
 async def unknown(work: Work, claim: Claim[Application], name: str) -> None:
-    """Give up finding out whether the call happened."""
-    await _settle(work, claim, name, EffectRow.state == EffectState.INTENT, state=EffectState.UNKNOWN)
+    """Mark the call as one of which nobody can find out whether it happened."""
+    await _finish(work, claim, name, EffectRow.state == EffectState.INTENT, state=EffectState.UNKNOWN)
 
 
 async def answer(work: Work, application_id: str, name: str) -> bytes | None:
-    """The answer that an effect of an application left; None where it was never asked for, or left none."""
+    """The answer that an effect of an application left; None if it was never made or left none."""
     row = await work.get(EffectRow, (application_id, name))
     if row is None or row.payload is None:
         return None
     return work.keys.open(row.payload, sealed_cell(EffectRow.payload, application_id, name))
 
 
-async def _settle(
+async def _finish(
     work: Work, claim: Claim[Application], name: str, unsettled: ColumnElement[bool], **values: Any
 ) -> None:
     row = await work.scalar(

@@ -44,7 +44,7 @@ _NEWEST = _of_user.where(
 
 
 @dataclass(frozen=True)
-class Standing:
+class VersionsInForce:
     """What a writer follows: the newest permanent version, the temporary one while active, and the last number."""
 
     permanent: FloatProfile
@@ -85,13 +85,24 @@ def changed(profile: FloatProfile, **changes: Any) -> FloatProfile:
     return FloatProfile(**{**dict(profile), **changes})
 
 
+def newest_versions(of: ColumnElement[bool]) -> Subquery:
+    """The numbers of the newest permanent and the newest version of each user of one tenant, as a table."""
+    permanent = func.max(ProfileRow.version).filter(ProfileRow.expires_on.is_(None))
+    return (
+        select(ProfileRow.user_id, permanent.label("permanent"), func.max(ProfileRow.version).label("newest"))
+        .where(of)
+        .group_by(ProfileRow.user_id)
+        .subquery()
+    )
+
+
 async def in_force(work: Work, tenant: str, user_id: str, now: datetime) -> FloatProfile | None:
     """The version in force; None before the first contact."""
     row = await work.scalar(_IN_FORCE, {"tenant": tenant, "user_id": user_id, "now": now})
     return None if row is None else profile_of(work, row)
 
 
-async def standing_of(work: Work, tenant: str, user_id: str, now: datetime) -> Standing:
+async def versions_in_force(work: Work, tenant: str, user_id: str, now: datetime) -> VersionsInForce:
     """What the next version follows; UnknownProfile before the first contact."""
     rows = await work.scalars(_NEWEST, {"tenant": tenant, "user_id": user_id})
     found = [profile_of(work, row) for row in rows]
@@ -99,7 +110,7 @@ async def standing_of(work: Work, tenant: str, user_id: str, now: datetime) -> S
     temporary = [profile for profile in found if profile.expires_on is not None and profile.active(now)]
     if not permanent:
         raise UnknownProfile(user_id)
-    return Standing(permanent[0], temporary[0] if temporary else None, found[-1].version)
+    return VersionsInForce(permanent[0], temporary[0] if temporary else None, found[-1].version)
 
 
 def values_of(work: Work, tenant: str, profile: FloatProfile) -> dict[str, Any]:

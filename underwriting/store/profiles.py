@@ -1,9 +1,9 @@
-"""Float profiles: versions that are never changed, only followed; a temporary one wins while it is active.
+"""Float profiles: versions are never changed, only followed by new ones; a temporary version wins while it is active.
 
-One series of numbers counts a user's permanent and temporary versions, so a version's number says exactly what was in
-force. Whatever is written while a temporary profile is active, the temporary one follows as a version of its own with
-the new pauses: the version in force is then the newest one, and a pause holds at once. Of temporary versions only the
-newest counts. Writers take the next number by the table's key; who comes second reads again.
+Permanent and temporary versions of a user share one series of numbers, so a number says exactly what was in force. A
+permanent version that is written while a temporary one is active is followed by the temporary one again, with the new
+pauses: the version in force is then the newest one, and a pause takes effect at once. Only the newest temporary version
+counts. The primary key decides which of several writers gets the next number; the others read again and retry.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ from underwriting.domain.profile import FloatProfile, Tier
 from underwriting.store import audit
 from underwriting.store.errors import NoTemporaryProfile, VersionConflict
 from underwriting.store.models import Channel, ProfileRow
-from underwriting.store.profile_rows import Standing, in_force, profile_of, standing_of, values_of
+from underwriting.store.profile_rows import VersionsInForce, in_force, profile_of, values_of, versions_in_force
 from underwriting.store.queue import outbox
 from underwriting.store.session import Work
 
@@ -28,7 +28,7 @@ SYSTEM = "system"
 async def current(work: Work, tenant: str, user_id: str, now: datetime) -> FloatProfile | None:
     """The profile in force: the newest temporary one while it is active, else the newest permanent one.
 
-    None before the first contact. A product that is paused stands in its `paused`.
+    None before the first contact.
     """
     return await in_force(work, tenant, user_id, now)
 
@@ -50,7 +50,7 @@ async def on_first_contact(
     )
     if await _add(work, tenant, default):
         return default
-    return (await standing_of(work, tenant, user_id, now)).in_force
+    return (await versions_in_force(work, tenant, user_id, now)).in_force
 
 
 async def put(
@@ -63,42 +63,25 @@ async def put(
     notes: str | None,
     by: str,
     now: datetime,
+    expires_on: datetime | None = None,
     expected_version: int | None = None,
 ) -> FloatProfile:
-    """Write the next permanent version; returns the version in force, which is a temporary one while that is active.
+    """Write the next permanent version or, with `expires_on`, a temporary one that replaces any earlier temporary one.
 
-    UnknownProfile before the first contact. VersionConflict where `expected_version` is not the one in force; without
-    it the last writer wins. ValueError where the tiers make no profile. `notes` are staff's, and are sealed.
+    Returns the version in force, which is a temporary one while that is active. UnknownProfile before the first
+    contact. VersionConflict if `expected_version` is not the one in force; without it the last writer wins. ValueError
+    if the tiers make no profile, or if `expires_on` has passed. `notes` are for staff, and are sealed.
     """
-    changes = {"tiers": tuple(tiers), "paused": frozenset(paused), "reason": reason, "notes": notes, "created_by": by}
-    return await _follow(
-        work, tenant, user_id, now, lambda standing: standing.followed_by(now, **changes), expected_version
-    )
-
-
-async def put_temporary(
-    work: Work,
-    tenant: str,
-    user_id: str,
-    tiers: Iterable[Tier],
-    paused: Iterable[Product],
-    reason: str,
-    notes: str | None,
-    by: str,
-    now: datetime,
-    expires_on: datetime,
-    expected_version: int | None = None,
-) -> FloatProfile:
-    """Write a temporary version, in force until `expires_on`, in the place of any earlier temporary one.
-
-    The same errors as `put`; ValueError, too, where `expires_on` is not ahead.
-    """
-    if expires_on <= now:
+    if expires_on is not None and expires_on <= now:
         raise ValueError("a temporary profile has to expire after now")
     changes = {"tiers": tuple(tiers), "paused": frozenset(paused), "reason": reason, "notes": notes, "created_by": by}
-    return await _follow(
-        work, tenant, user_id, now, lambda standing: standing.overridden(now, expires_on, **changes), expected_version
-    )
+
+    def change(found: VersionsInForce) -> list[FloatProfile]:
+        if expires_on is None:
+            return found.followed_by(now, **changes)
+        return found.overridden(now, expires_on, **changes)
+
+    return await _follow(work, tenant, user_id, now, change, expected_version)
 
 
 async def end_temporary(
@@ -109,8 +92,8 @@ async def end_temporary(
     UnknownProfile before the first contact, NoTemporaryProfile where none is active, VersionConflict as for `put`.
     """
 
-    def change(standing: Standing) -> list[FloatProfile]:
-        if not (following := standing.ended(now, reason="temporary_ended", notes=None, created_by=by)):
+    def change(found: VersionsInForce) -> list[FloatProfile]:
+        if not (following := found.ended(now, reason="temporary_ended", notes=None, created_by=by)):
             raise NoTemporaryProfile(user_id)
         return following
 
@@ -118,12 +101,12 @@ async def end_temporary(
 
 
 async def refresh(work: Work, tenant: str, user_id: str, by: str, now: datetime) -> FloatProfile:
-    """Follow the version in force by an equal one, so that no evaluation from before answers any more.
+    """Write an equal version after the one in force, so that earlier evaluations are no longer the answer.
 
     UnknownProfile before the first contact.
     """
     changes = {"reason": "refreshed", "notes": None, "created_by": by}
-    return await _follow(work, tenant, user_id, now, lambda standing: standing.followed_by(now, **changes), None)
+    return await _follow(work, tenant, user_id, now, lambda found: found.followed_by(now, **changes), None)
 
 
 async def pause(
@@ -163,11 +146,11 @@ async def _pausing(
     add: frozenset[Product] = frozenset(),
     drop: frozenset[Product] = frozenset(),
 ) -> FloatProfile:
-    def change(standing: Standing) -> list[FloatProfile]:
-        paused = (standing.in_force.paused | add) - drop
-        if paused == standing.in_force.paused == standing.permanent.paused:
+    def change(found: VersionsInForce) -> list[FloatProfile]:
+        paused = (found.in_force.paused | add) - drop
+        if paused == found.in_force.paused == found.permanent.paused:
             return []
-        return standing.followed_by(now, paused=paused, reason=reason, notes=notes, created_by=by)
+        return found.followed_by(now, paused=paused, reason=reason, notes=notes, created_by=by)
 
     return await _follow(work, tenant, user_id, now, change, None)
 
@@ -177,23 +160,23 @@ async def _follow(
     tenant: str,
     user_id: str,
     now: datetime,
-    change: Callable[[Standing], list[FloatProfile]],
+    change: Callable[[VersionsInForce], list[FloatProfile]],
     expected_version: int | None,
 ) -> FloatProfile:
-    """Write what follows; where another writer took the number first, look again at what there is to follow."""
+    """Write the versions that `change` makes of those in force; read again if another writer took the number."""
     while True:
-        standing = await standing_of(work, tenant, user_id, now)
-        if expected_version is not None and standing.in_force.version != expected_version:
-            raise VersionConflict(user_id, expected_version, standing.in_force.version)
-        following = change(standing)
+        found = await versions_in_force(work, tenant, user_id, now)
+        if expected_version is not None and found.in_force.version != expected_version:
+            raise VersionConflict(user_id, expected_version, found.in_force.version)
+        following = change(found)
         if not following:
-            return standing.in_force
+            return found.in_force
         if await _add(work, tenant, *following):
             return following[-1]
 
 
 async def _add(work: Work, tenant: str, *following: FloatProfile) -> bool:
-    """Store versions, audit each, and tell of the last, which is in force; False where the first number is taken."""
+    """Store and audit versions, and send an event about the last one, which is in force; False if a number is taken."""
     for profile in following:
         if await work.add_new(ProfileRow, **values_of(work, tenant, profile)) is None:
             return False
@@ -206,15 +189,17 @@ async def _add(work: Work, tenant: str, *following: FloatProfile) -> bool:
         subject_id=last.user_id,
         event="profile.updated",
         at=last.created_on,
-        record=to_json({**told(last), "user_id": last.user_id}),
+        record=to_json({**published(last), "user_id": last.user_id}),
     )
     for profile in following:
-        await audit.append(work, "profile.updated", f"{tenant}/{profile.user_id}", profile.created_by, **told(profile))
+        await audit.append(
+            work, "profile.updated", f"{tenant}/{profile.user_id}", profile.created_by, **published(profile)
+        )
     return True
 
 
-def told(profile: FloatProfile) -> dict[str, Any]:
-    """What the world may know of a version: never the notes."""
+def published(profile: FloatProfile) -> dict[str, Any]:
+    """What events and audit entries show of a version; never the notes."""
     return {
         "version": profile.version,
         "reason": profile.reason,

@@ -1,4 +1,4 @@
-"""What the API answers of an application. A decision's record is built once, stored as bytes and replayed."""
+"""The API's answer about an application. The record of a decision is built once and stored as bytes."""
 
 from datetime import date, datetime
 from typing import Self
@@ -11,7 +11,7 @@ from underwriting.domain.money import CurrencyCode
 
 
 class CheckRecord(BaseModel):
-    """One check that ran: what each rule said and saw, or why the source gave nothing."""
+    """One check that ran: the result of each rule and the facts it read, or why the source gave nothing."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -21,12 +21,12 @@ class CheckRecord(BaseModel):
 
     @classmethod
     def of(cls, result: CheckResult) -> Self:
-        """Leave out the facts that no rule looked at."""
+        """Without the facts that no rule read."""
         return cls(check=result.check, trouble=result.trouble, outcomes=result.outcomes)
 
 
 class OfferRecord(BaseModel):
-    """What is offered instead of the request."""
+    """The counteroffer."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,7 +40,7 @@ class OfferRecord(BaseModel):
         return cls(amount=offer.amount.decimal, term_months=offer.term_months, instalment=offer.instalment.decimal)
 
 
-# A state of its own waits for somebody.
+# States in which an application waits for staff or for the customer.
 WAITING_IN = {
     Verdict.REFERRED: State.REFERRED,
     Verdict.INCOMPLETE: State.INCOMPLETE,
@@ -49,7 +49,7 @@ WAITING_IN = {
 
 
 class Record(BaseModel):
-    """An application, where it stands, and what was decided, why and by whom."""
+    """An application: its state, and what was decided, why and by whom."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -95,7 +95,7 @@ class Record(BaseModel):
         )
 
     def decided(self, decision: Decision, checks: tuple[CheckRecord, ...]) -> Self:
-        """The record after `decision`. A person's note stays inside the house."""
+        """The record after `decision`. The note of staff is not shown."""
         return self.model_copy(
             update={
                 "state": WAITING_IN.get(decision.verdict, State.DONE),

@@ -27,14 +27,15 @@ from underwriting.store.errors import NotMigrated, StatementRefused, StoreError,
 from underwriting.store.migrations import HEAD
 from underwriting.store.models import Base
 
-# SQLSTATEs that another try may heal: connection, resources, operator intervention and timeouts, locks, deadlock.
+# SQLSTATEs of errors after which another try may help: connection, resources, operator intervention and timeouts,
+# locks, deadlock.
 OUTAGES = ("08", "53", "57", "55P03", "25P03", "40001", "40P01")
-# Rows change by statements alone, so what a statement returns is the truth, and no object in memory follows it.
+# Rows are changed by statements only, so what a statement returns replaces what is in memory.
 STATEMENTS = {"synchronize_session": False, "populate_existing": True}
 
 # SQLAlchemy does not wrap what asyncpg raises while it connects: no such database, a wrong password.
 NO_CONNECTION = (OSError, DBAPIError, asyncpg.PostgresError)
-# What a statement may end in; the last two where the driver was asked directly (`bulk`).
+# What a statement may raise; the last two if the driver is used directly (`bulk`).
 FROM_DATABASE = (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 T = TypeVar("T", bound=Base)
@@ -71,14 +72,14 @@ class Work(AsyncSession):
 
 
 class Reader(Protocol):
-    """What a reading statement can be put to: a unit of work, or the connection of a glance."""
+    """What can run a statement that reads: a unit of work, or a connection for single statements."""
 
     async def scalar(self, statement: Executable, parameters: dict[str, Any] | None = None, /) -> Any:
         """The first column of the first row, or None."""
 
 
-class _Here:
-    """A connection that answers in the thread that asks."""
+class _ThreadReader:
+    """A synchronous connection, used in the calling thread."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -90,8 +91,8 @@ class _Here:
 class Store:
     """The outcome store behind one connection pool; one for each event loop, cheap to pass round."""
 
-    def __init__(self, engine: AsyncEngine, glances: AsyncEngine | Engine, keys: Keyring) -> None:
-        self._glances = glances
+    def __init__(self, engine: AsyncEngine, single_reads: AsyncEngine | Engine, keys: Keyring) -> None:
+        self._single_reads = single_reads
         sqlite = engine.dialect.name == "sqlite"
         self._keys = keys
         self._writer = engine.execution_options(sqlite_begin="IMMEDIATE") if sqlite else engine
@@ -107,19 +108,19 @@ class Store:
         """Connect, and check that the schema is this program's; StoreUnreachable or NotMigrated say what to do."""
         if not url:
             raise StoreUnreachable("no database is named; set UNDERWRITING_DATABASE_URL")
-        engine, glances = create_engine(url), create_read_engine(url)
+        engine, single_reads = create_engine(url), create_read_engine(url)
         try:
-            store = cls(engine, glances, keys)
+            store = cls(engine, single_reads, keys)
             _check_file(engine)
             async with store.read() as work:
                 await _check_schema(work)
             yield store
         finally:
             await engine.dispose()
-            if isinstance(glances, Engine):
-                glances.dispose()
+            if isinstance(single_reads, Engine):
+                single_reads.dispose()
             else:
-                await glances.dispose()
+                await single_reads.dispose()
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Work]:
@@ -133,30 +134,30 @@ class Store:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Work]:
-        """A unit that only reads, from one snapshot; nothing it did would be kept."""
+        """A unit that only reads, from one snapshot; changes are not kept."""
         async with _unit(self._reader, self._keys) as work:
             yield work
 
-    async def fetch(self, question: Callable[[Reader], Awaitable[R]]) -> R:
-        """What one reading statement says, in one round trip: no transaction, no session, and no look whether the
-        connection still stands. Where it does not, the question is asked once more on a new one.
+    async def fetch(self, query: Callable[[Reader], Awaitable[R]]) -> R:
+        """The result of one statement that reads, in one round trip: without transaction, session or a test of the
+        connection. If the connection is broken, the statement is run once more on a new one.
         """
         try:
-            return await self._glanced(question)
+            return await self._fetch_once(query)
         except StoreUnreachable:
-            return await self._glanced(question)
+            return await self._fetch_once(query)
 
-    async def _glanced(self, question: Callable[[Reader], Awaitable[R]]) -> R:
+    async def _fetch_once(self, query: Callable[[Reader], Awaitable[R]]) -> R:
         try:
-            if isinstance(self._glances, Engine):
-                with _told_apart():
-                    here = self._glances.connect()
-                with here:
-                    return await question(_Here(here))
-            async with _connected(self._glances.connect()) as connection:
-                return await question(connection)
+            if isinstance(self._single_reads, Engine):
+                with _connecting():
+                    connection = self._single_reads.connect()
+                with connection:
+                    return await query(_ThreadReader(connection))
+            async with _connected(self._single_reads.connect()) as reader:
+                return await query(reader)
         except DBAPIError as error:
-            raise _explained(error).with_traceback(error.__traceback__) from None
+            raise _store_error(error).with_traceback(error.__traceback__) from None
 
 
 @asynccontextmanager
@@ -168,19 +169,19 @@ async def _unit(engine: AsyncEngine, keys: Keyring) -> AsyncIterator[Work]:
             yield work
     except FROM_DATABASE as error:
         # Without the cause: its text shows the rows that were refused, and error texts end up in logs and in Prefect.
-        raise _explained(error).with_traceback(error.__traceback__) from None
+        raise _store_error(error).with_traceback(error.__traceback__) from None
 
 
 async def _connect(work: Work) -> None:
-    """Begin now: then an error of some other network inside the unit is never taken for the database's."""
-    with _told_apart():
+    """Connect now, so that an error of another network inside the unit is not taken for the database's."""
+    with _connecting():
         await work.connection()
 
 
 @asynccontextmanager
-async def _connected(connecting: AsyncConnection) -> AsyncIterator[AsyncConnection]:
-    with _told_apart():
-        connection = await connecting
+async def _connected(opening: AsyncConnection) -> AsyncIterator[AsyncConnection]:
+    with _connecting():
+        connection = await opening
     try:
         yield connection
     finally:
@@ -188,8 +189,8 @@ async def _connected(connecting: AsyncConnection) -> AsyncIterator[AsyncConnecti
 
 
 @contextmanager
-def _told_apart() -> Iterator[None]:
-    """What goes wrong while connecting, in the store's words."""
+def _connecting() -> Iterator[None]:
+    """Turn what goes wrong while connecting into StoreUnreachable."""
     try:
         yield
     except PoolTimeout as error:
@@ -198,16 +199,16 @@ def _told_apart() -> Iterator[None]:
         raise StoreUnreachable(f"cannot reach the database: {_first_line(error)}; check database_url") from error
 
 
-def _explained(error: DBAPIError | asyncpg.PostgresError | asyncpg.InterfaceError) -> StoreError:
-    said = error.orig if isinstance(error, DBAPIError) else error
-    lost = isinstance(said, asyncpg.InterfaceError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
-    if lost or str(getattr(said, "sqlstate", "")).startswith(OUTAGES):
+def _store_error(error: DBAPIError | asyncpg.PostgresError | asyncpg.InterfaceError) -> StoreError:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    lost = isinstance(cause, asyncpg.InterfaceError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+    if lost or str(getattr(cause, "sqlstate", "")).startswith(OUTAGES):
         return StoreUnreachable(f"the database did not answer: {_first_line(error)}; try again")
     return StatementRefused(f"the database refused a statement: {_first_line(error)}")
 
 
 def _first_line(error: Exception) -> str:
-    """What the driver said, without the statement, its parameters and the row."""
+    """The driver's message, without the statement, its parameters and the row."""
     return str(getattr(error, "orig", None) or error).partition("\n")[0]
 
 

@@ -1,6 +1,6 @@
-"""Evaluations of what a user may take: accepted, judged once, answered byte for byte, frozen when a float is made."""
+"""Evaluations of what a user may take: accepted, decided once, answered byte for byte, frozen when a float is made."""
 
-from underwriting.store.evaluations.accepting import Accepted, accept
+from underwriting.store.evaluations.accepting import accept
 from underwriting.store.evaluations.finishing import finish
 from underwriting.store.evaluations.freezing import FloatRank, Frozen, float_rank, freeze, frozen
 from underwriting.store.evaluations.reading import (
@@ -17,7 +17,6 @@ from underwriting.store.evaluations.record import BookRecord, EvaluationRecord
 from underwriting.store.evaluations.referral import decide_referral
 
 __all__ = [
-    "Accepted",
     "BookRecord",
     "DecidedEvaluation",
     "EvaluationRecord",

@@ -1,4 +1,4 @@
-"""What an evaluation came to, in one transaction that the fence guards."""
+"""Stores the result of an evaluation, in one transaction that the fence guards."""
 
 import hashlib
 from collections.abc import Collection
@@ -43,8 +43,8 @@ async def finish(
     await work.execute(insert(EligibilityRow), [_result(request, eligibility, body) | rests_on])
     await _write_books(work, request.id, eligibility)
     failpoint("inside-finish")
-    await tell(work, request, eligibility, body, channels)
-    # Last, so that the log is locked for as short as can be.
+    await enqueue_messages(work, request, eligibility, body, channels)
+    # Last, so that the log is locked only briefly.
     await audit.append(
         work,
         f"evaluation.{eligibility.verdict}",
@@ -119,10 +119,10 @@ async def _write_books(work: Work, evaluation_id: str, eligibility: Eligibility)
         await work.execute(insert(RuleOutcomeRow), outcomes)
 
 
-async def tell(
+async def enqueue_messages(
     work: Work, request: EvaluationRequest, eligibility: Eligibility, body: bytes, channels: Collection[Channel]
 ) -> None:
-    """Owe a message on every channel that is to hear of it, and to every address that waits."""
+    """Put a message into the outbox for every channel, and for every address that waits."""
     waiting = select(CallbackRow.target).where(CallbackRow.evaluation_id == request.id).order_by(CallbackRow.target)
     calls: list[tuple[Channel, str | None]] = [(Channel.CALLBACK, target) for target in await work.scalars(waiting)]
     summary = to_json(_summary(request, eligibility))
@@ -141,7 +141,7 @@ async def tell(
 
 
 def _summary(request: EvaluationRequest, eligibility: Eligibility) -> dict[str, Any]:
-    """What a bus may carry: no facts. Amounts are minor units."""
+    """The result for the event bus: without facts. Amounts are minor units."""
     return {
         "evaluation_id": request.id,
         "user_id": request.user_id,

@@ -15,7 +15,7 @@ from underwriting.store.models import Channel, FloatRankRow, FrozenRow, Reported
 from underwriting.store.queue import outbox
 from underwriting.store.session import Work
 
-# What our bus calls a float that no evaluation authorised.
+# The event about a float that no evaluation authorised.
 UNAUTHORISED = "float_unauthorised"
 
 
@@ -53,33 +53,33 @@ async def freeze(
 ) -> Frozen | None:
     """Copy the evaluation's body beside the one float that it authorised, and count the float.
 
-    An evaluation authorises one float, of its own user, if it approved. Any other float exists all the same: it counts
-    as open, `float_unauthorised` is owed to whoever listens, and None is returned. The same float again changes
-    nothing. UnknownEvaluation where it is not this tenant's, NotJudged where it has no result yet, FrozenOtherwise
-    where the float is frozen with another evaluation.
+    An approved evaluation authorises one float of its own user. Any other float counts as open, the event
+    `float_unauthorised` is sent, and None is returned. The same float again changes nothing. UnknownEvaluation if it is
+    not this tenant's, NotDecided if it has no result yet, FrozenOtherwise if the float is frozen with another
+    evaluation.
     """
     stored = await get(work, tenant, evaluation_id)
     if stored.state is not State.DONE:
         raise NotDecided(evaluation_id)
     await reported_floats.record(work, tenant, user_id, float_id, evaluation_id, taken_at or now, now)
-    told = await work.get_one(ReportedFloatRow, (tenant, float_id), with_for_update=True, populate_existing=True)
-    if told.authorised is not None:
-        return await _judged_before(work, told, evaluation_id)
+    reported = await work.get_one(ReportedFloatRow, (tenant, float_id), with_for_update=True, populate_existing=True)
+    if reported.authorised is not None:
+        return await _frozen_before(work, reported, evaluation_id)
     why = _refusal(stored, user_id)
     row = None if why else await _freeze(work, stored, float_id, event_id, now)
-    # What another event said of the float first may have named an evaluation that there never was.
-    told.authorised, told.evaluation_id = row is not None, evaluation_id
-    await _count(work, told, stored.request.product, now)
+    # An earlier event about the float may have named an evaluation that does not exist.
+    reported.authorised, reported.evaluation_id = row is not None, evaluation_id
+    await _count(work, reported, stored.subject.product, now)
     if row is None:
-        await _report(work, told, why or "the evaluation authorised another float before", event_id, now)
+        await _report(work, reported, why or "the evaluation authorised another float before", event_id, now)
         return None
     await audit.append(work, "evaluation.frozen", evaluation_id, "system", float_id=float_id, event_id=event_id)
     return _frozen(row, new=True)
 
 
 def _refusal(stored: StoredEvaluation, user_id: str) -> str | None:
-    """Why the evaluation authorises no float of the user at all."""
-    if stored.request.user_id != user_id:
+    """Why the evaluation authorises no float of this user; None if it does."""
+    if stored.subject.user_id != user_id:
         return "the evaluation is of another user"
     if stored.record.verdict is not Verdict.APPROVED:
         return "the evaluation is not approved"
@@ -89,8 +89,8 @@ def _refusal(stored: StoredEvaluation, user_id: str) -> str | None:
 async def _freeze(
     work: Work, stored: StoredEvaluation, float_id: str, event_id: str, now: datetime
 ) -> FrozenRow | None:
-    """The float's row; None where the evaluation authorised another float, since the database keeps one of each."""
-    evaluation = stored.request
+    """The float's row; None if the evaluation authorised another float, since the table has one row for each."""
+    evaluation = stored.subject
     return await work.add_new(
         FrozenRow,
         tenant=evaluation.tenant,
@@ -104,48 +104,50 @@ async def _freeze(
     )
 
 
-async def _report(work: Work, told: ReportedFloatRow, why: str, event_id: str, now: datetime) -> None:
-    """Tell whoever listens, and the audit log, of a float that no evaluation authorised."""
-    ids = {"float_id": told.float_id, "evaluation_id": told.evaluation_id}
+async def _report(work: Work, reported: ReportedFloatRow, why: str, event_id: str, now: datetime) -> None:
+    """Send an event and write an audit entry about a float that no evaluation authorised."""
+    ids = {"float_id": reported.float_id, "evaluation_id": reported.evaluation_id}
     await outbox.enqueue(
         work,
         Channel.EVENTS,
-        tenant=told.tenant,
-        customer_id=told.user_id,
-        subject_id=told.float_id,
+        tenant=reported.tenant,
+        customer_id=reported.user_id,
+        subject_id=reported.float_id,
         event=UNAUTHORISED,
         at=now,
-        record=to_json({**ids, "user_id": told.user_id, "taken_on": told.taken_on, "why": why}),
+        record=to_json({**ids, "user_id": reported.user_id, "taken_on": reported.taken_on, "why": why}),
     )
-    await audit.append(work, UNAUTHORISED, told.evaluation_id, "system", float_id=told.float_id, event_id=event_id)
+    await audit.append(
+        work, UNAUTHORISED, reported.evaluation_id, "system", float_id=reported.float_id, event_id=event_id
+    )
 
 
 async def frozen(work: Work, tenant: str, float_id: str) -> Frozen | None:
-    """What authorised a float; None where no event told of it yet."""
+    """What authorised a float; None if no evaluation is known to have authorised it."""
     row = await work.get(FrozenRow, (tenant, float_id))
     return None if row is None else _frozen(row, new=False)
 
 
 async def float_rank(work: Work, tenant: str, user_id: str, product: Product) -> FloatRank | None:
-    """The floats of a product that a user took here; None where there is none."""
+    """The floats of a product that a user took here; None if there are none."""
     row = await work.get(FloatRankRow, (tenant, user_id, product))
     return None if row is None else FloatRank(row.floats_taken, row.last_float_id, row.last_evaluation_id)
 
 
-async def _judged_before(work: Work, told: ReportedFloatRow, evaluation_id: str) -> Frozen | None:
-    found = await frozen(work, told.tenant, told.float_id)
+async def _frozen_before(work: Work, reported: ReportedFloatRow, evaluation_id: str) -> Frozen | None:
+    found = await frozen(work, reported.tenant, reported.float_id)
     if found is not None and found.evaluation_id != evaluation_id:
-        raise FrozenOtherwise(told.float_id, found.evaluation_id)
+        raise FrozenOtherwise(reported.float_id, found.evaluation_id)
     return found
 
 
-async def _count(work: Work, told: ReportedFloatRow, product: Product, now: datetime) -> None:
+async def _count(work: Work, reported: ReportedFloatRow, product: Product, now: datetime) -> None:
     """Add the float to the user's. Events come in any order: the last float is that of the latest evaluation."""
-    mine = {"tenant": told.tenant, "user_id": told.user_id, "product": product}
-    last = {"last_float_id": told.float_id, "last_evaluation_id": told.evaluation_id}
+    mine = {"tenant": reported.tenant, "user_id": reported.user_id, "product": product}
+    last = {"last_float_id": reported.float_id, "last_evaluation_id": reported.evaluation_id}
     first = await work.add_new(FloatRankRow, floats_taken=1, updated_at=now, **mine, **last)
     if first is None:
-        later = FloatRankRow.last_evaluation_id < told.evaluation_id
+        later = FloatRankRow.last_evaluation_id < reported.evaluation_id
         await work.execute(
             update(FloatRankRow)
             .where(*(getattr(FloatRankRow, name) == value for name, value in mine.items()))

@@ -17,6 +17,7 @@ from underwriting.store.models import EligibilityRow, EvaluationRow, StaffDecisi
 from underwriting.store.profile_rows import TENANT, USER, VERSION_IN_FORCE
 from underwriting.store.reported_floats import FLOATS_REPORTED
 from underwriting.store.session import Reader, Work
+from underwriting.store.stored import Stored
 
 PAGE = 100
 
@@ -33,14 +34,14 @@ _newest_done = (
     .limit(1)
     .scalar_subquery()
 )
-# A person's word, where there is one, goes before the rulebooks'.
+# A decision of staff replaces that of the rulebooks.
 _BODY = func.coalesce(StaffDecisionRow.body, EligibilityRow.body)
-_SETTLED = StaffDecisionRow.evaluation_id == EligibilityRow.evaluation_id
-# Built once, and sent past the mapper: this is what an immediate answer waits for.
+_BY_STAFF = StaffDecisionRow.evaluation_id == EligibilityRow.evaluation_id
+# Built once and without the mapper, because an immediate answer waits for it.
 _FRESH = (
     select(_BODY)
     .select_from(EligibilityRow)
-    .outerjoin(StaffDecisionRow, _SETTLED)
+    .outerjoin(StaffDecisionRow, _BY_STAFF)
     .where(
         EligibilityRow.evaluation_id == _newest_done,
         EligibilityRow.decided_at > bindparam("decided_after", type_=UtcDateTime()),
@@ -51,29 +52,13 @@ _FRESH = (
 )
 
 
-@dataclass(frozen=True)
-class StoredEvaluation:
-    """An evaluation as stored: where it stands, and the answer to whoever asks for it."""
-
-    request: EvaluationRequest
-    state: State
-    # Why it failed or is quarantined; for the operator.
-    trouble: str | None
-    # The run that was last given it, or holds it.
-    flow_run_id: str | None
-    # The stored body of its result, byte for byte; of one without a result, built on the spot.
-    body: bytes
-
-    @property
-    def record(self) -> EvaluationRecord:
-        """The answer, parsed."""
-        return EvaluationRecord.model_validate_json(self.body)
+StoredEvaluation = Stored[EvaluationRequest, EvaluationRecord]
 
 
 @dataclass(frozen=True)
 class DecidedEvaluation:
-    """What the rulebooks came to, with everything it rests on, as explaining and replaying need it; a person's word
-    is not among it. Dates among the facts are ISO text.
+    """The result of the rulebooks with everything it rests on, as explaining and replaying need it, without a decision
+    of staff. Dates among the facts are ISO text.
     """
 
     request: EvaluationRequest
@@ -82,7 +67,7 @@ class DecidedEvaluation:
 
 
 async def get(work: Work, tenant: str | None, evaluation_id: str) -> StoredEvaluation:
-    """The evaluation; UnknownEvaluation where it is not this tenant's. No tenant means a colleague, who sees all."""
+    """The evaluation; UnknownEvaluation if it is not this tenant's. None as the tenant is our staff, who see all."""
     found = await first(work, EvaluationRow.id == evaluation_id, *_mine(tenant))
     if found is None:
         raise UnknownEvaluation(evaluation_id)
@@ -90,7 +75,7 @@ async def get(work: Work, tenant: str | None, evaluation_id: str) -> StoredEvalu
 
 
 async def judged(work: Work, tenant: str | None, evaluation_id: str) -> DecidedEvaluation:
-    """The result with all its facts; UnknownEvaluation where it is not this tenant's, NotJudged where it has none."""
+    """The result with all its facts; UnknownEvaluation if it is not this tenant's, NotDecided if it has none."""
     query = (
         select(EvaluationRow, EligibilityRow)
         .outerjoin(EligibilityRow, EligibilityRow.evaluation_id == EvaluationRow.id)
@@ -107,7 +92,7 @@ async def judged(work: Work, tenant: str | None, evaluation_id: str) -> DecidedE
 
 
 async def newest(work: Work, tenant: str, user_id: str, product: Product) -> StoredEvaluation | None:
-    """The evaluation that was asked for last, wherever it stands; None where none was."""
+    """The evaluation that was requested last, in whatever state; None if there is none."""
     mine = EvaluationRow.user_id == user_id, EvaluationRow.product == product
     return await first(work, EvaluationRow.tenant == tenant, *mine)
 
@@ -121,11 +106,11 @@ async def fresh(
     window: timedelta,
     books_digest: str,
 ) -> bytes | None:
-    """The body that answers at once, in one round trip; None where the user has to be evaluated.
+    """The body that answers at once, in one round trip; None if the user has to be evaluated.
 
-    It is that of the newest finished evaluation, if it was decided within the window, as of a day within it, under
-    the set of rulebooks with this digest and the version of the profile that is in force now, and if no float was told
-    of since: a float ends every evaluation that did not know of it.
+    It is the body of the newest finished evaluation, if that was decided within the window, as of a day within it,
+    under the rulebooks with this digest and the version of the profile in force now, and if no float was reported since
+    then.
     """
     today, since = now.astimezone(UTC), now.astimezone(UTC) - window
     body: bytes | None = await reader.scalar(
@@ -160,17 +145,17 @@ async def history(
 async def stream(
     work: Work, tenant: str, user_id: str, product: Product | None = None
 ) -> AsyncIterator[StoredEvaluation]:
-    """The whole history, newest first, a page of it in memory at a time. In a reading unit it is one snapshot."""
+    """The whole history, newest first, with one page in memory at a time. In a reading unit it is one snapshot."""
     after: str | None = None
     while page := await history(work, tenant, user_id, product, after, PAGE):
         for stored in page:
             yield stored
-        after = page[-1].request.id
+        after = page[-1].subject.id
         work.expunge_all()
 
 
 async def first(work: Work, *conditions: ColumnElement[bool], lock: bool = False) -> StoredEvaluation | None:
-    """The newest evaluation that meets the conditions; locked until the unit ends where that is asked for."""
+    """The newest evaluation that meets the conditions; with `lock` it is locked until the unit ends."""
     query = _with_body().where(*conditions).order_by(EvaluationRow.id.desc()).limit(1)
     if lock:
         query = query.with_for_update(of=EvaluationRow)
@@ -186,16 +171,9 @@ def _with_body() -> Select[Any]:
     return (
         select(EvaluationRow, _BODY)
         .outerjoin(EligibilityRow, EligibilityRow.evaluation_id == EvaluationRow.id)
-        .outerjoin(StaffDecisionRow, _SETTLED)
+        .outerjoin(StaffDecisionRow, _BY_STAFF)
     )
 
 
 def _stored(row: EvaluationRow, body: bytes | None) -> StoredEvaluation:
-    request = request_of(row)
-    return StoredEvaluation(
-        request=request,
-        state=row.state,
-        trouble=row.trouble,
-        flow_run_id=row.flow_run_id,
-        body=body or EvaluationRecord.undecided(request, row.state).body,
-    )
+    return Stored.of(row, request_of(row), EvaluationRecord, body)

@@ -1,4 +1,4 @@
-"""What the API answers of an evaluation. A judged one's record is built once, stored as bytes and replayed."""
+"""What the API answers of an evaluation. The record of a decided one is built once and stored as bytes."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -13,7 +13,7 @@ from underwriting.domain.money import CurrencyCode, Money
 
 
 class BookRecord(BaseModel):
-    """One rulebook that applied: what it said, and what each of its rules said and saw."""
+    """One rulebook that applied: its result, and the result of each rule with the facts that it read."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,7 +42,7 @@ class BookRecord(BaseModel):
 
 
 class EvaluationRecord(BaseModel):
-    """An eligibility check, where it stands, and what the user may take, why, and by which rulebook."""
+    """An eligibility check: its state, what the user may take, why, and by which rulebook."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -88,7 +88,7 @@ class EvaluationRecord(BaseModel):
 
     @classmethod
     def decided(cls, request: EvaluationRequest, judged: Eligibility) -> Self:
-        """The record of a judged one. Of the facts it shows those that a rule looked at."""
+        """The record of a decided evaluation. It shows the facts that a rule read."""
         currency = judged.currency
         return cls.undecided(request, State.DONE).model_copy(
             update={

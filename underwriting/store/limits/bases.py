@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import ColumnElement, Integer, Text, and_, cast, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Integer, Text, and_, cast, literal, select, union_all
 from sqlalchemy.orm import QueryableAttribute
 
 from underwriting.domain.limits import IdRange
 from underwriting.store.bulk import read_rows
 from underwriting.store.limits.runs import took_effect
 from underwriting.store.models import LimitRecordRow, LimitRunRow, ListMatchRow, ProfileRow, ReportedFloatRow
+from underwriting.store.profile_rows import newest_versions
 from underwriting.store.session import Work
 
 # One user's limit before a run, minor units, and what the run has to know of how it came about.
@@ -204,13 +205,7 @@ def within(column: QueryableAttribute[str], ids: IdRange) -> ColumnElement[bool]
 
 
 async def _profiles(work: Work, mine: ColumnElement[bool]) -> pa.Table:
-    permanent = func.max(ProfileRow.version).filter(ProfileRow.expires_on.is_(None))
-    latest = (
-        select(ProfileRow.user_id, permanent.label("permanent"), func.max(ProfileRow.version).label("newest"))
-        .where(mine)
-        .group_by(ProfileRow.user_id)
-        .subquery()
-    )
+    latest = newest_versions(mine)
     columns = (ProfileRow.user_id, ProfileRow.amount, cast(ProfileRow.paused, Text), ProfileRow.created_on)
     query = (
         select(*columns, latest.c.newest)

@@ -19,10 +19,10 @@ from underwriting.store import audit, profiles
 from underwriting.store.bulk import copy_rows
 from underwriting.store.columns import from_now
 from underwriting.store.limits import shards as limit_shards
-from underwriting.store.limits.profiles import Change, Drafts, event_rows, profile_rows, standing
+from underwriting.store.limits.profiles import Change, Drafts, current_profiles, event_rows, profile_rows
 from underwriting.store.limits.runs import Claimed
 from underwriting.store.models import LimitRecordRow, LimitRunRow, MessageRow, ProfileRow
-from underwriting.store.profile_rows import standing_of
+from underwriting.store.profile_rows import versions_in_force
 from underwriting.store.session import Work
 
 # Whether a record pauses the product.
@@ -52,8 +52,8 @@ async def apply_shard(
         Change(row.user_id, row.limit, _reason(row), row.base_version, None if row.paused == row.pause else row.pause)
         for row in rows
     ]
-    standing = {"in_force": LimitRecordRow.after, "paused": _PAUSES, "notice_due": _notice_due(now)}
-    return await _apply(work, claimed, run, number, changes, standing, tiers, now, LimitShardState.APPLIED)
+    in_force = {"in_force": LimitRecordRow.after, "paused": _PAUSES, "notice_due": _notice_due(now)}
+    return await _apply(work, claimed, run, number, changes, in_force, tiers, now, LimitShardState.APPLIED)
 
 
 async def roll_back_shard(
@@ -70,8 +70,8 @@ async def roll_back_shard(
         Change(row.user_id, row.limit, "limit_rolled_back", row.base_version, False if row.paused else None)
         for row in rows
     ]
-    standing = {"in_force": LimitRecordRow.before, "paused": false(), "notice_due": null()}
-    return await _apply(work, claimed, run, number, changes, standing, tiers, now, LimitShardState.ROLLED_BACK)
+    in_force = {"in_force": LimitRecordRow.before, "paused": false(), "notice_due": null()}
+    return await _apply(work, claimed, run, number, changes, in_force, tiers, now, LimitShardState.ROLLED_BACK)
 
 
 def _notice_due(now: datetime) -> ColumnElement[date | None]:
@@ -100,9 +100,9 @@ async def _records(
     *wanted: ColumnElement[bool],
 ) -> Sequence[Any]:
     """The wanted records of a shard, with the limit, and the pause of the product, that each shall have."""
-    standing = (LimitRecordRow.in_force, LimitRecordRow.paused, LimitRecordRow.base_version)
+    in_force = (LimitRecordRow.in_force, LimitRecordRow.paused, LimitRecordRow.base_version)
     query = (
-        select(LimitRecordRow.user_id, limit.label("limit"), pause.label("pause"), *standing)
+        select(LimitRecordRow.user_id, limit.label("limit"), pause.label("pause"), *in_force)
         .where(LimitRecordRow.run_id == run.id, LimitRecordRow.shard == number, *wanted)
         .order_by(LimitRecordRow.user_id)
     )
@@ -115,7 +115,7 @@ async def _apply(
     run: LimitRunRow,
     number: int,
     changes: Sequence[Change],
-    standing: Mapping[str, Any],
+    in_force: Mapping[str, Any],
     tiers: Sequence[Tier],
     now: datetime,
     state: LimitShardState,
@@ -125,7 +125,7 @@ async def _apply(
     for start in range(0, len(changes), PAGE):
         page = changes[start : start + PAGE]
         versions = await _write(work, run, page, tiers, now)
-        await _note(work, run, page, versions, standing)
+        await _note(work, run, page, versions, in_force)
         written |= versions
     overtaken = tuple(change.user_id for change in changes if change.user_id not in written)
     lines = [f"{one.user_id} {written[one.user_id]} {one.limit}" for one in changes if one.user_id in written]
@@ -144,22 +144,22 @@ async def _write(
     work: Work, run: LimitRunRow, changes: Sequence[Change], tiers: Sequence[Tier], now: datetime
 ) -> dict[str, int]:
     """Write the next version of each profile that is still the one its change follows; the versions, by user."""
-    there = await standing(work, run, [change.user_id for change in changes], now)
-    follow = [change for change in changes if there.newest.get(change.user_id, 0) == change.follows]
-    drafts = Drafts(run, there, tiers, now)
-    plain = [drafts.of(change) for change in follow if change.user_id not in there.temporary]
+    current = await current_profiles(work, run, [change.user_id for change in changes], now)
+    follow = [change for change in changes if current.newest.get(change.user_id, 0) == change.follows]
+    drafts = Drafts(run, current, tiers, now)
+    plain = [drafts.of(change) for change in follow if change.user_id not in current.temporary]
     await copy_rows(work, ProfileRow, profile_rows(run.tenant, plain))
     await copy_rows(work, MessageRow, event_rows(run.tenant, plain, now))
     written = {one.user_id: one.version for one in plain}
     for change in follow:
-        if change.user_id in there.temporary:
+        if change.user_id in current.temporary:
             written[change.user_id] = await _below_a_temporary(work, run, change, now)
     return written
 
 
 async def _below_a_temporary(work: Work, run: LimitRunRow, change: Change, now: datetime) -> int:
     """A permanent version that the active temporary one follows at once; the number of the latter."""
-    base = (await standing_of(work, run.tenant, change.user_id, now)).permanent
+    base = (await versions_in_force(work, run.tenant, change.user_id, now)).permanent
     in_force = await profiles.put(
         work,
         run.tenant,
@@ -175,7 +175,11 @@ async def _below_a_temporary(work: Work, run: LimitRunRow, change: Change, now: 
 
 
 async def _note(
-    work: Work, run: LimitRunRow, changes: Sequence[Change], written: Mapping[str, int], standing: Mapping[str, Any]
+    work: Work,
+    run: LimitRunRow,
+    changes: Sequence[Change],
+    written: Mapping[str, int],
+    in_force: Mapping[str, Any],
 ) -> None:
     """Say in the records what is in force now. Most users have the next version, so one statement serves them all."""
     plain = [one.user_id for one in changes if written.get(one.user_id) == one.follows + 1]
@@ -183,13 +187,13 @@ async def _note(
     record = update(LimitRecordRow).where(LimitRecordRow.run_id == run.id)
     await work.execute(
         record.where(LimitRecordRow.user_id.in_(plain)).values(
-            applied_version=following, base_version=following, **standing
+            applied_version=following, base_version=following, **in_force
         )
     )
     for user_id in written.keys() - set(plain):
         version = written[user_id]
         await work.execute(
             record.where(LimitRecordRow.user_id == user_id).values(
-                applied_version=version, base_version=version, **standing
+                applied_version=version, base_version=version, **in_force
             )
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 from pydantic_core import to_json
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, select
 from ulid import ULID
 
 from underwriting.domain.application import Product
@@ -15,7 +15,8 @@ from underwriting.domain.profile import FloatProfile, Tier
 from underwriting.store import audit
 from underwriting.store.bulk import copy_rows
 from underwriting.store.models import Channel, LimitRunRow, ProfileRow, QueueState
-from underwriting.store.profiles import told
+from underwriting.store.profile_rows import newest_versions
+from underwriting.store.profiles import published
 from underwriting.store.queue.outbox import envelope
 from underwriting.store.session import Work
 
@@ -46,7 +47,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Standing:
+class CurrentProfiles:
     """What is there of some users: the newest version's number, the permanent profile, who has a temporary one."""
 
     newest: Mapping[str, int]
@@ -57,8 +58,8 @@ class Standing:
 class Drafts:
     """The next versions of permanent profiles. Many users have the same tiers, and many get the same limit."""
 
-    def __init__(self, run: LimitRunRow, standing: Standing, tiers: Sequence[Tier], now: datetime) -> None:
-        self._run, self._standing, self._now = run, standing, now
+    def __init__(self, run: LimitRunRow, current: CurrentProfiles, tiers: Sequence[Tier], now: datetime) -> None:
+        self._run, self._current, self._now = run, current, now
         self._default: dict[str, Any] = {
             "currency": run.currency,
             "tiers": [tier.model_dump() for tier in tiers],
@@ -68,7 +69,7 @@ class Drafts:
 
     def of(self, change: Change) -> FloatProfile:
         """What follows the user's permanent profile; a user without one has the default tiers before."""
-        row = self._standing.permanent.get(change.user_id)
+        row = self._current.permanent.get(change.user_id)
         base = self._default if row is None else {name: getattr(row, name) for name in self._default}
         key = to_json([base, change.limit, change.reason, change.pause])
         if key not in self._drafts:
@@ -89,16 +90,10 @@ class Drafts:
         return before.model_copy(update={"tiers": before.with_limit(change.limit)})
 
 
-async def standing(work: Work, run: LimitRunRow, user_ids: Sequence[str], now: datetime) -> Standing:
+async def current_profiles(work: Work, run: LimitRunRow, user_ids: Sequence[str], now: datetime) -> CurrentProfiles:
     """What is there of these users, who are few enough to be named in one statement."""
     mine = and_(ProfileRow.tenant == run.tenant, ProfileRow.user_id.in_(user_ids))
-    permanent = func.max(ProfileRow.version).filter(ProfileRow.expires_on.is_(None))
-    latest = (
-        select(ProfileRow.user_id, permanent.label("permanent"), func.max(ProfileRow.version).label("newest"))
-        .where(mine)
-        .group_by(ProfileRow.user_id)
-        .subquery()
-    )
+    latest = newest_versions(mine)
     rows = await work.execute(
         select(ProfileRow, latest.c.newest)
         .join(latest, and_(latest.c.user_id == ProfileRow.user_id, latest.c.permanent == ProfileRow.version))
@@ -106,7 +101,7 @@ async def standing(work: Work, run: LimitRunRow, user_ids: Sequence[str], now: d
     )
     found = [(row, newest) for row, newest in rows]
     temporary = await work.scalars(select(ProfileRow.user_id).where(mine, ProfileRow.expires_on > now).distinct())
-    return Standing(
+    return CurrentProfiles(
         {row.user_id: newest for row, newest in found},
         {row.user_id: row for row, _ in found},
         frozenset(temporary),
@@ -139,7 +134,7 @@ def event_rows(tenant: str, profiles: Sequence[FloatProfile], now: datetime) -> 
     """One `profile.updated` for each version as rows of `MessageRow`, the same as of a version written alone."""
     count = len(profiles)
     users = pa.array([profile.user_id for profile in profiles], pa.string())
-    bodies = [envelope("profile.updated", now, to_json({**told(one), "user_id": one.user_id})) for one in profiles]
+    bodies = [envelope("profile.updated", now, to_json({**published(one), "user_id": one.user_id})) for one in profiles]
     return pa.table(
         {
             "id": pa.array([f"msg_{ULID()}" for _ in range(count)], pa.string()),

@@ -15,7 +15,7 @@ from underwriting.store.models import LimitRecordRow
 from underwriting.store.session import Work
 
 # How a record stands to what is in force, as columns of the rows; the rest of the columns are of the decision.
-STANDING = ("in_force", "base_version", "applied_version", "paused", "notice_due")
+IN_FORCE = ("in_force", "base_version", "applied_version", "paused", "notice_due")
 
 
 async def propose(work: Work, claimed: Claimed, number: int, rows: pa.Table, **shard: Any) -> None:
@@ -26,7 +26,7 @@ async def propose(work: Work, claimed: Claimed, number: int, rows: pa.Table, **s
     """
     await limit_runs.ensure(work, claimed)
     mine = (LimitRecordRow.run_id == claimed.run_id, LimitRecordRow.shard == number)
-    columns = [getattr(LimitRecordRow, name) for name in ("user_id", *STANDING)]
+    columns = [getattr(LimitRecordRow, name) for name in ("user_id", *IN_FORCE)]
     applied = {
         row.user_id: row
         for row in await work.execute(select(*columns).where(*mine, LimitRecordRow.applied_version > 0))
@@ -34,7 +34,7 @@ async def propose(work: Work, claimed: Claimed, number: int, rows: pa.Table, **s
     # Of a user who left the history, what was applied stays on record.
     gone = applied.keys() - set(rows["user_id"].to_pylist()) if applied else set()
     await work.execute(delete(LimitRecordRow).where(*mine, LimitRecordRow.user_id.not_in(gone)))
-    await copy_rows(work, LimitRecordRow, _standing(rows, applied) if applied else rows)
+    await copy_rows(work, LimitRecordRow, _with_applied(rows, applied) if applied else rows)
     state = {"state": LimitShardState.PROPOSED, "proposed_at": from_now(), "trouble": None, **shard}
     await limit_shards.note_shard(work, claimed, number, **state)
 
@@ -45,10 +45,10 @@ async def of_user(work: Work, tenant_runs: list[str], user_id: str) -> list[Limi
     return list(await work.scalars(query.order_by(LimitRecordRow.run_id.desc())))
 
 
-def _standing(rows: pa.Table, applied: dict[str, Any]) -> pa.Table:
+def _with_applied(rows: pa.Table, applied: dict[str, Any]) -> pa.Table:
     """The rows, with what was applied of the users' earlier records."""
     users = rows["user_id"].to_pylist()
-    for name in STANDING:
+    for name in IN_FORCE:
         given = rows[name].to_pylist()
         values = [
             getattr(applied[user], name) if user in applied else one for user, one in zip(users, given, strict=True)

@@ -1,4 +1,4 @@
-"""Applications: what was asked, what each check and rule said, what was decided, and what was paid for."""
+"""Applications: the request, the results of checks and rules, the decisions, and what was paid for."""
 
 from datetime import date, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from underwriting.store.models.states import EffectState
 
 
 class ApplicationRow(Claimable):
-    """One application: what was asked, where it stands, and who owns it by which fence."""
+    """One application: the request, its state, and its owner's fence."""
 
     __tablename__ = "applications"
 
@@ -24,12 +24,12 @@ class ApplicationRow(Claimable):
     amount: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
     term_months: Mapped[int | None]
-    # When the customer supplied what was missing; until when it waits for the customer; and when something happens to
-    # it without an answer.
+    # When the customer supplied what was missing; the deadline for the customer's answer; and when the application
+    # moves on without an answer.
     completed_at: Mapped[datetime | None]
     respond_by: Mapped[datetime | None]
     wake_at: Mapped[datetime | None]
-    # Why the bureau may be asked; both or neither.
+    # The permissible purpose of a bureau pull and the customer's consent; both or neither.
     bureau_purpose: Mapped[str | None] = mapped_column(String(32))
     consented_at: Mapped[datetime | None]
 
@@ -44,7 +44,7 @@ Index("ix_applications_owed", ApplicationRow.state, ApplicationRow.id, postgresq
 
 
 class DecisionRow(Base):
-    """One decision, numbered in their order: the rulebook's, a person's, what came of a customer's answer.
+    """One decision, numbered in order: by the rulebook, by staff, or by the customer's answer.
 
     `body` is what the API answers, byte for byte.
     """
@@ -56,7 +56,7 @@ class DecisionRow(Base):
     verdict: Mapped[Verdict]
     approved: Mapped[int | None]
     reasons: Mapped[list[dict[str, str]]]
-    # What an incomplete application lacks; the counteroffer; until when either waits for the customer.
+    # What an incomplete application lacks; the counteroffer; the customer's deadline for both.
     missing: Mapped[list[dict[str, Any]] | None]
     offer: Mapped[dict[str, Any] | None]
     respond_by: Mapped[datetime | None]
@@ -84,12 +84,12 @@ class CheckRow(Base):
     position: Mapped[int]
     facts: Mapped[dict[str, FactValue]]
     trouble: Mapped[str | None]
-    # What the facts are that hang on the request, for each alternative of the rulebook.
+    # The facts that depend on the request, for each alternative of the rulebook.
     alternatives: Mapped[list[dict[str, Any]] | None]
 
 
 class OutcomeRow(Base):
-    """What one rule said, and the facts it looked at."""
+    """The result of one rule, and the facts that it read."""
 
     __tablename__ = "outcomes"
     __table_args__ = (

@@ -78,7 +78,7 @@ class Base(DeclarativeBase):
 
 
 class LeasedRow(Base):
-    """What one worker at a time owns, by which fence and until when, and in which flow run."""
+    """A row that one worker at a time owns: the fence, the end of the lease, and the flow run."""
 
     __abstract__ = True
 
@@ -89,12 +89,12 @@ class LeasedRow(Base):
 
 
 class Claimable(LeasedRow):
-    """What one worker at a time works on, and where it stands."""
+    """A row that one worker at a time works on, with its state."""
 
     __abstract__ = True
 
     tenant: Mapped[str]
-    # What it is known by to the scheduler; of an application also what one request is known by.
+    # Identifies it in Prefect; for an application it also identifies the request.
     request_key: Mapped[str] = mapped_column(String(64), unique=True)
     as_of: Mapped[date]
     received_at: Mapped[datetime]
@@ -107,7 +107,7 @@ class Claimable(LeasedRow):
 
 
 class QueuedRow(Base):
-    """What is worked off in turn: `done_at` is when it was delivered or handled."""
+    """A row of a queue; `done_at` is when it was delivered or handled."""
 
     __abstract__ = True
 
@@ -121,13 +121,13 @@ class QueuedRow(Base):
 
 
 def index_of_due(table: type[Base]) -> None:
-    """Index the rows of which the customer has to be told: notices are looked for by the day on which they are due."""
+    """Index the rows that need a notice to the customer, by the day on which it is due."""
     due: Any = table.__table__.c.notice_due
     Index(f"ix_{table.__tablename__}_notice_due", due, postgresql_where=due.is_not(None), sqlite_where=due.is_not(None))
 
 
 def sealed_cell(column: QueryableAttribute[Any], *key: str | int) -> SealedCell:
-    """Where the sealed value of `column` stands in the row of this primary key."""
+    """The place of the sealed value of `column` in the row of this primary key."""
     return SealedCell(column.class_.__tablename__, column.key, key)
 
 
@@ -136,7 +136,7 @@ UNDECIDED = (State.PENDING, State.RUNNING, State.FAILED, State.QUARANTINED)
 
 
 def undecided(table: type[Claimable]) -> ColumnElement[bool]:
-    """Whether nobody has decided it. The states stand in the statement itself, so that the index below serves it."""
+    """Whether nobody has decided it. The states are literals in the statement, so that it can use the index below."""
     states: BindParameter[Any] = bindparam(
         "undecided", [state.value for state in UNDECIDED], expanding=True, literal_execute=True
     )
@@ -144,7 +144,7 @@ def undecided(table: type[Claimable]) -> ColumnElement[bool]:
 
 
 def index_of_undecided(table: type[Claimable]) -> None:
-    """Index what nobody has decided by when it was received: the customer has to be told in time."""
+    """Index what nobody has decided by when it was received: the customer needs a notice in time."""
     open_still = undecided(table)
     name = f"ix_{table.__tablename__}_undecided"
     Index(name, table.received_at, postgresql_where=open_still, sqlite_where=open_still)

@@ -1,4 +1,4 @@
-"""Evaluations of what a user may take: asked, judged book by book and rule by rule, frozen when a float is made."""
+"""Evaluations of what a user may take: the request, the results of books and rules, and the floats they authorised."""
 
 from datetime import date, datetime
 
@@ -25,7 +25,7 @@ _owed = EvaluationRow.state.in_((State.PENDING.value, State.RUNNING.value))
 Index("ix_evaluations_user", EvaluationRow.tenant, EvaluationRow.user_id, EvaluationRow.id)
 Index("ix_evaluations_product", EvaluationRow.tenant, EvaluationRow.user_id, EvaluationRow.product, EvaluationRow.id)
 Index("ix_evaluations_owed", EvaluationRow.state, EvaluationRow.id, postgresql_where=_owed, sqlite_where=_owed)
-# Of the checks that ask the same of the same user at the same time there is one.
+# Only one check of a user for a product and a day is under way at a time.
 Index(
     "uq_evaluations_under_way",
     EvaluationRow.tenant,
@@ -39,18 +39,18 @@ Index(
 
 
 class EvaluationKeyRow(Base):
-    """Which evaluation a caller's idempotency key stands for; several keys may share one that was under way."""
+    """The evaluation of a caller's idempotency key; several keys may share one that was under way."""
 
     __tablename__ = "evaluation_keys"
 
     request_key: Mapped[str] = mapped_column(String(64), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
-    # Empty only inside the accepting transaction, which takes the key before it knows the evaluation.
+    # Empty only inside the accepting transaction, which stores the key before it knows the evaluation.
     evaluation_id: Mapped[str | None] = mapped_column(ForeignKey(EvaluationRow.id))
 
 
 class CallbackRow(Base):
-    """An address that is told of an evaluation once it is judged."""
+    """An address that the result of an evaluation is posted to."""
 
     __tablename__ = "evaluation_callbacks"
 
@@ -59,7 +59,7 @@ class CallbackRow(Base):
 
 
 class EligibilityRow(Base):
-    """What an evaluation came to. `body` is what the API answers, byte for byte; amounts are minor units."""
+    """The result of an evaluation. `body` is what the API answers, byte for byte; amounts are minor units."""
 
     __tablename__ = "eligibilities"
 
@@ -76,10 +76,9 @@ class EligibilityRow(Base):
     reasons: Mapped[list[dict[str, str]]]
     facts: Mapped[dict[str, FactValue]]
     troubles: Mapped[dict[str, str]]
-    # What else it rests on: the set of all books in force, and the profile.
+    # What else it rests on: the set of all books in force, the profile, and how many floats events had reported.
     books_digest: Mapped[str] = mapped_column(String(64))
     profile_version: Mapped[int]
-    # How many floats of the user events had told of.
     floats_reported: Mapped[int]
     notice_due: Mapped[date | None]
     decided_at: Mapped[datetime]
@@ -90,8 +89,9 @@ index_of_due(EligibilityRow)
 
 
 class StaffDecisionRow(Base):
-    """A person's word on an evaluation that was referred. `body` is what the API answers from then on."""
+    """The decision of staff on an evaluation that was referred. `body` is what the API answers from then on."""
 
+    # Sealed notes are bound to the name of their table, so it cannot be renamed.
     __tablename__ = "settlements"
 
     evaluation_id: Mapped[str] = mapped_column(ForeignKey(EligibilityRow.evaluation_id), primary_key=True)
@@ -108,7 +108,7 @@ index_of_due(StaffDecisionRow)
 
 
 class BookRow(Base):
-    """What one rulebook said in one evaluation, also after the decision was clear."""
+    """The result of one rulebook in one evaluation, whether or not it decided."""
 
     __tablename__ = "evaluation_books"
     __table_args__ = (Index("ix_evaluation_books_rulebook_result", "rulebook", "result"),)
@@ -129,7 +129,7 @@ class BookRow(Base):
 
 
 class RuleOutcomeRow(Base):
-    """What one rule said in one book of an evaluation, and the facts it looked at."""
+    """The result of one rule in one book of an evaluation, and the facts that it read."""
 
     __tablename__ = "evaluation_outcomes"
     __table_args__ = (
@@ -148,7 +148,7 @@ class RuleOutcomeRow(Base):
 
 
 class ReportedFloatRow(Base):
-    """A float that an event told of, whether or not the evaluation that it names authorised it."""
+    """A float that an event reported, whether or not the evaluation that it names authorised it."""
 
     __tablename__ = "reported_floats"
     __table_args__ = (Index("ix_reported_floats_user", "tenant", "user_id"),)
@@ -156,16 +156,16 @@ class ReportedFloatRow(Base):
     tenant: Mapped[str] = mapped_column(primary_key=True)
     float_id: Mapped[str] = mapped_column(primary_key=True)
     user_id: Mapped[str] = mapped_column(Bytewise)
-    # As the event has it: it may name an evaluation that is not there, or not yet.
+    # As in the event, which may name an evaluation that does not exist, or not yet.
     evaluation_id: Mapped[str] = mapped_column(String(30))
     taken_on: Mapped[date]
     reported_at: Mapped[datetime]
-    # Empty until the evaluation was looked at.
+    # Empty until the evaluation was checked.
     authorised: Mapped[bool | None]
 
 
 class FrozenRow(Base):
-    """The evaluation that authorised a float, as it was answered; never changed. It authorises no other float."""
+    """The evaluation that authorised a float, as it was answered; never changed. It authorises one float only."""
 
     __tablename__ = "historical_evaluations"
     __table_args__ = (Index("ix_historical_evaluations_user", "tenant", "user_id", "product"),)

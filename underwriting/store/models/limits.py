@@ -1,4 +1,4 @@
-"""Limit runs: what was asked, how far each shard came, and one record for each user."""
+"""Limit runs: the request, the state of each shard, and one record for each user."""
 
 from datetime import date, datetime
 from typing import Any
@@ -13,14 +13,14 @@ from underwriting.store.models.base import Base, LeasedRow, index_of_due
 
 
 class LimitRunRow(LeasedRow):
-    """One run for one business date: by which policy, over which history, and where it stands. `note` is sealed."""
+    """One run for one business date: its policy, its history and its state. `note` is sealed."""
 
     __tablename__ = "limit_runs"
 
     tenant: Mapped[str]
     product: Mapped[Product]
     business_date: Mapped[date]
-    # Whom it is about: empty for everybody, else `segment:…` or `user:…`.
+    # Its users: empty for everybody, else `segment:…` or `user:…`.
     scope: Mapped[str]
     history: Mapped[str]
     judged_at: Mapped[datetime]
@@ -35,7 +35,7 @@ class LimitRunRow(LeasedRow):
     fact_terms_digest: Mapped[str | None] = mapped_column(String(64))
 
     state: Mapped[LimitRunState]
-    # Sums over the shards, and what the guard said of them, once all are calculated.
+    # Sums over the shards and the guard's verdict on them, once all are calculated.
     totals: Mapped[dict[str, Any] | None]
     guard: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime]
@@ -59,7 +59,7 @@ Index(
 
 
 class LimitShardRow(Base):
-    """One range of ids of a run; no bound is open. Its state says how far it came, `version` and `digest` on what."""
+    """One range of ids of a run; an empty bound is open. `version` and `digest` identify its input."""
 
     __tablename__ = "limit_shards"
 
@@ -68,7 +68,7 @@ class LimitShardRow(Base):
     first_id: Mapped[str | None]
     end_id: Mapped[str | None]
     state: Mapped[LimitShardState]
-    # Which files it needed, and which rows were in them.
+    # The files that it needed, and the rows in them.
     version: Mapped[str | None] = mapped_column(String(64))
     digest: Mapped[str | None] = mapped_column(String(64))
     # The SHA-256 of its records as a file.
@@ -82,7 +82,7 @@ class LimitShardRow(Base):
 
 
 class LimitRecordRow(Base):
-    """What one run said of one user. Amounts are minor units of the run's currency; codes have spaces between."""
+    """What one run decided about one user. Amounts are minor units of the run's currency; spaces separate codes."""
 
     __tablename__ = "limit_records"
     __table_args__ = (
@@ -107,18 +107,18 @@ class LimitRecordRow(Base):
     notice_due: Mapped[date | None]
     # The facts that were known, as JSON.
     facts: Mapped[str]
-    # What it was decided from, beside the limit before: so that the run decides the same again.
+    # What the decision rests on besides the limit before, so that the run decides the same again.
     base_raised_on: Mapped[date | None]
     base_lowered_on: Mapped[date | None]
     base_runs_below: Mapped[int]
     base_below_since: Mapped[date | None]
-    # The limit that is in force as far as this run knows, and the profile's version it stands in, which the next one
-    # follows; 0 where there was no profile. Where `after` is another limit, it is still to be applied.
+    # The limit in force as far as this run knows, and the version of the profile that has it, which the next version
+    # follows; 0 if there was no profile. If `after` is another limit, it is still to be applied.
     in_force: Mapped[int]
     base_version: Mapped[int]
     # The version that this run wrote last, if any.
     applied_version: Mapped[int | None]
-    # Whether this run has paused the product. Where `move` says otherwise, that is still to be applied.
+    # Whether this run has paused the product. If `move` differs, it is still to be applied.
     paused: Mapped[bool]
 
 

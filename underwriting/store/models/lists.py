@@ -36,7 +36,7 @@ class ListEntryRow(Base):
 
 
 class ListMatchRow(Base):
-    """A customer who may be an entry of a list; once a person cleared it, no match while `compared` stays the same.
+    """A customer who may be an entry of a list. Cleared by staff, it is no match while `compared` stays the same.
 
     `compared` is a sealed digest of all that was compared, of the customer and of the entry.
     """

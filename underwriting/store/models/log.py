@@ -1,4 +1,4 @@
-"""What was written down: the audit chain, the messages owed to others, the events received from them."""
+"""The audit chain, the messages to send, and the events received."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from underwriting.store.models.states import Channel, QueueState
 
 
 class MessageRow(QueuedRow):
-    """One message owed to somebody outside; `id` stays the same over all its deliveries."""
+    """One message to send; its `id` is the same at all deliveries."""
 
     __tablename__ = "outbox"
 
@@ -20,9 +20,9 @@ class MessageRow(QueuedRow):
     channel: Mapped[Channel]
     tenant: Mapped[str]
     customer_id: Mapped[str]
-    # What it tells of: an application, an evaluation, a user's profile.
+    # What it is about: an application, an evaluation, a user's profile.
     subject_id: Mapped[str] = mapped_column(index=True)
-    # Where a callback goes; the other channels know by themselves.
+    # The address of a callback; the settings name those of the other channels.
     target: Mapped[str | None]
     body: Mapped[bytes]
     created_at: Mapped[datetime]

@@ -1,4 +1,4 @@
-"""Notices: which were sent, when and how, and of which the deadline was warned of. Rows are added, never changed."""
+"""Notices that were sent, when and how, and warnings before a deadline. Rows are added, never changed."""
 
 from datetime import datetime
 
@@ -31,7 +31,7 @@ class NoticeRow(Base):
 
 
 class NoticeWarningRow(Base):
-    """A notice whose deadline was warned of: each once."""
+    """A warning before the deadline of a notice; one for each notice."""
 
     __tablename__ = "notice_warnings"
 

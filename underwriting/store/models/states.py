@@ -1,10 +1,10 @@
-"""The words that columns choose from, besides those of the domain."""
+"""The values of columns with a fixed choice, besides those of the domain."""
 
 from enum import StrEnum
 
 
 class EffectState(StrEnum):
-    """How far a paid call came; `UNKNOWN` is never repeated."""
+    """The state of a paid call; an `UNKNOWN` one is never repeated."""
 
     INTENT = "intent"
     DONE = "done"
@@ -12,7 +12,7 @@ class EffectState(StrEnum):
 
 
 class QueueState(StrEnum):
-    """Where a queued message or event stands; `DEAD` waits for an operator."""
+    """The state of a queued message or event; `DEAD` waits for an operator."""
 
     PENDING = "pending"
     DONE = "done"
@@ -20,7 +20,7 @@ class QueueState(StrEnum):
 
 
 class Channel(StrEnum):
-    """Which way a message leaves: to a partner, to who asked for a call back, to the event bus, to analytics."""
+    """Where a message goes: to a partner, to a callback address, to the event bus, to analytics."""
 
     RESULTS = "results"
     CALLBACK = "callback"
@@ -29,7 +29,7 @@ class Channel(StrEnum):
 
 
 class RulebookKind(StrEnum):
-    """What a rulebook judges: an application in stages, or what a user may take; or it is a limit policy."""
+    """What a rulebook decides on: applications in stages, what a user may take, or limits (a limit policy)."""
 
     REVIEW = "review"
     ELIGIBILITY = "eligibility"

@@ -1,7 +1,7 @@
-"""What others told us: committed before it is acknowledged, handled at least once, never for ever.
+"""Events received: committed before they are acknowledged, and handled at least once.
 
-Events come more than once and out of order. The same event of one source and tenant is kept once, and handlers change
-nothing on a second call. One that cannot be handled ends DEAD and waits for an operator. The payload is sealed.
+Events arrive more than once and out of order. The same event of one source and tenant is kept once, and handlers change
+nothing on a second call. An event that cannot be handled ends as DEAD and waits for an operator. The payload is sealed.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from underwriting.store.models import EventRow, QueueState, sealed_cell
 from underwriting.store.queue.leased import LEASE, Queue
 from underwriting.store.session import Work
 
-# Between one try and the next. An outage of a source is over within minutes; what fails for hours needs a person.
+# Waits between attempts. Outages last minutes; what fails for hours needs an operator.
 WAITS = (
     timedelta(seconds=5),
     timedelta(seconds=30),
@@ -46,7 +46,7 @@ class Event:
 async def receive(
     work: Work, source: str, event_id: str, event_type: str, tenant: str, user_id: str, payload: bytes, at: datetime
 ) -> bool:
-    """Keep an event that happened `at`, due at once; False where it was kept before. Acknowledge after the commit."""
+    """Keep an event that happened `at`, due at once; False if it was kept before. Acknowledge after the commit."""
     inbox_id = f"evt_{ULID()}"
     row = await work.add_new(
         EventRow,
@@ -65,22 +65,22 @@ async def receive(
     return row is not None
 
 
-async def keep(work: Work, told: events.Event) -> bool:
-    """Keep a business event: what its type needs, and nothing else of its payload. False where it was kept before.
+async def keep(work: Work, event: events.Event) -> bool:
+    """Keep a business event, with only that part of its payload that its type needs. False if it was kept before.
 
-    A float counts from here on, however long the event waits to be handled.
+    A reported float counts from now on, even while the event waits to be handled.
     """
-    details, user_id = told.details, told.user_id or ""
+    details, user_id = event.details, event.user_id or ""
     if isinstance(details, events.FloatCreated):
-        await reported_floats.record(work, told.tenant, user_id, details.float_id, details.evaluation_id, told.at)
+        await reported_floats.record(work, event.tenant, user_id, details.float_id, details.evaluation_id, event.at)
     payload = details.model_dump_json().encode()
-    return await receive(work, told.source, told.id, told.type, told.tenant, user_id, payload, told.at)
+    return await receive(work, event.source, event.id, event.type, event.tenant, user_id, payload, event.at)
 
 
 async def due(work: Work, limit: int = 50, lease: timedelta = LEASE, inbox_id: str | None = None) -> list[Event]:
-    """Take what is to be handled now, for `lease`, oldest first. Commit before handling.
+    """Lease the events that are due, oldest first. Commit before handling them.
 
-    Consumers that work at the same time take different events.
+    Consumers that work at the same time get different events.
     """
     ready = (
         select(EventRow.id)

@@ -1,8 +1,8 @@
 """A queue of rows: each is taken under a lease, tried again after growing waits, and buried after the last.
 
-The row is the truth. Whoever takes a row counts one more attempt and holds it until the lease ends; what happens to the
-row afterwards asks for that attempt, so that a worker that lost its lease changes nothing. A buried row is `DEAD` and
-waits for an operator.
+A worker that takes a row raises its attempt number and holds it until the lease ends. A failure is noted only under
+that attempt number, so that a worker that lost its lease changes nothing. A buried row is `DEAD` and waits for an
+operator.
 """
 
 import random
@@ -20,7 +20,7 @@ from underwriting.store.models import QueuedRow, QueueState
 from underwriting.store.session import Work
 
 LEASE = timedelta(seconds=60)
-# Every wait is stretched by up to this share at random, so that rows refused together do not return together.
+# Every wait is lengthened by up to this share at random, so that rows that failed together are not retried together.
 JITTER = 0.5
 _random = random.SystemRandom()
 
@@ -59,7 +59,7 @@ class Queue(Generic[R]):
         return sorted(rows, key=lambda row: getattr(row, self.order.key))
 
     async def done(self, work: Work, *ids: str) -> None:
-        """The rows are done with, whoever did it, so no lease is asked for."""
+        """Mark the rows as done, under whatever attempt."""
         await work.execute(
             update(self.row)
             .where(self.row.id.in_(ids), self.row.state == QueueState.PENDING)
@@ -69,9 +69,9 @@ class Queue(Generic[R]):
     async def failed(
         self, work: Work, row_id: str, attempt: int, why: str, waits: Sequence[timedelta] | None = None
     ) -> QueueState | None:
-        """Try the row again later, or bury it after the last wait; None where somebody else took it over meanwhile.
+        """Try the row again later, or bury it after the last wait; None if another worker took it over.
 
-        `why` must hold no personal data. No `waits` buries a row that no further attempt can help.
+        `why` must hold no personal data. Empty `waits` bury a row that no further attempt can help.
         """
         left = self.waits if waits is None else waits
         spent = attempt > len(left)

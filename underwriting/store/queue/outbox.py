@@ -1,8 +1,8 @@
-"""What is owed to somebody outside: written in the deciding transaction, delivered at least once.
+"""Messages to send: written in the transaction that decides, and delivered at least once.
 
-Of one customer the messages of one channel go out in the order in which they were written: only the oldest undelivered
-one is ever due (of callbacks, the oldest to each address). One that stays refused ends DEAD, lets the later ones pass,
-and waits for an operator.
+The messages of one customer and channel are delivered in the order in which they were written: only the oldest
+undelivered one is due (of callbacks, the oldest to each address). A message that is refused at every attempt ends as
+DEAD and waits for an operator; the later ones follow.
 """
 
 from collections.abc import Collection
@@ -15,12 +15,13 @@ from sqlalchemy import Select, exists, insert, select
 from sqlalchemy.orm import aliased
 from ulid import ULID
 
+from underwriting.settings import Settings
 from underwriting.store.columns import from_now
 from underwriting.store.models import Channel, MessageRow, QueueState
 from underwriting.store.queue.leased import LEASE, Queue
 from underwriting.store.session import Work
 
-# Between one try and the next; the schedule that users of Standard Webhooks know. Then the message is dead.
+# Waits between attempts, as Standard Webhooks recommends. After the last one the message is dead.
 WAITS = (
     timedelta(seconds=5),
     timedelta(minutes=5),
@@ -41,7 +42,7 @@ class Message:
     channel: Channel
     tenant: str
     customer_id: str
-    # What it tells of.
+    # What it is about.
     subject_id: str
     # Where a callback goes.
     target: str | None
@@ -61,10 +62,10 @@ async def enqueue(
     record: bytes,
     target: str | None = None,
 ) -> str:
-    """Owe an event about a customer's application, evaluation or profile, due at once; returns the message's id.
+    """Store an event about a customer's application, evaluation or profile to be sent at once; returns its id.
 
-    The payload is that of Standard Webhooks: type, timestamp, data. `record` is JSON, and stands in it as it is.
-    `target` is where a callback goes, and nothing else has one.
+    The payload is that of Standard Webhooks: type, timestamp, data. `record` is JSON and is inserted unchanged.
+    `target` is the address of a callback; other channels have none.
     """
     if (target is not None) != (channel is Channel.CALLBACK):
         raise ValueError(f"a message has a target if it is a callback, and only then; this is for {channel}")
@@ -85,6 +86,12 @@ async def enqueue(
     return message_id
 
 
+def event_channels(config: Settings) -> list[Channel]:
+    """The channels that events about users go out on, as far as the settings name a receiver."""
+    receivers = {Channel.EVENTS: config.event_bus, Channel.ANALYTICS: config.segment_write_key}
+    return [channel for channel, receiver in receivers.items() if receiver]
+
+
 def envelope(event: str, at: datetime, record: bytes) -> bytes:
     """The body of a message: the payload of Standard Webhooks around a record, which is JSON."""
     return b'{"type":%b,"timestamp":%b,"data":%b}' % (to_json(event), to_json(at), record)
@@ -97,10 +104,10 @@ async def due(
     lease: timedelta = LEASE,
     subject_id: str | None = None,
 ) -> list[Message]:
-    """Take what is to be delivered now, for `lease`: up to `limit` of each channel, so that none starves another.
+    """Lease the messages that are due: up to `limit` of each channel, so that no channel blocks another.
 
-    Of each customer and channel that is the oldest undelivered message; of callbacks, the oldest to each target: an
-    address that is down holds up no other. Commit before delivering. Deliverers that work at the same time take
+    Due is the oldest undelivered message of each customer and channel; of callbacks, the oldest to each target, so that
+    an address that is down blocks no other. Commit before delivering. Workers that deliver at the same time get
     different messages.
     """
     taken: list[int] = []
@@ -116,7 +123,7 @@ async def due(
 def _ready(channel: Channel) -> Select[tuple[int]]:
     """Messages of a channel that nobody holds and that wait for no earlier one.
 
-    Made once: only of a statement that it knows does SQLAlchemy have the text at hand.
+    Cached, because SQLAlchemy compiles a statement that it already knows much faster.
     """
     earlier = aliased(MessageRow)
     waits_for_another = exists().where(
