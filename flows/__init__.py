@@ -1,1 +1,1 @@
-"""What happens: one file per business journey."""
+"""Prefect flows: one file for each business journey."""

@@ -20,7 +20,7 @@ from underwriting.store.waiting import Answer
 async def answer_application(application_id: ApplicationId, answer: Answer, handed_in_by: Staff) -> State[None]:
     """Review an incomplete application again, or decide a counteroffer by the customer's answer.
 
-    Fails, and changes nothing, where the application is unknown or does not wait for this answer.
+    Fails, and changes nothing, if the application is unknown or does not wait for this answer.
     """
     async with open_runtime() as runtime:
         async with runtime.store.begin() as work:

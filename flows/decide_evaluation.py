@@ -1,4 +1,4 @@
-"""A person's word on a referred evaluation, from the Prefect UI."""
+"""Staff decide a referred evaluation in the Prefect UI."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -23,15 +23,15 @@ async def decide_evaluation(
     reasons: AdverseCodes = (),
     clears_match: ClearsMatch = False,
 ) -> State[None]:
-    """Approve or reject a referred evaluation; the decision is stored with who and why, and told like any other.
+    """Approve or reject a referred evaluation; the decision is stored with who and why, and sent like any other.
 
-    A rejection needs its reasons. Fails, and changes nothing, where the evaluation is unknown, does not wait for a
-    person, or is not the answer any more; where more is to be approved than the user's profile and the affordability
-    allow; and where a match with a list is to be cleared and there is none.
+    A rejection needs its reasons. Fails, and changes nothing, if the evaluation is unknown, does not wait for staff, or
+    is not the answer any more; if more is to be approved than the user's profile and the affordability allow; and if a
+    match with a list is to be cleared and there is none.
     """
     async with open_runtime() as runtime:
         async with runtime.store.begin() as work:
-            settled = await referrals.decide_evaluation(
+            decided = await referrals.decide_evaluation(
                 work,
                 runtime.config,
                 evaluation_id,
@@ -44,4 +44,4 @@ async def decide_evaluation(
                 clears_match=clears_match,
             )
         await state_of(deliver, runtime, evaluation_id)
-    return Completed(name=decision.verdict.title(), message=f"{evaluation_id} {settled.verdict} by {decided_by}")
+    return Completed(name=decision.verdict.title(), message=f"{evaluation_id} {decided.verdict} by {decided_by}")

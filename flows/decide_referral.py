@@ -1,4 +1,4 @@
-"""A person's word on a referred application, from the Prefect UI."""
+"""Staff decide a referred application in the Prefect UI."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -17,14 +17,14 @@ from underwriting.runtime import open_runtime
 
 
 class StaffVerdict(StrEnum):
-    """What the person says."""
+    """The decision of staff."""
 
     APPROVE = "approve"
     REJECT = "reject"
 
     @property
     def verdict(self) -> Verdict:
-        """As it is stored."""
+        """The verdict that is stored."""
         return Verdict.APPROVED if self is StaffVerdict.APPROVE else Verdict.REJECTED
 
 
@@ -51,8 +51,8 @@ async def decide_referral(
 ) -> State[None]:
     """Approve or reject a referred application; the decision is stored with who and why, and posted to the partner.
 
-    A rejection needs its reasons. Fails, and changes nothing, where the application is unknown or does not wait for a
-    person, or where a match with a list is to be cleared and there is none.
+    A rejection needs its reasons. Fails, and changes nothing, if the application is unknown or does not wait for staff,
+    or if a match with a list is to be cleared and there is none.
     """
     async with open_runtime() as runtime:
         async with runtime.store.begin() as work:

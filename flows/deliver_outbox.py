@@ -1,4 +1,4 @@
-"""What somebody outside has not received yet."""
+"""Delivers the messages of the outbox."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ from underwriting.runtime import open_runtime
 async def deliver_outbox() -> int:
     """Deliver the messages that are due again, and copy the audit chain on; returns how many messages arrived."""
     async with open_runtime() as runtime:
-        # A stream that is down fails the run, and keeps no message from its receiver.
+        # If the stream is down the run fails, but messages are delivered.
         arrived, streamed = await asyncio.gather(state_of(deliver, runtime), state_of(stream_audit, runtime))
         await streamed.aresult()
         return await arrived.aresult()

@@ -1,4 +1,4 @@
-"""What may this user take now: all sources at once, every rulebook that applies, one evaluation."""
+"""What a user may take now: ask all sources at once, run every rulebook that applies, store one evaluation."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -15,7 +15,7 @@ from tasks.gather import gather
 from tasks.lease import Lease, claimed
 from tasks.publish_evaluation import publish_evaluation
 from tasks.record_evaluation import record_evaluation
-from tasks.run_books import judge_results, run_books
+from tasks.run_books import decide_evaluation, run_books
 from tasks.states import state_of
 from tasks.user_check import UserCheck
 from underwriting.domain.application import CustomerId, Product
@@ -43,43 +43,43 @@ async def evaluate_eligibility(
 ) -> State[None]:
     """Evaluate a user for a product, as of today or an earlier day: approved with amounts, rejected, or referred.
 
-    The API names the evaluation that it accepted; an ad-hoc run accepts one of its own. Runs at most once at a time
-    for an evaluation, whoever triggers it: without the claim it ends as `NotOwed`.
+    The API passes the id of the evaluation that it accepted; an ad-hoc run accepts a new one. One run at a time works
+    on an evaluation: without the claim a run ends as `NotOwed`.
     """
     async with open_runtime() as runtime:
         evaluation_id = evaluation_id or await _accepted(runtime, tenant, user_id, product, as_of)
         async with claimed(runtime, EVALUATIONS, evaluation_id, str(flow_run.id)) as lease:
             if lease is None:
-                return Completed(name="NotOwed", message="Judged already, or another run works on it.")
+                return Completed(name="NotOwed", message="Decided already, or another run works on it.")
             check = UserCheck(runtime, lease.claim, await _profile(runtime, lease.claim))
             await gather(check)
-            eligibility = await _judged(check, lease)
-        # Judged is judged: what goes wrong from here on is seen in the run, and the outbox still owes its messages.
+            eligibility = await _decided(check, lease)
+        # The decision is stored. Later errors show in the run, and the outbox still has the messages.
         await publish_evaluation(runtime, check.request, eligibility)
         await state_of(deliver, runtime, evaluation_id)
     return Completed(name=eligibility.verdict.title(), message=", ".join(reason.code for reason in eligibility.reasons))
 
 
 async def _accepted(runtime: Runtime, tenant: str, user_id: str, product: Product, as_of: PastDate | None) -> str:
-    """A new evaluation, the one of the same question under way, or on a retry of this run the one it made before."""
+    """A new evaluation, one for the same question that is under way, or on a retry of this run the earlier one."""
     async with runtime.store.begin() as work:
         accepted = await evaluations.accept(work, tenant, user_id, product, as_of, str(flow_run.id), datetime.now(UTC))
     return accepted.stored.subject.id
 
 
-async def _judged(check: UserCheck, lease: Lease[EvaluationRequest]) -> Eligibility:
-    """What the books come to, stored; judged again for as long as books, profile or floats change meanwhile."""
+async def _decided(check: UserCheck, lease: Lease[EvaluationRequest]) -> Eligibility:
+    """The stored result of the books; they run again if books, profile or floats changed meanwhile."""
     while True:
         lease.ensure()
-        ran = await run_books(check)
-        eligibility = judge_results(check, ran)
-        if await record_evaluation(check, eligibility, ran):
+        result = await run_books(check)
+        eligibility = decide_evaluation(check, result)
+        if await record_evaluation(check, eligibility, result):
             return eligibility
         check.profile = await _profile(check.runtime, check.claim)
 
 
 async def _profile(runtime: Runtime, claim: Claim[EvaluationRequest]) -> FloatProfile:
-    """The user's profile, which is made on first contact."""
+    """The user's profile; on first contact the default one is stored."""
     request, now = claim.subject, datetime.now(UTC)
     async with runtime.store.begin() as work:
         return await profiles.on_first_contact(work, request.tenant, request.user_id, now, CURRENCY, TIERS)

@@ -1,4 +1,4 @@
-"""The scheduled run over everybody's history: from transactions to limits, with a reason for each user."""
+"""The scheduled limit run: from the transactions of all users to their limits, with reasons."""
 
 from datetime import UTC, date, datetime
 from typing import Annotated
@@ -56,16 +56,16 @@ async def recalculate_limits(
     """Recalculate the limits of all users, of a segment or of one user, and apply what the guard lets pass.
 
     The same date again goes on where the run stopped, and changes nothing once it is done. A run that the guard holds
-    waits for the form of `release-limits`.
+    waits for staff (`release-limits`).
     """
     async with open_runtime() as runtime:
-        decides = policy_for(policy, product, today=None if dry_run else datetime.now(UTC).date())
+        limit_policy = policy_for(policy, product, today=None if dry_run else datetime.now(UTC).date())
         request = Request(
             tenant=tenant or runtime.config.limits_tenant,
             product=product,
-            business_date=business_date or decides.business_day.last(due()),
+            business_date=business_date or limit_policy.business_day.last(due()),
             history=history or runtime.config.limits_history,
-            policy=decides,
+            policy=limit_policy,
             scope=Scope(segment, user_id),
             shards=shards,
             dry_run=dry_run,

@@ -1,4 +1,4 @@
-"""A person's word on a limit run that the guard held, from the Prefect UI."""
+"""Staff release or discard a limit run that the guard held, in the Prefect UI."""
 
 from enum import StrEnum
 
@@ -17,14 +17,14 @@ from underwriting.store.limits import held_runs
 
 
 class Release(StrEnum):
-    """What the person says."""
+    """The decision of staff."""
 
     RELEASE = "release"
     DISCARD = "discard"
 
     @property
     def state(self) -> LimitRunState:
-        """What it makes of the run."""
+        """The state that it brings the run into."""
         return LimitRunState.APPLYING if self is Release.RELEASE else LimitRunState.DISCARDED
 
 
@@ -32,8 +32,7 @@ class Release(StrEnum):
 async def release_limits(run_id: LimitRunId, decision: Release, note: Note, decided_by: Staff) -> State[None]:
     """Release a held limit run, which applies it, or discard it; stored with who and why.
 
-    Fails, and changes nothing, where the run is unknown or does not wait for a person. A release that was cut short
-    goes on.
+    Fails, and changes nothing, if the run is unknown or does not wait for staff. An interrupted release goes on.
     """
     async with open_runtime() as runtime:
         async with runtime.store.begin() as work:

@@ -1,4 +1,4 @@
-"""The pre-screening of one applicant: stage after stage until one ends the review, then one decision."""
+"""The pre-screening of one application: stage after stage until the review can end, then one decision."""
 
 import asyncio
 from collections.abc import Sequence
@@ -30,10 +30,10 @@ from underwriting.store.kinds import APPLICATIONS
 async def review_application(application_id: ApplicationId) -> State[None]:
     """Review one accepted application and decide it: approved, rejected with reasons, or referred to a person.
 
-    Where the customer can supply what is missing it is incomplete; where less or a longer term would be approved, that
-    is offered. Both wait for the customer's answer.
+    It is incomplete if the customer can supply what is missing. If a lower amount or a longer term would be approved,
+    that is offered. Both wait for the customer's answer.
 
-    Runs at most once at a time for an application, whoever triggers it: without the claim it ends as `NotOwed`.
+    One run at a time works on an application: without the claim a run ends as `NotOwed`.
     """
     async with open_runtime() as runtime:
         async with claimed(runtime, APPLICATIONS, application_id, str(flow_run.id)) as lease:
@@ -43,7 +43,7 @@ async def review_application(application_id: ApplicationId) -> State[None]:
             results = await run_stages(review, lease)
             decision = decide(review.book, results, review.application, datetime.now(UTC))
             await record_decision(review, results, decision)
-        # Decided is decided: what goes wrong from here on is seen in the run, and the outbox still owes the post.
+        # The decision is stored. Later errors show in the run, and the outbox still has the message.
         await asyncio.gather(
             publish_review(runtime, application_id, results, decision),
             state_of(deliver, runtime, application_id),
@@ -59,7 +59,7 @@ async def reviewed(application_id: str) -> State[None]:
 
 
 async def run_stages(review: Review, lease: Lease[Application]) -> Sequence[CheckResult]:
-    """Run the stages in the rulebook's order, and the checks of one stage concurrently, until one ends the review."""
+    """Run the stages in the rulebook's order, and the checks of a stage concurrently, until a stage ends the review."""
     results: list[CheckResult] = []
     for stage in review.book.stages:
         lease.ensure()

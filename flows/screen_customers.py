@@ -1,4 +1,4 @@
-"""Known customers against lists that changed."""
+"""Compares known customers with screening lists that changed."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -12,7 +12,7 @@ from underwriting.runtime import open_runtime
 async def screen_customers() -> State[None]:
     """Compare all known customers with the entries that changed since they were last screened.
 
-    Does nothing where no list changed. Whoever is found is judged again, and staff see the match.
+    Does nothing if no list changed. A customer with a new match is evaluated again, and staff see the match.
     """
     async with open_runtime() as runtime:
         done = await screening.screen_customers(runtime)

@@ -1,1 +1,1 @@
-"""With whom: Prefect tasks, one file per check."""
+"""Prefect tasks: one file for each check, source or effect."""

@@ -1,4 +1,4 @@
-"""What the sources say now of what was judged before: tasks as plain functions, in no flow, storing nothing."""
+"""Checks of stored decisions against the sources of today. Tasks run as plain functions, and nothing is stored."""
 
 from rules.core.columns import Columns
 from rules.facts import USER_FACTS, user_facts
@@ -22,9 +22,9 @@ NEVER_PULLED = "no report was pulled then, and a replay pays for none"
 
 
 async def checks_again(runtime: Runtime, basis: ApplicationBasis) -> list[CheckResult]:
-    """Stage after stage by the same rulebook, as of the same day, until one ends the review.
+    """Stage after stage by the same rulebook, as of the same day, until a stage ends the review.
 
-    The bureau is not paid again: its report is the one in the ledger.
+    The bureau is not paid again: its report comes from the ledger.
     """
     review = Review(runtime, Claim(APPLICATIONS, basis.application, 0, 0), basis.book)
     results: list[CheckResult] = []

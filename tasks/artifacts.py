@@ -1,4 +1,4 @@
-"""What a person sees of a run in the Prefect UI: a table with a link to the API's record, and a tag."""
+"""What the Prefect UI shows of a run: a table with a link to the API's record, and a tag."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from underwriting.runtime import Runtime
 async def publish_run(
     runtime: Runtime, subject_id: str, path: str, rows: list[dict[str, str]], description: str, tag: str
 ) -> None:
-    """Create the table, above it a link to the API's record at `path`, and tag the run: the UI can filter by tags.
+    """Create the table below a link to the API's record at `path`, and tag the run, since the UI can filter by tags.
 
-    Not a task: the table is to hang on the flow run, where a person looks. The result is stored by now, so a Prefect
-    server that is away only leaves the run without it.
+    Not a task, so that the table belongs to the flow run. The result is already stored: if the Prefect server is away,
+    only the table is missing.
     """
     url = f"{runtime.config.public_url or runtime.config.api_url}{path}"
     link = f"[Record of {subject_id}]({url}); the API asks for a token of the tenant."
@@ -30,7 +30,7 @@ async def publish_run(
 
 
 def outcome_rows(heading: str, name: str, outcomes: Sequence[Outcome]) -> list[dict[str, str]]:
-    """One row for each rule that was heard, in order; the first column says where it stands."""
+    """One row for each rule that ran, in order; the first column is its check or rulebook."""
     return [
         {
             heading: name,

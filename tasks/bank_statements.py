@@ -1,4 +1,4 @@
-"""Check 2: how the main account was run."""
+"""Check 2: the main account."""
 
 from prefect import task
 

@@ -1,4 +1,4 @@
-"""What every check of a review shares: how it is tried, how it judges, and what it comes to without its source."""
+"""What every check of a review shares: its retries, its rules, and its result if the source fails."""
 
 import asyncio
 from typing import Any
@@ -17,11 +17,11 @@ from underwriting.settings import settings
 
 
 def is_outage(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Whether another try may help: it may after an outage or a timeout, never after a refusal or nonsense."""
+    """Whether to retry: after an outage or a timeout, not after a refusal or a malformed answer."""
     return isinstance(state.data, SourceOutage | TimeoutError)
 
 
-# Arguments hold personal data, and results go to the store: Prefect keeps neither.
+# Prefect keeps neither arguments, which hold personal data, nor results, which go to the store.
 CHECK: dict[str, Any] = {
     "retries": len(settings().retry_delays),
     "retry_delay_seconds": list(settings().retry_delays),
@@ -34,12 +34,12 @@ CHECK: dict[str, Any] = {
 
 
 async def judge(review: Review, check: str, trouble: str | None = None) -> CheckResult:
-    """Compute the check's facts from what was gathered so far, and hear its rules."""
+    """Compute the check's facts from the documents gathered so far, and run its rules."""
     return await asyncio.to_thread(_judge, review, check, trouble)
 
 
 async def result_of(review: Review, check: str, state: State[CheckResult]) -> CheckResult:
-    """What a check came to. Where its source gave nothing, what is not known stays unknown, and the rest counts.
+    """The result of a check. If its source failed, the facts that need it are unknown.
 
     Any other error is ours and is raised: nothing is decided then, and the application is tried again.
     """

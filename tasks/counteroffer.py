@@ -1,4 +1,4 @@
-"""What the facts would be for other amounts and terms, where only these stand in the way of an approval."""
+"""The facts for other amounts and terms, if only amount and term prevent an approval."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from underwriting.domain.decision import CheckResult, FactValue
 async def with_alternatives(review: Review, results: Sequence[CheckResult]) -> list[CheckResult]:
     """The results so far, with the facts of every alternative that the rulebook may offer instead of the request.
 
-    As they are, where nothing fails, or something else does.
+    Unchanged if nothing fails, or if something fails that does not depend on the request.
     """
     if not fails_only_by_request(results) or not review.book.alternatives(review.application):
         return list(results)
@@ -27,6 +27,6 @@ def _with_alternatives(review: Review, result: CheckResult) -> CheckResult:
     names = [fact.name for fact in facts_of(result.check) if fact.name in BY_REQUEST]
     found: list[dict[str, FactValue]] = []
     for offer in review.book.alternatives(review.application):
-        columns = Columns(compute_facts(result.check, {**tables, **review.asking(offer)}))
+        columns = Columns(compute_facts(result.check, {**tables, **review.request_tables(offer)}))
         found.append({name: columns.value(name, 0) for name in names})
     return result.model_copy(update={"alternatives": tuple(found)})

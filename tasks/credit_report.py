@@ -20,14 +20,14 @@ PULL = "bureau-pull"
 NO_CONSENT = "not asked, since the application names no permissible purpose and consent (bureau_consent)"
 # The global concurrency limit that bounds simultaneous pulls over all workers; made when the project is deployed.
 BUREAU = "bureau"
-# Seconds until the slot of a killed worker is free again; the least that Prefect allows, and less than a check's tries
-# take together. By Prefect's own five minutes, a few killed workers would leave everybody without a report.
+# Seconds until the slot of a killed worker is free again: the least that Prefect allows, and less than all tries of a
+# check take. With Prefect's default of five minutes, a few killed workers would block all reports.
 SLOT_LEASE = 60
 
 
 @task(**CHECK)
 async def credit_report(review: Review) -> CheckResult:
-    """Pull the bureau report once, whatever crashes in between, and keep it sealed in the effect ledger.
+    """Pull the bureau report once, whatever crashes meanwhile, and keep it sealed in the effect ledger.
 
     Without a permissible purpose and the customer's consent there is no pull.
     """
@@ -50,12 +50,12 @@ async def credit_report(review: Review) -> CheckResult:
 
 
 def read_report(payload: bytes) -> CreditReport:
-    """The report in the ledger; MalformedAnswer where it was stored before a report had all that it needs today."""
+    """The report in the ledger; MalformedAnswer if it was stored before today's required fields."""
     return parse_document("bureau", CreditReport, payload)
 
 
 async def _pulled(review: Review, pull: Effect, consent: BureauConsent) -> CreditReport:
-    """The report of this pull: asked for the first time, again under the same key, or looked up by it."""
+    """The report of this pull: requested for the first time, again under the same key, or looked up by the key."""
     application, sources = review.application, review.runtime.sources
     order = BureauOrder(pull.provider_key, application.requested.currency, application.as_of, consent)
     if pull.state is EffectState.UNKNOWN:

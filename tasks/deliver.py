@@ -1,4 +1,4 @@
-"""Delivering what the outbox owes: results and callbacks to partners, events to the bus, analytics to Segment."""
+"""Delivers the outbox: results and callbacks to partners, events to the bus, analytics to Segment."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from underwriting.store.models import Channel
 from underwriting.store.queue import outbox
 from underwriting.store.queue.outbox import Message
 
-# Messages taken at once, and seconds after which no more are: well within a message's lease and the task's time.
+# Messages taken at once, and seconds after which no more are taken: well within the lease and the task's timeout.
 BATCH = 100
 ENOUGH_SECONDS = 30.0
 
@@ -28,11 +28,11 @@ ENOUGH_SECONDS = 30.0
 async def deliver(runtime: Runtime, subject_id: str | None = None) -> int:
     """Deliver what is due, about one application or evaluation or about all; returns how many messages arrived.
 
-    Whatever does not arrive stays in the outbox, which knows when to try again: this task never retries by itself.
+    A message that does not arrive stays in the outbox, which schedules the next attempt: this task is not retried.
     """
     began = time.monotonic()
     arrived = 0
-    # Of a customer only the oldest message is due, so each delivery may make another one due.
+    # Only the oldest message of a customer is due, so each delivery may make another one due.
     while now := await _deliver_batch(runtime, subject_id):
         arrived += now
         if time.monotonic() - began > ENOUGH_SECONDS:
@@ -55,21 +55,21 @@ async def _deliver_one(runtime: Runtime, message: Message) -> bool:
     try:
         await _BY_CHANNEL[message.channel](runtime, message)
     except SourceError as error:
-        return await _settle(runtime, message, error)
+        return await _record(runtime, message, error)
     failpoint("after-post")
-    return await _settle(runtime, message, None)
+    return await _record(runtime, message, None)
 
 
 async def _put_events(runtime: Runtime, messages: Sequence[Message]) -> int:
-    """Put all events in as few calls as it takes. Where no bus is set nobody listens, and nothing is owed."""
+    """Put all events in as few calls as possible. Without a bus they count as delivered."""
     bus = runtime.outlets.bus
     troubles = [None] * len(messages) if bus is None else await bus.put([_bus_event(message) for message in messages])
-    settled = [await _settle(runtime, *pair) for pair in zip(messages, troubles, strict=True)]
-    return sum(settled)
+    arrived = [await _record(runtime, *pair) for pair in zip(messages, troubles, strict=True)]
+    return sum(arrived)
 
 
-async def _settle(runtime: Runtime, message: Message, trouble: SourceError | None) -> bool:
-    """Note in the outbox what became of a delivery; whether it arrived."""
+async def _record(runtime: Runtime, message: Message, trouble: SourceError | None) -> bool:
+    """Record the result of a delivery in the outbox; returns whether it arrived."""
     async with runtime.store.begin() as work:
         if trouble is None:
             await outbox.QUEUE.done(work, message.id)
@@ -89,12 +89,12 @@ async def _call_back(runtime: Runtime, message: Message) -> None:
 
 
 async def _track(runtime: Runtime, message: Message) -> None:
-    """Tell Segment, whose events are named like "Evaluation Approved". Where no key is set nobody listens."""
+    """Send it to Segment, with a name like "Evaluation Approved". Without a key it counts as delivered."""
     if (analytics := runtime.outlets.analytics) is not None:
-        told = json.loads(message.body)
-        event = str(told["type"]).replace(".", " ").title()
-        at = datetime.fromisoformat(told["timestamp"])
-        await analytics.track(message.id, message.customer_id, event, at, {"tenant": message.tenant, **told["data"]})
+        body = json.loads(message.body)
+        event = str(body["type"]).replace(".", " ").title()
+        at = datetime.fromisoformat(body["timestamp"])
+        await analytics.track(message.id, message.customer_id, event, at, {"tenant": message.tenant, **body["data"]})
 
 
 _BY_CHANNEL: dict[Channel, Callable[[Runtime, Message], Awaitable[None]]] = {
@@ -112,6 +112,6 @@ def _partner(runtime: Runtime, message: Message) -> Partner:
 
 
 def _bus_event(message: Message) -> BusEvent:
-    told = json.loads(message.body)
-    at = datetime.fromisoformat(told["timestamp"])
-    return BusEvent(told["type"], at, detail_of(message.id, message.tenant, message.customer_id, told["data"]))
+    body = json.loads(message.body)
+    at = datetime.fromisoformat(body["timestamp"])
+    return BusEvent(body["type"], at, detail_of(message.id, message.tenant, message.customer_id, body["data"]))

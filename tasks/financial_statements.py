@@ -1,4 +1,4 @@
-"""Check 3: whether what comes in carries the loan."""
+"""Check 3: whether the income carries the loan."""
 
 from prefect import task
 
@@ -10,7 +10,7 @@ from underwriting.domain.documents import Person
 
 @task(**CHECK)
 async def financial_statements(review: Review) -> CheckResult:
-    """Fetch a company's accounts; a person is judged on the income and outgoings of the statements."""
+    """Fetch a company's accounts; for a person, income and outgoings come from the bank statements."""
     application, person = review.application, review.document(Person)
     if person is not None and person.company_number is not None:
         review.add(

@@ -1,4 +1,4 @@
-"""Check 6: fraud, and persons nobody may lend to."""
+"""Check 6: fraud, and persons who may not get a loan."""
 
 from prefect import task
 
@@ -12,8 +12,8 @@ from underwriting.domain.documents import Company, Person
 async def fraud(review: Review) -> CheckResult:
     """Screen the person and the company against the lists in the store, and ask the fraud service."""
     application, person = review.application, review.document(Person)
-    # Our own lists come first: a listed person is rejected also while the fraud service is down. Without a person
-    # there is nobody to screen, and NotListed is unknown.
+    # Our own lists come first, so that a listed person is rejected even while the fraud service is down. Without a
+    # person there is nobody to screen, and NotListed is unknown.
     if person is not None:
         company = review.document(Company)
         review.screened = await review.runtime.screener.screen(

@@ -1,4 +1,4 @@
-"""What is known of a user: one task for each source, all tried at the same time."""
+"""What the sources know of a user: one task for each source, all run at the same time."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from tasks.user_check import UserCheck
 from underwriting.integrations.errors import SourceError
 from underwriting.integrations.metrics import metrics
 
-# A year of the account's age, and longer than six monthly pays or any window of the facts look back.
+# A year, for the age of the account, and longer than six monthly pays and any time window of the facts.
 FEED_DAYS = 400
 
 
@@ -39,7 +39,7 @@ async def list_screening(check: UserCheck) -> None:
 
 @task(**CHECK)
 async def transaction_feed(check: UserCheck) -> None:
-    """Fetch the bank feed of the main account, and classify it; what it lacks is a trouble."""
+    """Fetch the bank feed of the main account, and classify it; gaps are noted in `check.troubles`."""
     request, currency = check.request, check.profile.currency
     reading = await check.runtime.sources.transaction_feed(request.user_id, currency, FEED_DAYS, request.as_of)
     check.add(reading.feed)
@@ -73,9 +73,9 @@ SOURCES = (user_record, subscription, list_screening, transaction_feed, float_hi
 
 
 async def gather(check: UserCheck) -> None:
-    """Ask all sources at once. One that gives nothing leaves its facts unknown, and says why in `check.troubles`.
+    """Ask all sources at once. If one fails, its facts are unknown, and `check.troubles` says why.
 
-    Any other error is ours and is raised: nothing is judged then, and the evaluation is tried again.
+    Any other error is ours and is raised: nothing is decided then, and the evaluation is tried again.
     """
     states = await asyncio.gather(*(state_of(source, check) for source in SOURCES))
     for source, state in zip(SOURCES, states, strict=True):

@@ -1,4 +1,4 @@
-"""Owning an application while it is reviewed, or an evaluation while it is decided."""
+"""Ownership of an application or evaluation while a flow run works on it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,14 +24,14 @@ class Lease(Generic[T]):
     renewal: Renewal
 
     def ensure(self) -> None:
-        """LeaseLost where another worker took over: go no further, and pay for nothing more."""
+        """LeaseLost if another worker took over, so that this one stops and pays for nothing more."""
         if self.renewal.lost:
             raise LeaseLost(self.claim.subject.id)
 
 
 @asynccontextmanager
 async def claimed(runtime: Runtime, kind: Kind[T], subject_id: str, flow_run_id: str) -> AsyncIterator[Lease[T] | None]:
-    """Own the subject for the block, renewing at a third of the lease; None where it is not to be had."""
+    """Own the subject for the block, renewing at a third of the lease; None if it cannot be claimed."""
     term = timedelta(seconds=runtime.config.lease_seconds)
     async with runtime.store.begin() as work:
         claim = await claims.claim(work, kind, subject_id, flow_run_id, term, runtime.config.max_attempts)

@@ -22,7 +22,7 @@ LOCAL = "local:"
 
 
 def is_unreachable(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Whether another try may help: it may where a file or a disk did not answer, never where a file is wrong."""
+    """Whether to retry: after a file or disk that did not answer, not after a file that is wrong."""
     return isinstance(state.data, OSError | duckdb.IOException)
 
 
@@ -36,15 +36,15 @@ def is_unreachable(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> b
     persist_result=False,
 )
 def limit_shard(spec: ShardSpec) -> ShardResult:
-    """Calculate one shard, wherever the task runner puts it. Again is as good as once."""
+    """Calculate one shard, in the place that the task runner chooses. A second call changes nothing."""
     return recalculate_shard(spec)
 
 
 def shard_runner(config: Settings) -> TaskRunner[Any]:
-    """Where shards run, as `limits_dask` says."""
+    """Where shards run, by the setting `limits_dask`."""
     if not config.limits_dask:
         return ThreadPoolTaskRunner(max_workers=config.limits_at_once or os.cpu_count() or 1)
-    # Loaded where it is asked for: Dask takes a second of every worker's start.
+    # Imported here, since importing Dask takes a second.
     from prefect_dask.task_runners import DaskTaskRunner  # noqa: PLC0415
 
     if not config.limits_dask.startswith(LOCAL):
@@ -56,8 +56,8 @@ def shard_runner(config: Settings) -> TaskRunner[Any]:
 def local_cluster(workers: int) -> "LocalCluster":
     """A cluster of so many processes on this machine, each of which calculates one shard at a time.
 
-    Its dashboard is off, and so is what would watch for it, fifty to a hundred times a second in every process: it
-    takes a tenth of two cores.
+    The dashboard and its profiling are off: they run fifty to a hundred times a second in every process and take a
+    tenth of two cores.
     """
     import dask.config  # noqa: PLC0415
     from distributed import LocalCluster  # noqa: PLC0415
@@ -72,7 +72,7 @@ class OnRunner:
     """Calculates shards by the task runner of the flow that it is called in."""
 
     def __init__(self) -> None:
-        # The first one starts the cluster, and there is to be one.
+        # The first submission starts the cluster; the lock keeps it to one.
         self._turn = asyncio.Lock()
 
     async def __call__(self, spec: ShardSpec) -> ShardResult:
@@ -81,9 +81,9 @@ class OnRunner:
             future: PrefectFuture[ShardResult] = await asyncio.to_thread(limit_shard.submit, spec)
         loop, done = asyncio.get_running_loop(), asyncio.Event()
 
-        def tell(_: PrefectFuture[ShardResult]) -> None:
+        def finished(_: PrefectFuture[ShardResult]) -> None:
             loop.call_soon_threadsafe(done.set)
 
-        future.add_done_callback(tell)
+        future.add_done_callback(finished)
         await done.wait()
         return await asyncio.to_thread(future.result)

@@ -1,4 +1,4 @@
-"""Check 7a: loans that still run."""
+"""Check 7a: open loans."""
 
 from prefect import task
 
@@ -9,7 +9,7 @@ from underwriting.domain.decision import CheckResult
 
 @task(**CHECK)
 async def ongoing_loans(review: Review) -> CheckResult:
-    """Fetch the customer's loans with us: how many are open, and how their instalments weigh on income."""
+    """Fetch the customer's loans with us: how many are open, and the share of their instalments in the income."""
     application = review.application
     review.add(
         await review.runtime.sources.ongoing_loans(

@@ -1,4 +1,4 @@
-"""Check 7b: how earlier loans were paid back."""
+"""Check 7b: the repayment of earlier loans."""
 
 from prefect import task
 

@@ -1,4 +1,4 @@
-"""What a person sees of an evaluation in the Prefect UI: books, outcomes, reasons and facts, nothing personal."""
+"""What the Prefect UI shows of an evaluation: books, outcomes, reasons and facts, nothing personal."""
 
 from tasks.artifacts import outcome_rows, publish_run
 from underwriting.domain.eligibility import Eligibility, EvaluationRequest
@@ -7,7 +7,7 @@ from underwriting.runtime import Runtime
 
 
 async def publish_evaluation(runtime: Runtime, request: EvaluationRequest, eligibility: Eligibility) -> None:
-    """Show every rule of every book that applied, in the order in which the books were asked, and what it came to."""
+    """Show every rule of every book that applied, in the order of the books, with its result."""
     rows = [row for book in eligibility.books for row in outcome_rows("rulebook", str(book.rulebook), book.outcomes)]
     path = f"/v1/{request.user_id}/underwriting/evaluations/{request.id}"
     await publish_run(runtime, request.id, path, rows, summary(request, eligibility), eligibility.verdict.value)

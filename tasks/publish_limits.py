@@ -1,4 +1,4 @@
-"""What a person sees of a limit run in the Prefect UI: how far it is, what it came to, and the pictures."""
+"""What the Prefect UI shows of a limit run: its progress, its result, and the pictures."""
 
 import asyncio
 from base64 import b64encode
@@ -23,7 +23,7 @@ class Progress:
         self._turn = asyncio.Lock()
 
     async def __call__(self, what: str, done: int, of: int) -> None:
-        """Say that so many of the shards are done. A Prefect server that is away holds up nothing."""
+        """Show that so many of the shards are done. If the Prefect server is away, the run goes on."""
         share = 100 * done / of if of else 100.0
         try:
             async with self._turn:
@@ -38,7 +38,7 @@ class Progress:
 async def publish_limits(report: Report) -> None:
     """Write the run's files, and create its summary with the pictures as an artifact of the flow run.
 
-    The run is stored by now: a Prefect server that is away only leaves it without artifacts.
+    The run is already stored: if the Prefect server is away, only the artifacts are missing.
     """
     await asyncio.to_thread(write_files, report)
     try:
@@ -48,7 +48,7 @@ async def publish_limits(report: Report) -> None:
 
 
 def _with_pictures(report: Report) -> str:
-    """The summary with its pictures in it: the server keeps artifacts, and no files that it could serve."""
+    """The summary with its pictures embedded: the server keeps artifacts, but serves no files."""
     shown = [
         f"![{title}](data:image/png;base64,{b64encode(png).decode()})" for _, title, png in pictures(report.totals)
     ]

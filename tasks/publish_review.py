@@ -1,4 +1,4 @@
-"""What a person sees of a review in the Prefect UI: outcomes, reasons and facts, nothing personal."""
+"""What the Prefect UI shows of a review: outcomes, reasons and facts, nothing personal."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from underwriting.runtime import Runtime
 async def publish_review(
     runtime: Runtime, application_id: str, results: Sequence[CheckResult], decision: Decision
 ) -> None:
-    """Show every rule that was heard, in book order, and the decision in a few lines."""
+    """Show every rule that ran, in book order, and the decision in a few lines."""
     rows = [row for result in results for row in outcome_rows("check", result.check, result.outcomes)]
     description = summary(application_id, results, decision)
     path = f"/v1/applications/{application_id}"

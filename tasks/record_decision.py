@@ -16,7 +16,7 @@ from underwriting.store import decisions, matches
 async def record_decision(review: Review, results: Sequence[CheckResult], decision: Decision) -> None:
     """Store the decision, its outcomes, the message to the partner and the audit entry, or nothing.
 
-    LeaseLost where another worker owns the application by now: its decision counts, and this one is dropped.
+    LeaseLost if another worker owns the application now: that worker's decision counts, and this one is dropped.
     """
     application = review.application
     failpoint("before-finish")

@@ -1,4 +1,4 @@
-"""One review as its checks see it: the application, its rulebook, the services, and what was gathered so far."""
+"""One review for its checks: the application, its rulebook, the services, and the documents gathered so far."""
 
 from typing import TypeVar
 
@@ -19,20 +19,20 @@ D = TypeVar("D", bound=Document)
 class Review:
     """Documents stay in memory, between the tasks of one flow run: they are personal, and Prefect must not keep them.
 
-    A plain class on purpose: Prefect walks into the dataclasses and pydantic models that a task is handed.
+    A plain class, because Prefect inspects the dataclasses and pydantic models among a task's arguments.
     """
 
     def __init__(self, runtime: Runtime, claim: Claim[Application], book: Rulebook) -> None:
         self.runtime = runtime
         self.claim = claim
         self.book = book
-        # Whom the lists may mean, to be kept with the decision.
+        # Matches with screening lists, to be stored with the decision.
         self.screened: Screened | None = None
         self._documents: dict[type[Document], Document] = {}
 
     @property
     def application(self) -> Application:
-        """What is reviewed."""
+        """The application."""
         return self.claim.subject
 
     def add(self, document: Document) -> None:
@@ -40,16 +40,16 @@ class Review:
         self._documents[type(document)] = document
 
     def document(self, kind: type[D]) -> D | None:
-        """The answer of one kind; None where its source gave none."""
+        """The answer of one kind; None if its source gave none."""
         found = self._documents.get(kind)
         return found if isinstance(found, kind) else None
 
     def tables(self) -> dict[str, pa.Table]:
         """The input tables of the facts: the request, and all documents so far."""
         documents = tables_of(self.application.id, list(self._documents.values()))
-        return {**self.asking(self.book.requested(self.application)), **documents}
+        return {**self.request_tables(self.book.requested(self.application)), **documents}
 
-    def asking(self, offer: Offer) -> dict[str, pa.Table]:
+    def request_tables(self, offer: Offer) -> dict[str, pa.Table]:
         """The tables of the request, as if this amount and term were applied for."""
         application = self.application
         terms = RequestTerms(

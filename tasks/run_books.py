@@ -1,4 +1,4 @@
-"""The rule runner and the result runner: what every book says of a user, and what that comes to."""
+"""Runs every book for a user, and decides from the results."""
 
 import asyncio
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ from underwriting.store import reported_floats
 
 @dataclass(frozen=True)
 class BooksResult:
-    """What the books said, what of, and when.
+    """The results of the books, what they rest on, and the decision time.
 
-    `digest` is that of the whole set in force; `floats_reported` how many floats of the user events had told of.
+    `digest` is that of all books in force; `floats_reported` is the number of the user's floats that events reported.
     """
 
     books: tuple[EligibilityBook, ...]
@@ -43,8 +43,8 @@ async def run_books(check: UserCheck) -> BooksResult:
     runtime, request, now = check.runtime, check.request, datetime.now(UTC)
     async with runtime.store.read() as work:
         books, digest = await runtime.rulebook_cache.eligibility(work, request.product)
-        told = await reported_floats.of_user(work, request.tenant, request.user_id)
-    check.add_reported(told)
+        reported = await reported_floats.of_user(work, request.tenant, request.user_id)
+    check.add_reported(reported)
     policy = runtime.rulebook_cache.limit_policy
     if not policy.in_force_on(now.date()):
         check.troubles["limit_policy"] = f"{policy.ref} is not in force; UNDERWRITING_LIMIT_POLICY names it"
@@ -59,7 +59,7 @@ async def run_books(check: UserCheck) -> BooksResult:
     return BooksResult(
         tuple(books),
         digest,
-        len(told),
+        len(reported),
         await asyncio.to_thread(results_for, books, request.user_id, frame, flags),
         facts,
         affordability_cap(policy, facts) if policy.in_force_on(now.date()) else None,
@@ -68,21 +68,21 @@ async def run_books(check: UserCheck) -> BooksResult:
     )
 
 
-def judge_results(check: UserCheck, ran: BooksResult) -> Eligibility:
+def decide_evaluation(check: UserCheck, result: BooksResult) -> Eligibility:
     """The evaluation, by the precedence of the books: verdict, amounts, reasons.
 
-    It is decided at the moment that the facts are counted from, so that whoever replays it knows that moment.
+    The decision time is the moment as of which the facts were computed, so that a replay knows it.
     """
     return decide(
         check.request.product,
-        ran.books,
-        ran.results,
+        result.books,
+        result.results,
         check.profile,
-        ran.affordability_cap,
-        ran.facts,
-        ran.at,
+        result.affordability_cap,
+        result.facts,
+        result.at,
         check.troubles,
-        ran.policy,
+        result.policy,
         fact_terms().ref,
         check.request.requested_at,
     )

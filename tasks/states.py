@@ -11,9 +11,9 @@ R = TypeVar("R")
 
 
 async def state_of(task: Task[P, Coroutine[Any, Any, R]], *args: P.args, **kwargs: P.kwargs) -> State[R]:
-    """Run `task` and give its final state, also where it failed: nothing is raised, so no sibling is cancelled.
+    """Run `task` and return its final state, even if it failed: nothing is raised, so no sibling is cancelled.
 
-    Prefect's types say that `return_state=True` gives the state at once; of an `async` task it gives a coroutine.
+    Prefect's types say that `return_state=True` returns the state itself; for an `async` task it returns a coroutine.
     """
     call = cast(Callable[..., Awaitable[State[R]]], task)
     return await call(*args, **kwargs, return_state=True)

@@ -1,7 +1,7 @@
-"""Copying the audit chain to Kinesis.
+"""Copies the audit chain to Kinesis.
 
-How far the copy reaches stands in the chain itself: an entry of action `audit.streamed` about the stream. So no table
-is needed, and the copy's progress is audited like everything else.
+The end of the copy is noted in the chain itself, as an entry with the action `audit.streamed`. So no table is needed,
+and the copy is audited too.
 """
 
 import time
@@ -19,9 +19,9 @@ ENOUGH_SECONDS = 30.0
 
 @task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
 async def stream_audit(runtime: Runtime) -> int:
-    """Put every entry that is not copied yet, in order; returns how many. Nothing where no stream is set.
+    """Put every entry that is not copied yet, in order; returns how many. Nothing if no stream is set.
 
-    Two copiers at once put entries twice and lose none; SourceError where the stream does not take the first entry.
+    Two copiers at the same time put entries twice and lose none. SourceError if the stream refuses the first entry.
     """
     stream = runtime.outlets.stream
     if stream is None:
@@ -37,7 +37,7 @@ async def stream_audit(runtime: Runtime) -> int:
 async def _stream_page(runtime: Runtime, stream: AuditStream, name: str) -> int:
     async with runtime.store.read() as work:
         entries = await audit.unstreamed(work, name, MAX_RECORDS)
-    # A note of the last copy alone is not worth a copy of its own, which would be noted again.
+    # The note of the last copy is not copied alone, because that would add another note.
     if all(entry.action == audit.STREAMED for entry in entries):
         return 0
     taken = await stream.put([audit.exported(entry) for entry in entries])

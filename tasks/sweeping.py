@@ -1,4 +1,4 @@
-"""Finding applications and evaluations that nobody works on, and handing them to Prefect again."""
+"""Finds applications, evaluations and limit runs that nobody works on, and hands them to Prefect again."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -38,13 +38,13 @@ UNDER_WAY = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
 @task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
 async def dispatch_owed(runtime: Runtime) -> int:
-    """Dispatch whatever waits too long or whose worker let its lease expire; returns how many."""
+    """Dispatch what waits too long or whose lease expired; returns how many."""
     return await _dispatch_all(runtime, APPLICATIONS) + await _dispatch_all(runtime, EVALUATIONS)
 
 
 @task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
 async def wake_waiting(runtime: Runtime) -> int:
-    """Move on what waited long enough for its customer: reviewed again, or rejected; returns how many."""
+    """Review again or reject what waited long enough for its customer; returns how many."""
     now = datetime.now(UTC)
     async with runtime.store.read() as work:
         found = await waiting.overdue(work, now)
@@ -56,7 +56,7 @@ async def wake_waiting(runtime: Runtime) -> int:
 
 @task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
 async def warn_of_notices(runtime: Runtime) -> int:
-    """Tell of each notice that is due soon and was not sent, once; returns how many were told of."""
+    """Send one warning event for each notice that is due soon and was not sent; returns how many notices those are."""
     now = datetime.now(UTC)
     until = now.date() + timedelta(days=runtime.config.notice_warning_days)
     async with runtime.store.read() as work:
@@ -85,8 +85,8 @@ async def _warn_of(work: Work, owed: Owed, now: datetime) -> None:
     )
 
 
-async def tell_depths(runtime: Runtime) -> None:
-    """Tell how much waits in the store and how old the screening lists are, where anybody hears metrics."""
+async def measure_depths(runtime: Runtime) -> None:
+    """Report the lengths of the queues and the age of the screening lists, if metrics are on."""
     if metrics().on:
         async with runtime.store.read() as work:
             waiting, loaded = await depths(work), await lists.versions(work)
@@ -98,9 +98,9 @@ async def tell_depths(runtime: Runtime) -> None:
 
 @task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
 async def resume_limit_runs(runtime: Runtime) -> int:
-    """Start every limit run again whose worker let its lease expire before the end; returns how many.
+    """Start every unfinished limit run again whose lease expired; returns how many.
 
-    One that somebody cancelled stays where it is, until its date is run again.
+    A cancelled one stays as it is until its date is run again.
     """
     async with runtime.store.read() as work:
         runs = await limit_runs.interrupted(work)
@@ -124,10 +124,10 @@ async def _resume(runtime: Runtime, client: PrefectClient, run: LimitRunRow) -> 
 
 @task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
 async def end_orphans(runtime: Runtime) -> int:
-    """Tell Prefect of runs whose worker was killed and that nobody is owed any more; returns how many.
+    """Mark flow runs as crashed whose worker was killed and that are not needed any more; returns how many.
 
-    A lease tells of what is undecided only. A review killed after its decision, or any other flow, would be
-    shown as running for ever.
+    Leases cover undecided work only. A review that was killed after its decision, or any other flow, would be shown as
+    running for ever.
     """
     long_ago = datetime.now(UTC) - timedelta(seconds=runtime.config.longest_run_seconds)
     suspects = FlowRunFilter(
@@ -138,7 +138,7 @@ async def end_orphans(runtime: Runtime) -> int:
     async with get_client() as client:
         runs = await client.read_flow_runs(flow_run_filter=suspects, work_pool_filter=ours)
         async with runtime.store.read() as work:
-            # A limit run takes as long as it takes; its lease says that its worker is there.
+            # A limit run may take long; its lease says whether its worker is alive.
             at_work = await limit_runs.at_work(work)
         late = [run for run in runs if run.state is not None and run.state.timestamp < long_ago]
         orphans = [run for run in late if str(run.id) not in at_work]
@@ -149,16 +149,16 @@ async def end_orphans(runtime: Runtime) -> int:
 
 async def _dispatch_all(runtime: Runtime, kind: Kind[T]) -> int:
     async with runtime.store.read() as work:
-        owed = await claims.unclaimed(work, kind, timedelta(seconds=runtime.config.dispatch_seconds))
-    if not owed:
+        waiting_ones = await claims.unclaimed(work, kind, timedelta(seconds=runtime.config.dispatch_seconds))
+    if not waiting_ones:
         return 0
     async with get_client() as client:
-        earlier = await _runs(client, [UUID(one.flow_run_id) for one in owed if one.flow_run_id is not None])
-        return sum([await _dispatch(runtime, client, kind, one, earlier) for one in owed])
+        earlier = await _runs(client, [UUID(one.flow_run_id) for one in waiting_ones if one.flow_run_id is not None])
+        return sum([await _dispatch(runtime, client, kind, one, earlier) for one in waiting_ones])
 
 
 async def _runs(client: PrefectClient, ids: list[UUID]) -> dict[str, FlowRun]:
-    """The runs of these ids that Prefect still knows, in one question: a burst queues by the hundred."""
+    """The runs of these ids that Prefect still knows, in one request, since there may be hundreds."""
     if not ids:
         return {}
     found = await client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=ids)))
@@ -166,12 +166,12 @@ async def _runs(client: PrefectClient, ids: list[UUID]) -> dict[str, FlowRun]:
 
 
 async def _dispatch(
-    runtime: Runtime, client: PrefectClient, kind: Kind[T], owed: Unclaimed[T], earlier: Mapping[str, FlowRun]
+    runtime: Runtime, client: PrefectClient, kind: Kind[T], found: Unclaimed[T], earlier: Mapping[str, FlowRun]
 ) -> bool:
-    if owed.flow_run_id is not None:
-        if will_come(earlier.get(owed.flow_run_id), owed.state, timedelta(seconds=runtime.config.start_seconds)):
+    if found.flow_run_id is not None:
+        if will_come(earlier.get(found.flow_run_id), found.state, timedelta(seconds=runtime.config.start_seconds)):
             return False
-        await mark_crashed(client, UUID(owed.flow_run_id), "Its lease expired; dispatched anew.")
-    run = await dispatch(client, owed.subject, owed.dispatch_no)
+        await mark_crashed(client, UUID(found.flow_run_id), "Its lease expired; dispatched anew.")
+    run = await dispatch(client, found.subject, found.dispatch_no)
     async with runtime.store.begin() as work:
-        return await claims.dispatched(work, kind, owed.subject.id, owed.dispatch_no, str(run.id))
+        return await claims.dispatched(work, kind, found.subject.id, found.dispatch_no, str(run.id))

@@ -1,4 +1,4 @@
-"""One eligibility check as its tasks see it: who is asked about, the profile, and what was gathered so far."""
+"""One eligibility check for its tasks: the request, the profile, and the documents gathered so far."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from underwriting.store.reported_floats import ReportedFloat
 class UserCheck:
     """Documents stay in memory, between the tasks of one flow run: they are personal, and Prefect must not keep them.
 
-    A plain class on purpose: Prefect walks into the dataclasses and pydantic models that a task is handed.
+    A plain class, because Prefect inspects the dataclasses and pydantic models among a task's arguments.
     """
 
     def __init__(self, runtime: Runtime, claim: Claim[EvaluationRequest], profile: FloatProfile) -> None:
@@ -28,13 +28,13 @@ class UserCheck:
         self.profile = profile
         # Why a source gave nothing, or what its answer lacks, by source.
         self.troubles: dict[str, str] = {}
-        # Whom the lists may mean, to be kept with the evaluation.
+        # Matches with screening lists, to be stored with the evaluation.
         self.screened: Screened | None = None
         self._documents: dict[type[Document], Document] = {}
 
     @property
     def request(self) -> EvaluationRequest:
-        """What was asked."""
+        """The request."""
         return self.claim.subject
 
     def add(self, document: Document) -> None:
@@ -42,9 +42,9 @@ class UserCheck:
         self._documents[type(document)] = document
 
     def add_reported(self, floats: Iterable[ReportedFloat]) -> None:
-        """Count the floats that events told of and that the Float service, where it answered, does not list yet.
+        """Add the reported floats that the float service, if it answered, does not list yet.
 
-        They are open. When one is due is not told: it counts as late once the service lists it as that.
+        They count as open. An event has no due date: a float counts as late once the service lists it as late.
         """
         listed = self._documents.get(FloatHistory)
         if not isinstance(listed, FloatHistory):
@@ -67,9 +67,9 @@ class UserCheck:
         self.add(listed.model_copy(update={"floats": (*listed.floats, *open_ones)}))
 
     def tables(self, now: datetime) -> dict[str, pa.Table]:
-        """The input tables of the facts. A source that gave nothing has none, so that its facts are not known.
+        """The input tables of the facts. The tables of a source that gave nothing are missing: its facts are unknown.
 
-        The moment of judgement is `now`; for an earlier business date it is that day's end.
+        The decision time is `now`; for an earlier business date it is the end of that day.
         """
         request, currency = self.request, self.profile.currency
         judged_at = min(now, datetime.combine(request.as_of, datetime.max.time(), UTC))

@@ -93,7 +93,7 @@ async def test_an_application_of_another_tenant_is_unknown(store: Store) -> None
             await applications.get(work, "globex", application.id)
         with pytest.raises(UnknownApplication):
             await applications.get(work, "acme", "app_01JZZZZZZZZZZZZZZZZZZZZZZZ")
-        assert (await applications.get(work, None, application.id)).application == application
+        assert (await applications.get(work, None, application.id)).subject == application
 
 
 async def test_listing_pages_through_ones_own_newest_first(store: Store) -> None:
@@ -102,7 +102,7 @@ async def test_listing_pages_through_ones_own_newest_first(store: Store) -> None
     await finish(store, await claimed(store))
     async with store.read() as work:
         pending = await applications.listing(work, "acme", State.PENDING, limit=3)
-        rest = await applications.listing(work, "acme", State.PENDING, after=pending[-1].application.id)
+        rest = await applications.listing(work, "acme", State.PENDING, after=pending[-1].subject.id)
         done = await applications.listing(work, "acme", State.REFERRED)
         everyone = await applications.listing(work, None)
     assert [stored.subject.id for stored in pending + rest] == sorted(mine, reverse=True)

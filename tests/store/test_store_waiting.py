@@ -105,7 +105,7 @@ async def test_what_was_supplied_is_reviewed_again_under_the_same_id(store: Stor
 
 async def test_a_day_that_the_request_named_stays(store: Store) -> None:
     application = await waiting_for(store, Verdict.INCOMPLETE, as_of="2026-02-01")
-    assert (await answered(store, application, Answer.SUPPLIED)).application.as_of == date(2026, 2, 1)
+    assert (await answered(store, application, Answer.SUPPLIED)).subject.as_of == date(2026, 2, 1)
 
 
 @pytest.mark.parametrize(("now", "found"), [(-1, 0), (0, 1)])
