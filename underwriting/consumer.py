@@ -1,7 +1,7 @@
 """Takes events off the SQS queue and handles them: `underwriting consume`, or `python -m underwriting.consumer`.
 
-Two loops beside each other. One takes messages into the inbox and deletes them; the other handles what is due there,
-at once when something came, and every so often what has to be tried again.
+Two loops run at the same time. One stores messages in the inbox and deletes them from the queue. The other handles
+what is due in the inbox: at once when something arrived, and every few seconds for retries.
 """
 
 import asyncio
@@ -24,32 +24,32 @@ from underwriting.store.errors import StoreError, StoreUnreachable
 
 log = logging.getLogger(__name__)
 
-# Seconds after which the inbox is looked at although nothing came: the first wait of an event that failed.
+# Seconds until the inbox is checked even if nothing arrived: the first wait before a retry.
 LOOK_SECONDS = 5.0
 
 
 async def consume(config: Settings) -> None:
-    """Consume until asked to end; QueueUnsafe or SourceError where the queue is not fit for use."""
+    """Consume until a signal ends it; QueueUnsafe or SourceError if the queue is not fit for use."""
     traced(config, "underwriting-consumer")
     async with open_runtime(config) as runtime, Aws.of(config) as aws:
         queue = EventQueue(aws, config.events_queue_url)
         terms = await queue.checked()
-        came = asyncio.Event()
+        arrived = asyncio.Event()
 
         async def take(events: Sequence[Event]) -> list[bool]:
             stored = await store_events(runtime, events)
-            came.set()
+            arrived.set()
             return stored
 
         async with asyncio.TaskGroup() as both:
             both.create_task(Consumer(queue, terms, take).run())
-            both.create_task(_handle(runtime, queue, came))
+            both.create_task(_handle(runtime, queue, arrived))
 
 
 async def store_events(runtime: Runtime, events: Sequence[Event]) -> list[bool]:
-    """Keep events in the inbox, in one transaction or, where one of them stands in the way, each in its own.
+    """Keep events in the inbox, in one transaction or, if one of them is refused, each in its own.
 
-    Which of them are kept; SourceOutage where the store is away.
+    Returns which of them are kept; SourceOutage if the store is away.
     """
     try:
         await receive(runtime, events)
@@ -63,9 +63,9 @@ async def store_events(runtime: Runtime, events: Sequence[Event]) -> list[bool]:
     return [True] * len(events)
 
 
-async def _handle(runtime: Runtime, queue: EventQueue, came: asyncio.Event) -> NoReturn:
+async def _handle(runtime: Runtime, queue: EventQueue, arrived: asyncio.Event) -> NoReturn:
     while True:
-        came.clear()
+        arrived.clear()
         try:
             await handle_due(runtime)
             if metrics().on:
@@ -73,7 +73,7 @@ async def _handle(runtime: Runtime, queue: EventQueue, came: asyncio.Event) -> N
         except (StoreUnreachable, SourceError) as error:
             log.warning("events wait: %s", error)
         with suppress(TimeoutError):
-            await asyncio.wait_for(came.wait(), LOOK_SECONDS)
+            await asyncio.wait_for(arrived.wait(), LOOK_SECONDS)
 
 
 def main() -> None:

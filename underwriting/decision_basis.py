@@ -1,7 +1,7 @@
-"""A stored answer with everything it rested on.
+"""A stored decision with everything that it rests on.
 
-Of an evaluation that is the very books, the profile, the limit policy's cap; of a review of an application its rulebook
-and the facts of every check.
+For an evaluation these are the books, the profile and the cap of the limit policy; for the review of an application its
+rulebook and the facts of every check.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,13 +32,13 @@ B = TypeVar("B", bound=Edition)
 
 
 class RuleDrift(StoreError):
-    """A book that judged is not what is published under its name and version now."""
+    """A book is not published any more with the content that it had when it decided."""
 
 
 @dataclass(frozen=True)
 class EvaluationBasis:
-    """The evaluation, what is answered of it (by a person, where one settled it), the books that judged it, the profile
-    of then, and the digest of books and limit policy in force now.
+    """The evaluation, its answer (of staff, if they decided it), its books and its profile, and the digest of the books
+    and the limit policy in force now.
     """
 
     judged: DecidedEvaluation
@@ -50,7 +50,7 @@ class EvaluationBasis:
 
 @dataclass(frozen=True)
 class ApplicationBasis:
-    """The application, the book that judged it, what each check came to, and what the book decided."""
+    """The application, its rulebook, the results of its checks, and the rulebook's decision."""
 
     application: Application
     book: Rulebook
@@ -59,13 +59,13 @@ class ApplicationBasis:
 
 
 async def evaluation_basis(work: Work, evaluation_id: str, limit_policy: str) -> EvaluationBasis:
-    """Everything that an evaluation rested on; `limit_policy` is the name of the policy in force now.
+    """Everything that an evaluation rests on; `limit_policy` is the name of the policy in force now.
 
-    UnknownEvaluation or NotJudged where there is nothing to recall, RuleDrift where a book is not what it was.
+    UnknownEvaluation or NotDecided if there is no result, RuleDrift if a book has changed.
     """
     judged = await evaluations.judged(work, None, evaluation_id)
     books = {
-        said.rulebook: await _book(work, said.rulebook, parse_eligibility_book) for said in judged.eligibility.books
+        book.rulebook: await _book(work, book.rulebook, parse_eligibility_book) for book in judged.eligibility.books
     }
     today = datetime.now(UTC).date()
     in_force = await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, judged.request.product, today)
@@ -75,9 +75,9 @@ async def evaluation_basis(work: Work, evaluation_id: str, limit_policy: str) ->
 
 
 async def application_basis(work: Work, application_id: str) -> ApplicationBasis:
-    """Everything that the rulebook's decision on an application rested on, whatever a person decided after it.
+    """Everything that the rulebook's decision on an application rests on, whatever staff decided after it.
 
-    UnknownApplication or NotJudged where there is nothing to recall, RuleDrift where the book is not what it was.
+    UnknownApplication or NotDecided if there is no decision, RuleDrift if the book has changed.
     """
     stored = await applications.get(work, None, application_id)
     decided = await decisions.by_rulebook(work, application_id)
@@ -88,10 +88,10 @@ async def application_basis(work: Work, application_id: str) -> ApplicationBasis
 
 
 async def cap_of_then(work: Work, then: Eligibility) -> int | None:
-    """What the policy that the evaluation names lets the user afford by its facts.
+    """The amount that the evaluation's policy lets the user afford by the evaluation's facts.
 
-    RuleDrift where it is neither shipped nor published as it was. An evaluation from before policies were kept names
-    none: its cap is taken for what it was.
+    RuleDrift if the policy is neither shipped nor published with its content of then. Old evaluations name no policy:
+    their stored cap is used.
     """
     if (ref := then.policy) is None:
         return then.affordability_cap
@@ -101,7 +101,7 @@ async def cap_of_then(work: Work, then: Eligibility) -> int | None:
 
 
 def affordability_cap(policy: LimitPolicy, facts: Mapping[str, FactValue]) -> int | None:
-    """What the limit policy lets a user afford by these facts, minor units; None where it is not known."""
+    """What the limit policy lets a user afford by these facts, minor units; None if it is not known."""
     cap = affordability_caps(policy.affordability, frame_of(facts)).iloc[0]
     return None if pd.isna(cap) else int(cap)
 

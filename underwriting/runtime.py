@@ -1,4 +1,4 @@
-"""What the reviews of one process share: the store, the clients, the screening index, the rulebooks."""
+"""What the flows of one process share: the store, the clients, the screening index, the rulebooks."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ from underwriting.store.session import Store
 
 @dataclass(frozen=True)
 class Runtime:
-    """Connections are pooled here and indexes kept, so that a warm worker pays for them once."""
+    """Connections and indexes are kept, so that a warm worker opens them once."""
 
     config: Settings
     store: Store
@@ -37,7 +37,7 @@ class Runtime:
 
     @classmethod
     async def set_up(cls, config: Settings, stack: AsyncExitStack) -> Self:
-        """Open everything on `stack`; StoreUnreachable or NotMigrated where the store cannot be used."""
+        """Open everything on `stack`; StoreUnreachable or NotMigrated if the store cannot be used."""
         store = await stack.enter_async_context(Store.open(config.database_url, keyring(config)))
         sources = await stack.enter_async_context(Sources(config))
         if traced(config, "underwriting-worker"):
@@ -57,7 +57,7 @@ class Runtime:
 
 @dataclass
 class _Shared:
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     users: int = 0
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     runtime: Runtime | None = None
@@ -70,10 +70,10 @@ _shared: WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared] = WeakKeyDictiona
 async def open_runtime(config: Settings | None = None) -> AsyncIterator[Runtime]:
     """This event loop's runtime: the first to enter opens it, the last to leave closes it.
 
-    The warm worker stays inside for as long as it lives; a flow in a process of its own is first and last at once.
+    The warm worker stays inside as long as it lives; a flow in its own process opens and closes it.
     """
     shared = _shared.setdefault(asyncio.get_running_loop(), _Shared())
-    async with shared.turn:
+    async with shared.lock:
         if shared.runtime is None:
             shared.runtime = await Runtime.set_up(config or settings(), shared.stack)
         shared.users += 1
@@ -81,7 +81,7 @@ async def open_runtime(config: Settings | None = None) -> AsyncIterator[Runtime]
     try:
         yield runtime
     finally:
-        async with shared.turn:
+        async with shared.lock:
             shared.users -= 1
             if shared.users == 0:
                 shared.runtime = None

@@ -15,7 +15,7 @@ from underwriting.integrations.callbacks import BadCallback, checked_callback
 from underwriting.store import evaluations
 from underwriting.store.evaluations import StoredEvaluation
 
-# Seconds after which a client should look again.
+# Seconds after which a client should poll again.
 RETRY_AFTER = "1"
 UNDECIDED = {State.PENDING, State.RUNNING}
 
@@ -39,40 +39,44 @@ class Answer:
 
 
 def answer_of(stored: StoredEvaluation) -> Answer:
-    """The answer that a stored evaluation is."""
+    """A stored evaluation as an answer."""
     return Answer(stored.body, stored.state, stored.subject.id)
 
 
 async def answer_one(
-    asked: EligibilityQuestion,
+    question: EligibilityQuestion,
     product: Product,
     caller: Caller,
     context: ApiContext,
     after_answering: BackgroundTasks,
     if_none_match: str | None,
 ) -> Response:
-    """200 with the evaluation, 304 where the caller has it, or 202 and where to poll."""
-    answer = await find_answer(asked, product, caller, context, after_answering)
+    """200 with the evaluation, 304 if the caller has it, or 202 and where to poll."""
+    answer = await find_answer(question, product, caller, context, after_answering)
     if answer.state not in UNDECIDED:
         return shown(answer, if_none_match)
-    location = f"/v1/{asked.user_id}/underwriting/evaluations/{answer.evaluation_id}"
+    location = f"/v1/{question.user_id}/underwriting/evaluations/{answer.evaluation_id}"
     headers = {"Location": location, "Retry-After": RETRY_AFTER}
     return Response(answer.body, HTTPStatus.ACCEPTED, headers, JSON)
 
 
 async def find_answer(
-    asked: EligibilityQuestion, product: Product, caller: Caller, context: ApiContext, after_answering: BackgroundTasks
+    question: EligibilityQuestion,
+    product: Product,
+    caller: Caller,
+    context: ApiContext,
+    after_answering: BackgroundTasks,
 ) -> Answer:
-    """The fresh evaluation, or one that is under way now; a key stands for the evaluation that it made."""
-    now = datetime.now(UTC)
-    if asked.callback_url is not None:
-        _check_callback(asked.callback_url, caller, context)
-    if asked.key is None and (body := await context.fresh(caller.tenant, asked.user_id, product, now)) is not None:
+    """The fresh evaluation, or one that is under way; an idempotency key always returns the evaluation that it made."""
+    now, user_id = datetime.now(UTC), question.user_id
+    if question.callback_url is not None:
+        _check_callback(question.callback_url, caller, context)
+    if question.key is None and (body := await context.fresh(caller.tenant, user_id, product, now)) is not None:
         return Answer(body, State.DONE)
-    key = asked.key and f"{product}:{asked.key}"
+    key = question.key and f"{product}:{question.key}"
     async with context.store.begin() as work:
         accepted = await evaluations.accept(
-            work, caller.tenant, asked.user_id, product, None, key, now, callback=asked.callback_url
+            work, caller.tenant, question.user_id, product, None, key, now, callback=question.callback_url
         )
     if accepted.new:
         after_answering.add_task(context.dispatch, accepted.stored.subject)
@@ -87,7 +91,7 @@ def _check_callback(url: str, caller: Caller, context: ApiContext) -> None:
 
 
 def shown(answer: Answer, if_none_match: str | None) -> Response:
-    """200 with the body and its ETag, or 304 where the caller has it."""
+    """200 with the body and its ETag, or 304 if the caller has it."""
     etag = quoted(answer.body)
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     if answer.state in UNDECIDED:

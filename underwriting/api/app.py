@@ -44,7 +44,7 @@ answers at once, and otherwise it is 202 and a `Location`, or a signed callback.
 Amounts are decimal strings in major units. Every error has the same shape.
 """
 
-# The page opens with the operations; the list of schemas is as long, and is folded away.
+# The page opens with the operations; the list of schemas, which is as long, is folded.
 PAGE = {"defaultModelsExpandDepth": 0}
 
 
@@ -66,7 +66,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
         version="1",
         description=DESCRIPTION,
         lifespan=lifespan,
-        # One page is enough, and that one would show a logo from the internet.
+        # One page is enough, and this one would load a logo from the internet.
         redoc_url=None,
         swagger_ui_parameters=PAGE,
     )
@@ -94,7 +94,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
 
 
 def _install_store_errors(app: FastAPI) -> None:
-    """Say the store's refusals in HTTP's words. One handler for each, since all are told the same way."""
+    """Map the errors of the store to HTTP statuses."""
     answers: dict[type[Exception], tuple[HTTPStatus, str]] = {
         NotFound: (HTTPStatus.NOT_FOUND, "NOT_FOUND"),
         KeyReused: (HTTPStatus.UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED"),
@@ -109,12 +109,12 @@ def _install_store_errors(app: FastAPI) -> None:
     }
     for kind, (status, error_code) in answers.items():
 
-        async def told(
+        async def refused(
             _request: Request, error: Exception, status: HTTPStatus = status, error_code: str = error_code
         ) -> JSONResponse:
             return errors.answer(ApiError(status, error_code, str(error)))
 
-        app.add_exception_handler(kind, told)
+        app.add_exception_handler(kind, refused)
 
     @app.exception_handler(NotLent)
     async def not_lent(_request: Request, error: NotLent) -> JSONResponse:

@@ -53,15 +53,15 @@ class StaffDecision(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _says_what_its_verdict_needs(self) -> Self:
+    def _fits_the_verdict(self) -> Self:
         reasons_given(self.verdict, self.reasons)
         if self.clears_match and self.verdict is Verdict.REJECTED:
             raise ValueError("a rejection clears no match with a list: leave clears_match out")
         return self
 
     @property
-    def word(self) -> dict[str, Any]:
-        """What `referrals` takes of it."""
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of `referrals`."""
         return {name: getattr(self, name) for name in type(self).model_fields}
 
 
@@ -113,7 +113,7 @@ async def apply(
         now = datetime.now(UTC)
         accepted = await applications.accept(work, caller.tenant, body, idempotency_key, now)
         if not accepted.replay and accepted.stored.subject.as_of < now.date():
-            # Nothing is stored then. A retry may well come on the day after.
+            # It rolls back. A replay is exempt, since a retry may come on the next day.
             require(caller, BACKDATE)
     if not accepted.replay:
         after_answering.add_task(context.dispatch, accepted.stored.subject)
@@ -165,7 +165,7 @@ async def decide(application_id: ApplicationId, body: StaffDecision, caller: Rev
     async with context.store.begin() as work:
         with refusing("body"):
             await referrals.decide_application(
-                work, context.config, application_id, **body.word, tenant=caller.tenant, decided_by=caller.subject
+                work, context.config, application_id, **body.arguments, tenant=caller.tenant, decided_by=caller.subject
             )
         stored = await applications.get(work, caller.tenant, application_id)
     return Response(stored.body, media_type=JSON)

@@ -16,7 +16,7 @@ from underwriting.api.errors import ApiError
 from underwriting.api.keys import KeysUnavailable, PublicKeys
 from underwriting.api.quota import Quota
 
-# Only asymmetric signatures: the API holds public keys and cannot be talked into anything else. EdDSA is the older name
+# Asymmetric signatures only, since the API holds public keys. EdDSA is the older name
 # (RFC 8037) of what RFC 9864 calls Ed25519, and what most issuers still write.
 ALGORITHMS = ["ES256", "RS256", "Ed25519", "EdDSA"]
 # Seconds that our clock and the issuer's may differ: for `iat`, `nbf` and `exp` alike (RFC 7519, 4.1).
@@ -36,8 +36,8 @@ READ_MATCHES = "list_matches:read"
 WRITE_MATCHES = "list_matches:write"
 
 
-# A token that was verified is good for so many seconds without another look at its signature, and never beyond its
-# `exp` and the leeway: the most that a key outlives its withdrawal by the issuer, on top of `jwks_ttl`.
+# A verified token is accepted for so many seconds without verifying it again, but not beyond its `exp` and the leeway.
+# A key that the issuer withdraws may be accepted that much longer, on top of `jwks_ttl`.
 VERIFIED_SECONDS = 30.0
 VERIFIED_TOKENS = 10_000
 
@@ -64,13 +64,13 @@ class Verifier:
             sub={"essential": True},
             tenant={"essential": True},
         )
-        # By their digests: a token is a secret.
+        # By digest, because a token is a secret.
         self._verified: TTLCache[bytes, tuple[Caller, float]] = TTLCache(VERIFIED_TOKENS, VERIFIED_SECONDS)
 
     async def caller(self, token: str) -> Caller:
         """The caller of a valid token; ApiError 401 for a forged, expired or foreign one.
 
-        503 where the issuer's keys cannot be had, since then nobody knows.
+        503 if the issuer's keys are not available.
         """
         digest = sha256(token.encode()).digest()
         known = self._verified.get(digest)
@@ -88,7 +88,7 @@ class Verifier:
             raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "KEYS_UNAVAILABLE", str(error)) from error
 
     async def _decoded(self, token: str) -> jwt.Token:
-        """The token's claims, by a key at hand or, where none fits its key id, by one that is published since."""
+        """The token's claims, by a cached key or, if none fits, by a newly published one."""
         keys = await self._keys.current()
         try:
             return jwt.decode(token, keys, algorithms=ALGORITHMS)
@@ -114,7 +114,7 @@ def unauthorized(message: str) -> ApiError:
 class Bearer(HTTPBearer):
     """The caller of a request, if its token has every scope that the route asks for; ApiError 401, 403 or 429.
 
-    One dependency, in the description as well: resolving three of them took longer than asking the store.
+    One dependency, because resolving three of them took longer than the query of the store.
     """
 
     def __init__(self, *scopes: str) -> None:

@@ -121,10 +121,10 @@ async def eligibility(
     Fresh is an evaluation of the last 24 hours, with no newer profile, no newer rulebook and no float since. Otherwise
     202: poll `Location`, or be called back. `product=all` gives one record for each product.
     """
-    asked = EligibilityQuestion(user_id, callback_url, idempotency_key)
+    question = EligibilityQuestion(user_id, callback_url, idempotency_key)
     if product is not Wanted.ALL:
-        return await answer_one(asked, Product(product.value), caller, context, after_answering, if_none_match)
-    found = {name: await find_answer(asked, name, caller, context, after_answering) for name in product.products}
+        return await answer_one(question, Product(product.value), caller, context, after_answering, if_none_match)
+    found = {name: await find_answer(question, name, caller, context, after_answering) for name in product.products}
     body = b"{%b}" % b",".join(b'"%b":%b' % (name.encode(), answer.body) for name, answer in found.items())
     if all(answer.state not in UNDECIDED for answer in found.values()):
         return shown(Answer(body, State.DONE), if_none_match)
@@ -143,8 +143,8 @@ async def float_check(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The same as `eligibility?product=float`."""
-    asked = EligibilityQuestion(user_id, callback_url, idempotency_key)
-    return await answer_one(asked, Product.FLOAT, caller, context, after_answering, if_none_match)
+    question = EligibilityQuestion(user_id, callback_url, idempotency_key)
+    return await answer_one(question, Product.FLOAT, caller, context, after_answering, if_none_match)
 
 
 @router.get("/loan_check", response_model=EvaluationRecord, responses=ONE, summary="May this user take a loan?")
@@ -158,8 +158,8 @@ async def loan_check(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The same as `eligibility?product=loan`."""
-    asked = EligibilityQuestion(user_id, callback_url, idempotency_key)
-    return await answer_one(asked, Product.LOAN, caller, context, after_answering, if_none_match)
+    question = EligibilityQuestion(user_id, callback_url, idempotency_key)
+    return await answer_one(question, Product.LOAN, caller, context, after_answering, if_none_match)
 
 
 @router.get(
@@ -208,7 +208,7 @@ async def decide(
                 work,
                 context.config,
                 evaluation_id,
-                **body.word,
+                **body.arguments,
                 tenant=caller.tenant,
                 decided_by=caller.subject,
             )

@@ -1,4 +1,4 @@
-"""The token issuer's public keys: from a file, or from the issuer's JWKS address, kept and asked for anew."""
+"""The token issuer's public keys: from a file, or from the issuer's JWKS address, which is cached and refreshed."""
 
 import asyncio
 import json
@@ -15,9 +15,9 @@ from underwriting.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# An issuer publishes a new key before it signs with it; a token of a key that is not here asks for the set anew, at
-# most this often (seconds), so that forged tokens cannot make us hammer the issuer.
-ASK_AGAIN = 30.0
+# An issuer publishes a new key before it signs with it. A token with an unknown key refreshes the set, but at most once
+# in so many seconds, so that forged tokens cannot cause many requests to the issuer.
+REFRESH_SECONDS = 30.0
 MAX_BYTES = 1_000_000
 ISSUER = "token issuer"
 # The kinds of keys that verify the signatures we accept.
@@ -25,11 +25,11 @@ KINDS = (ECKey, OKPKey, RSAKey)
 
 
 class KeysUnavailable(Exception):
-    """The issuer's keys cannot be had now, so no token can be verified."""
+    """The issuer's keys are not available, so no token can be verified."""
 
 
 class PublicKeys:
-    """The issuer's keys. `current` gives the set that is at hand; `renewed` asks for it again."""
+    """The issuer's keys. `current` returns the cached set; `renewed` fetches it again."""
 
     def __init__(self, config: Settings) -> None:
         if (config.jwks_file is None) == (not config.jwks_url):
@@ -42,35 +42,35 @@ class PublicKeys:
         self._keys: KeySet | None = _parsed(file.read_bytes(), str(file)) if file else None
         if file and not self._keys:
             raise ValueError(f"{file} has no key that we can use; ask your token issuer for an EC, OKP or RSA key")
-        self._asked = -float("inf")
-        self._turn = asyncio.Lock()
+        self._fetched_at = -float("inf")
+        self._lock = asyncio.Lock()
 
     async def current(self) -> KeySet:
         """The keys, at most `jwks_ttl` seconds old while the issuer answers; KeysUnavailable before it ever did."""
         if self._keys is None or (self._url and self._age > self._ttl):
-            return await self._ask()
+            return await self._refresh()
         return self._keys
 
     async def renewed(self) -> KeySet:
-        """The keys as the issuer has them now, if it was not asked within the last `ASK_AGAIN` seconds."""
-        return await self._ask() if self._url and self._age > ASK_AGAIN else await self.current()
+        """The keys as the issuer has them now, if they were not fetched within the last `REFRESH_SECONDS` seconds."""
+        return await self._refresh() if self._url and self._age > REFRESH_SECONDS else await self.current()
 
     @property
     def _age(self) -> float:
-        return time.monotonic() - self._asked
+        return time.monotonic() - self._fetched_at
 
-    async def _ask(self) -> KeySet:
-        asked = self._asked
-        async with self._turn:
-            # Whoever waited for another's question has its answer.
-            if self._keys is None or asked == self._asked:
+    async def _refresh(self) -> KeySet:
+        seen = self._fetched_at
+        async with self._lock:
+            # A caller who waited for another's request uses its answer.
+            if self._keys is None or seen == self._fetched_at:
                 self._keys = await _fetched(self._url, self._timeout, known=self._keys)
-                self._asked = time.monotonic()
+                self._fetched_at = time.monotonic()
             return self._keys
 
 
 async def _fetched(url: str, wait: float, known: KeySet | None) -> KeySet:
-    """The set at `url`; the one that is known where the issuer is away or answers nonsense."""
+    """The set at `url`; the known one if the issuer is away or its answer is malformed."""
     try:
         async with HttpService(wait, MAX_BYTES) as wire:
             body = await wire.fetch(ISSUER, wire.request("GET", url))

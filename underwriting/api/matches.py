@@ -1,4 +1,4 @@
-"""List matches over HTTP: customers who may be on a screening list, and a person's word that they are not."""
+"""List matches over HTTP: customers who may be on a screening list, and their clearance by staff."""
 
 from datetime import datetime
 from typing import Annotated

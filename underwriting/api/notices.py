@@ -107,7 +107,7 @@ async def sent(
 
 
 async def _written(context: Context, tenant: str, subject_id: str, customer_id: str | None) -> Written:
-    who_is = notice_service.asking(context.sources)
+    who_is = notice_service.addressee_from(context.sources)
     return await notice_service.write(context.store, context.config, who_is, tenant, subject_id, customer_id)
 
 

@@ -101,4 +101,4 @@ def _with_store(subject_id: str, user: str | None) -> Written:
 async def _written(store: Store, subject_id: str, user: str | None) -> Written:
     config = settings() if settings().database_url else embedded_settings(settings())
     async with Sources(config) as sources:
-        return await desk.write(store, config, desk.asking(sources), None, subject_id, user)
+        return await desk.write(store, config, desk.addressee_from(sources), None, subject_id, user)

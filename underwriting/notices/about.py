@@ -27,7 +27,7 @@ BUREAU_CHECK = "credit_report"
 
 
 async def read(work: Work, owed: Owed) -> About:
-    """Everything that the notice says, but for names and for what the settings say of the creditor."""
+    """Everything that the notice says, except names and what the settings say about the creditor."""
     if owed.subject_id.startswith(APPLICATIONS.prefix):
         return await _application(work, owed)
     if owed.subject_id.startswith(EVALUATIONS.prefix):
@@ -56,7 +56,7 @@ async def _application(work: Work, owed: Owed) -> About:
 
 
 def _used_report(decision: Decision, checks: Mapping[str, CheckResult]) -> bool:
-    """Whether the bureau's report may have played a part: a person saw it, or some rule about it did not pass."""
+    """Whether the bureau's report may have influenced the decision: staff saw it, or a rule about it did not pass."""
     report = checks.get(BUREAU_CHECK)
     by_staff = decision.decided_by not in {BY_RULEBOOK, BY_CUSTOMER, BY_DEADLINE}
     return by_staff or (report is not None and any(each.result is not Result.PASS for each in report.outcomes))

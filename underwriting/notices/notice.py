@@ -1,4 +1,4 @@
-"""A notice as data: everything that its templates say. It names a person, so it is never logged."""
+"""A notice as data: everything that its templates show. It names a person, so it is never logged."""
 
 from datetime import date, datetime
 
@@ -13,7 +13,7 @@ from underwriting.store.record import OfferRecord
 
 
 class Addressee(BaseModel):
-    """Whom the notice goes to. Without a name where the user service did not answer."""
+    """The addressee. The name is missing if the user service did not answer."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,7 +37,7 @@ class About(BaseModel):
     decided_on: date
     due: date
     currency: str
-    # What was asked for; of a lowered limit, the limit before and after.
+    # The requested amount; for a lowered limit, the limit before and after.
     amount: str | None = None
     limit_before: str | None = None
     limit_after: str | None = None
@@ -68,12 +68,12 @@ class Notice(BaseModel):
     amount: str | None
     limit_before: str | None
     limit_after: str | None
-    # The principal reasons; none where a company is told that it may ask for them.
+    # The principal reasons; none if a company is told that it may ask for them.
     reasons: tuple[Reason, ...]
     reasons_on_request: bool
     missing: tuple[Missing, ...]
     offer: OfferRecord | None
     respond_by: datetime | None
-    # The day until which the customer may answer, as the notice says it.
+    # The last day for the customer's answer, as the notice shows it.
     answer_by: date | None
     report: Report | None

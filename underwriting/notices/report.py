@@ -21,7 +21,7 @@ class _Factor(BaseModel):
 
 
 class _Answer(BaseModel):
-    """What the stored report has of it; older ones have less."""
+    """The part of the stored report that notices need; older reports have less."""
 
     bureau: str | None = None
     reported_on: date | None = None
@@ -57,9 +57,9 @@ class Report(BaseModel):
 
     @classmethod
     def of(cls, payload: bytes, bureaus: Mapping[str, Bureau]) -> Self:
-        """From the report in the ledger; NoticeImpossible where nobody said how to reach the bureau."""
+        """From the report in the ledger; NoticeImpossible if the settings have no address of the bureau."""
         answer = _Answer.model_validate(json.loads(payload))
-        # A report that names no bureau is of the only one.
+        # A report that names no bureau is from the only one.
         name = answer.bureau or (next(iter(bureaus)) if len(bureaus) == 1 else "")
         if name not in bureaus:
             raise NoticeImpossible(
@@ -70,7 +70,7 @@ class Report(BaseModel):
 
 
 def _score(answer: _Answer) -> Score | None:
-    """The score, as far as it was used: outside its model's range it is an exclusion code, and without one nothing."""
+    """The score, if it was used. A value outside the model's range is an exclusion code, not a score."""
     points, lowest, highest = answer.score, answer.score_min, answer.score_max
     if points is None or lowest is None or highest is None or answer.exclusion_code is not None:
         return None

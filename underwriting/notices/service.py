@@ -1,4 +1,4 @@
-"""Writing a notice, and noting that it was sent: what the API and the command line share."""
+"""Writing a notice, and storing that it was sent: what the API and the command line share."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from pydantic import BaseModel
 from underwriting.domain.creditor import Creditor
 from underwriting.domain.notice import NoticeKind, Owed
 from underwriting.integrations.errors import SourceError
-from underwriting.notices import about as reading
+from underwriting.notices import about
 from underwriting.notices.errors import NoticeImpossible
-from underwriting.notices.notice import About, Addressee, Notice
+from underwriting.notices.notice import Addressee, Notice
 from underwriting.notices.write import as_html, as_text, creditor_of, notice_of
 from underwriting.settings import Settings
 from underwriting.sources.sources import Sources
@@ -19,7 +19,7 @@ from underwriting.store import notices
 from underwriting.store.models import NoticeRow
 from underwriting.store.session import Store
 
-# Who is told of the customer by the user service; a fake in tests.
+# Finds the name and address of a customer; a fake in tests.
 WhoIs = Callable[[str, date], Awaitable[Addressee]]
 
 
@@ -53,7 +53,7 @@ class Sending(BaseModel):
 
     @classmethod
     def of(cls, row: NoticeRow) -> "Sending":
-        """What is stored of it, but for what the customer was told."""
+        """From the row, without the content of the notice."""
         return cls(id=row.id, kind=row.kind, how=row.how, sent_at=row.sent_at, sent_by=row.sent_by)
 
 
@@ -62,8 +62,8 @@ async def write(
 ) -> Written:
     """The notice as it is to be sent today.
 
-    NoNotice where none is owed; NoticeImpossible where nobody has decided yet, or where something is missing that the
-    notice has to state.
+    NoNotice if none is needed; NoticeImpossible if nobody has decided yet, or if something is missing that the notice
+    has to state.
     """
     async with store.read() as work:
         owed = await notices.get(work, tenant, subject_id, customer_id)
@@ -72,7 +72,7 @@ async def write(
                 f"nobody has decided {subject_id} yet; decide it first, or have it reviewed, so that the customer has "
                 f"the notice by {owed.due}"
             )
-        found: About = await reading.read(work, owed)
+        found = await about.read(work, owed)
     creditor = creditor_of(owed.tenant, config.creditors)
     today = datetime.now(UTC).date()
     addressee = await who_is(owed.customer_id, today)
@@ -80,7 +80,7 @@ async def write(
 
 
 async def sent(store: Store, written: Written, how: str, sent_at: datetime | None, sent_by: str) -> Sending:
-    """Note that this notice was sent, with its text; ValueError for a moment that is still to come."""
+    """Store that this notice was sent, with its text; ValueError for a moment in the future."""
     now = datetime.now(UTC)
     if sent_at is not None and sent_at > now:
         raise ValueError(f"sent_at {sent_at.isoformat()} lies in the future; name the moment at which it was sent")
@@ -90,8 +90,8 @@ async def sent(store: Store, written: Written, how: str, sent_at: datetime | Non
     return Sending.of(row)
 
 
-def asking(sources: Sources) -> WhoIs:
-    """Asks the user service; where it does not answer, the notice goes to the customer's id."""
+def addressee_from(sources: Sources) -> WhoIs:
+    """By the user service; if it does not answer, the notice is addressed to the customer's id."""
 
     async def who_is(customer_id: str, as_of: date) -> Addressee:
         try:

@@ -14,7 +14,7 @@ from underwriting.notices.errors import NoticeImpossible
 from underwriting.notices.notice import About, Addressee, Notice
 from underwriting.notices.report import Report
 
-# Where a day ends last, so many hours after it ended in UTC.
+# In the last time zone a day ends so many hours after it ends in UTC.
 _LATEST_ZONE = timedelta(hours=12)
 TEXT, HTML = "notice.txt.j2", "notice.html.j2"
 
@@ -22,10 +22,10 @@ TEXT, HTML = "notice.txt.j2", "notice.html.j2"
 def notice_of(
     about: About, addressee: Addressee, creditor: Creditor, bureaus: Mapping[str, Bureau], today: date
 ) -> Notice:
-    """The notice as data; NoticeImpossible where the bureau cannot be named as the law asks."""
+    """The notice as data; NoticeImpossible if the bureau cannot be named as the law requires."""
     business = about.business or addressee.business
     on_request = business and creditor.business_reasons is BusinessReasons.ON_REQUEST
-    # A notice of incompleteness is no adverse action, so it says nothing of the report.
+    # A notice of incompleteness is no adverse action, so it does not mention the report.
     used = about.report if about.kind is not NoticeKind.INCOMPLETENESS else None
     return Notice(
         written_on=today,
@@ -41,7 +41,7 @@ def notice_of(
 
 
 def _last_day(until: datetime) -> date:
-    """The last day that is over before then in every time zone: an answer on it is in time, wherever it is given."""
+    """The last day that ends before `until` in every time zone, so that an answer on it is always in time."""
     return (until.astimezone(UTC) - _LATEST_ZONE).date() - timedelta(days=1)
 
 
@@ -56,7 +56,7 @@ def as_html(notice: Notice, creditor: Creditor) -> str:
 
 
 def creditor_of(tenant: str, creditors: Mapping[str, Creditor]) -> Creditor:
-    """The creditor behind a tenant; NoticeImpossible where the settings name none."""
+    """The creditor behind a tenant; NoticeImpossible if the settings name none."""
     if tenant not in creditors:
         raise NoticeImpossible(
             f"there is no creditor for the tenant {tenant}, whose name and agency every notice has to state; "
@@ -67,7 +67,7 @@ def creditor_of(tenant: str, creditors: Mapping[str, Creditor]) -> Creditor:
 
 @cache
 def _environment(own: Path | None) -> ImmutableSandboxedEnvironment:
-    """Templates may be a tenant's: they see the notice and nothing else, and a misspelt name is an error."""
+    """Tenants may have their own templates: they see only the notice, and a misspelt name is an error."""
     loaders: list[BaseLoader] = [PackageLoader("underwriting.notices")]
     if own is not None:
         loaders.insert(0, FileSystemLoader(own))

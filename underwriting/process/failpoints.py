@@ -1,4 +1,4 @@
-"""Named places where a kill test ends the process, as a power cut would. In production none is set."""
+"""Named points where a kill test ends the process, like a power failure. In production none is set."""
 
 import os
 import signal

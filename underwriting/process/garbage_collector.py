@@ -2,13 +2,13 @@
 
 import gc
 
-# Objects made before the collector looks at the youngest, and how often it looks at the older ones. Python's own 700
-# has it look all the time: what a request makes is mostly freed without it.
+# New objects before a collection of the youngest generation, and the ratio for the older ones. With Python's default of
+# 700 it runs all the time, although most objects of a request are freed without it.
 THRESHOLDS = (50_000, 20, 100)
 
 
 def freeze_loaded_objects() -> None:
-    """Call once all is loaded: the collector never looks at that again, and seldom at what comes."""
+    """Call once all is loaded: the collector then ignores the loaded objects, and runs less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)

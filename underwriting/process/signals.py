@@ -1,4 +1,4 @@
-"""Ending in order when asked to."""
+"""Shutting down in order on SIGINT and SIGTERM."""
 
 import asyncio
 import signal
@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-ASKING_TO_END = (signal.SIGINT, signal.SIGTERM)
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def ending_on_signals(asked_again: Callable[[], object] = lambda: None) -> Itera
             asked = True
             task.cancel()
 
-    for number in ASKING_TO_END:
+    for number in END_SIGNALS:
         loop.add_signal_handler(number, end)
     try:
         yield
@@ -37,5 +37,5 @@ def ending_on_signals(asked_again: Callable[[], object] = lambda: None) -> Itera
             raise
         task.uncancel()
     finally:
-        for number in ASKING_TO_END:
+        for number in END_SIGNALS:
             loop.remove_signal_handler(number)

@@ -1,1 +1,1 @@
-"""The outcome store: what was asked, what was seen, what was decided, and what is still owed."""
+"""The store: requests, what was found, what was decided, and what still has to be sent."""

@@ -1,8 +1,8 @@
 """The audit log: append only, each entry hashed with its predecessor, the head anchored outside the database.
 
 An entry's hash is the SHA-256 of its RFC 8785 JSON, the previous hash included. Every append locks the one head row,
-so the chain has no forks. An edit, a deletion or a new order breaks the chain; a truncation breaks the head; whoever
-rewrites chain and head together cannot rewrite the anchors.
+so the chain has no forks. An edit, a deletion or another order breaks the chain, and a truncation does not match
+the head. Rewriting both the chain and the head does not change the anchors.
 """
 
 import hashlib
@@ -22,10 +22,10 @@ from underwriting.store.errors import AnchorsUnreadable
 from underwriting.store.models import AuditHeadRow, AuditRow
 from underwriting.store.session import Work
 
-# What the first entry follows.
+# The hash before the first entry.
 GENESIS = "0" * 64
 PAGE = 250
-# The action of the entries that say how far a copy of the chain reaches.
+# The action of entries that note the end of a copy of the chain.
 STREAMED = "audit.streamed"
 HASHED = ("seq", "at", "actor", "action", "subject", "details", "previous")
 Detail = str | int | bool | None | list[str]
@@ -41,7 +41,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Fault:
-    """One place where the log is not what was written."""
+    """One entry of the log that is not what was written."""
 
     seq: int
     what: str
@@ -102,7 +102,7 @@ def _stream_subject(stream: str) -> str:
 
 
 async def verify(work: Work, anchors: Iterable[Head] = ()) -> list[Fault]:
-    """Read the whole chain, and compare it with its head and the anchors. Empty means: all as it was written."""
+    """Read the whole chain, and compare it with its head and the anchors. Empty if all is as it was written."""
     faults: list[Fault] = []
     anchored = {anchor.seq: anchor.hash for anchor in anchors}
     last = Head(0, GENESIS)
@@ -134,7 +134,7 @@ def write_anchor(file: Path, at: Head) -> None:
 
 
 def read_anchors(file: Path) -> list[Head]:
-    """All anchors, oldest first; AnchorsUnreadable names the line that is none."""
+    """All anchors, oldest first; AnchorsUnreadable names the line that is wrong."""
     anchors = []
     for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
         try:
@@ -148,7 +148,7 @@ def read_anchors(file: Path) -> list[Head]:
 
 
 async def _chain(work: Work) -> AsyncIterator[AuditRow]:
-    """Every entry in order, in pages, so that a long log needs no memory."""
+    """Every entry in order, in pages, so that a long log needs little memory."""
     last = 0
     while rows := list(
         await work.scalars(select(AuditRow).where(AuditRow.seq > last).order_by(AuditRow.seq).limit(PAGE))

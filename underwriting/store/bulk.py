@@ -11,12 +11,12 @@ from sqlalchemy import CompoundSelect, Select
 from underwriting.store.models import Base
 from underwriting.store.session import Work
 
-# Rows that are text at the same time: some ten megabytes of records.
+# Rows that are converted to text at a time: some ten megabytes of records.
 PAGE = 10_000
 
 
 async def copy_rows(work: Work, table: type[Base], rows: pa.Table) -> None:
-    """Add the rows; columns are called as in the table, and what is left out is NULL or the table's default.
+    """Add the rows; columns are named as in the table; missing ones are NULL or the default.
 
     By COPY on PostgreSQL, by one prepared INSERT on SQLite. Values are written as text, so JSON is text here, too.
     """
@@ -31,7 +31,7 @@ async def copy_rows(work: Work, table: type[Base], rows: pa.Table) -> None:
 async def read_rows(work: Work, query: Select[Any] | CompoundSelect[Any], schema: pa.Schema) -> pa.Table:
     """What the query selects, as the columns of `schema`, in their order.
 
-    By COPY on PostgreSQL, where a row costs a tenth of what it costs the driver to hand it over by itself.
+    By COPY on PostgreSQL, which takes a tenth of the time of fetching rows through the driver.
     """
     if work.get_bind().dialect.name == "postgresql":
         return await _copied(work, query, schema)
@@ -46,7 +46,7 @@ async def _driver(work: Work) -> Any:
     connection = await work.connection()
     driver: Any = (await connection.get_raw_connection()).driver_connection
     if not driver.is_in_transaction():
-        # SQLAlchemy begins it with the first statement that it sees, and what the driver does it does not see.
+        # SQLAlchemy begins the transaction with its first statement, and does not see what the driver does.
         await connection.exec_driver_sql("SELECT 1")
     return driver
 
@@ -61,10 +61,10 @@ async def _copied(work: Work, query: Select[Any] | CompoundSelect[Any], schema: 
 
     await driver.copy_from_query(str(statement), output=take, format="csv")
     if not text.tell():
-        # Nothing is no CSV to Arrow.
+        # Arrow does not read an empty file as CSV.
         return schema.empty_table()
     text.seek(0)
-    # Nothing at all is NULL, and quotes with nothing between them are an empty text.
+    # An empty field is NULL, and an empty pair of quotes is an empty text.
     options = csv.ConvertOptions(
         column_types=schema, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
     )
@@ -78,7 +78,7 @@ async def _copy(work: Work, name: str, rows: pa.Table) -> None:
 
 
 async def _pages(rows: pa.Table) -> AsyncIterator[bytes]:
-    """CSV as PostgreSQL reads it: text in quotes, and nothing at all for NULL; bytes in hexadecimal."""
+    """CSV as PostgreSQL reads it: text in quotes, an empty field for NULL, bytes in hexadecimal."""
     options = csv.WriteOptions(include_header=False)
     for page in rows.to_batches(PAGE):
         text = BytesIO()
@@ -98,12 +98,12 @@ async def _insert(work: Work, name: str, rows: pa.Table) -> None:
     statement = f"INSERT INTO {name} ({columns}) VALUES ({marks})"  # noqa: S608
     connection = await work.connection()
     for page in rows.to_batches(PAGE):
-        values = [_as_sqlite_keeps_it(column).to_pylist() for column in page.columns]
+        values = [_for_sqlite(column).to_pylist() for column in page.columns]
         await connection.exec_driver_sql(statement, list(zip(*values, strict=True)))
 
 
-def _as_sqlite_keeps_it(column: pa.Array) -> pa.Array:
-    """Days and moments as ISO text, as SQLAlchemy does; a moment in UTC, without saying so."""
+def _for_sqlite(column: pa.Array) -> pa.Array:
+    """Days and moments as ISO text, like SQLAlchemy; moments are in UTC without an offset."""
     if pa.types.is_timestamp(column.type):
         return column.cast(pa.timestamp("us")).cast(pa.string())
     return column.cast(pa.string()) if pa.types.is_date(column.type) else column

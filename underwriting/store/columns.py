@@ -19,7 +19,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a naive moment: nobody could say when it was."""
+        """Refuse a moment without a time zone."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -27,7 +27,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give SQLite's text its zone back."""
+        """Add the time zone that SQLite does not store."""
         return value if value is None else value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
 
 
@@ -43,18 +43,18 @@ Sealed = Annotated[bytes, mapped_column(SealedBinary)]
 
 # JSONB can be indexed and queried; SQLite has its JSON functions over text.
 Json = JSON().with_variant(JSONB(), "postgresql")
-# Ordered by its bytes, as ids in files are, whatever language the database orders by; SQLite does so anyway.
+# Ordered by bytes, as ids in files are, whatever the collation of the database; SQLite always does so.
 Bytewise = Text().with_variant(Text(collation="C"), "postgresql")
-# SQLite numbers rows by itself in a column of exactly this type only.
+# SQLite numbers rows automatically only in a column of exactly this type.
 RowNumber = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class from_now(FunctionElement[datetime]):  # noqa: N801 - it is called like SQL's own functions
     """A moment by the database's clock, so that no worker's clock decides who owns what.
 
-    It is the start of the statement on both databases. On PostgreSQL it is therefore stable, so an index serves
-    comparisons with it; a statement that waited for a lock sees a slightly early time, and so never takes a
-    lease for expired that is not.
+    It is the start of the statement on both databases. So it is stable on PostgreSQL, and indexes serve comparisons
+    with it. A statement that waited for a lock sees a slightly early time, so it never takes a valid lease for an
+    expired one.
     """
 
     type = UtcDateTime()
@@ -77,7 +77,7 @@ def _on_sqlite(element: from_now, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 class day_after(FunctionElement[date]):  # noqa: N801 - it is called like SQL's own functions
-    """The day, in UTC, that lies so long after the day of a moment."""
+    """The day in UTC that lies `delta` after the day of a moment."""
 
     type = Date()
     inherit_cache = True

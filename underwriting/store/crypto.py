@@ -22,7 +22,7 @@ KEY_BYTES = 32
 
 
 class SealedCell(NamedTuple):
-    """Where a sealed value stands; `row` is its primary key."""
+    """The table, column and row of a sealed value; `row` is its primary key."""
 
     table: str
     column: str
@@ -48,25 +48,23 @@ class Keyring:
         """A ring of one fresh key, for as long as the process lives."""
         return cls({"k1": AESGCM.generate_key(KEY_BYTES * 8)}, "k1")
 
-    def seal(self, plain: bytes, place: SealedCell) -> bytes:
-        """Encrypt `plain` for exactly this place."""
+    def seal(self, plain: bytes, cell: SealedCell) -> bytes:
+        """Encrypt `plain` for exactly this cell."""
         nonce = os.urandom(NONCE_BYTES)
-        secret = self._ciphers[self.current].encrypt(nonce, plain, _bound(place, self.current))
+        secret = self._ciphers[self.current].encrypt(nonce, plain, _bound(cell, self.current))
         return header(self.current) + nonce + secret
 
-    def open(self, sealed: bytes, place: SealedCell) -> bytes:
-        """Decrypt what was sealed for this place; Undecipherable where it was not, or its key is not here."""
+    def open(self, sealed: bytes, cell: SealedCell) -> bytes:
+        """Decrypt what was sealed for this cell; Undecipherable for another cell or a missing key."""
         key_id = sealed_under(sealed)
         if key_id not in self._ciphers:
-            raise Undecipherable(
-                f"{place.table}.{place.column} is sealed under key {key_id!r}, which is not on the ring"
-            )
+            raise Undecipherable(f"{cell.table}.{cell.column} is sealed under key {key_id!r}, which is not on the ring")
         start = len(header(key_id))
         nonce, secret = sealed[start : start + NONCE_BYTES], sealed[start + NONCE_BYTES :]
         try:
-            return self._ciphers[key_id].decrypt(nonce, secret, _bound(place, key_id))
+            return self._ciphers[key_id].decrypt(nonce, secret, _bound(cell, key_id))
         except (InvalidTag, ValueError):
-            raise Undecipherable(f"{place.table}.{place.column} of row {place.row} was changed or moved") from None
+            raise Undecipherable(f"{cell.table}.{cell.column} of row {cell.row} was changed or moved") from None
 
 
 def header(key_id: str) -> bytes:
@@ -82,5 +80,5 @@ def sealed_under(sealed: bytes) -> str:
     return sealed[2 : 2 + sealed[1]].decode(errors="replace")
 
 
-def _bound(place: SealedCell, key_id: str) -> bytes:
-    return json.dumps([*place, key_id]).encode()
+def _bound(cell: SealedCell, key_id: str) -> bytes:
+    return json.dumps([*cell, key_id]).encode()

@@ -1,4 +1,4 @@
-"""Everybody whom the store knows: who has a profile, and who applied."""
+"""All customers in the store: users with a profile, and applicants."""
 
 from collections.abc import AsyncIterator
 
@@ -13,7 +13,7 @@ Customer = tuple[str, str]
 
 async def pages(store: Store, size: int = 500) -> AsyncIterator[list[Customer]]:
     """All customers, each once, page by page."""
-    # One query after the other: the two columns are not ordered by the same collation.
+    # One query after the other, because the two columns have different collations.
     for query in (_with_a_profile, _applied):
         after: Customer = ("", "")
         while True:

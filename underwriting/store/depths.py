@@ -1,4 +1,4 @@
-"""How much waits in the store, for whoever watches it."""
+"""How much waits in the store, for metrics."""
 
 from sqlalchemy import Select, func, select
 

@@ -1,9 +1,9 @@
-"""Why the store did not do what it was asked.
+"""The errors of the store.
 
 StoreError
 ├── StoreUnreachable      no connection, or it broke; worth another try
 ├── NotMigrated           the schema is not the one this program was written for
-├── StatementRefused      a constraint or a type stood against it: a defect of this program
+├── StatementRefused      a constraint or a type was violated: a defect of this program
 ├── KeyReused             an idempotency key came back with another payload
 ├── NotFound              no such row, or it is another tenant's
 │   ├── UnknownApplication
@@ -14,14 +14,15 @@ StoreError
 │   ├── UnknownProfile
 │   └── UnknownRulebook
 ├── LeaseLost             another worker owns what we worked on: stop, and write nothing
-├── RunInTheWay           another limit run stands against this one
-├── NotHeld               a limit run does not wait for a person
-├── UnderWay              an evaluation has begun, and may not see what is new: try again once it is finished
-├── NotReferred           there is nothing for a person to decide
+├── RunInTheWay           another limit run conflicts with this one
+├── NotHeld               a limit run does not wait for staff
+├── NoOpenMatch           there is no match with a list to clear
+├── UnderWay              a running evaluation may miss new data: try again once it is finished
+├── NotReferred           there is nothing for staff to decide
 ├── NotWaiting            an application does not wait for this answer of its customer
-├── NotRetryable          it neither failed nor is quarantined, or the same is under way anew
+├── NotRetryable          it neither failed nor is quarantined, or the same is under way again
 ├── VersionConflict       a profile was changed since it was read
-├── NotJudged             an evaluation or application that nothing is decided about yet
+├── NotDecided            an evaluation or application without a decision
 ├── FrozenOtherwise       a float is frozen with another evaluation
 ├── VersionTaken          a rulebook's version is published with another content
 ├── AnchorsUnreadable     the audit anchors file is damaged
@@ -68,14 +69,14 @@ class UnknownEvaluation(NotFound):
 
 
 class UnknownProfile(NotFound):
-    """This user was never met, so there is no profile to follow."""
+    """The user has no profile yet."""
 
     def __init__(self, user_id: str) -> None:
         super().__init__(f"user {user_id} has no float profile yet; it is made on first contact")
 
 
 class NoNotice(NotFound):
-    """Nothing was decided of which the customer has to be sent a notice, or it is not clear which customer."""
+    """There is no decision that needs a notice, or it is not clear to which customer."""
 
     def __init__(self, subject_id: str, customer_id: str | None) -> None:
         whom = f" to {customer_id}" if customer_id else ""
@@ -116,22 +117,22 @@ class RunInTheWay(StoreError):
 
 
 class NotHeld(StoreError):
-    """The limit run does not wait for a person, or a person decided otherwise already."""
+    """The limit run does not wait for staff, or staff decided otherwise already."""
 
 
 class NoOpenMatch(StoreError):
-    """There is no match with a list that a person could clear."""
+    """There is no match with a list that staff could clear."""
 
     def __init__(self, user_id: str) -> None:
         super().__init__(f"user {user_id} has no open match with a list; `underwriting lists matches` shows who has")
 
 
 class UnderWay(StoreError):
-    """An evaluation has begun before something new was known."""
+    """An evaluation began before new data arrived."""
 
 
 class NotReferred(StoreError):
-    """The application or evaluation does not wait for a person, or a person decided otherwise already."""
+    """The application or evaluation does not wait for staff, or staff decided otherwise already."""
 
 
 class NotWaiting(StoreError):
@@ -139,7 +140,7 @@ class NotWaiting(StoreError):
 
 
 class NotRetryable(StoreError):
-    """Only what failed or is quarantined can be put back, and only while the same is not under way anew."""
+    """Only what failed or is quarantined can be put back, and only if the same is not under way again."""
 
 
 class VersionConflict(StoreError):

@@ -39,7 +39,7 @@ def _decoded(encoded: dict[str, str], current: str, origin: str) -> Keyring:
 
 
 def _create(path: Path) -> None:
-    """Write a key file that only its owner reads. Of several processes at once the first one's file stays."""
+    """Write a key file that only its owner reads. If several processes write one at once, the first file stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
     key = base64.b64encode(AESGCM.generate_key(KEY_BYTES * 8)).decode()
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)

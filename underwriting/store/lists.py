@@ -19,7 +19,7 @@ PAGE = 1_000
 
 @dataclass(frozen=True)
 class ListEntry:
-    """One entry: its id within the list, and the record as the screening package writes it."""
+    """One entry: its id within the list, and the record that the screening package writes."""
 
     id: str
     record: bytes
@@ -27,22 +27,22 @@ class ListEntry:
 
 @dataclass(frozen=True)
 class ListVersion:
-    """Which content of a list is loaded. The digest changes with it, so it keys whatever is built from the list."""
+    """The loaded content of a list. Its digest identifies the content, for what is built from the list."""
 
     name: str
     digest: str
     entries: int
     loaded_by: str
     loaded_at: datetime
-    # When it was last loaded or found to be the same, and the version that all known customers were screened with.
+    # When it was last loaded or found unchanged, and the version that all known customers were compared with.
     checked_at: datetime
     screened_at: datetime | None
 
 
 async def replace(work: Work, name: str, digest: str, listed: Iterable[ListEntry], by: str) -> bool:
-    """Put `listed` in the place of the whole list; False, and it only counts as checked, where this digest is loaded.
+    """Replace the whole list by `listed`; False, and only the time of the check is noted, if this digest is loaded.
 
-    Entries that say what they said before keep their `changed_at`. A match with one that is gone is none any more.
+    Unchanged entries keep their `changed_at`. Matches with removed entries are deleted.
     """
     loaded = list(listed)
     now = (await work.execute(select(from_now()))).scalar_one()
@@ -102,7 +102,7 @@ async def versions(work: Work) -> list[ListVersion]:
 
 
 async def entries(work: Work, name: str, since: datetime | None = None) -> list[ListEntry]:
-    """Every entry of a list, opened, by id, or those that changed after `since`; empty where it was never loaded."""
+    """Every entry of a list, opened, by id, or those that changed after `since`; empty if it was never loaded."""
     query = select(ListEntryRow.entry_id, ListEntryRow.record).where(ListEntryRow.list_name == name)
     if since is not None:
         query = query.where(ListEntryRow.changed_at > since)

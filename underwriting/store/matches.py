@@ -1,7 +1,7 @@
-"""Customers who may be on a list: what a screening found, and what a person cleared.
+"""Customers who may be on a screening list: what a screening found, and what staff cleared.
 
-A clearance holds for one customer, one entry and the details that were compared. As soon as the customer's details or
-the entry change, the match is open again.
+A clearance holds for one customer, one entry and the details that were compared. If the customer's details or the
+entry change, the match is open again.
 """
 
 from collections.abc import Collection, Sequence
@@ -19,7 +19,7 @@ from underwriting.store.session import Work
 
 @dataclass(frozen=True)
 class Found:
-    """What a screening found: the entry, how like it is, and what was found beside the name. It names nobody."""
+    """What a screening found: the entry, its score, and the evidence besides the name. It names nobody."""
 
     list_name: str
     entry_id: str
@@ -32,7 +32,7 @@ class Found:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What it is of one customer."""
+        """Identifies it among the matches of one customer."""
         return self.list_name, self.entry_id, self.kind
 
     @property
@@ -73,7 +73,7 @@ async def waiting(work: Work, limit: int = 100) -> list[Match]:
 
 
 async def by_user(work: Work, tenant: str, after: str | None = None, limit: int = 50) -> dict[str, list[Match]]:
-    """Open matches of so many of a tenant's customers, by their ids, from beyond the id `after` on."""
+    """Open matches of up to `limit` customers of a tenant, by id, after the id `after`."""
     wanted = [ListMatchRow.tenant == tenant, ListMatchRow.cleared_at.is_(None)]
     wanted += [] if after is None else [ListMatchRow.user_id > after]
     users = select(ListMatchRow.user_id).where(*wanted).distinct().order_by(ListMatchRow.user_id).limit(limit)
@@ -94,7 +94,7 @@ async def keep(
 ) -> list[Found]:
     """Store what a screening of these `kinds` found; returns what was not known before.
 
-    Matches that were not found again are deleted, but only those with entries of `among`, where that is given.
+    Matches that were not found again are deleted; with `among`, only those with its entries.
     """
     known = {match.found.key: match for match in await of_user(work, tenant, user_id)}
     seen = {each.key for each in found}
@@ -108,9 +108,9 @@ async def keep(
 
 
 async def clear(work: Work, tenant: str, user_id: str, by: str, note: str) -> list[Match]:
-    """Remember a person's word that the customer is none of the entries found; returns the matches that it closes.
+    """Store that the customer is none of the entries found; returns the matches that this closes.
 
-    NoOpenMatch where none is open, unless the same person said the same before.
+    NoOpenMatch if none is open, unless the same person cleared them with the same note before.
     """
     stored = await of_user(work, tenant, user_id)
     matches = [match for match in stored if match.cleared_at is None]

@@ -1,8 +1,8 @@
-"""Notices that customers have to be sent: which are due, and what was sent, when and how.
+"""Notices that have to be sent to customers: which are due, and what was sent, when and how.
 
-Due are the newest decision about an application, an evaluation that was rejected (by the rulebooks or by a person), and
-a limit that a run lowered and that still stands. What nobody has decided is due as well: a referral, and what is
-pending, failed or in quarantine. What was sent is only ever added to.
+A notice is due for the newest decision about an application, for a rejected evaluation (by the rulebooks or by staff),
+and for a limit that a run lowered and that is still in force. It is also due for what nobody has decided: referrals,
+and what is pending, failed or quarantined. Records of sent notices are never changed.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ from underwriting.store.models import (
 )
 from underwriting.store.session import Work
 
-# Where a row of the list stands: the day, the subject, the customer.
+# The position of a row in the list: the day, the subject, the customer.
 Cursor = tuple[date, str, str]
 BY_NOBODY, BY_RULEBOOKS, BY_PERSON, BY_RUN = 0, 1, 2, 1
 _ADVERSE, _UNDECIDED = literal(NoticeKind.ADVERSE_ACTION.value), literal(NoticeKind.UNDECIDED.value)
@@ -75,7 +75,7 @@ def _selected(
 
 
 def _sources(until: date | None, subject_id: str | None) -> list[Select[Any]]:
-    """Every decision that a customer has to be told of, and what nobody decided. Indexes find the rows of each part."""
+    """Every decision that needs a notice, and what nobody decided. Indexes find the rows of each part."""
 
     def wanted(subject: Any, due: Any) -> list[ColumnElement[bool]]:
         conditions = [due.is_not(None)]
@@ -155,15 +155,15 @@ def _sources(until: date | None, subject_id: str | None) -> list[Select[Any]]:
 
 
 def _answered() -> ColumnElement[bool]:
-    """Whether the user was told yes or no by this evaluation or a later one for the same product."""
-    same, result, word = aliased(EvaluationRow), aliased(EligibilityRow), aliased(StaffDecisionRow)
+    """Whether this evaluation, or a later one for the same product, approved or rejected the user."""
+    same, result, by_staff = aliased(EvaluationRow), aliased(EligibilityRow), aliased(StaffDecisionRow)
     return exists().where(
         same.tenant == EvaluationRow.tenant,
         same.user_id == EvaluationRow.user_id,
         same.product == EvaluationRow.product,
         same.id >= EvaluationRow.id,
         result.evaluation_id == same.id,
-        or_(result.verdict != Verdict.REFERRED, exists().where(word.evaluation_id == same.id)),
+        or_(result.verdict != Verdict.REFERRED, exists().where(by_staff.evaluation_id == same.id)),
     )
 
 
@@ -184,9 +184,9 @@ def _of(table: type[NoticeRow] | type[NoticeWarningRow], about: Any) -> ColumnEl
 async def due(
     work: Work, tenant: str | None, until: date | None = None, after: Cursor | None = None, limit: int = 50
 ) -> list[Owed]:
-    """Notices that are due until that day, or ever, and were not sent, the most urgent first.
+    """Notices that are due by that day (or at all) and were not sent, the most urgent first.
 
-    No tenant means all of them.
+    None as the tenant means all tenants.
     """
     rows = _all(until)
     query = select(rows).where(_unsent(rows)).order_by(rows.c.due, rows.c.subject_id, rows.c.customer_id).limit(limit)
@@ -200,7 +200,7 @@ async def due(
 async def get(work: Work, tenant: str | None, subject_id: str, customer_id: str | None = None) -> Owed:
     """The notice that an application, an evaluation or a user in a limit run needs, whether it was sent or not.
 
-    NoNotice where it needs none, or is another tenant's.
+    NoNotice if it needs none, or is another tenant's.
     """
     rows = _all(subject_id=subject_id)
     query = select(rows).order_by(rows.c.number.desc()).limit(2)
@@ -215,7 +215,7 @@ async def get(work: Work, tenant: str | None, subject_id: str, customer_id: str 
 
 
 async def record(work: Work, owed: Owed, *, how: str, sent_at: datetime, sent_by: str, content: bytes) -> NoticeRow:
-    """Note that the notice was sent, with what it said, sealed; the same sending twice is noted once."""
+    """Store that the notice was sent, with its content sealed; the same sending twice is stored once."""
     same = (_of(NoticeRow, owed), NoticeRow.how == how, NoticeRow.sent_at == sent_at)
     if (earlier := await work.scalar(select(NoticeRow).where(*same).limit(1))) is not None:
         return earlier
@@ -247,19 +247,19 @@ async def sent(work: Work, owed: Owed) -> list[NoticeRow]:
 
 
 async def first_sent(work: Work, subject_id: str, kind: NoticeKind) -> datetime | None:
-    """When the first notice of this kind about a subject was sent; None where none was."""
+    """When the first notice of this kind about a subject was sent; None if none was."""
     query = select(func.min(NoticeRow.sent_at)).where(NoticeRow.subject_id == subject_id, NoticeRow.kind == kind)
     moment: datetime | None = await work.scalar(query)
     return moment
 
 
 def content(work: Work, row: NoticeRow) -> bytes:
-    """What the notice said."""
+    """The content of the notice."""
     return work.keys.open(row.content, sealed_cell(NoticeRow.content, row.id))
 
 
 async def unwarned(work: Work, until: date, limit: int = 100) -> list[Owed]:
-    """Notices due until that day that were neither sent nor warned of."""
+    """Notices due by that day that were not sent and have no warning yet."""
     rows = _all(until)
     warned = exists().where(_of(NoticeWarningRow, rows.c))
     query = select(rows).where(_unsent(rows), ~warned).order_by(rows.c.due, rows.c.subject_id).limit(limit)
@@ -267,7 +267,7 @@ async def unwarned(work: Work, until: date, limit: int = 100) -> list[Owed]:
 
 
 async def warn(work: Work, owed: Owed) -> bool:
-    """Note the warning; False where it was given before."""
+    """Store the warning; False if it was given before."""
     about = owed.model_dump(include={"tenant", "subject_id", "customer_id", "number"})
     return await work.add_new(NoticeWarningRow, **about, warned_at=from_now()) is not None
 

@@ -1,4 +1,4 @@
-"""Rows of profiles: which one is in force, what a writer follows, and the way to and from the domain."""
+"""Rows of profiles: which versions are in force, and the conversion to and from the domain."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from underwriting.store.errors import UnknownProfile
 from underwriting.store.models import ProfileRow, sealed_cell
 from underwriting.store.session import Work
 
-# Statements are built once, with these parameters: building one takes longer than the database takes to answer it.
+# Statements are built once, with these parameters, because building one takes longer than running it.
 TENANT: BindParameter[str] = bindparam("tenant")
 USER: BindParameter[str] = bindparam("user_id")
 NOW = bindparam("now", type_=UtcDateTime())
@@ -31,7 +31,7 @@ def _newest(*kind: ColumnElement[bool]) -> Subquery:
 
 
 _permanent, _temporary = _newest(ProfileRow.expires_on.is_(None)), _newest(ProfileRow.expires_on.is_not(None))
-# The number of the version in force as SQL, for queries that judge by it; NULL before the first contact.
+# The number of the version in force, as SQL; NULL before the first contact.
 VERSION_IN_FORCE = func.coalesce(
     select(_temporary.c.version).where(_temporary.c.expires_on > NOW).scalar_subquery(),
     select(_permanent.c.version).scalar_subquery(),
@@ -45,7 +45,7 @@ _NEWEST = _of_user.where(
 
 @dataclass(frozen=True)
 class VersionsInForce:
-    """What a writer follows: the newest permanent version, the temporary one while active, and the last number."""
+    """The newest permanent version, the temporary one while active, and the last number."""
 
     permanent: FloatProfile
     temporary: FloatProfile | None
@@ -70,7 +70,7 @@ class VersionsInForce:
         return [changed(self.permanent, **following, **changes)]
 
     def ended(self, now: datetime, **changes: Any) -> list[FloatProfile]:
-        """The active temporary version again, expired, and after it the permanent one again; none without one."""
+        """The active temporary version, now expired, and after it the permanent one; none if none is active."""
         if self.temporary is None:
             return []
         following = {"created_on": now, **changes}
@@ -103,7 +103,7 @@ async def in_force(work: Work, tenant: str, user_id: str, now: datetime) -> Floa
 
 
 async def versions_in_force(work: Work, tenant: str, user_id: str, now: datetime) -> VersionsInForce:
-    """What the next version follows; UnknownProfile before the first contact."""
+    """The versions that the next one follows; UnknownProfile before the first contact."""
     rows = await work.scalars(_NEWEST, {"tenant": tenant, "user_id": user_id})
     found = [profile_of(work, row) for row in rows]
     permanent = [profile for profile in found if profile.expires_on is None]

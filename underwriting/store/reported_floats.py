@@ -1,6 +1,6 @@
-"""Floats that events told of. The Float service lists them too, but not at once: until then they are known from here.
+"""Floats that events reported. The float service lists them too, but later: until then they are known from here.
 
-A float is kept the moment its event is kept, so that it never counts as none while the event waits to be handled.
+A float is stored together with its event, so that it counts even while the event waits to be handled.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from underwriting.store.models import ReportedFloatRow
 from underwriting.store.profile_rows import TENANT, USER
 from underwriting.store.session import Work
 
-# How many floats of a user are known, as SQL: an evaluation rests on that number, and another float makes it another.
+# The number of a user's reported floats, as SQL: an evaluation rests on it, and is outdated by another float.
 FLOATS_REPORTED = (
     select(func.count())
     .select_from(ReportedFloatRow)
@@ -24,7 +24,7 @@ _COUNT = select(FLOATS_REPORTED)
 
 @dataclass(frozen=True)
 class ReportedFloat:
-    """One float. `authorised` is None until its evaluation was looked at."""
+    """One float. `authorised` is None until its evaluation was checked."""
 
     float_id: str
     evaluation_id: str
@@ -37,16 +37,16 @@ async def record(
 ) -> None:
     """Keep a float that was taken `at`; one that is known already stays as it is.
 
-    A clock that is ahead makes no float of tomorrow: nobody would count it today.
+    A float from a clock that is ahead counts as taken today, since one of tomorrow would not count yet.
     """
     now = now or datetime.now(UTC)
     taken_on = min(at, now).astimezone(UTC).date()
-    told = {"user_id": user_id, "evaluation_id": evaluation_id, "taken_on": taken_on, "reported_at": now}
-    await work.add_new(ReportedFloatRow, tenant=tenant, float_id=float_id, **told)
+    values = {"user_id": user_id, "evaluation_id": evaluation_id, "taken_on": taken_on, "reported_at": now}
+    await work.add_new(ReportedFloatRow, tenant=tenant, float_id=float_id, **values)
 
 
 async def of_user(work: Work, tenant: str, user_id: str) -> list[ReportedFloat]:
-    """Every float of the user that an event told of, the oldest first."""
+    """Every float of the user that an event reported, oldest first."""
     mine = (ReportedFloatRow.tenant == tenant, ReportedFloatRow.user_id == user_id)
     rows = await work.scalars(
         select(ReportedFloatRow).where(*mine).order_by(ReportedFloatRow.reported_at, ReportedFloatRow.float_id)

@@ -1,4 +1,4 @@
-"""Key rotation: everything that is sealed under an older key is sealed again under the current one."""
+"""Key rotation: values that are sealed under an older key are sealed again under the current one."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Published rulebooks: immutable versions of canonical text, so that a decision can always be read back."""
+"""Published rulebooks: immutable versions of canonical text, so that a decision can always be read again."""
 
 import hashlib
 from dataclasses import dataclass
@@ -62,9 +62,9 @@ async def publish(
     valid_from: date | None = None,
     valid_until: date | None = None,
 ) -> bool:
-    """Publish a version that decides from its first to its last day; False where this very content is published.
+    """Publish a version that decides from its first to its last day; False if this content is already published.
 
-    VersionTaken where another content is, or where the name belongs to a rulebook of another kind.
+    VersionTaken if another content is, or if the name belongs to a rulebook of another kind.
     """
     other = select(RulebookRow.kind).where(RulebookRow.name == ref.name, RulebookRow.kind != kind).limit(1)
     if (taken_by := await work.scalar(other)) is not None:
@@ -92,7 +92,7 @@ async def publish(
 
 
 async def get(work: Work, name: str, version: int | None = None) -> Published:
-    """One version, the newest where none is named; UnknownRulebook where there is none."""
+    """One version, the newest where none is named; UnknownRulebook if there is none."""
     query = select(RulebookRow).where(RulebookRow.name == name).order_by(RulebookRow.version.desc()).limit(1)
     if version is not None:
         query = query.where(RulebookRow.version == version)
@@ -103,9 +103,9 @@ async def get(work: Work, name: str, version: int | None = None) -> Published:
 
 
 async def in_force(work: Work, name: str, day: date) -> Published:
-    """The version that decides on a day; UnknownRulebook where none does.
+    """The version that decides on a day; UnknownRulebook if none does.
 
-    It is the newest of those that have begun. Where that one has ended, no earlier one comes back.
+    It is the newest version that has begun. If that one has ended, no earlier one is in force again.
     """
     begun = select(RulebookRow).where(RulebookRow.name == name, _begun(day))
     row = await work.scalar(begun.order_by(RulebookRow.version.desc()).limit(1))
@@ -126,7 +126,7 @@ async def mark(work: Work) -> int:
 
 
 async def current_set(work: Work, kind: RulebookKind, product: Product, day: date) -> BookSet:
-    """The version in force (`in_force`) of each rulebook that judges this product; empty where none is."""
+    """The version in force (`in_force`) of each rulebook for this product; empty if there is none."""
     mine = (RulebookRow.kind == kind, RulebookRow.product == product, _begun(day))
     lasts = or_(RulebookRow.valid_until.is_(None), RulebookRow.valid_until >= day)
     newest = select(RulebookRow.name, func.max(RulebookRow.version)).where(*mine).group_by(RulebookRow.name)

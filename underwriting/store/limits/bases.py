@@ -1,4 +1,4 @@
-"""The limits in force before a run: from the profiles, and from what the last runs wrote down of each user."""
+"""The limits in force before a run: from the profiles, and from the records of the last runs."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ from underwriting.store.models import LimitRecordRow, LimitRunRow, ListMatchRow,
 from underwriting.store.profile_rows import newest_versions
 from underwriting.store.session import Work
 
-# One user's limit before a run, minor units, and what the run has to know of how it came about.
+# One user's limit before a run, in minor units, and its history as far as the run needs it.
 SCHEMA = pa.schema(
     [
         ("subject_id", pa.string()),
@@ -29,18 +29,18 @@ SCHEMA = pa.schema(
         ("below_since", pa.date32()),
         # The profile's newest version, which the next one follows; 0 where the user has no profile yet.
         ("version", pa.int64()),
-        # Whether the product is paused for the user, who is then not judged.
+        # Whether the product is paused for the user; then the limit is not decided.
         ("paused", pa.bool_()),
-        # The best open match with a list and the best confirmed one, which the history may not know of; and the entries
-        # that a person cleared, one after the other.
+        # The scores of the best open and the best confirmed match with a list, which the history may not have; and the
+        # entries that staff cleared, separated by spaces.
         ("match_score", pa.float64()),
         ("confirmed_score", pa.float64()),
         ("cleared", pa.string()),
-        # Every float that an event told of: the history may not list it yet.
+        # Every float that an event reported: the history may not list it yet.
         ("reported_floats", pa.list_(pa.struct([("float_id", pa.string()), ("taken_on", pa.date32())]))),
     ]
 )
-_TOLD = pa.schema([("user_id", pa.string()), ("float_id", pa.string()), ("taken_on", pa.date32())])
+_REPORTED = pa.schema([("user_id", pa.string()), ("float_id", pa.string()), ("taken_on", pa.date32())])
 _MATCHES = pa.schema(
     [
         ("user_id", pa.string()),
@@ -84,7 +84,7 @@ _RECORDS = pa.schema(
 )
 _BASES = """
     WITH last AS (
-        -- What was decided and could not be applied did not happen.
+        -- A decision that could not be applied does not count.
         SELECT
             user_id, in_force, runs_below, below_since,
             CASE WHEN in_force = after THEN raised_on ELSE base_raised_on END AS raised_on,
@@ -126,7 +126,7 @@ _BASES = """
     ),
     taken AS (
         SELECT user_id, list({'float_id': float_id, 'taken_on': taken_on} ORDER BY float_id) AS reported_floats
-        FROM told
+        FROM reported
         GROUP BY user_id
     )
     SELECT
@@ -152,12 +152,12 @@ _BASES = """
 
 
 async def bases(work: Work, run: LimitRunRow, ids: IdRange, now: datetime, first_limit: int) -> pa.Table:
-    """Every user of the range of whom the store knows (`SCHEMA`), by id. Others are at `first_limit`.
+    """Every user of the range that the store knows (`SCHEMA`), by id. Other users have `first_limit`.
 
-    Users of whom this very run has a record are as the record found them, not paused where this run paused them: a run
-    that is repeated decides from the same. A limit that was changed by somebody else since the last run counts as
-    raised or lowered on the day of that change, and the runs below it are counted afresh. What was changed up to the
-    decision time was changed on the business date at the latest, although it is the next day in UTC by then.
+    A user with a record of this run is returned as the record found them, and not as paused by this run, so that a
+    repeated run decides from the same. A limit that somebody else changed since the last run counts as raised or
+    lowered on the day of that change, and the count of runs below it starts again. A change up to the decision time
+    counts as made on the business date at the latest, although it may be the next day in UTC by then.
     """
     mine = and_(ProfileRow.tenant == run.tenant, within(ProfileRow.user_id, ids))
     recorded = within(LimitRecordRow.user_id, ids)
@@ -167,7 +167,7 @@ async def bases(work: Work, run: LimitRunRow, ids: IdRange, now: datetime, first
         "earlier": await _records(work, await _runs_that_count(work, run), recorded),
         "own": await _records(work, [run.id], recorded),
         "matches": await _matches(work, run.tenant, ids),
-        "told": await _told(work, run, ids),
+        "reported": await _reported(work, run, ids),
     }
     return await asyncio.to_thread(_bases, found, run, first_limit)
 
@@ -183,7 +183,7 @@ def _bases(found: Mapping[str, pa.Table], run: LimitRunRow, first_limit: int) ->
 
 
 def _day(moments: pa.ChunkedArray, run: LimitRunRow) -> pa.ChunkedArray:
-    """The days of changes, UTC's, but for those between the business date and UTC's at the decision time."""
+    """The days of changes in UTC; up to the decision time the business date at the latest."""
     days, day = moments.cast(pa.date32()), run.business_date
     by_then = pc.less_equal(moments, pa.scalar(run.judged_at, moments.type))
     after = pc.max_element_wise(days, pa.scalar(day + timedelta(days=1)))
@@ -191,7 +191,7 @@ def _day(moments: pa.ChunkedArray, run: LimitRunRow) -> pa.ChunkedArray:
 
 
 def _with_pauses(rows: pa.Table, product: str) -> pa.Table:
-    """With whether the product is among those paused. The same texts stand there again and again: each is read once."""
+    """Adds whether the product is paused. The texts repeat, so each different one is parsed once."""
     coded = rows["paused"].combine_chunks().dictionary_encode()
     means = pa.array((product in json.loads(text) for text in coded.dictionary.to_pylist()), pa.bool_())
     return rows.append_column("pauses", means.take(coded.indices))
@@ -221,7 +221,7 @@ async def _pauses(work: Work, mine: ColumnElement[bool], now: datetime) -> pa.Ta
 
 
 async def _matches(work: Work, tenant: str, ids: IdRange) -> pa.Table:
-    """What the store knows of matches with the lists: found when a list changed, or at a check, since the history."""
+    """Matches with the lists that were found when a list changed, or at a check, after the history was written."""
     entry = ListMatchRow.list_name + ":" + ListMatchRow.entry_id
     columns = (ListMatchRow.user_id, entry, ListMatchRow.score, ListMatchRow.confirmed)
     query = select(*columns, ListMatchRow.cleared_at.is_not(None))
@@ -230,12 +230,12 @@ async def _matches(work: Work, tenant: str, ids: IdRange) -> pa.Table:
     )
 
 
-async def _told(work: Work, run: LimitRunRow, ids: IdRange) -> pa.Table:
-    """The floats that events told of. Their days are UTC's, where the decision time may lie on the day after."""
+async def _reported(work: Work, run: LimitRunRow, ids: IdRange) -> pa.Table:
+    """The floats that events reported. Their days are in UTC, where the decision time may lie on the next day."""
     columns = (ReportedFloatRow.user_id, ReportedFloatRow.float_id, ReportedFloatRow.taken_on)
     by_then = ReportedFloatRow.taken_on <= run.judged_at.astimezone(UTC).date()
     mine = (ReportedFloatRow.tenant == run.tenant, within(ReportedFloatRow.user_id, ids))
-    return await read_rows(work, select(*columns).where(*mine, by_then), _TOLD)
+    return await read_rows(work, select(*columns).where(*mine, by_then), _REPORTED)
 
 
 async def _records(work: Work, run_ids: list[str], inside: ColumnElement[bool]) -> pa.Table:

@@ -1,7 +1,7 @@
 """From the records of a limit run to profiles: a shard's versions, events and audit entry in one transaction.
 
-A record whose limit is not the one in force is still to be applied; once it is, both are the same, and a second time
-changes nothing. A profile that somebody else changed since the record was made is left alone: theirs is the later word.
+A record whose limit is not the one in force is still to be applied. Once applied, both are equal, and a second call
+changes nothing. A profile that somebody else changed since the record was made stays as it is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ PAGE = 5_000
 
 @dataclass(frozen=True)
 class Applied:
-    """How many limits were written, and of whom somebody else's later word stands."""
+    """How many limits were written, and the users whose profile somebody else changed later."""
 
     written: int
     overtaken: tuple[str, ...]
@@ -42,7 +42,7 @@ class Applied:
 async def apply_shard(
     work: Work, claimed: Claimed, run: LimitRunRow, number: int, tiers: Sequence[Tier], now: datetime
 ) -> Applied:
-    """Write what is still to be applied of a shard; LeaseLost where the run is not ours any more.
+    """Write what is still to be applied of a shard; LeaseLost if the run is not ours any more.
 
     `tiers` are those of a user who has no profile yet.
     """
@@ -59,7 +59,7 @@ async def apply_shard(
 async def roll_back_shard(
     work: Work, claimed: Claimed, run: LimitRunRow, number: int, tiers: Sequence[Tier], now: datetime
 ) -> Applied:
-    """Give everybody whose limit the shard changed the limit from before the run, by a version of its own.
+    """Restore the limits from before the run for the users whose limits the shard changed, as new versions.
 
     A product that it paused is paused no more.
     """
@@ -75,9 +75,9 @@ async def roll_back_shard(
 
 
 def _notice_due(now: datetime) -> ColumnElement[date | None]:
-    """By when a user is to be told of a decrease or a pause that is applied now (12 CFR 1002.9(a)(1)(iii)).
+    """When the notice of a decrease or a pause that is applied now is due (12 CFR 1002.9(a)(1)(iii)).
 
-    A correction of what the run applied before moves the day no further.
+    A correction of what the run applied before does not move the day.
     """
     due = literal((now.astimezone(UTC) + ADVERSE_ACTION_NOTICE).date())
     adverse = or_(LimitRecordRow.after < LimitRecordRow.before, _PAUSES)
@@ -158,7 +158,7 @@ async def _write(
 
 
 async def _below_a_temporary(work: Work, run: LimitRunRow, change: Change, now: datetime) -> int:
-    """A permanent version that the active temporary one follows at once; the number of the latter."""
+    """A permanent version that the active temporary one follows at once; returns the number of the latter."""
     base = (await versions_in_force(work, run.tenant, change.user_id, now)).permanent
     in_force = await profiles.put(
         work,
@@ -181,7 +181,7 @@ async def _note(
     written: Mapping[str, int],
     in_force: Mapping[str, Any],
 ) -> None:
-    """Say in the records what is in force now. Most users have the next version, so one statement serves them all."""
+    """Note in the records what is in force now. Most users have the next version, so one statement serves them all."""
     plain = [one.user_id for one in changes if written.get(one.user_id) == one.follows + 1]
     following = LimitRecordRow.base_version + 1
     record = update(LimitRecordRow).where(LimitRecordRow.run_id == run.id)

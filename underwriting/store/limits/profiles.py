@@ -1,4 +1,4 @@
-"""Profiles of many users at once: the newest versions, the next ones, and the events that tell of them, as rows."""
+"""Profiles of many users at once: the newest versions, the next ones, and their events, as rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Change:
 
 @dataclass(frozen=True)
 class CurrentProfiles:
-    """What is there of some users: the newest version's number, the permanent profile, who has a temporary one."""
+    """Of some users: the number of the newest version, the permanent profile, and who has a temporary one."""
 
     newest: Mapping[str, int]
     permanent: Mapping[str, ProfileRow]
@@ -91,7 +91,7 @@ class Drafts:
 
 
 async def current_profiles(work: Work, run: LimitRunRow, user_ids: Sequence[str], now: datetime) -> CurrentProfiles:
-    """What is there of these users, who are few enough to be named in one statement."""
+    """The current profiles of these users, who are few enough to be named in one statement."""
     mine = and_(ProfileRow.tenant == run.tenant, ProfileRow.user_id.in_(user_ids))
     latest = newest_versions(mine)
     rows = await work.execute(
@@ -154,9 +154,9 @@ def event_rows(tenant: str, profiles: Sequence[FloatProfile], now: datetime) -> 
 async def adopt(
     work: Work, tenant: str, limits: Sequence[tuple[str, int, datetime]], currency: str, tiers: Sequence[Tier], by: str
 ) -> int:
-    """First profiles of users who have none, with limits from elsewhere and the moment of each; how many are new.
+    """Store first profiles for users who have none, with limits from another system; returns how many are new.
 
-    For moving in with users: nobody is told, since nothing changes for them.
+    No events are sent, since nothing changes for the users.
     """
     new = 0
     for start in range(0, len(limits), ADOPTED_AT_ONCE):
@@ -178,7 +178,7 @@ async def adopt(
 def _adopted(
     drafts: dict[int, FloatProfile], limit: int, currency: str, tiers: Sequence[Tier], by: str
 ) -> FloatProfile:
-    """A profile that is the same for everybody of one limit but for whose it is and since when."""
+    """The profile of one limit, without the user and the time."""
     if limit not in drafts:
         moment = datetime(1970, 1, 1, tzinfo=UTC)
         values = {"user_id": "first", "version": 1, "currency": currency, "created_on": moment, "created_by": by}

@@ -1,4 +1,4 @@
-"""What a limit run says of each user: written shard by shard, each time the whole shard anew."""
+"""The records of a limit run for each user, written shard by shard; each time the whole shard is replaced."""
 
 from typing import Any
 
@@ -14,24 +14,24 @@ from underwriting.store.limits.runs import Claimed
 from underwriting.store.models import LimitRecordRow
 from underwriting.store.session import Work
 
-# How a record stands to what is in force, as columns of the rows; the rest of the columns are of the decision.
-IN_FORCE = ("in_force", "base_version", "applied_version", "paused", "notice_due")
+# The columns about what is in force and what was applied; the other columns are about the decision.
+APPLIED_COLUMNS = ("in_force", "base_version", "applied_version", "paused", "notice_due")
 
 
 async def propose(work: Work, claimed: Claimed, number: int, rows: pa.Table, **shard: Any) -> None:
-    """Put the shard's records in the place of those that it had, and note its values; LeaseLost where not ours.
+    """Replace the shard's records and note its values; LeaseLost if the run is not ours.
 
-    `rows` have the columns of `LimitRecordRow`. A user of whom an earlier calculation was applied stands where that
-    left them, so that a correction follows the version which this run wrote.
+    `rows` have the columns of `LimitRecordRow`. If an earlier calculation was applied to a user, its columns are kept,
+    so that a correction follows the version that this run wrote.
     """
     await limit_runs.ensure(work, claimed)
     mine = (LimitRecordRow.run_id == claimed.run_id, LimitRecordRow.shard == number)
-    columns = [getattr(LimitRecordRow, name) for name in ("user_id", *IN_FORCE)]
+    columns = [getattr(LimitRecordRow, name) for name in ("user_id", *APPLIED_COLUMNS)]
     applied = {
         row.user_id: row
         for row in await work.execute(select(*columns).where(*mine, LimitRecordRow.applied_version > 0))
     }
-    # Of a user who left the history, what was applied stays on record.
+    # Applied records of users who are not in the history any more are kept.
     gone = applied.keys() - set(rows["user_id"].to_pylist()) if applied else set()
     await work.execute(delete(LimitRecordRow).where(*mine, LimitRecordRow.user_id.not_in(gone)))
     await copy_rows(work, LimitRecordRow, _with_applied(rows, applied) if applied else rows)
@@ -46,9 +46,9 @@ async def of_user(work: Work, tenant_runs: list[str], user_id: str) -> list[Limi
 
 
 def _with_applied(rows: pa.Table, applied: dict[str, Any]) -> pa.Table:
-    """The rows, with what was applied of the users' earlier records."""
+    """The rows, with what was applied of users' earlier records."""
     users = rows["user_id"].to_pylist()
-    for name in IN_FORCE:
+    for name in APPLIED_COLUMNS:
         given = rows[name].to_pylist()
         values = [
             getattr(applied[user], name) if user in applied else one for user, one in zip(users, given, strict=True)

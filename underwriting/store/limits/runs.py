@@ -1,7 +1,7 @@
 """Limit runs: one that counts for each business date and scope, owned by one worker at a time, known by its fence.
 
-The history is read and the records are made shard by shard; the guard judges the totals; then what changes is applied
-shard by shard. Every step is one transaction that asks for the fence, so that a run can be killed anywhere, and goes
+The records are computed from the history shard by shard, the guard checks the totals, and then the changes are applied
+shard by shard. Every step is one transaction that checks the fence, so that a run that is killed at any point can go
 on where it stopped.
 """
 
@@ -24,7 +24,7 @@ from underwriting.store.session import Work
 
 # Runs that do not count: their date may be run anew.
 VOID = (LimitRunState.DISCARDED, LimitRunState.ROLLED_BACK)
-# Runs that go on by themselves. One that is being rolled back is a person's, who starts it again.
+# Runs that the sweep starts again. A rollback is started again by staff.
 UNDER_WAY = (LimitRunState.CALCULATING, LimitRunState.APPLYING)
 
 
@@ -53,15 +53,15 @@ class Claimed:
 
 
 def took_effect() -> ColumnElement[bool]:
-    """Which runs changed limits, or may have, whatever is done about them since."""
+    """Which runs changed limits, or may have, and were not taken back."""
     return and_(LimitRunRow.applied_at.is_not(None), LimitRunRow.state.not_in(VOID))
 
 
 async def opened(work: Work, order: RunRequest, now: datetime) -> LimitRunRow:
-    """The run that counts for the order's date and scope, made where there is none.
+    """The run that counts for the order's date and scope, made if there is none.
 
-    RunInTheWay where it decides by another policy or from facts by other numbers, where a later date was applied
-    already (a limit's history is written forwards), or where the decision time is still to come.
+    RunInTheWay if it decides by another policy or by facts with other terms, if a later date was applied already
+    (limits are only changed forwards in time), or if the decision time is still to come.
     """
     if order.judged_at > now:
         raise RunInTheWay(f"{order.business_date} is decided on at {order.judged_at:%Y-%m-%d %H:%M:%S} UTC, not before")
@@ -104,7 +104,7 @@ async def opened(work: Work, order: RunRequest, now: datetime) -> LimitRunRow:
 
 
 async def get(work: Work, run_id: str) -> LimitRunRow:
-    """The run; UnknownLimitRun where there is none."""
+    """The run; UnknownLimitRun if there is none."""
     row = await work.get(LimitRunRow, run_id)
     if row is None:
         raise UnknownLimitRun(run_id)
@@ -120,7 +120,7 @@ async def newest(work: Work, tenant: str, limit: int = 20) -> list[LimitRunRow]:
 async def before(work: Work, run: LimitRunRow, limit: int) -> list[LimitRunRow]:
     """The last runs over everybody that took effect before this one's date, the latest last.
 
-    None for a run over a part of them: it is of another kind.
+    None for a run over a part of the users, because its totals are not comparable.
     """
     if run.scope:
         return []
@@ -140,37 +140,37 @@ async def before(work: Work, run: LimitRunRow, limit: int) -> list[LimitRunRow]:
 
 
 async def claim(work: Work, run_id: str, flow_run_id: str | None, lease: timedelta) -> Claimed | None:
-    """Own the run for `lease`; None where somebody else works on it."""
+    """Own the run for `lease`; None if somebody else works on it."""
     free = or_(LimitRunRow.lease_until.is_(None), LimitRunRow.lease_until < from_now())
     row = await leases.take(work, LimitRunRow, run_id, lease, free, flow_run_id=flow_run_id)
     return None if row is None else Claimed(run_id, row.fence)
 
 
 async def renew(work: Work, claimed: Claimed, lease: timedelta) -> bool:
-    """Own it for another `lease` from now; False where somebody else does."""
+    """Own it for another `lease` from now; False if somebody else does."""
     return await _owned(work, claimed, lease_until=from_now(lease))
 
 
 async def release(work: Work, claimed: Claimed) -> None:
-    """Give it back, whatever it came to."""
+    """Give it back, in whatever state."""
     await _owned(work, claimed, lease_until=None)
 
 
 async def enter(work: Work, claimed: Claimed, state: LimitRunState, **values: Any) -> None:
-    """Bring the run into a state; LeaseLost where it is not ours any more."""
+    """Bring the run into a state; LeaseLost if it is not ours any more."""
     if not await _owned(work, claimed, state=state, **values):
         raise LeaseLost(claimed.run_id)
     await audit.append(work, f"limits.{state}", claimed.run_id, "system")
 
 
 async def begin_again(work: Work, claimed: Claimed) -> None:
-    """Something of the run is proposed that was not judged yet; LeaseLost where the run is not ours any more."""
+    """Go back to calculating, for records that the guard has not checked; LeaseLost if the run is not ours."""
     if not await _owned(work, claimed, state=LimitRunState.CALCULATING):
         raise LeaseLost(claimed.run_id)
 
 
 async def ensure(work: Work, claimed: Claimed) -> None:
-    """LeaseLost where the run is not ours any more; else it stays so until the transaction ends."""
+    """LeaseLost if the run is not ours any more; otherwise it stays ours until the transaction ends."""
     if not await _owned(work, claimed, fence=claimed.fence):
         raise LeaseLost(claimed.run_id)
 
@@ -182,7 +182,7 @@ async def at_work(work: Work) -> set[str]:
 
 
 async def interrupted(work: Work) -> list[LimitRunRow]:
-    """Runs whose worker let the lease expire before the end."""
+    """Unfinished runs whose lease expired."""
     query = select(LimitRunRow).where(LimitRunRow.state.in_(UNDER_WAY), LimitRunRow.lease_until < from_now())
     return list(await work.scalars(query))
 
@@ -198,7 +198,7 @@ def _same(order: RunRequest) -> Select[tuple[LimitRunRow]]:
 
 
 async def refuse_to_go_back(work: Work, tenant: str, product: Product, day: date, scope: str) -> None:
-    """RunInTheWay where a later date than `day` took effect for everybody or for the scope."""
+    """RunInTheWay if a later date than `day` took effect for everybody or for the scope."""
     later = await work.scalar(
         select(LimitRunRow.business_date)
         .where(

@@ -1,4 +1,4 @@
-"""The shards of a limit run: how far each one came."""
+"""The shards of a limit run and their states."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from underwriting.store.session import Work
 
 
 async def plan(work: Work, run_id: str, ranges: Sequence[IdRange]) -> None:
-    """The shards of a run that has none yet. Those of an older run stay as they are: they cover every id."""
+    """The shards of a run that has none yet. Shards that exist stay as they are, since they cover every id."""
     rows = [
         {
             "run_id": run_id,
@@ -33,7 +33,7 @@ async def shards(work: Work, run_id: str) -> list[LimitShardRow]:
 
 
 async def note_shard(work: Work, claimed: Claimed, number: int, **values: Any) -> None:
-    """Write down how far a shard came; LeaseLost where the run is not ours any more."""
+    """Store a shard's state; LeaseLost if the run is not ours any more."""
     await ensure(work, claimed)
     await work.execute(
         update(LimitShardRow)
