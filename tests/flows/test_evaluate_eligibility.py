@@ -14,7 +14,7 @@ from support.reviews import let_time_pass, rows
 from flows.handle_events import handle_events
 from rules.limits.tiers import CURRENCY, TIERS
 from tasks.record_evaluation import record_evaluation
-from tasks.run_books import judge_results, run_books
+from tasks.run_books import decide_evaluation, run_books
 from tasks.user_check import UserCheck
 from underwriting.domain.application import Product
 from underwriting.domain.events import Event
@@ -291,13 +291,13 @@ async def test_what_changes_while_the_books_are_run_has_the_user_judged_again(
     ran = await run_books.fn(check)
     async with runtime.store.begin() as work:
         await reported_floats.record(work, TENANT, "steady-pay", "flt-1", request.id, datetime.now(UTC))
-    assert not await record_evaluation.fn(check, judge_results(check, ran), ran)
+    assert not await record_evaluation.fn(check, decide_evaluation(check, ran), ran)
     ran = await run_books.fn(check)
     async with runtime.store.begin() as work:
         await profiles.pause(work, TENANT, "steady-pay", Product.FLOAT, "ann", datetime.now(UTC))
-    assert not await record_evaluation.fn(check, judge_results(check, ran), ran)
+    assert not await record_evaluation.fn(check, decide_evaluation(check, ran), ran)
     assert (await checks.stored(request.id)).state == "running"
     async with runtime.store.read() as work:
         check.profile = await profiles.current(work, TENANT, "steady-pay", datetime.now(UTC))
-    assert await record_evaluation.fn(check, judge_results(check, ran), ran)
+    assert await record_evaluation.fn(check, decide_evaluation(check, ran), ran)
     assert (await checks.stored(request.id)).record.verdict == "rejected"
