@@ -41,9 +41,9 @@ async def test_a_new_key_is_found_at_once_and_a_forged_one_asks_no_more(behind, 
     httpserver.expect_oneshot_request("/jwks").respond_with_json(published(issuer))
     httpserver.expect_request("/jwks").respond_with_json(published(issuer, newer))
     assert await status(behind, token()) == 200
-    monkeypatch.setattr(keys, "ASK_AGAIN", 0.0)
+    monkeypatch.setattr(keys, "REFRESH_SECONDS", 0.0)
     assert await status(behind, token(key=newer, kid=newer.kid)) == 200
-    monkeypatch.setattr(keys, "ASK_AGAIN", 30.0)
+    monkeypatch.setattr(keys, "REFRESH_SECONDS", 30.0)
     forger = ECKey.generate_key("P-256", auto_kid=True)
     assert [await status(behind, token(key=forger)) for _ in range(5)] == [401] * 5
     assert len(httpserver.log) == 2
@@ -83,9 +83,9 @@ async def test_a_set_without_a_usable_key_withdraws_the_keys_before_it(behind, h
     httpserver.expect_oneshot_request("/jwks").respond_with_json(published(issuer))
     httpserver.expect_request("/jwks").respond_with_json({"keys": UNUSABLE})
     assert await status(behind, token()) == 200
-    monkeypatch.setattr(keys, "ASK_AGAIN", 0.0)
+    monkeypatch.setattr(keys, "REFRESH_SECONDS", 0.0)
     assert await status(behind, token(key=ECKey.generate_key("P-256", auto_kid=True))) == 401
-    monkeypatch.setattr(keys, "ASK_AGAIN", 30.0)
+    monkeypatch.setattr(keys, "REFRESH_SECONDS", 30.0)
     assert await status(behind, token(sub="another")) == 401
 
 
