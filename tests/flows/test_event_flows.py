@@ -89,7 +89,7 @@ async def test_new_transactions_have_a_user_judged_anew(runtime: Runtime) -> Non
     await handle_events(event("user_new_txns_batch_completed", "evt-3", products=["loan"]))
     async with runtime.store.read() as work:
         history = await evaluations.history(work, "acme", "ada")
-    assert [(found.request.product, found.state) for found in history] == [
+    assert [(found.subject.product, found.state) for found in history] == [
         (Product.LOAN, Standing.PENDING),
         (Product.FLOAT, Standing.PENDING),
         (Product.FLOAT, Standing.DONE),
@@ -113,7 +113,7 @@ async def test_transactions_that_arrive_while_a_check_runs_have_the_user_judged_
     assert handled(await handle_events(return_state=True)) == 1
     async with runtime.store.read() as work:
         history = await evaluations.history(work, "acme", "ada")
-    assert [(found.request.id == running, found.state) for found in history] == [
+    assert [(found.subject.id == running, found.state) for found in history] == [
         (False, Standing.PENDING),
         (True, Standing.DONE),
     ]
