@@ -1,5 +1,5 @@
 \set ON_ERROR_STOP on
--- Two databases, each with an owner of its own; PostgreSQL's image runs this once, in an empty volume.
+-- Two databases, each with its own owner. PostgreSQL's image runs this once, in an empty volume.
 \getenv underwriting UNDERWRITING_PASSWORD
 \getenv prefect PREFECT_PASSWORD
 CREATE ROLE underwriting LOGIN PASSWORD :'underwriting';
