@@ -1,1 +1,1 @@
-"""Frozen models of what the system decides about; imports nothing outward."""
+"""Frozen models of the business; they import no other part of the system."""

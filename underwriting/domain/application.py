@@ -1,4 +1,4 @@
-"""An application for credit, as accepted, and the states it goes through."""
+"""An accepted application for credit, and its states."""
 
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -9,7 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from underwriting.domain.documents import PastDate
 from underwriting.domain.money import CurrencyCode, Money
 
-# Opaque to us, chosen by the partner; narrow enough to stand in a URL path and in a log line.
+# Opaque to us, chosen by the partner; restricted to characters that are safe in URL paths and logs.
 CustomerId = Annotated[
     str,
     Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", description="Opaque customer id", examples=["good"]),
@@ -28,7 +28,7 @@ class Product(StrEnum):
 
 
 class State(StrEnum):
-    """Where an application stands; `REFERRED` waits for a person, `QUARANTINED` for an operator.
+    """The state of an application; `REFERRED` waits for a person, `QUARANTINED` for an operator.
 
     `INCOMPLETE` and `COUNTEROFFER` wait for the customer, until a stored deadline.
     """
@@ -44,7 +44,7 @@ class State(StrEnum):
 
 
 class PermissiblePurpose(StrEnum):
-    """For what a consumer report may be asked for (US Fair Credit Reporting Act, 15 U.S.C. 1681b(a))."""
+    """The purposes for which a consumer report may be pulled (US Fair Credit Reporting Act, 15 U.S.C. 1681b(a))."""
 
     # (a)(3)(A): a credit transaction that the consumer asks for.
     CREDIT_TRANSACTION = "credit_transaction"
@@ -52,7 +52,7 @@ class PermissiblePurpose(StrEnum):
     WRITTEN_INSTRUCTIONS = "written_instructions"
 
 
-# Clocks differ by so much.
+# The tolerated difference between clocks.
 CLOCK_DIFFERENCE = timedelta(seconds=30)
 
 
@@ -63,7 +63,7 @@ def _given_already(moment: datetime) -> datetime:
 
 
 class BureauConsent(BaseModel):
-    """What makes a pull of the customer's credit report lawful. It is stored, and sent to the bureau with the pull."""
+    """The legal basis of a pull of the credit report. It is stored, and sent to the bureau with the pull."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -95,7 +95,7 @@ class ApplicationRequest(BaseModel):
         "scope of its own, and a later one is refused.",
     )
 
-    # Left out of the fingerprint where it is missing: a request of before is the same request after an upgrade.
+    # Left out of the fingerprint if missing, so that earlier requests keep their fingerprints after an upgrade.
     bureau_consent: BureauConsent | None = Field(
         default=None,
         exclude_if=lambda consent: consent is None,
@@ -115,7 +115,7 @@ class ApplicationRequest(BaseModel):
 
 
 class Application(BaseModel):
-    """One accepted application. Identified by its own id; everything personal stays with the sources."""
+    """One accepted application, without personal data, which stays with the sources."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -129,11 +129,11 @@ class Application(BaseModel):
     as_of: date
     bureau_consent: BureauConsent | None = None
     received_at: datetime
-    # When the customer supplied what an incomplete application lacked, and until when an incomplete one waits.
+    # When the customer completed an incomplete application, and until when an incomplete one waits.
     completed_at: datetime | None = None
     respond_by: datetime | None = None
 
     @property
     def complete_since(self) -> datetime:
-        """When it was received complete: from then on the time runs in which the customer has to be told."""
+        """When it was received complete; the time for the notice runs from then."""
         return self.completed_at or self.received_at

@@ -1,4 +1,4 @@
-"""What a notice has to say of a creditor and of a bureau: data of the tenant, and of the operator."""
+"""What a notice states about the creditor and the bureau; configured by tenant and operator."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Contact(BaseModel):
-    """Who it is, and how to reach them."""
+    """A name, and how to reach it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,5 +35,5 @@ class Creditor(Contact):
     # 12 CFR 1002.9(b)(1) and Appendix A to Part 1002: the federal agency that supervises this creditor.
     agency: Contact
     business_reasons: BusinessReasons = BusinessReasons.STATED
-    # Templates of the tenant's own, in place of those of the same name in this package.
+    # The tenant's own templates, which replace those of the same name in this package.
     templates: Path | None = None

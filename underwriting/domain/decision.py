@@ -1,4 +1,4 @@
-"""What rules say, what a check came to, and what was decided."""
+"""Rule results, check results and decisions."""
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
@@ -19,19 +19,19 @@ COUNTEROFFER_NOTICE = timedelta(days=90)
 # Official interpretation of 12 CFR 1002.9(b)(2): more than four reasons are not likely to help the applicant.
 MAX_PRINCIPAL_REASONS = 4
 
-# What a fact may be: money is an integer of minor units, a ratio is a float, NULL is not known.
+# The value of a fact: money is an integer of minor units, a ratio is a float, None is unknown.
 FactValue = bool | int | float | str | date | None
 
 
 def shown(value: FactValue) -> str:
-    """A fact for a reader: four significant digits are enough for a ratio, and NULL is said to be unknown."""
+    """A fact as text: ratios with four significant digits, None as "unknown"."""
     if value is None:
         return "unknown"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 class Result(StrEnum):
-    """What a rule says of a customer; `UNKNOWN` is not `FAIL`, and never approves."""
+    """The result of a rule for one subject; `UNKNOWN` is not `FAIL`, and never approves."""
 
     PASS = "pass"
     FAIL = "fail"
@@ -39,35 +39,35 @@ class Result(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What was decided."""
+    """The outcome of a decision."""
 
     APPROVED = "approved"
     REJECTED = "rejected"
     REFERRED = "referred"
-    # Of an application: what is missing can still be supplied; less, or a longer term, would be approved.
+    # Of an application: something is missing that can be supplied; a lower amount or longer term would be approved.
     INCOMPLETE = "incomplete"
     COUNTEROFFER = "counteroffer"
 
 
 class OnUnknown(StrEnum):
-    """What a rulebook does with an unknown. There is no approving choice."""
+    """How a rulebook treats an unknown. Approving is not an option."""
 
     REFER = "refer"
     REJECT = "reject"
 
 
 class Reason(BaseModel):
-    """A stable code and the sentence a customer reads."""
+    """A stable code and the sentence for the customer."""
 
     model_config = ConfigDict(frozen=True)
 
     code: str
     sentence: str
-    # Of a score: what lowered it, the weightiest first. Left out where there is none.
+    # Of a score: what lowered it, the most important first. Left out if there is none.
     key_factors: Annotated[tuple[str, ...], Field(exclude_if=lambda factors: not factors)] = ()
 
     def because_of(self, factors: Iterable[str]) -> "Reason":
-        """The same with its key factors, in the sentence too: a score that is too low is no specific reason alone.
+        """The same with its key factors, also in the sentence: a low score alone is not a specific reason.
 
         Official interpretation of 12 CFR 1002.9(b)(2), 4 and 6.
         """
@@ -83,7 +83,7 @@ def codes_of(reasons: Iterable[Reason]) -> list[str]:
 
 
 class RulebookRef(BaseModel):
-    """The very text that decided: name, version, and the SHA-256 of its canonical form."""
+    """The exact text that decided: name, version, and the SHA-256 of its canonical form."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -96,14 +96,14 @@ class RulebookRef(BaseModel):
 
 
 class Outcome(BaseModel):
-    """What one rule said, the reason where it did not pass, and the facts it looked at."""
+    """The result of one rule, the reason if it did not pass, and the facts that it read."""
 
     model_config = ConfigDict(frozen=True)
 
     rule: str
     result: Result
     reason: Reason | None = None
-    # A person has to look at it whatever the rulebook says of unknowns: a possible match on a list.
+    # Referred whatever the rulebook's `on_unknown`: a possible match on a list.
     refers: bool = False
     # The highest amount that it allows, minor units: -1 sets no cap, 0 allows nothing. None for a rule without amounts.
     amount: int | None = None
@@ -111,7 +111,7 @@ class Outcome(BaseModel):
 
 
 class Missing(Reason):
-    """A reason for which an application is incomplete, and what exactly is missing, where it is known."""
+    """Why an application is incomplete, and what exactly is missing, if known."""
 
     what: str | None = None
 
@@ -130,13 +130,13 @@ class Offer(BaseModel):
 
 
 def as_found(reasons: Iterable[Reason], outcomes: Iterable[Outcome]) -> tuple[Reason, ...]:
-    """The reasons as rules gave them, with their key factors; those that no rule gave as they are."""
+    """The reasons with the key factors that the outcomes give them; others unchanged."""
     given = {outcome.reason.code: outcome.reason for outcome in outcomes if outcome.reason}
     return tuple(given.get(reason.code, reason) for reason in reasons)
 
 
 class CheckResult(BaseModel):
-    """One check of a review: its rules' outcomes, all the facts, and why its source gave nothing, if it did."""
+    """One check of a review: its rules' outcomes, its facts, and the error of its source, if any."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -144,20 +144,20 @@ class CheckResult(BaseModel):
     outcomes: tuple[Outcome, ...]
     facts: dict[str, FactValue] = Field(default_factory=dict)
     trouble: str | None = None
-    # The facts that hang on the amount or the term, for each of the rulebook's alternatives to the request, in order.
-    # Empty where they were not computed.
+    # The facts that depend on the amount or the term, for each alternative to the request, in order; empty if they were
+    # not computed.
     alternatives: tuple[dict[str, FactValue], ...] = ()
 
 
-# Who decides besides staff, who are known by their ids.
+# Deciders other than staff, who are identified by their ids.
 BY_RULEBOOK, BY_CUSTOMER, BY_DEADLINE = "rulebook", "customer", "deadline"
 
 
 class Decision(BaseModel):
-    """What was decided: why, by which rulebook, and by whom.
+    """A decision: the verdict, the reasons, the rulebook, and the decider.
 
-    `missing` says what an incomplete application lacks; `offer` is the counteroffer, also once it was accepted or not.
-    Both wait for the customer's answer until `respond_by`.
+    `missing` lists what an incomplete application lacks; `offer` is the counteroffer, also after the customer's answer.
+    Both wait for the customer until `respond_by`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -166,7 +166,7 @@ class Decision(BaseModel):
     approved: Money | None = None
     reasons: tuple[Reason, ...] = Field(default=(), max_length=MAX_PRINCIPAL_REASONS)
     rulebook: RulebookRef
-    # The arm of the experiment that the rulebook is of.
+    # The rulebook's arm of an experiment.
     arm: str | None = None
     missing: tuple[Missing, ...] = ()
     offer: Offer | None = None

@@ -1,10 +1,10 @@
-"""What the outside services answer: one strict model for each document, and its rows as tables for the facts.
+"""The answers of the outside services: one strict model for each document, and its rows as tables for the facts.
 
-Amounts are minor units of the document's currency, signed from the holder's side (positive is money in). A value
-that no honest source sends (negative revenue, a date in the future, NaN) is refused here, with its place.
+Amounts are minor units of the document's currency, signed from the holder's side (positive is money in). An impossible
+value (negative revenue, a date in the future, NaN) is refused here, with its place.
 
-A field is required where leaving it out would say something: an empty list means none, a missing one means that
-nobody looked. Where a field has a default, leaving it out makes the facts that rest on it unknown.
+A field is required if leaving it out would be ambiguous: an empty list means none, a missing one that the source did not
+look. If a field has a default, leaving it out makes the facts that depend on it unknown.
 """
 
 from collections.abc import Iterator
@@ -42,8 +42,8 @@ class Row(BaseModel):
 class Document(Row):
     """One answer of one source: a header row, and the rows of its tuple fields, each in a table of its own.
 
-    The header row says that the source did answer; without it every fact of the source is unknown, while a
-    header without lines is knowledge: there are none.
+    The header row shows that the source answered; without it every fact of the source is unknown. A header without
+    lines means that there are none.
     """
 
     currency: CurrencyCode | None = None
@@ -70,7 +70,7 @@ class Person(Document):
 
     table: ClassVar[str] = "people"
 
-    # Null says that it is not on file, which rejects. A member that is left out says nothing, so it is malformed.
+    # None: not on file, which rejects. A missing member makes the answer malformed.
     given_name: Name | None
     family_name: Name | None
     birth_date: PastDate | None
@@ -79,12 +79,12 @@ class Person(Document):
     residence_country: CountryCode | None = None
     email_verified: bool | None = None
     phone_verified: bool | None = None
-    # Set where a company applies, and then everything financial is the company's. Null says that a person applies.
+    # Set if a company applies; all financial data is then the company's. None: a person applies.
     company_number: str | None = Field(max_length=64, pattern="^[A-Za-z0-9-]+$")
 
 
 class CompanyStatus(StrEnum):
-    """The registry's word on a company."""
+    """The registry's status of a company."""
 
     ACTIVE = "active"
     DORMANT = "dormant"
@@ -162,7 +162,7 @@ class FinancialStatements(Document):
 
 
 class CreditEventKind(StrEnum):
-    """What a bureau keeps dates of."""
+    """The kinds of dated entries of a bureau file."""
 
     DELINQUENCY = "delinquency"
     INSOLVENCY = "insolvency"
@@ -179,7 +179,7 @@ class CreditEvent(Row):
 
 
 class FileStatus(StrEnum):
-    """What the bureau found of the applicant. Only a file that is found or thin says anything about credit."""
+    """The state of the applicant's file. Only a found or thin file has information about credit."""
 
     FOUND = "found"
     THIN = "thin"
@@ -191,7 +191,7 @@ class FileStatus(StrEnum):
 
 
 class AlertKind(StrEnum):
-    """What a consumer may have put on the file (US 15 U.S.C. 1681c-1)."""
+    """The alerts that a consumer may put on the file (US 15 U.S.C. 1681c-1)."""
 
     FRAUD_ALERT = "fraud_alert"
     ACTIVE_DUTY = "active_duty"
@@ -199,7 +199,7 @@ class AlertKind(StrEnum):
 
 
 class CreditAlert(Row):
-    """One alert that stands on the file."""
+    """One alert on the file."""
 
     table: ClassVar[str] = "credit_alerts"
 
@@ -207,7 +207,7 @@ class CreditAlert(Row):
 
 
 class LiabilityKind(StrEnum):
-    """What an open obligation is."""
+    """The kind of an open obligation."""
 
     MORTGAGE = "mortgage"
     VEHICLE = "vehicle"
@@ -218,7 +218,7 @@ class LiabilityKind(StrEnum):
 
 
 class Liability(Row):
-    """One open obligation of the applicant, with any lender. A payment that the bureau does not know is left out."""
+    """One open obligation of the applicant, with any lender; the payment is None if the bureau does not know it."""
 
     table: ClassVar[str] = "liabilities"
 
@@ -238,9 +238,9 @@ class KeyFactor(Row):
 
 
 class CreditReport(Document):
-    """A bureau's answer to a pull, also where there is no file: then its lists are empty.
+    """A bureau's answer to a pull. Without a file its lists are empty.
 
-    A score outside the range of its model is an exclusion code, and so is no score.
+    A score outside the range of its model is an exclusion code, not a score.
     """
 
     table: ClassVar[str] = "credit_reports"
@@ -256,7 +256,7 @@ class CreditReport(Document):
     score_max: int | None = Field(default=None, strict=True, ge=0, le=1_000)
     exclusion_code: str | None = Field(default=None, min_length=1, max_length=16)
     key_factors: tuple[KeyFactor, ...] = Field(max_length=4)
-    # Whether inquiries were a key factor, also where they are not among the four (15 U.S.C. 1681g(f)(9)).
+    # Whether inquiries were a key factor, even if not among the four (15 U.S.C. 1681g(f)(9)).
     inquiries_factor: bool | None = None
     # The status under the Military Lending Act that a nationwide bureau may state (32 CFR 232.5(b)).
     covered_borrower: bool | None = None
@@ -267,7 +267,7 @@ class CreditReport(Document):
 
 
 class RequestTerms(Document):
-    """What our own application says: whether the bureau may be asked, and what the loan costs."""
+    """Data of the application itself: whether a bureau pull is permitted, and the cost of the loan."""
 
     table: ClassVar[str] = "request_terms"
 
@@ -277,7 +277,7 @@ class RequestTerms(Document):
 
 
 class Exposure(Document):
-    """What the customer already owes us, over all products."""
+    """What the customer already owes us over all products."""
 
     table: ClassVar[str] = "exposures"
 
@@ -286,7 +286,7 @@ class Exposure(Document):
 
 
 class FraudReport(Document):
-    """The fraud service's word."""
+    """The fraud service's report."""
 
     table: ClassVar[str] = "fraud_reports"
 
@@ -296,10 +296,10 @@ class FraudReport(Document):
 
 
 class ListScreening(Document):
-    """The best match on the sanction and block lists, 0 (none) to 1 (the same), and where it is.
+    """The best match on the sanction and block lists, 0 (none) to 1 (identical), and its entry.
 
-    A match by name alone is one that a person has to look at; `confirmed_score` is that of the best match which the
-    day of birth or a document confirms. Matches that a person cleared do not count.
+    A match by name alone has to be checked by a person; `confirmed_score` is that of the best match which the day of
+    birth or a document confirms. Matches that a person cleared do not count.
     """
 
     table: ClassVar[str] = "list_screenings"
@@ -307,14 +307,14 @@ class ListScreening(Document):
     match_score: Share
     list_entry: str | None = None
     confirmed_score: Share | None = None
-    # What was found beside the name, such as "born on the same day"; it names nobody.
+    # What was found besides the name, such as "born on the same day"; it has no personal data.
     match_evidence: str | None = Field(default=None, max_length=200)
-    # Days since the list that was longest not looked for anew was last loaded.
+    # Days since the oldest list was loaded or found unchanged.
     list_age_days: int | None = Field(default=None, strict=True, ge=0)
 
 
 class LoanStatus(StrEnum):
-    """Where an earlier loan of ours stands."""
+    """The status of an earlier loan of ours."""
 
     OPEN = "open"
     REPAID = "repaid"

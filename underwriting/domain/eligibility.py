@@ -1,4 +1,4 @@
-"""What may this user take now: one evaluation of all rulebooks that apply, for one user and product."""
+"""Evaluations: all applicable rulebooks for one user and product."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -26,7 +26,7 @@ UpTo = Annotated[
 
 
 class Decider(StrEnum):
-    """Who had the last word; of a person, staff know who it was."""
+    """Who made the final decision. Only staff see which person it was."""
 
     RULEBOOK = "rulebook"
     PERSON = "person"
@@ -47,10 +47,10 @@ class EvaluationRequest(BaseModel):
 
 
 class BookResult(BaseModel):
-    """What one rulebook said: passes when all its rules pass, fails when any fails, else is unknown.
+    """The result of one rulebook: passes if all its rules pass, fails if any fails, else unknown.
 
-    `cap` is the lowest amount that its rules allow, minor units; None where none of them caps. A rule that fails allows
-    nothing; one that is unknown allows what it would for certain, if it passed.
+    `cap` is the lowest amount that its rules allow, minor units; None if no rule has a cap. A failed rule allows
+    nothing; an unknown one allows what it would certainly allow if it passed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,10 +58,10 @@ class BookResult(BaseModel):
     rulebook: RulebookRef
     priority: int
     superseding: bool
-    # The arm of the experiment through which the book applies; None where it applies to everybody.
+    # The arm of the experiment through which the book applies; None if it applies to all users.
     arm: str | None = None
-    # False where the user's segment or the book's flag is not known, and with it whether the book applies: then the
-    # result is unknown.
+    # False if the user's segment or the book's flag is unknown, and so whether the book applies: the result is then
+    # unknown.
     certain: bool = True
     result: Result
     first_failed: str | None = None
@@ -70,7 +70,7 @@ class BookResult(BaseModel):
 
 
 class Eligibility(BaseModel):
-    """The evaluation: verdict, amounts, and everything it rests on. Amounts are minor units of `currency`."""
+    """The result of an evaluation: verdict, amounts, and their basis. Amounts are minor units of `currency`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -78,16 +78,16 @@ class Eligibility(BaseModel):
     currency: CurrencyCode
     approved_amounts: tuple[int, ...] = ()
     affordability_cap: int | None = None
-    # The limit policy that says what is affordable.
+    # The limit policy that determines affordability.
     policy: RulebookRef | None = None
-    # The numbers that the facts about bank feeds rest on.
+    # The fact terms: the numbers used by the facts about bank feeds.
     fact_terms: RulebookRef | None = None
     deciding: RulebookRef | None = None
     arm: str | None = None
     reasons: tuple[Reason, ...] = Field(default=(), max_length=MAX_PRINCIPAL_REASONS)
     books: tuple[BookResult, ...]
     facts: dict[str, FactValue]
-    # Why a source gave nothing, or what its answer lacks, by source.
+    # The error of a source, or what its answer lacks, by source.
     troubles: dict[str, str] = Field(default_factory=dict)
     profile_version: int
     notice_due: date | None = None

@@ -1,4 +1,4 @@
-"""What happened elsewhere: the business events that other services tell of, at least once and in any order."""
+"""Business events of other services; they arrive at least once and in any order."""
 
 from enum import StrEnum
 from typing import Annotated, Any, Self
@@ -11,7 +11,7 @@ from underwriting.domain.ids import or_whole
 
 Origin = Annotated[
     str,
-    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$", description="Who tells of it", examples=["float.service"]),
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$", description="The sender", examples=["float.service"]),
 ]
 _EventText = Annotated[
     str,
@@ -39,7 +39,7 @@ class EventType(StrEnum):
 
 
 class Payload(BaseModel):
-    """What an event says beside whom it is about; members that we do not know are other services' business."""
+    """The data of an event besides the user; unknown members are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -52,9 +52,9 @@ class FloatCreated(Payload):
 
 
 class TransactionsArrived(Payload):
-    """A batch of transactions is complete; `products` are those that are asked to be judged anew.
+    """A batch of transactions is complete; `products` are to be evaluated again.
 
-    Left out, it is every product that the user was evaluated for before.
+    By default these are all products for which the user was evaluated before.
     """
 
     products: Annotated[frozenset[Product] | None, Field(min_length=1)] = None
@@ -70,7 +70,7 @@ PAYLOADS: dict[EventType, type[Payload]] = {
 
 
 class EventReport(BaseModel):
-    """An event as it is told by somebody whose tenant is known otherwise, such as by a token."""
+    """An event from a sender whose tenant is known otherwise, such as by a token."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -88,7 +88,7 @@ class EventReport(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _says_what_its_type_needs(self) -> Self:
+    def _has_what_its_type_needs(self) -> Self:
         if self.user_id is None and self.type is not EventType.RULEBOOK_PUBLISHED:
             raise ValueError(f"{self.type} needs a user_id")
         try:
@@ -101,7 +101,7 @@ class EventReport(BaseModel):
 
 
 class Event(EventReport):
-    """One event of one tenant. Known by its source and id, never by how it came."""
+    """One event of one tenant, identified by source and id, whichever way it arrived."""
 
     tenant: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$")]
 

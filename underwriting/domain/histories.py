@@ -1,4 +1,4 @@
-"""What the float side's services answer about a user: one strict model for each document, as in `documents`.
+"""The answers of the services about users of floats: one strict model for each document, as in `documents`.
 
 Amounts are minor units of the document's currency, signed from the holder's side (positive is money in). A moment is
 UTC. The tables of these documents are also the columns of a Parquet history of many users (`rules.facts.tables`).
@@ -18,7 +18,7 @@ Points = Annotated[int, Field(strict=True, ge=0, le=1000)]
 
 
 class Category(StrEnum):
-    """What a transaction is for. Money in and money out share the list: the sign of the amount tells them apart.
+    """The purpose of a transaction. The sign of the amount distinguishes money in from money out.
 
     A reversal has the category of the transaction that it reverses, and the opposite sign: a refunded overdraft fee is
     an overdraft fee with a positive amount, a reversed pay is wages with a negative amount.
@@ -75,7 +75,7 @@ ESSENTIAL = frozenset(
 
 
 class User(Document):
-    """The user service's word on a user."""
+    """The user service's record of a user."""
 
     table: ClassVar[str] = "users"
 
@@ -119,9 +119,9 @@ class Transaction(Row):
     line_no: int = Field(strict=True, ge=0)
     booked_on: PastDate
     amount: Amount
-    # None where nobody could tell.
+    # None if unknown.
     category: Category | None = None
-    # Who is on the other side, in a stable spelling: what comes from one payer has one name.
+    # The counterparty in a stable spelling: one payer always has the same name.
     counterparty: str | None = Field(default=None, max_length=100)
 
 
@@ -129,7 +129,7 @@ class TransactionFeed(Document):
     """The bank feed of the user's main account, without gaps from `covered_from` to the day of `refreshed_at`.
 
     Balances are not sent: the balance at the end of a day is `opening_balance` plus all amounts booked up to it.
-    What the feed does not know is empty, and the fields from `still_reading` on say what else is missing.
+    Unknown values are None, and the fields from `still_reading` on state what else is missing.
     """
 
     table: ClassVar[str] = "feeds"
@@ -138,19 +138,19 @@ class TransactionFeed(Document):
     institution_id: SourceId | None = None
     linked_accounts: int | None = Field(default=None, strict=True, ge=0)
     covered_from: PastDate
-    # Empty where the bank did not say the current balance.
+    # None if the bank did not state the current balance.
     opening_balance: Amount | None
     # Debits that are authorised and not yet booked: the available balance is the current one less these.
     holds: NonNegativeAmount | None
-    # What the bank itself calls available; used where the balance or the holds are not known.
+    # The bank's own available balance; used if the balance or the holds are unknown.
     available_balance: Amount | None = None
-    # Empty where the bank was not asked yet.
+    # None before the first refresh.
     refreshed_at: AwareDatetime | None
     # The provider is still reading transactions before `covered_from`.
     still_reading: bool | None = None
-    # The bank lets the provider in again only after the user has logged in.
+    # The bank requires the user to log in again.
     login_required: bool | None = None
-    # The provider did not say which transactions the bank has changed or taken back.
+    # The provider did not state which transactions the bank has changed or removed.
     changes_unknown: bool | None = None
     # The latest day with a transaction that could not be read; balances before it are not known.
     unread_on: PastDate | None = None
@@ -190,7 +190,7 @@ class FloatHistory(Document):
 
 
 class Bracket(StrEnum):
-    """The amounts that one cash-advance score is about, in major units."""
+    """The range of amounts of one cash-advance score, in major units."""
 
     TO_50 = "to_50"
     TO_100 = "to_100"
@@ -199,7 +199,7 @@ class Bracket(StrEnum):
 
 
 class BracketScore(Row):
-    """How likely an advance of the bracket's amounts is paid back, in points of a thousand."""
+    """The probability that an advance of the bracket is repaid, per thousand."""
 
     table: ClassVar[str] = "bracket_scores"
 
@@ -214,7 +214,7 @@ class ScoreFactor(KeyFactor):
 
 
 class Scores(Document):
-    """The score service's word, by which model, and what lowered it. A score it does not have is not known."""
+    """The score service's scores, their model, and what lowered them. A missing score is unknown."""
 
     table: ClassVar[str] = "scores"
 
@@ -226,7 +226,7 @@ class Scores(Document):
 
 
 class CurrentLimit(Document):
-    """What our own store knows of the user's limit: the highest tier enabled, and how it came to be."""
+    """The user's limit in our store: the highest enabled tier, and its last changes."""
 
     table: ClassVar[str] = "current_limits"
 

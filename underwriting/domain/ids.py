@@ -1,16 +1,16 @@
-"""Ids that other services give: text or, where a service counts, a whole number that is read as text."""
+"""Ids of other services: text, or a whole number that is read as text."""
 
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-# Above this, readers of JSON may round a number (RFC 7493), so that it is no id any more.
+# JSON readers may round larger numbers (RFC 7493).
 _LARGEST = 2**53 - 1
 _Whole = Annotated[int, Field(strict=True, ge=0, le=_LARGEST)]
 
 
 def _as_text(value: object) -> object:
-    # A bool is an int to Python, and no id.
+    # bool is a subclass of int, but not an id.
     return str(value) if type(value) is int and 0 <= value <= _LARGEST else value
 
 

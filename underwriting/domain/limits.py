@@ -1,4 +1,4 @@
-"""Limit runs: whom they are about, in which parts they are done, and where they stand."""
+"""Limit runs: their scope, shards and states."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +13,7 @@ LimitRunId = Annotated[
 
 
 class LimitRunState(StrEnum):
-    """Where a run stands; `HELD` waits for a person, `INCOMPLETE` is applied but for shards that failed."""
+    """The state of a run; `HELD` waits for a person, `INCOMPLETE` is applied except for failed shards."""
 
     CALCULATING = "calculating"
     HELD = "held"
@@ -26,7 +26,7 @@ class LimitRunState(StrEnum):
 
 
 class LimitShardState(StrEnum):
-    """How far a shard came: its records are proposed, then applied; or its history is not to be trusted."""
+    """The state of a shard: its records are proposed, then applied; it fails if its history is too malformed."""
 
     PENDING = "pending"
     PROPOSED = "proposed"
@@ -37,7 +37,7 @@ class LimitShardState(StrEnum):
 
 @dataclass(frozen=True)
 class IdRange:
-    """The ids from `first` on, below `end`; None is no bound. The range without a first takes rows without an id."""
+    """The ids from `first` on, below `end`; None is no bound. The first range also contains rows without an id."""
 
     first: str | None
     end: str | None
@@ -52,7 +52,7 @@ class IdRange:
 
 @dataclass(frozen=True)
 class Scope:
-    """Whom a run is about: everybody, one segment, or one user."""
+    """The users of a run: all, one segment, or one user."""
 
     segment: str | None = None
     user_id: str | None = None
@@ -68,6 +68,6 @@ class Scope:
 
     @classmethod
     def parse(cls, text: str) -> "Scope":
-        """What `str` made of it."""
+        """The inverse of `str`."""
         kind, _, name = text.partition(":")
         return cls(segment=name if kind == "segment" else None, user_id=name if kind == "user" else None)

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from iso4217 import Currency
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-# A signed 64-bit column holds it, with room to add a million of them.
+# A sum of a million such amounts fits in a signed 64-bit column.
 MAX_MINOR = 10**12
 MONTHS = Decimal(12)
 
@@ -77,7 +77,7 @@ def instalment(principal: Money, annual_rate: Decimal, months: int) -> Money:
     """The level monthly instalment that repays `principal` over `months` at `annual_rate` (0.24 is 24% a year).
 
     Annuity formula P·i / (1 − (1+i)^−n) with i = rate/12, computed in 28-digit decimals and rounded up to a
-    minor unit, so that affordability is never judged on less than what is due. ValueError unless months > 0,
+    minor unit, so that affordability never uses less than what is due. ValueError unless months > 0,
     rate ≥ 0 and principal > 0.
     """
     if months <= 0 or annual_rate < 0 or principal.minor <= 0:
@@ -93,11 +93,11 @@ def instalment(principal: Money, annual_rate: Decimal, months: int) -> Money:
 
 
 def annual_percentage_rate(annual_rate: Decimal, periods: int, fee: Decimal, a_year: Decimal = MONTHS) -> Decimal:
-    """What a loan costs a year, with a fee, as a share of the amount, that is taken when it is paid out.
+    """The annual cost of a loan with an upfront fee; the fee is a share of the amount.
 
-    `a_year` periods, months if not said, times the rate of one at which the level instalments are worth what the
-    borrower gets (the actuarial method of 12 CFR 1026, Appendix J, by which 32 CFR 232.4(c) counts the military annual
-    percentage rate), to nine decimal places. ValueError unless periods > 0, rate ≥ 0 and 0 ≤ fee < 1.
+    The periods of a year (`a_year`, by default months) times the rate of a period at which the level instalments are
+    worth what the borrower gets, to nine decimal places. This is the actuarial method of 12 CFR 1026, Appendix J, which
+    32 CFR 232.4(c) prescribes for the military annual percentage rate. ValueError unless periods > 0, rate ≥ 0 and 0 ≤ fee < 1.
     """
     if periods <= 0 or annual_rate < 0 or not 0 <= fee < 1:
         raise ValueError("a rate needs a positive term, a nominal rate of zero or more and a fee below the amount")
@@ -115,5 +115,5 @@ def annual_percentage_rate(annual_rate: Decimal, periods: int, fee: Decimal, a_y
 
 
 def _worth(rate: Decimal, periods: int) -> Decimal:
-    """What a unit paid at the end of each period is worth now."""
+    """The present value of one unit paid at the end of each period."""
     return (1 - (1 + rate) ** -periods) / rate if rate else Decimal(periods)

@@ -1,4 +1,4 @@
-"""Notices that a customer has to be sent: of what, about what, and by when."""
+"""Notices that have to be sent to customers: kind, subject and due date."""
 
 from datetime import date
 from enum import StrEnum
@@ -9,12 +9,12 @@ from underwriting.domain.application import Product
 
 
 class NoticeKind(StrEnum):
-    """What a notice tells a customer."""
+    """The kind of a notice."""
 
     ADVERSE_ACTION = "adverse_action"
     INCOMPLETENESS = "incompleteness"
     COUNTEROFFER = "counteroffer"
-    # Nothing yet: it has to be decided first, in time for the notice.
+    # No notice yet: it has to be decided first, in time for the notice.
     UNDECIDED = "undecided"
 
 
@@ -36,5 +36,5 @@ class Owed(BaseModel):
 
     @property
     def cursor(self) -> tuple[date, str, str]:
-        """Where it stands in the list of what is due."""
+        """Its position in the list of due notices."""
         return self.due, self.subject_id, self.customer_id

@@ -1,4 +1,4 @@
-"""A float profile: which amounts a user may take at which fee. Versions are never changed, only followed."""
+"""A float profile: which amounts a user may take at which fee. Versions are never changed, only replaced."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -29,7 +29,7 @@ class Tier(BaseModel):
 
 
 class FloatProfile(BaseModel):
-    """One version of a user's profile. A temporary one has `expires_on` and wins until that moment."""
+    """One version of a user's profile. A temporary one has `expires_on` and is in force until then."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,7 +37,7 @@ class FloatProfile(BaseModel):
     version: Annotated[int, Field(strict=True, ge=1)]
     currency: CurrencyCode
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)]
-    # Products that this user may not take now, whatever the rules say.
+    # Products that this user may not take now, whatever the rules decide.
     paused: frozenset[Product] = frozenset()
     created_on: AwareDatetime
     created_by: str

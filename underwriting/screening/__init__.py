@@ -1,4 +1,4 @@
-"""Screening against sanction and block lists: reading them, matching names, finding who is on them."""
+"""Screening against sanction and block lists: reads lists, matches names, finds listed customers."""
 
 from underwriting.screening.blocklist import load_block_list
 from underwriting.screening.ofac import load_ofac

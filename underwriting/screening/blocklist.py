@@ -1,8 +1,8 @@
 """Our own block list: a CSV file with the header `entry_id,name,aliases,birth_date,country,reason`.
 
-`aliases` are parted by semicolons; `birth_date` is YYYY-MM-DD, YYYY-MM or YYYY; `country` is ISO 3166-1 alpha-2. All
-but the first two may be empty. A line may mean a person or a company: it is compared with both, unless it has a birth
-date, which only persons have.
+`aliases` are separated by semicolons; `birth_date` is YYYY-MM-DD, YYYY-MM or YYYY; `country` is ISO 3166-1 alpha-2. All
+but the first two may be empty. A line is compared with persons and companies, unless it has a birth date,
+which only persons have.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Countries as lists write them, in ISO 3166-1 alpha-2."""
+"""The ISO 3166-1 alpha-2 codes of countries as lists write them."""
 
 from functools import cache
 from importlib.resources import files
@@ -7,7 +7,7 @@ from ruamel.yaml import YAML
 
 
 def country_code(name: str) -> str | None:
-    """The code of a country's name; None for what is no country, or none that we know."""
+    """The code of a country's name; None if unknown."""
     return _codes().get(name.casefold())
 
 

@@ -1,4 +1,4 @@
-"""What a screening list says, and whom it is asked about."""
+"""The entries of screening lists, and the subjects that are looked up."""
 
 import json
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_serializer, model_valid
 
 from underwriting.screening.names import Kind
 
-# How entries are read from files: raised where more is read, so that the same files are loaded again.
-_READING = b"2"
-# Shorter numbers are borne by too many.
+# The version of the file readers: raise it when they read more, so that unchanged files are loaded again.
+_READER_VERSION = b"2"
+# Too many documents share shorter numbers.
 _LEAST_DIGITS = 5
 
 
 class BirthDate(BaseModel):
-    """A day, or the span of days that an inexact statement leaves open; both ends included."""
+    """A day, or the span of possible days of an inexact date; both ends included."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,7 +37,7 @@ class BirthDate(BaseModel):
 
 
 class Entry(BaseModel):
-    """One listed person, company, vessel or aircraft. `kind` is empty where the list does not say."""
+    """One listed person, company, vessel or aircraft. `kind` is None if the list does not state it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -56,18 +56,18 @@ class Entry(BaseModel):
 
     @field_serializer("countries", "documents")
     def _in_order(self, values: frozenset[str]) -> list[str]:
-        # A set's own order differs from process to process, and the record would seem to have changed.
+        # The order of a set differs between processes, so the record would seem to have changed.
         return sorted(values)
 
     @property
     def record(self) -> bytes:
-        """The entry as it is stored; fields that a later version adds do not change it where it lacks them."""
+        """The entry as stored; empty fields that a later version adds do not change it."""
         return self.model_dump_json(exclude_defaults=True).encode()
 
 
 @dataclass(frozen=True)
 class ScreeningList:
-    """A whole list as read from its files: a digest of their content, and what was odd but lost nothing."""
+    """A whole list as read from its files, with their digest and remarks on harmless oddities."""
 
     name: str
     digest: str
@@ -77,7 +77,7 @@ class ScreeningList:
 
 @dataclass(frozen=True)
 class Subject:
-    """Who is looked up. What is not known neither raises nor lowers a score."""
+    """Who is looked up. Unknown details do not change a score."""
 
     name: str
     kind: Kind
@@ -87,17 +87,17 @@ class Subject:
     document: str | None = None
 
     def compared_with(self, entry: Entry) -> str:
-        """SHA-256 of all that is compared, of the subject and of the entry; it changes as soon as either does."""
+        """SHA-256 of all compared details of the subject and the entry; it changes if either does."""
         details = (self.name, self.kind, str(self.birth_date), self.country, document_number(self.document or ""))
         return digest_of(json.dumps(details).encode(), entry.record)
 
 
 def document_number(text: str) -> str:
-    """A document's number in one spelling; empty where it is too short to tell anybody apart."""
+    """A document's number in one spelling; empty if it is too short to identify anybody."""
     number = "".join(filter(str.isalnum, text.upper()))
     return number if len(number) >= _LEAST_DIGITS else ""
 
 
 def digest_of(*contents: bytes) -> str:
-    """SHA-256 over files in their order; it changes with any byte of any of them, and with how we read them."""
-    return sha256(b"".join(sha256(content).digest() for content in (_READING, *contents))).hexdigest()
+    """SHA-256 over files in their order and over the version of their readers."""
+    return sha256(b"".join(sha256(content).digest() for content in (_READER_VERSION, *contents))).hexdigest()

@@ -1,4 +1,4 @@
-"""How well names are matched, on labelled pairs of names: precision, recall and F1 by threshold."""
+"""Evaluates the matching on labelled pairs of names: precision, recall and F1 by threshold."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ _LABELS = {"true": True, "false": False}
 
 
 class Case(NamedTuple):
-    """Two names, whether they are persons' or organisations', and whether they mean the same one."""
+    """Two names, their kind, and whether they are the same person or organisation."""
 
     kind: Kind
     left: str

@@ -1,4 +1,4 @@
-"""What a birth date, a document and a country say for or against a match of names. What is not known says nothing."""
+"""Adjusts the score of a match of names by birth date, document and country. Unknown details change nothing."""
 
 from datetime import date, timedelta
 from enum import StrEnum
@@ -6,16 +6,17 @@ from typing import NamedTuple
 
 from underwriting.screening.entries import BirthDate, Entry, Subject, document_number
 
-# An agreement takes away this part of what the name left open: most for the number of a document; much for the very
-# day, which one person in twenty thousand shares; less for a day within a stated span; little for a country.
+# An agreement closes this part of the gap between the score and 1: most for a document number; much for the exact day
+# of birth, shared by one person in twenty thousand; less for a day within a stated span; little for a country.
 _SAME_DOCUMENT = 0.9
 _SAME_DAY = 0.6
 _WITHIN_SPAN = 0.2
 _SAME_COUNTRY = 0.1
-# Every year that birth dates lie apart, after the first, costs this part of the score, up to a bound: lists err.
+# Every year of difference between birth dates, after the first, costs this part of the score, up to a bound: lists have
+# errors.
 _PER_YEAR = 0.05
 _YEARS_APART = 0.3
-# A residence elsewhere is weak evidence, for people move, and none against the very day of birth.
+# Another country is weak evidence, since people move, and none if the exact day of birth agrees.
 _OTHER_COUNTRY = 0.03
 _YEAR = timedelta(days=365.25)
 
@@ -44,18 +45,18 @@ class Weighed(NamedTuple):
 
     @property
     def confirmed(self) -> bool:
-        """Whether a detail that next to nobody shares says that it is the same person, as no name alone can."""
+        """Whether a rare detail confirms that it is the same person, which a name alone cannot."""
         return not _CONFIRMING.isdisjoint(self.findings)
 
 
 def weigh(name_score: float, subject: Subject, entry: Entry) -> Weighed:
-    """The score of a match of names, raised or lowered by what is known beside the names."""
+    """The score of a match of names, adjusted by the other known details."""
     score, findings = name_score, []
     if subject.document and document_number(subject.document) in entry.documents:
         score = _adjusted(score, _SAME_DOCUMENT)
         findings.append(Finding.SAME_DOCUMENT)
     if subject.birth_date and entry.birth_dates:
-        # Stated alternatives: the one that fits best counts.
+        # Of alternative dates, the best one counts.
         factor, finding = max(_birth(subject.birth_date, listed) for listed in entry.birth_dates)
         score = _adjusted(score, factor)
         findings.append(finding)
@@ -82,7 +83,7 @@ def _birth(born: date, listed: BirthDate) -> tuple[float, Finding]:
 
 
 def _is_a_birthday(listed: BirthDate) -> bool:
-    """The day itself is known. 1 January is what offices write where only the year is."""
+    """Whether the day itself is known. Offices write 1 January if they know only the year."""
     return listed.exact and (listed.earliest.day, listed.earliest.month) != (1, 1)
 
 

@@ -1,4 +1,4 @@
-"""Reading list files strictly: half a list, or a misread one, must not pass for the whole."""
+"""Reads list files strictly: an incomplete or misread list must not be accepted."""
 
 import csv
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ _END_MARK = "\x1a"
 
 
 class ListFileError(Exception):
-    """A file that is not what its layout says: the file, the line, and what is wrong there."""
+    """A file that violates its layout: the file, the line, and the problem."""
 
     def __init__(self, path: Path, line: int | None, why: str) -> None:
         super().__init__(f"{path}: {why}" if line is None else f"{path}:{line}: {why}")
@@ -66,5 +66,5 @@ def read_lines(path: Path, text: str, columns: int) -> Iterator[Line]:
 
 
 def refuse(path: Path, line: Line, why: str) -> NoReturn:
-    """Refuse the file for what a record says."""
+    """Refuse the file because of a record."""
     raise ListFileError(path, line.number, why)

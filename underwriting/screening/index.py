@@ -1,4 +1,4 @@
-"""Finding the entries whose names may be a subject's, without comparing it with every name of every list.
+"""Finds the entries whose names may be a subject's, without comparing it with every listed name.
 
 Every word of a listed name, and every run of words written together, is a key: by its letters, by its loosest sound,
 and by its consonants for scripts that leave vowels out. A lookup adds up what each name shares with the subject's,
@@ -22,14 +22,14 @@ from underwriting.screening.match import MOST_JOINED, OMITTED, SHORT_FORM, Liken
 from underwriting.screening.names import Kind, Name, Role, Script, parse_name
 from underwriting.screening.spelling import consonants, loose_sound
 
-# Names compared in full, and all that share as much as the last of them.
+# The number of names compared in full, plus all that share as much as the last of them.
 _COMPARED = 60
-# What a name has to share at least: with less, no other evidence makes it a match.
+# The least share: below it no other evidence makes a match.
 _LEAST_SHARED = 0.4
 
 
 class Match(NamedTuple):
-    """An entry that may be the subject: by which of its names, and what the score is made of."""
+    """An entry that may be the subject: the matched name, and the parts of the score."""
 
     score: float
     findings: tuple[Finding, ...]
@@ -42,11 +42,11 @@ class Match(NamedTuple):
 
     @property
     def reference(self) -> str:
-        """The entry's id, with its list: what may be stored and shown, since it names nobody."""
+        """The list and the entry's id, which may be stored and shown, since they are not personal data."""
         return f"{self.list_name}:{self.entry.id}"
 
     def why(self) -> str:
-        """The words that agree, how much where not wholly, and what birth date and country said."""
+        """The words that agree, their likeness if below 1, and the other findings."""
         words = (
             f"{_text(self.subject, pair.left)} = {_text(self.matched, pair.right)}"
             + ("" if pair.likeness == 1 else f" ({pair.likeness:.2f})")
@@ -56,7 +56,7 @@ class Match(NamedTuple):
 
 
 class ListIndex:
-    """All names of some lists, by what they are names of; built once, read by any number of threads."""
+    """All names of some lists, by kind; thread-safe."""
 
     def __init__(self, lists: Mapping[str, Iterable[Entry]]) -> None:
         listed = defaultdict[Kind, list[tuple[str, Entry]]](list)
@@ -74,7 +74,7 @@ class ListIndex:
         return nlargest(limit, self._of(subject.kind).matches(subject), key=lambda match: match.score)
 
     def _of(self, kind: Kind) -> "_KindIndex":
-        """The index of one kind, built when it is first asked for: most processes ask about persons only."""
+        """The index of one kind, built at its first use: most processes look up persons only."""
         with self._building:
             if kind not in self._kinds:
                 self._kinds[kind] = _KindIndex(kind, self._listed[kind])
@@ -95,7 +95,7 @@ class _KindIndex:
 
     @cached_property
     def _consonants(self) -> Keys:
-        """For subjects in a script without vowels, who are rare."""
+        """For subjects in a script without vowels; built lazily, since they are rare."""
         return self._keys(consonants)
 
     def _keys(
@@ -130,7 +130,7 @@ class _KindIndex:
         yield from best.values()
 
     def _candidates(self, name: Name) -> NDArray[np.intp]:
-        """The names that share most with `name`: the score that is possible if nothing contradicts."""
+        """The names with the highest possible scores, assuming that nothing contradicts."""
         total = weight_of(name)
         agreed = np.minimum(self._shared(name), np.minimum(self._weights, total))
         ours, theirs = total - agreed, self._weights - agreed
@@ -139,7 +139,7 @@ class _KindIndex:
         return np.flatnonzero(possible >= enough)
 
     def _shared(self, name: Name) -> Shares:
-        """For each listed name, the weight of what it has in common with `name`; seldom too little."""
+        """For each listed name, the weight that it has in common with `name`; rarely an underestimate."""
         unvoweled = self._consonants if any(word.script is Script.ABJAD for word in name.words) else self._abjad
         readings = (runs(name, key_of, most=1) for key_of in (str, loose_sound, consonants))
         alone = [

@@ -1,4 +1,4 @@
-"""Words as keys: which names have a word, or words written together, like the ones asked about."""
+"""Finds the names that have a word, or joined words, similar to a given one."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
@@ -22,7 +22,7 @@ _LEAST_LIKENESS_SHORT = 0.66
 
 
 class Run(NamedTuple):
-    """The key of words that follow each other in a name, their weight, and which they are."""
+    """Consecutive words of a name: their key, weight and positions."""
 
     key: str
     weight: float
@@ -39,7 +39,7 @@ def runs(name: Name, key_of: Callable[[str], str], least: int = 1, most: int = M
 
 
 def weight_of(name: Name) -> float:
-    """What all words of a name weigh, legal forms left out."""
+    """The weight of all words of a name except legal forms."""
     return sum(word.weight for word in name.words if word.role is not Role.LEGAL)
 
 

@@ -1,8 +1,8 @@
-"""How alike two names are, 0 to 1, symmetric, whatever their order of words, script or spelling.
+"""The likeness of two names, 0 to 1, symmetric, whatever their order of words, script or spelling.
 
-Words are paired so that the most is explained: word with word, an initial with its word, several words with one that
-writes them together. What then is left over on one side only was left out, and costs little; what is left over on
-both sides contradicts, and costs much: Jamal Sultan al-Tikriti is not Jamal Sultan al-Dulaimi, whatever they share.
+Words are paired to explain as much as possible: word with word, an initial with its word, several words with a joined
+one. Words left over on one side only were omitted, which costs little; words left over on both sides contradict, which
+costs much: Jamal Sultan al-Tikriti is not Jamal Sultan al-Dulaimi, whatever they share.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,26 +11,26 @@ from typing import NamedTuple
 from underwriting.screening.names import Kind, Name, Role, Script, Word
 from underwriting.screening.spelling import consonant_likeness, likeness, sound_likeness
 
-# The figures below were set on OFAC's own aliases against the nearest names of other entries; around each of them the
-# result hardly changes (docs/screening.md).
+# The figures below were tuned on OFAC's own aliases against the nearest names of other entries; small changes hardly
+# change the result (docs/screening.md).
 
-# A word left out counts this part of its weight.
+# An omitted word counts this part of its weight.
 OMITTED = 0.2
-# A word that contradicts another takes this part of the score away, in full from this weight on.
+# A contradicting word costs this part of the score, in full from this weight on.
 _CONTRADICTION = 0.3
 _FULL_CONTRADICTION = 2.0
 # Two legal forms of other kinds (a sister company, or a careless clerk) leave this part of the score.
 _OTHER_LEGAL_FORM = 0.85
-# A person is named by one word of its own and at least a common one beside it. Where less than that agrees, the words
-# left out might be anything, and cost this part.
+# A person is identified by one distinctive word and at least a common one. If less agrees, omitted words cost this
+# part.
 _NAMED = {Role.OWN: 2, Role.COMMON: 1}
 _ENOUGH_NAMED = 3
 _UNNAMED = 0.6
-# Legal forms of other kinds are paired all the same, so that neither counts as left out.
+# Different legal forms are paired all the same, so that neither counts as omitted.
 _SOME_LEGAL_FORM = 0.1
-# Words that are left out so often that only their like can stand for them.
+# Words that are omitted so often that they are paired only with their like.
 _MINOR = {Role.PARTICLE, Role.TITLE}
-# A person known to a list by one word may have others that the list does not know; it has to be that very word.
+# A person listed under one word may have other names; that word has to agree exactly.
 _SAME_WORD = 0.97
 # Bill is William, mostly.
 SHORT_FORM = 0.95
@@ -47,7 +47,7 @@ _JOINED_LETTERS = 3
 
 
 class Pair(NamedTuple):
-    """Words of one name that stand for words of the other, and how alike they are."""
+    """Words of one name paired with words of the other, and their likeness."""
 
     left: range
     right: range
@@ -55,7 +55,7 @@ class Pair(NamedTuple):
 
 
 class Likeness(NamedTuple):
-    """How alike two names are, and the pairs of words that make them so."""
+    """The likeness of two names, and the pairs of words behind it."""
 
     score: float
     pairs: tuple[Pair, ...]
@@ -64,12 +64,12 @@ class Likeness(NamedTuple):
 def compare(a: Name, b: Name, *, listed: bool = False) -> Likeness:
     """Compare two names of one kind. The same words in the same order score 1, no common word 0.
 
-    `listed` says that `b` stands on a list: if it is a single word, it may be all that the list knows of a person.
+    `listed`: `b` is on a list, where a single word may be all that is known of a person.
     """
     pairs = tuple(_align(a, b))
     if [word.text for word in a.words] == [word.text for word in b.words]:
         return Likeness(1.0 if pairs else 0.0, pairs)
-    return Likeness(_score(a, b, pairs, whole=listed and _is_one_word(b)), pairs)
+    return Likeness(_score(a, b, pairs, is_single_word=listed and _is_one_word(b)), pairs)
 
 
 def _is_one_word(name: Name) -> bool:
@@ -77,7 +77,7 @@ def _is_one_word(name: Name) -> bool:
     return len(own) == 1 and own[0].role is Role.OWN and own[0].script is not Script.SYLLABLES
 
 
-def _score(a: Name, b: Name, pairs: Sequence[Pair], *, whole: bool) -> float:
+def _score(a: Name, b: Name, pairs: Sequence[Pair], *, is_single_word: bool) -> float:
     if not pairs:
         return 0.0
     weights = [(_weight(a.words, pair.left) + _weight(b.words, pair.right)) / 2 for pair in pairs]
@@ -89,14 +89,14 @@ def _score(a: Name, b: Name, pairs: Sequence[Pair], *, whole: bool) -> float:
     for ours, theirs in zip(left, right, strict=False):
         score *= 1 - _CONTRADICTION * min(1.0, min(ours, theirs) / _FULL_CONTRADICTION)
     if a.kind is Kind.INDIVIDUAL:
-        named = _names_a_person(a, b, pairs) or (whole and min(pair.likeness for pair in pairs) >= _SAME_WORD)
+        named = _names_a_person(a, b, pairs) or (is_single_word and min(pair.likeness for pair in pairs) >= _SAME_WORD)
         return score if named else score * (1 - _UNNAMED * omitted / (omitted + agreed))
     score *= 1 - _UNNAMED * _unnamed_company(a, b, pairs)
     return score * _OTHER_LEGAL_FORM if _legal_forms_differ(a, pairs) else score
 
 
 def _unnamed_company(a: Name, b: Name, pairs: Sequence[Pair]) -> float:
-    """The share of its own words that a company leaves out, where these say more than those that agree; else 0."""
+    """The omitted share of a company's distinctive words, if it exceeds the agreeing one; else 0."""
     left, right = sum(_own(a.words)), sum(_own(b.words))
     agreed = sum(
         (sum(_own([a.words[at] for at in pair.left])) + sum(_own([b.words[at] for at in pair.right]))) / 2
@@ -147,7 +147,7 @@ def _align(a: Name, b: Name) -> Iterator[Pair]:
 
 
 def _rank(a: Sequence[Word], b: Sequence[Word], pair: Pair) -> tuple[float, float, int, int]:
-    """Alike first, then what weighs most; between equals those at the same place, alike for both sides."""
+    """Sort key: likeness first, then weight; then the same position, symmetrically."""
     weight = _weight(a, pair.left) + _weight(b, pair.right)
     left, right = pair.left.start, pair.right.start
     return -pair.likeness, -weight, abs(left - right), left + right
@@ -178,7 +178,7 @@ def _word_likeness(a: Word, b: Word) -> float:
 def _spelling_likeness(a: Word, b: Word) -> float:
     scripts = {a.script, b.script}
     if scripts == {Script.SYLLABLES}:
-        # Nothing was romanised on the way: another syllable is another word.
+        # Neither name was romanised: another syllable is another word.
         return 0.0
     if Script.SYLLABLES in scripts:
         # Syllables are so short and so few that one letter makes another name.
@@ -189,7 +189,7 @@ def _spelling_likeness(a: Word, b: Word) -> float:
 
 
 def _joined_pairs(apart: Name, together: Name) -> Iterator[Pair]:
-    """Several words on the left that one word on the right writes together, or as initials."""
+    """Several words on the left paired with a joined word, or initials, on the right."""
     for start in range(len(apart.words) - 1):
         joined = apart.words[start].text
         for end in range(start + 1, min(start + MOST_JOINED, len(apart.words))):

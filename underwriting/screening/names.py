@@ -1,7 +1,7 @@
-"""Names taken apart into words that can be compared: one script, one case, and how much each word says.
+"""Splits names into comparable words: one script, one case, and a weight for each word.
 
-A name of any script becomes lower-case Latin words (`anyascii`). Arabic and Hebrew leave short vowels out, so their
-words are marked, to be compared by consonants; Chinese and Korean syllables become words of their own, which may join.
+A name of any script becomes lower-case Latin words (`anyascii`). Arabic and Hebrew omit short vowels, so their
+words are marked and compared by consonants; Chinese and Korean syllables become words of their own, which may join.
 """
 
 import re
@@ -22,7 +22,7 @@ from underwriting.screening.spelling import likeness, sound
 
 
 class Kind(StrEnum):
-    """What a name is the name of. Individuals are compared with individuals only, entities with entities only."""
+    """The kind of what has the name. Names are compared with names of the same kind only."""
 
     INDIVIDUAL = "individual"
     ENTITY = "entity"
@@ -31,7 +31,7 @@ class Kind(StrEnum):
 
 
 class Role(StrEnum):
-    """What a word does in a name."""
+    """The role of a word in a name."""
 
     OWN = "own"
     COMMON = "common name"
@@ -42,8 +42,8 @@ class Role(StrEnum):
     LEGAL = "legal form"
 
 
-# How much such a word counts against one of a name's own words. A word weighs the root of its letters: a long one tells
-# more than a short one, but not as much more as it is longer.
+# The weight of a role relative to a distinctive word. A word weighs the square root of its letters: longer words say
+# more, but not in proportion.
 _ROLE_WEIGHT = {
     Role.OWN: 1.0,
     Role.COMMON: 0.7,
@@ -56,15 +56,15 @@ _ROLE_WEIGHT = {
 # A legal form written out counts no more than its abbreviation.
 _LEGAL_LETTERS = 4
 _NO_FORMS: frozenset[str] = frozenset()
-# An initial stands for a word, if a short one.
+# An initial counts as a short word.
 _INITIAL_LETTERS = 3
-# A legal form this long is recognised although it is misspelt.
+# Legal forms of this length are recognised even if misspelt.
 _MISSPELT_LETTERS = 9
 _MISSPELT = 0.85
 
 
 class Script(StrEnum):
-    """How a word was written, as far as it matters to what may be concluded from its letters."""
+    """The kind of script in which a word was written."""
 
     ALPHABET = "alphabet"
     ABJAD = "abjad"
@@ -114,7 +114,7 @@ _FAMILY_FIRST = re.compile("^([^,]+),([^,]+)$")
 _SYLLABLE = re.compile("([\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af])")
 _ABJAD = re.compile("[\u0590-\u06ff\u0750-\u077f]")
 _APOSTROPHES = re.compile("['\"`´‘’ʻʼ“”«»]")
-# Where letter by letter goes wrong: the attached Arabic article; the Hebrew letters that are two sounds or a vowel;
+# Exceptions to transliteration by letter: the attached Arabic article; Hebrew letters with two sounds or for a vowel;
 # Greek digraphs (ELOT 743).
 _DIGRAPHS = tuple(
     (re.compile(pattern, re.IGNORECASE), latin)
@@ -132,18 +132,18 @@ _DIGRAPHS = tuple(
 _DOTTED = re.compile(r"\b(\w)\.(?=\w\b)")
 _WORD = re.compile("[a-z0-9]+")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
-# Digits in a person's name stand for letters: a slip of the finger, or an attempt to get past a filter.
+# Digits in a person's name stand for letters: a typing error, or an attempt to evade the filter.
 _LOOKALIKES = str.maketrans("0134579", "oieastg")
 
 
 def parse_name(written: str, kind: Kind) -> Name:
-    """Take a name apart; one without a letter or digit has no words."""
+    """Split a name; one without a letter or digit has no words."""
     individual = kind is Kind.INDIVIDUAL
     spoken = _FAMILY_FIRST.sub(r"\2 \1", written) if individual else written
     marked = [(word, _script(part)) for part in _parts(spoken) for word in _latin(part)]
     words = tuple(_person(marked) if individual else _organisation(marked))
     if all(word.role is Role.LEGAL for word in words):
-        # A company called by a legal form alone, such as "AB".
+        # A company named by a legal form only, such as "AB".
         words = tuple(Word(word.text, Role.OWN, sqrt(len(word.text)), word.script) for word in words)
     return Name(kind, written, words)
 
@@ -154,7 +154,7 @@ def _parts(written: str) -> list[str]:
 
 
 def _respelled(text: str) -> str:
-    # A character that cannot be seen must not split a word or make another one of it.
+    # An invisible character must neither split nor change a word.
     text = "".join(char for char in unicodedata.normalize("NFKC", text) if unicodedata.category(char) != "Cf")
     for digraph, latin in _DIGRAPHS:
         text = digraph.sub(latin, text)

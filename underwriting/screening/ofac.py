@@ -1,14 +1,14 @@
 """OFAC's lists in their CSV layout: the Specially Designated Nationals and the consolidated list of all others.
 
-Each is a file of entries, one of other names, one of addresses, and one, which may be missing, that goes on where the
-remarks of an entry were cut off after 1,000 characters. Names of files are read in any case: OFAC writes capitals.
+Each consists of files of entries, other names and addresses, and an optional one that continues remarks after their
+first 1,000 characters. File names may be in any case: OFAC writes capitals.
 The layout has no header, writes `-0-` for nothing, and keeps birth dates, places, nationalities and the numbers of
 documents inside the remarks.
-Aliases that stand in quotes in the remarks alone are OFAC's weak ones, too common to screen by (its FAQ 122): they
-are left out.
+Aliases that occur only in quotes in the remarks are OFAC's weak ones, too common for screening (its FAQ 122): they are
+left out.
 
-What would lose a name is refused. What is odd but loses none (a number used for two entries, an address of an entry
-that is not there) is loaded and remarked on: a published list is screened as it was published.
+An error that would lose a name is refused. Other oddities (a number used for two entries, an address of a missing
+entry) are loaded with a remark: a published list is screened as published.
 """
 
 import re
@@ -26,7 +26,7 @@ from underwriting.screening.names import Kind
 
 
 class Layout(NamedTuple):
-    """A list's name in the store, and its files: entries, other names, addresses, and what the remarks left over."""
+    """A list's name in the store, and its files: entries, other names, addresses, and continued remarks."""
 
     name: str
     entries: str
@@ -37,7 +37,7 @@ class Layout(NamedTuple):
 
 OFAC = Layout("ofac", "sdn.csv", "alt.csv", "add.csv", "sdn_comments.csv")
 CONSOLIDATED = Layout("ofac-consolidated", "cons_prim.csv", "cons_alt.csv", "cons_add.csv", "cons_comments.csv")
-# Years either way that "circa" leaves open.
+# The years before and after that "circa" includes.
 _CIRCA = 2
 _NOTHING = "-0-"
 _KINDS = {"": Kind.ENTITY, "individual": Kind.INDIVIDUAL, "vessel": Kind.VESSEL, "aircraft": Kind.AIRCRAFT}
@@ -46,7 +46,7 @@ _BORN = re.compile("(?:alt. )?DOB (.+)")
 _FROM = re.compile("(?:alt. )?(?:POB|nationality|citizen) (.+)")
 _DAY = f"(?:(?:[0-9]{{1,2}} )?(?:{'|'.join(_MONTHS)}) )?[0-9]{{4}}"
 _SPAN = re.compile(f"(circa )?({_DAY})(?:(?: to |-)(circa )?({_DAY}))?")
-# Documents that one person or company has. What they are issued for varies by country, and so do their names.
+# Documents that identify one person or company; their names vary by country.
 _DOCUMENT = re.compile(
     r"(?:alt\. )?(?:(?:Diplomatic )?Passport|National ID|Cedula|C\.U\.R\.P\.|R\.F\.C\.|RFC|Tax ID|D\.N\.I\.|C\.R\.|SSN|"
     r"V\.A\.T\. Number|Driver's License|Electoral Registry|Italian Fiscal Code|Trade License|D-U-N-S Number|"
@@ -64,7 +64,7 @@ def load_ofac(folder: Path, layout: Layout = OFAC) -> ScreeningList:
     aliases = _aliases(alt, texts[1], listed, main.name)
     countries = _countries(add, texts[2], listed, main.name, odd)
     comments = _file(folder, layout.comments)
-    more, rest = read_text(comments) if _says_anything(comments) else (b"", "")
+    more, rest = read_text(comments) if _has_content(comments) else (b"", "")
     remarks = _remarks(listed, main.name, comments, rest)
     entries = [
         Entry(
@@ -83,14 +83,14 @@ def load_ofac(folder: Path, layout: Layout = OFAC) -> ScreeningList:
 
 
 def _file(folder: Path, name: str) -> Path:
-    """The file of this name in whatever case; ListFileError where there are two."""
+    """The file of this name in any case; ListFileError if there are two."""
     found = [path for path in sorted(folder.glob("*")) if path.name.casefold() == name]
     if len(found) > 1:
         raise ListFileError(folder, None, f"{found[0].name} and {found[1].name} are both there; take the old one away")
     return found[0] if found else folder / name
 
 
-def _says_anything(path: Path) -> bool:
+def _has_content(path: Path) -> bool:
     return path.exists() and path.read_bytes().strip(b"\x1a \r\n") != b""
 
 
@@ -103,7 +103,7 @@ def _cells(path: Path, text: str, columns: int) -> Iterator[Line]:
 
 
 def _listed(path: Path, text: str, odd: list[str]) -> Iterator[tuple[str, Line]]:
-    """The lines of sdn.csv, each with an id of its own."""
+    """The lines of sdn.csv, each with a unique id."""
     seen: dict[str, list[Line]] = defaultdict(list)
     for line in _cells(path, text, 12):
         number, name, kind = line.fields[:3]
@@ -142,7 +142,7 @@ def _countries(path: Path, text: str, listed: dict[str, Line], file: str, odd: l
 
 
 def _remarks(listed: dict[str, Line], file: str, path: Path, comments: str) -> dict[str, str]:
-    """The remarks of each entry, with what the file of comments adds: it goes on in the middle of a word."""
+    """The remarks of each entry, continued by the file of comments, also in the middle of a word."""
     remarks = {id_: line.fields[11] and line.written[11] for id_, line in listed.items()}
     for line in _cells(path, comments, 2):
         if line.fields[0] not in remarks:

@@ -1,4 +1,4 @@
-"""The lists of the store, asked about one applicant."""
+"""Looks an applicant up in the lists of the store."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -17,15 +17,15 @@ from underwriting.store.matches import Found
 from underwriting.store.session import Store
 
 SOURCE = "screening lists"
-# Matches from this score on are kept, so that a person can clear them: below the grey band of every shipped rulebook.
+# Matches from this score on are stored, so that a person can clear them; all shipped grey bands lie above it.
 LEAST_SCORE = 0.65
-# Entries of one subject that are looked at, besides those that a person cleared.
+# The most entries found for a subject, besides those that a person cleared.
 MOST = 10
 
 
 @dataclass(frozen=True)
 class Screened:
-    """What a screening says; every match that it found, also those that a person cleared; and who was screened."""
+    """The result of a screening; all matches found, also cleared ones; and the kinds of the subjects."""
 
     document: ListScreening
     found: tuple[Found, ...]
@@ -33,7 +33,7 @@ class Screened:
 
 
 async def store_list(store: Store, loaded: ScreeningList, by: str) -> bool:
-    """Put a list in the place of its last version, whole or not at all; False where this version is loaded."""
+    """Replace the last version of a list, completely or not at all; False if this version is already loaded."""
     entries = (ListEntry(entry.id, entry.record) for entry in loaded.entries)
     async with store.begin() as work:
         return await lists.replace(work, loaded.name, loaded.digest, entries, by)
@@ -51,9 +51,8 @@ class Screener:
     async def screen(self, tenant: str, user_id: str, person: Person, company: Company | None) -> Screened:
         """The best match of the applicant: of the person, and of the company where one applies.
 
-        What a person cleared does not count for as long as all that was compared is the same. SourceRefusal where no
-        list is loaded or the person has no name, for then nobody was screened; SourceOutage where the store does not
-        answer.
+        Cleared matches do not count as long as all compared details are the same. SourceRefusal if no list is loaded or
+        the person has no name, since nobody is screened then; SourceOutage if the store does not answer.
         """
         subjects = subjects_of(person, company)
         try:
@@ -81,7 +80,7 @@ class Screener:
         return await asyncio.to_thread(index.search, subject, limit)
 
     async def _current(self, versions: Sequence[ListVersion]) -> ListIndex:
-        """The index of what is loaded now; asked at every look-up, since a new listing must count at once."""
+        """The index of the lists loaded now; checked at every look-up, since a new entry must count at once."""
         loaded = _digests(versions)
         if loaded != self._digests:
             async with self._building:
@@ -98,7 +97,7 @@ class Screener:
 
 
 def subjects_of(person: Person, company: Company | None) -> list[Subject]:
-    """Whom to look up; SourceRefusal where the person has no name."""
+    """The subjects to look up; SourceRefusal if the person has no name."""
     name = " ".join(filter(None, (person.given_name, person.family_name)))
     if not name:
         raise SourceRefusal(SOURCE, "the applicant has no name to look up")
