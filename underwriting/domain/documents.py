@@ -3,8 +3,8 @@
 Amounts are minor units of the document's currency, signed from the holder's side (positive is money in). An impossible
 value (negative revenue, a date in the future, NaN) is refused here, with its place.
 
-A field is required if leaving it out would be ambiguous: an empty list means none, a missing one that the source did not
-look. If a field has a default, leaving it out makes the facts that depend on it unknown.
+A field is required if leaving it out would be ambiguous: an empty list means none, a missing one that the source did
+not look. If a field has a default, leaving it out makes the facts that depend on it unknown.
 """
 
 from collections.abc import Iterator

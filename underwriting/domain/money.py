@@ -97,7 +97,8 @@ def annual_percentage_rate(annual_rate: Decimal, periods: int, fee: Decimal, a_y
 
     The periods of a year (`a_year`, by default months) times the rate of a period at which the level instalments are
     worth what the borrower gets, to nine decimal places. This is the actuarial method of 12 CFR 1026, Appendix J, which
-    32 CFR 232.4(c) prescribes for the military annual percentage rate. ValueError unless periods > 0, rate ≥ 0 and 0 ≤ fee < 1.
+    32 CFR 232.4(c) prescribes for the military annual percentage rate. ValueError unless periods > 0, rate ≥ 0 and
+    0 ≤ fee < 1.
     """
     if periods <= 0 or annual_rate < 0 or not 0 <= fee < 1:
         raise ValueError("a rate needs a positive term, a nominal rate of zero or more and a fee below the amount")

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from rules.facts.terms import FactTerms, fact_terms
-from underwriting.sources.feeds.rulings import rulings
+from underwriting.sources.feeds.category_rules import category_rules
 
 WRITTEN = YAML(typ="safe").load(files("rules").joinpath("policies", "fact_terms.yaml").read_text("utf-8"))
 
@@ -26,7 +26,7 @@ def test_the_terms_are_known_by_what_they_mean():
 
 
 def test_feeds_look_for_a_reversal_as_far_back_as_the_facts():
-    assert rulings().reversal_days == fact_terms().reversal_days
+    assert category_rules().reversal_days == fact_terms().reversal_days
 
 
 def test_the_currencies_with_numbers():
