@@ -11,6 +11,7 @@ from importlib.resources import files
 import duckdb
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from pandas.api.extensions import ExtensionArray, ExtensionDtype
 
 from rules.facts.catalogue import DTYPES, HISTORIES_QUERIES, SCREENING, USER_FACTS, facts_of
@@ -78,23 +79,21 @@ def _computed(queries: Sequence[str], tables: Mapping[str, pa.Table]) -> pd.Data
         answers = database.facts(queries, given)
     if len(subjects.unique()) < len(subjects):
         raise FactsError(f"{queries[0]}: a subject stands twice in a table that has one row for each")
-    frames = [_frame(query, answer, subjects) for query, answer in answers.items()]
-    return frames[0] if len(frames) == 1 else pd.concat(frames, axis="columns")
+    columns = [column for query, answer in answers.items() for column in _columns(query, answer, subjects)]
+    index = pd.Index(_to_pandas(subjects, DTYPES["text"]), name="subject_id")
+    return pd.DataFrame(dict(columns), index=index)
 
 
-def _frame(query: str, answer: pa.Table, subjects: pa.ChunkedArray) -> pd.DataFrame:
+def _columns(query: str, answer: pa.Table, subjects: pa.ChunkedArray) -> Iterator[tuple[str, ExtensionArray]]:
     """The answer as columns of the catalogue's dtypes, in the order of the subjects."""
     found = answer.column("subject_id")
     if len(found.unique()) < len(found):
         raise FactsError(f"{query}: a subject stands twice in a table that has one row for each")
-    columns = {fact.name: _to_pandas(answer.column(fact.name), fact.dtype) for fact in facts_of(query)}
-    frame = pd.DataFrame(columns, index=_index(found))
-    # A subject whose source gave nothing has no row.
-    return frame if found.equals(subjects) else frame.reindex(_index(subjects))
-
-
-def _index(subject_ids: pa.ChunkedArray) -> "pd.Index[str]":
-    return pd.Index(_to_pandas(subject_ids, DTYPES["text"]), name="subject_id")
+    if not found.equals(subjects):
+        # A subject whose source gave nothing has no row.
+        answer = answer.take(pc.index_in(subjects, value_set=found))
+    for fact in facts_of(query):
+        yield fact.name, _to_pandas(answer.column(fact.name), fact.dtype)
 
 
 def _to_pandas(column: pa.ChunkedArray, dtype: ExtensionDtype) -> ExtensionArray:
