@@ -74,8 +74,8 @@ async def test_a_known_customer_who_is_listed_is_found_and_judged_again(checks: 
     async with runtime.store.read() as work:
         again = await evaluations.newest(work, TENANT, "steady-pay", Product.FLOAT)
     assert again is not None
-    assert again.request.id != before.id
-    judged = await checks.run(again.request)
+    assert again.subject.id != before.id
+    judged = await checks.run(again.subject)
     assert judged.said == ("referred", "list_match_possible")
     # The same entry in a new version of the list is no news.
     await list_somebody(runtime, "steady-pay", "b")
