@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from underwriting.domain.decision import Verdict
 from underwriting.playground.sandbox.account_bookings import RecurringBooking
-from underwriting.playground.sandbox.personas import PERSONAS, Persona
 from underwriting.sources.sources import Service
 
 
@@ -28,20 +27,20 @@ class FloatUser:
     id: str
     special: str
     verdict: Verdict
-    # None where no stream is found; `streams` is the number of running streams.
-    income: Income | None
     # Code of the first reason; empty for an approval.
     reason: str = ""
+    # None where no stream is found; `streams` is the number of running streams.
+    income: Income | None = Income("northwind traders", (14, 14), 1150)
     streams: int = 1
     # Facts of rules/facts/histories.yaml that show the problem, or are unknown.
     notable_facts: tuple[str, ...] = ()
 
-    # The user service's answer; the person behind the user.
+    # The user service's answer; the persona that is the person behind the user.
     segment: str | None = "standard"
     good_standing: bool | None = True
     fraud_hit: bool | None = False
     covered_borrower: bool | None = False
-    person: Persona = PERSONAS["good"]
+    person: str = "good"
 
     # The main account: recurring bookings, the balance at each month's end (major units), days since it was linked.
     plan: tuple[RecurringBooking, ...] = ()

@@ -25,33 +25,6 @@ class MonthlyBooking:
     offset: int = 0
 
 
-def _on(days: tuple[int, ...], amount: float, spread: float) -> tuple[MonthlyBooking, ...]:
-    return tuple(MonthlyBooking(day, amount, LineCategory.SPENDING, spread) for day in days)
-
-
-# 4,800 in, 2,565 spent, 120 of debt served, 1,900 put aside: the balance is lowest, at about 1,300, before pay day.
-HOUSEHOLD = (
-    MonthlyBooking(25, 4800, LineCategory.INCOME),
-    *_on((1,), -1450, 0.0),
-    *_on((5,), -160, 0.10),
-    *_on((8,), -140, 0.0),
-    *_on((12,), -95, 0.05),
-    *_on((2, 6, 9, 13, 16, 20, 23, 27), -60, 0.15),
-    *_on((3, 7, 11, 14, 18, 21, 24, 28), -30, 0.30),
-    MonthlyBooking(15, -120, LineCategory.DEBT_SERVICE),
-    MonthlyBooking(26, -1900, LineCategory.TRANSFER),
-)
-# Receipts 38,000 a month, costs 32,600, loans served with 1,500, 3,500 put aside.
-BUSINESS = (
-    *(MonthlyBooking(day, 9500, LineCategory.INCOME, 0.04) for day in (4, 11, 18, 25)),
-    *_on((1,), -3200, 0.0),
-    *_on((7, 14, 21), -4800, 0.06),
-    *_on((28,), -15000, 0.01),
-    MonthlyBooking(15, -1500, LineCategory.DEBT_SERVICE),
-    MonthlyBooking(26, -3500, LineCategory.TRANSFER),
-)
-
-
 def seeded(*parts: object) -> random.Random:
     """A generator of the same random numbers for the same parts, in every process."""
     return random.Random(":".join(map(str, parts)))  # noqa: S311 - test data, nothing secret

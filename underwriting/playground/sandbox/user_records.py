@@ -21,6 +21,7 @@ from underwriting.domain.histories import (
 from underwriting.playground.sandbox import records
 from underwriting.playground.sandbox.account_bookings import ANCHOR, Booking, month_of, with_savings
 from underwriting.playground.sandbox.float_user import FloatUser
+from underwriting.playground.sandbox.personas import PERSONAS
 from underwriting.playground.sandbox.source_request import SourceRequest
 from underwriting.playground.sandbox.statement_plans import month_start
 from underwriting.sources.feeds.native import NativeAccount, NativeFeed, NativeTransaction
@@ -35,7 +36,7 @@ MAIN = "acc-main"
 
 def person(who: FloatUser, request: SourceRequest) -> Person:
     """The person behind the user, for screening."""
-    return records.person(who.person, request)
+    return records.person(PERSONAS[who.person], request)
 
 
 def user(who: FloatUser, request: SourceRequest) -> User:
