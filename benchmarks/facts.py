@@ -33,7 +33,7 @@ from rules.eligibility.engine import BookEvaluation, evaluate_books
 from rules.facts import tables_of, user_facts, users_as_of
 from underwriting.domain.histories import Category, Float, FloatHistory, Transaction, TransactionFeed, User
 from underwriting.limit_runs.history import MODELS
-from underwriting.limit_runs.past_facts import CURRENT_LIMITS, facts_frame, prepare
+from underwriting.limit_runs.shard_facts import CURRENT_LIMITS, facts_frame, prepare
 
 AS_OF = END
 JUDGED_AT = datetime.combine(END, time_of_day(12), UTC)

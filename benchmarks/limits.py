@@ -30,10 +30,10 @@ from benchmarks.limits_rig import (
 from benchmarks.peer_facts import QUERY, Peer, compared, timed
 from rules.facts import facts_sql
 from underwriting.domain.limits import IdRange, Scope
-from underwriting.limit_runs.past_facts import QUERIES
 from underwriting.limit_runs.plan import open_history, plan_ranges
 from underwriting.limit_runs.run import recalculate
 from underwriting.limit_runs.run_context import RunContext
+from underwriting.limit_runs.shard_facts import QUERIES
 from underwriting.settings import Settings
 from underwriting.store.crypto import Keyring
 from underwriting.store.session import Store

@@ -24,9 +24,9 @@ from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.domain.application import Product
 from underwriting.domain.limits import IdRange, Scope
 from underwriting.limit_runs.history import MODELS
-from underwriting.limit_runs.past_facts import offer_subjects, prepare
 from underwriting.limit_runs.quality import sql_type
 from underwriting.limit_runs.request import Request
+from underwriting.limit_runs.shard_facts import create_subjects, prepare
 from underwriting.local.postgres import Postgres
 from underwriting.store.crypto import Keyring
 from underwriting.store.limits.bases import SCHEMA
@@ -136,7 +136,7 @@ def fact_database(history: str, ids: IdRange = EVERYBODY) -> duckdb.DuckDBPyConn
     connection.execute("CREATE TABLE judged AS SELECT subject_id FROM users ORDER BY 1")
     connection.register("nobody", SCHEMA.empty_table())
     connection.execute("CREATE TABLE bases AS FROM nobody")
-    offer_subjects(connection, END, DECIDED_AT, CURRENCY)
+    create_subjects(connection, END, DECIDED_AT, CURRENCY)
     prepare(connection)
     return connection
 

@@ -22,7 +22,7 @@ from rules.limits.tiers import FIRST_LIMIT
 from tasks.limit_shards import local_cluster
 from underwriting.domain.limits import IdRange
 from underwriting.limit_runs.plan import open_history, plan_ranges
-from underwriting.limit_runs.rows import record_rows
+from underwriting.limit_runs.records import record_rows
 from underwriting.limit_runs.run import spec_of
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.limit_runs.shard import ShardSpec, recalculate_shard, records_file
@@ -57,11 +57,11 @@ def specs(history: Path, folder: Path, shards: int) -> list[ShardSpec]:
     asked = request(history)
     opened = open_history(str(history))
     config = Settings(state_dir=folder)
-    desk = RunContext(None, config)  # type: ignore[arg-type]  # Nothing is stored here.
+    context = RunContext(None, config)  # type: ignore[arg-type]  # Nothing is stored here.
     ranges: Sequence[IdRange] = plan_ranges(opened, asked.scope, shards, config.limits_shard_users)
     bases, judged_at = str(folder / "bases.parquet"), asked.judged_at
     return [
-        spec_of(desk, asked, opened, judged_at, number, ids, bases, str(folder)) for number, ids in enumerate(ranges)
+        spec_of(context, asked, opened, judged_at, number, ids, bases, str(folder)) for number, ids in enumerate(ranges)
     ]
 
 
@@ -79,7 +79,7 @@ async def rows_a_second(url: str, rows: pa.Table, folder: Path) -> float:
     async with Store.open(url, Keyring.generate()) as store:
         asked = request(folder)
         async with store.begin() as work:
-            run = await limit_runs.opened(work, asked.order, asked.judged_at)
+            run = await limit_runs.opened(work, asked.run_request, asked.judged_at)
             claimed = await limit_runs.claim(work, run.id, None, timedelta(hours=1))
             assert claimed is not None
             await limit_shards.plan(work, run.id, [IdRange(None, None)])

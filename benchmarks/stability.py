@@ -22,8 +22,8 @@ from rules.limits.policy import LimitPolicy, shipped_policies
 from rules.limits.tiers import TIERS
 from underwriting.domain.limits import IdRange
 from underwriting.limit_runs.backtest import LOST_AFTER_DAYS, steps
-from underwriting.limit_runs.backtest_steps import NOT_REWOUND, days_of, walking
 from underwriting.limit_runs.history import History
+from underwriting.limit_runs.past_facts import NOT_REWOUND, days_of, reading
 from underwriting.playground.generator.calendar import Window
 from underwriting.playground.generator.columns import subject_ids
 from underwriting.playground.generator.histories import Histories
@@ -125,11 +125,11 @@ def walk(folder: Path, window: Window, first: date, policies: Mapping[str, Limit
     """Every policy, over the same days."""
     days = days_of(first, window.end)
     walked = {str(policy.ref): Walked() for policy in policies.values()}
-    with walking(History.open(str(folder)), IdRange(None, None), MEMORY_MB) as walker:
-        floats = walker.floats()
+    with reading(History.open(str(folder)), IdRange(None, None), MEMORY_MB) as past_facts:
+        floats = past_facts.floats()
         floats["repaid"] = settled(floats, window.end, LOST_AFTER_DAYS)
         taken_on = dict(iter(floats.groupby(pd.to_datetime(floats["taken_on"]).dt.date)))
-        for day, policy, decisions in steps(walker, list(policies.values()), days):
+        for day, policy, decisions in steps(past_facts, list(policies.values()), days):
             walked[str(policy.ref)].add(decisions, taken_on.get(day + timedelta(days=1), floats[:0]))
     return {name: walked[str(policy.ref)] for name, policy in policies.items()}
 

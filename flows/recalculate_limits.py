@@ -14,7 +14,7 @@ from tasks.limit_shards import OnRunner, shard_runner
 from tasks.publish_limits import Progress, publish_limits
 from underwriting.domain.application import CustomerId, Product
 from underwriting.domain.limits import Scope
-from underwriting.limit_runs.dry_run import rehearse
+from underwriting.limit_runs.dry_run import run_dry
 from underwriting.limit_runs.request import Request
 from underwriting.limit_runs.run import recalculate
 from underwriting.limit_runs.run_context import RunContext
@@ -72,7 +72,7 @@ async def recalculate_limits(
             full=full,
         )
         context = RunContext(runtime.store, runtime.config, OnRunner(), Progress(), str(flow_run.id))
-        report = await (rehearse(context, request) if dry_run else recalculate(context, request))
+        report = await (run_dry(context, request) if dry_run else recalculate(context, request))
         if report.busy:
             return Completed(name="NotOwed", message=f"Another run works on {report.run_id}.")
         await publish_limits(report)

@@ -9,10 +9,9 @@ from prefect import get_run_logger
 from prefect.artifacts import acreate_markdown_artifact, acreate_progress_artifact, aupdate_progress_artifact
 from prefect.exceptions import PrefectException
 
-from underwriting.limit_runs.export import write_files
 from underwriting.limit_runs.pictures import pictures
-from underwriting.limit_runs.request import Report
-from underwriting.limit_runs.summary import summary
+from underwriting.limit_runs.report import Report
+from underwriting.limit_runs.report_files import summary, write_files
 
 
 class Progress:

@@ -33,7 +33,7 @@ async def consume(config: Settings) -> None:
     traced(config, "underwriting-consumer")
     async with open_runtime(config) as runtime, Aws.of(config) as aws:
         queue = EventQueue(aws, config.events_queue_url)
-        terms = await queue.checked()
+        attributes = await queue.checked()
         arrived = asyncio.Event()
 
         async def take(events: Sequence[Event]) -> list[bool]:
@@ -42,7 +42,7 @@ async def consume(config: Settings) -> None:
             return stored
 
         async with asyncio.TaskGroup() as both:
-            both.create_task(Consumer(queue, terms, take).run())
+            both.create_task(Consumer(queue, attributes, take).run())
             both.create_task(_handle(runtime, queue, arrived))
 
 

@@ -85,7 +85,7 @@ async def test_a_run_shows_its_progress_its_summary_and_its_pictures(runtime: Ru
     assert (await run(usual)).message == state.message
 
 
-async def test_a_rehearsal_stores_nothing(runtime: Runtime, usual: str) -> None:
+async def test_a_dry_run_stores_nothing(runtime: Runtime, usual: str) -> None:
     state = await run(usual, dry_run=True)
     assert state.name == "DryRun"
     async with runtime.store.read() as work:

@@ -11,10 +11,10 @@ from integrations.conftest import Queues
 from underwriting.domain.events import Event, FloatCreated
 from underwriting.integrations.aws import Aws
 from underwriting.integrations.errors import SourceOutage, SourceRefusal
-from underwriting.integrations.queue import Consumer, EventQueue, NotAnEvent, QueueUnsafe, Terms, read_event
+from underwriting.integrations.queue import Consumer, EventQueue, NotAnEvent, QueueAttributes, QueueUnsafe, read_event
 
 EVALUATION = "evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC"
-TERMS = Terms(visibility=2, max_receives=5, dead_letter_arn="arn")
+TERMS = QueueAttributes(visibility=2, max_receives=5, dead_letter_arn="arn")
 
 
 def envelope(number: int = 1, **changes: Any) -> dict[str, Any]:
@@ -175,14 +175,16 @@ async def test_storing_ends_before_the_messages_are_somebody_elses(queues: Queue
     taken = Taken()
     taken.seconds = 0.3
     with pytest.raises(TimeoutError):
-        await Consumer(queue, Terms(visibility=0.2, max_receives=5, dead_letter_arn="arn"), taken).consume(wait=0)
+        await Consumer(queue, QueueAttributes(visibility=0.2, max_receives=5, dead_letter_arn="arn"), taken).consume(
+            wait=0
+        )
     assert taken.events == []
     assert queues.waiting(queues.url) == 1
 
 
 async def test_a_queue_with_a_dead_letter_queue_is_fit(queue: EventQueue) -> None:
-    terms = await queue.checked()
-    assert (terms.visibility, terms.max_receives) == (2.0, 5)
+    attributes = await queue.checked()
+    assert (attributes.visibility, attributes.max_receives) == (2.0, 5)
 
 
 @pytest.mark.parametrize(("receives", "why"), [(None, "has no dead-letter queue"), (4, "raise the maxReceiveCount")])
@@ -202,7 +204,7 @@ async def test_a_consumer_outlives_a_queue_that_is_away(queues: Queues, queue: E
     queues.send(json.dumps(plain()))
     taken = Taken()
     taken.trouble = SourceOutage("store", "away")
-    consuming = asyncio.create_task(Consumer(queue, Terms(2, 5, "arn"), taken).run())
+    consuming = asyncio.create_task(Consumer(queue, QueueAttributes(2, 5, "arn"), taken).run())
     await asyncio.sleep(0.3)
     taken.trouble = None
     async with asyncio.timeout(20):

@@ -1,4 +1,4 @@
-"""Histories on disk, made once, and a desk to run them at."""
+"""Histories on disk, made once, and a context to run them at."""
 
 import shutil
 from collections.abc import Iterator
@@ -53,5 +53,5 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings
 
 
 @pytest.fixture
-def desk(store: Store, config: Settings) -> RunContext:
+def context(store: Store, config: Settings) -> RunContext:
     return RunContext(store, config)

@@ -12,10 +12,10 @@ from rules.limits.tiers import CURRENCY, FIRST_LIMIT, TIERS
 from underwriting.domain.application import Product
 from underwriting.domain.limits import LimitRunState
 from underwriting.limit_runs.comparison import compare
-from underwriting.limit_runs.dry_run import rehearse
+from underwriting.limit_runs.dry_run import run_dry
+from underwriting.limit_runs.report_files import summary
 from underwriting.limit_runs.run import finish, recalculate
 from underwriting.limit_runs.run_context import RunContext
-from underwriting.limit_runs.summary import summary
 from underwriting.store import profiles, reported_floats
 from underwriting.store.errors import RunInTheWay
 from underwriting.store.limits import bases as limit_bases
@@ -32,41 +32,41 @@ RUN = LimitRunRow(id="lim_1", tenant=TENANT, product=Product.FLOAT, business_dat
 
 @pytest.mark.parametrize(("hours", "refused"), [(-1, False), (1, True), (24 * 365, True)])
 async def test_nothing_is_decided_before_its_decision_time(
-    few_users: Path, desk: RunContext, hours: int, refused: bool
+    few_users: Path, context: RunContext, hours: int, refused: bool
 ) -> None:
     moment = datetime.now(UTC) + timedelta(hours=hours)
     day = {"timezone": "UTC", "decided_at": f"{moment:%H:%M:%S}"}
     asked = request(few_users, moment.date(), policy=lenient(business_day=day))
     if refused:
         with pytest.raises(RunInTheWay, match=r"is decided on at .* UTC, not before"):
-            await recalculate(desk, asked)
-        assert (await rehearse(desk, replace(asked, dry_run=True))).totals.users == 60
+            await recalculate(context, asked)
+        assert (await run_dry(context, replace(asked, dry_run=True))).totals.users == 60
     else:
-        assert (await recalculate(desk, asked)).totals.users == 60
+        assert (await recalculate(context, asked)).totals.users == 60
 
 
-async def test_a_held_run_is_not_released_once_a_later_date_is_applied(few_users: Path, desk: RunContext) -> None:
+async def test_a_held_run_is_not_released_once_a_later_date_is_applied(few_users: Path, context: RunContext) -> None:
     guard = lenient().guard.model_dump(mode="json")
     nobody = {"ceiling": "0", "first_runs": "0", "times": "1", "slack": "0"}
     strict = lenient(guard=guard | {"share_raised": nobody})
-    held = await recalculate(desk, request(few_users, policy=strict))
+    held = await recalculate(context, request(few_users, policy=strict))
     assert held.state is LimitRunState.HELD
-    await recalculate(desk, request(few_users, DAY + timedelta(days=1)))
+    await recalculate(context, request(few_users, DAY + timedelta(days=1)))
     with pytest.raises(RunInTheWay, match="2025-09-01 is applied already"):
-        await settle(desk, held.run_id, LimitRunState.APPLYING)
-    assert (await finish(desk, held.run_id)).written == 0
-    await settle(desk, held.run_id, LimitRunState.DISCARDED)
+        await settle(context, held.run_id, LimitRunState.APPLYING)
+    assert (await finish(context, held.run_id)).written == 0
+    await settle(context, held.run_id, LimitRunState.DISCARDED)
 
 
 @pytest.mark.parametrize(("digest", "refused"), [(None, False), (fact_terms().ref.digest, False), ("0" * 64, True)])
 async def test_a_run_names_the_numbers_behind_its_facts_and_goes_on_by_no_others(
-    few_users: Path, desk: RunContext, digest: str | None, refused: bool
+    few_users: Path, context: RunContext, digest: str | None, refused: bool
 ) -> None:
     """A run from before they were kept names none, and goes on."""
-    report = await recalculate(desk, request(few_users))
+    report = await recalculate(context, request(few_users))
     assert report.fact_terms == str(fact_terms().ref)
     assert f"by {report.policy}, facts by {report.fact_terms}, 2 shards" in summary(report)
-    async with desk.store.begin() as work:
+    async with context.store.begin() as work:
         run = await limit_runs.get(work, report.run_id)
         assert (run.fact_terms, run.fact_terms_version, run.fact_terms_digest) == tuple(
             fact_terms().ref.model_dump().values()
@@ -74,13 +74,13 @@ async def test_a_run_names_the_numbers_behind_its_facts_and_goes_on_by_no_others
         run.fact_terms_digest = digest
     if refused:
         with pytest.raises(RunInTheWay, match=f"the facts of {report.run_id} rest on {fact_terms().ref}, and would"):
-            await recalculate(desk, request(few_users))
+            await recalculate(context, request(few_users))
     else:
-        assert (await recalculate(desk, request(few_users))).calculated == 0
+        assert (await recalculate(context, request(few_users))).calculated == 0
 
 
-async def settle(desk: RunContext, run_id: str, word: LimitRunState) -> None:
-    async with desk.store.begin() as work:
+async def settle(context: RunContext, run_id: str, word: LimitRunState) -> None:
+    async with context.store.begin() as work:
         await held_runs.decide(work, run_id, word, "ann", "looked at it")
 
 
@@ -138,19 +138,19 @@ async def test_floats_that_events_told_of_by_then_are_known_to_the_run_of_their_
     ]
 
 
-async def test_a_float_that_an_event_told_of_raises_nobody_in_run_rehearsal_and_comparison(
-    few_users: Path, desk: RunContext
+async def test_a_float_that_an_event_told_of_raises_nobody_in_run_dry_run_and_comparison(
+    few_users: Path, context: RunContext
 ) -> None:
-    raised = (await rehearse(desk, request(few_users, dry_run=True))).totals.raised
+    raised = (await run_dry(context, request(few_users, dry_run=True))).totals.raised
     assert raised > 0
-    async with desk.store.begin() as work:
+    async with context.store.begin() as work:
         for number in range(60):
             # In the evening, which is the next day in UTC.
             await reported_floats.record(work, TENANT, f"u{number:09}", f"new-{number}", "evl_1", CLOSE)
-    rehearsal = await rehearse(desk, request(few_users, dry_run=True))
-    assert (rehearsal.totals.raised, rehearsal.totals.reasons["limit_float_open"]) == (0, rehearsal.totals.held)
-    compared = await compare(desk, request(few_users), lenient())
+    dry = await run_dry(context, request(few_users, dry_run=True))
+    assert (dry.totals.raised, dry.totals.reasons["limit_float_open"]) == (0, dry.totals.held)
+    compared = await compare(context, request(few_users), lenient())
     assert compared.comparison.moves_first == compared.comparison.moves_second
     assert compared.comparison.moves_first["raised"] == 0
-    report = await recalculate(desk, request(few_users))
-    assert report.totals == rehearsal.totals
+    report = await recalculate(context, request(few_users))
+    assert report.totals == dry.totals

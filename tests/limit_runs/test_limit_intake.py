@@ -53,8 +53,8 @@ def test_too_many_malformed_rows_fail_the_shard_and_say_where(tmp_path: Path) ->
     spec = shard(history, tmp_path / "out")
     result = recalculate_shard(spec)
     assert (result.records, result.totals.users) == (None, 0)
-    assert "transactions: " in (result.trouble or "")
-    assert "rows are malformed; 1.00% at most are let pass" in (result.trouble or "")
+    assert "transactions: " in (result.error or "")
+    assert "rows are malformed; 1.00% at most are let pass" in (result.error or "")
     assert len(quarantined(spec)) == sum(result.tables["transactions"].malformed.values())
 
 
@@ -155,7 +155,7 @@ def test_a_lacking_column_makes_all_rows_malformed(small: Path, tmp_path: Path) 
     rewritten(small, "floats", lambda rows: rows.drop_columns("amount"))
     result = recalculate_shard(shard(small, tmp_path / "out"))
     assert set(result.tables["floats"].malformed) == {"amount_column_missing"}
-    assert "floats: " in (result.trouble or "")
+    assert "floats: " in (result.error or "")
 
 
 def test_a_moment_beyond_the_date_is_no_defect(small: Path, tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_a_column_that_may_be_empty_may_be_left_out(small: Path, tmp_path: Path,
     result, as_null = calculated(shard(small, tmp_path / "empty"))
     rewritten(small, table, lambda rows: rows.drop_columns(column))
     without, records = calculated(shard(small, tmp_path / "without"))
-    assert (result.trouble, without.trouble) == (None, None)
+    assert (result.error, without.error) == (None, None)
     assert without.tables[table].malformed == {}
     assert records == as_null
 

@@ -15,7 +15,7 @@ from support.databases import sqlite_database
 from support.limit_histories import in_a_loop, request
 from support.reviews import let_time_pass
 
-from underwriting.limit_runs.request import Report
+from underwriting.limit_runs.report import Report
 from underwriting.limit_runs.run import recalculate
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.settings import settings
@@ -38,7 +38,7 @@ def go_on(url: str, history: Path) -> Report:
 
     async def work() -> Report:
         async with Store.open(url, Keyring.generate()) as store:
-            return await recalculate(RunContext(store, settings(), at_once=1), request(history, shards=3))
+            return await recalculate(RunContext(store, settings(), concurrent_shards=1), request(history, shards=3))
 
     report: Report = in_a_loop(work())
     return report

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from underwriting.domain.limits import Scope
-from underwriting.limit_runs.ranges import even_ranges, just
+from underwriting.limit_runs.plan import even_ranges, only
 
 IDS = st.text(st.characters(categories=("L", "N"), include_characters="_-"), min_size=1, max_size=12)
 
@@ -23,8 +23,8 @@ def test_every_id_there_is_or_will_be_belongs_to_one_range(ids: set[str], count:
 
 @given(IDS, IDS)
 def test_the_range_of_one_id_holds_no_other(one: str, other: str) -> None:
-    assert one in just(one)
-    assert (other in just(one)) == (one == other)
+    assert one in only(one)
+    assert (other in only(one)) == (one == other)
 
 
 def test_nobody_is_one_range() -> None:

@@ -18,7 +18,7 @@ from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.domain.application import Product
 from underwriting.domain.limits import LimitRunState, LimitShardState, Scope
 from underwriting.domain.profile import FloatProfile
-from underwriting.limit_runs.dry_run import rehearse
+from underwriting.limit_runs.dry_run import run_dry
 from underwriting.limit_runs.rollback import roll_back
 from underwriting.limit_runs.run import finish, recalculate
 from underwriting.limit_runs.run_context import RunContext, in_a_thread
@@ -81,33 +81,33 @@ def copied(few_users: Path, tmp_path: Path) -> Path:
 
 
 async def test_a_run_writes_a_record_of_everybody_and_a_profile_of_whoever_moved(
-    few_users: Path, desk: RunContext
+    few_users: Path, context: RunContext
 ) -> None:
-    report = await recalculate(desk, request(few_users))
+    report = await recalculate(context, request(few_users))
     totals = report.totals
     assert (report.state, report.calculated, totals.users) == (LimitRunState.APPLIED, 2, 60)
     assert totals.raised > 0
     assert totals.paused > 0
-    said = {row.user_id: row for row in await records(desk.store)}
+    said = {row.user_id: row for row in await records(context.store)}
     assert len(said) == 60
     moved = {user: row.after for user, row in said.items() if row.move != "held"}
-    assert {user: limit for user, (_, limit) in (await limits(desk.store)).items()} == moved
-    assert report.written == len(moved) == await count(desk.store, MessageRow)
-    async with desk.store.read() as work:
+    assert {user: limit for user, (_, limit) in (await limits(context.store)).items()} == moved
+    assert report.written == len(moved) == await count(context.store, MessageRow)
+    async with context.store.read() as work:
         assert await audit.verify(work) == []
         profile = await profiles.current(work, TENANT, min(moved), datetime.now(UTC))
     assert profile is not None
     assert (profile.reason, profile.created_by) == (f"limit_{said[min(moved)].move}", report.run_id)
 
 
-async def test_the_same_date_twice_changes_nothing(few_users: Path, desk: RunContext) -> None:
-    first = await recalculate(desk, request(few_users))
-    before, profiles_before = await records(desk.store), await limits(desk.store)
-    second = await recalculate(desk, request(few_users))
+async def test_the_same_date_twice_changes_nothing(few_users: Path, context: RunContext) -> None:
+    first = await recalculate(context, request(few_users))
+    before, profiles_before = await records(context.store), await limits(context.store)
+    second = await recalculate(context, request(few_users))
     assert (second.run_id, second.calculated, second.written) == (first.run_id, 0, 0)
-    assert await records(desk.store) == before
-    assert await limits(desk.store) == profiles_before
-    assert await count(desk.store, MessageRow) == first.written
+    assert await records(context.store) == before
+    assert await limits(context.store) == profiles_before
+    assert await count(context.store, MessageRow) == first.written
     assert second.totals == first.totals
 
 
@@ -115,7 +115,9 @@ class Interrupted(Exception):
     """What stops a run in a test."""
 
 
-async def test_an_interrupted_run_goes_on_where_it_stopped(few_users: Path, desk: RunContext, tmp_path: Path) -> None:
+async def test_an_interrupted_run_goes_on_where_it_stopped(
+    few_users: Path, context: RunContext, tmp_path: Path
+) -> None:
     calls: list[int] = []
 
     async def calculate(spec: ShardSpec) -> ShardResult:
@@ -124,39 +126,39 @@ async def test_an_interrupted_run_goes_on_where_it_stopped(few_users: Path, desk
             raise Interrupted
         return await in_a_thread(spec)
 
-    failing = replace(desk, calculate=calculate, at_once=1)
+    failing = replace(context, calculate=calculate, concurrent_shards=1)
     with pytest.raises(Interrupted):
         await recalculate(failing, request(few_users, shards=4))
-    assert await count(desk.store, LimitRecordRow) == 45
+    assert await count(context.store, LimitRecordRow) == 45
     resumed = await recalculate(replace(failing, calculate=calculate), request(few_users, shards=4))
     assert (resumed.state, resumed.calculated, sorted(calls)) == (LimitRunState.APPLIED, 1, [0, 1, 2, 2, 3])
 
 
-async def test_a_correction_of_the_history_recalculates_only_its_shard(copied: Path, desk: RunContext) -> None:
-    first = await recalculate(desk, request(copied))
-    said = {row.user_id: row for row in await records(desk.store)}
+async def test_a_correction_of_the_history_recalculates_only_its_shard(copied: Path, context: RunContext) -> None:
+    first = await recalculate(context, request(copied))
+    said = {row.user_id: row for row in await records(context.store)}
     raised = next(user for user, row in said.items() if row.move == "raised")
     # The feed says now that it was not refreshed for weeks: no raise by it. Every file of the feeds is written anew.
     corrected(copied, raised, refreshed_at=datetime(2025, 8, 1))  # noqa: DTZ001
-    second = await recalculate(desk, request(copied))
+    second = await recalculate(context, request(copied))
     assert (second.run_id, second.calculated, second.written) == (first.run_id, 1, 1)
-    assert (await limits(desk.store))[raised] == (2, 2_000)
-    after = {row.user_id: row for row in await records(desk.store)}
+    assert (await limits(context.store))[raised] == (2, 2_000)
+    after = {row.user_id: row for row in await records(context.store)}
     assert (after[raised].move, after[raised].before, after[raised].in_force) == ("held", 2_000, 2_000)
     others = [user for user in said if user != raised]
     assert [after[user] for user in others] == [said[user] for user in others]
-    assert (await recalculate(desk, request(copied))).calculated == 0
+    assert (await recalculate(context, request(copied))).calculated == 0
 
 
-async def test_files_that_are_only_written_anew_recalculate_nothing(copied: Path, desk: RunContext) -> None:
-    await recalculate(desk, request(copied))
+async def test_files_that_are_only_written_anew_recalculate_nothing(copied: Path, context: RunContext) -> None:
+    await recalculate(context, request(copied))
     rewritten(copied, "transactions", lambda rows: rows.take(list(range(len(rows)))[::-1]))
-    again = await recalculate(desk, request(copied))
+    again = await recalculate(context, request(copied))
     assert (again.calculated, again.written) == (0, 0)
 
 
-async def test_a_shard_with_a_broken_source_fails_alone(copied: Path, desk: RunContext) -> None:
-    async with desk.store.read() as work:
+async def test_a_shard_with_a_broken_source_fails_alone(copied: Path, context: RunContext) -> None:
+    async with context.store.read() as work:
         assert await work.scalar(select(func.count()).select_from(LimitRunRow)) == 0
 
     def spoil(rows: Any) -> Any:
@@ -168,19 +170,19 @@ async def test_a_shard_with_a_broken_source_fails_alone(copied: Path, desk: RunC
         return rows.set_column(place, rows.schema.field(place), [amounts])
 
     rewritten(copied, "transactions", spoil)
-    report = await recalculate(desk, request(copied))
+    report = await recalculate(context, request(copied))
     assert (report.state, list(report.failed), report.totals.users) == (LimitRunState.INCOMPLETE, [0], 30)
     assert "transactions: " in report.failed[0]
-    assert all(user >= "u000000030" for user in await limits(desk.store))
-    mended = await recalculate(desk, request(copied))
+    assert all(user >= "u000000030" for user in await limits(context.store))
+    mended = await recalculate(context, request(copied))
     assert (mended.state, mended.calculated, list(mended.failed)) == (LimitRunState.INCOMPLETE, 1, [0])
 
 
-async def test_the_next_day_starts_from_where_the_last_run_left_off(few_users: Path, desk: RunContext) -> None:
-    await recalculate(desk, request(few_users))
-    first = {row.user_id: row for row in await records(desk.store)}
-    await recalculate(desk, request(few_users, END + timedelta(days=1)))
-    async with desk.store.read() as work:
+async def test_the_next_day_starts_from_where_the_last_run_left_off(few_users: Path, context: RunContext) -> None:
+    await recalculate(context, request(few_users))
+    first = {row.user_id: row for row in await records(context.store)}
+    await recalculate(context, request(few_users, END + timedelta(days=1)))
+    async with context.store.read() as work:
         runs = await limit_runs.newest(work, TENANT)
         rows = list(await work.scalars(select(LimitRecordRow).where(LimitRecordRow.run_id == runs[0].id)))
     assert [run.business_date for run in runs] == [END + timedelta(days=1), END]
@@ -192,160 +194,160 @@ async def test_the_next_day_starts_from_where_the_last_run_left_off(few_users: P
         assert not (earlier.move == row.move == "raised")
 
 
-async def test_limits_are_not_written_backwards(few_users: Path, desk: RunContext) -> None:
-    await recalculate(desk, request(few_users))
+async def test_limits_are_not_written_backwards(few_users: Path, context: RunContext) -> None:
+    await recalculate(context, request(few_users))
     with pytest.raises(RunInTheWay, match="limits are not written backwards"):
-        await recalculate(desk, request(few_users, END - timedelta(days=1)))
+        await recalculate(context, request(few_users, END - timedelta(days=1)))
 
 
-async def test_one_date_is_decided_by_one_policy(few_users: Path, desk: RunContext) -> None:
-    await recalculate(desk, request(few_users))
+async def test_one_date_is_decided_by_one_policy(few_users: Path, context: RunContext) -> None:
+    await recalculate(context, request(few_users))
     with pytest.raises(RunInTheWay, match="discard it or roll it back first"):
-        await recalculate(desk, request(few_users, policy=lenient(version=5)))
+        await recalculate(context, request(few_users, policy=lenient(version=5)))
 
 
-async def test_a_held_run_applies_nothing_until_a_person_releases_it(few_users: Path, desk: RunContext) -> None:
+async def test_a_held_run_applies_nothing_until_a_person_releases_it(few_users: Path, context: RunContext) -> None:
     strict = request(few_users, policy=held_policy())
-    held = await recalculate(desk, strict)
+    held = await recalculate(context, strict)
     assert held.state is LimitRunState.HELD
     assert "the policy's ceiling is" in held.guard.reasons[0]
-    assert (await limits(desk.store), held.totals.users) == ({}, 60)
-    assert (await recalculate(desk, strict)).state is LimitRunState.HELD
-    assert (await finish(desk, held.run_id)).written == 0
-    await settle(desk, held.run_id, LimitRunState.APPLYING)
-    released = await finish(desk, held.run_id)
-    assert (released.state, released.written) == (LimitRunState.APPLIED, len(await limits(desk.store)))
+    assert (await limits(context.store), held.totals.users) == ({}, 60)
+    assert (await recalculate(context, strict)).state is LimitRunState.HELD
+    assert (await finish(context, held.run_id)).written == 0
+    await settle(context, held.run_id, LimitRunState.APPLYING)
+    released = await finish(context, held.run_id)
+    assert (released.state, released.written) == (LimitRunState.APPLIED, len(await limits(context.store)))
     assert released.written == held.totals.raised + held.totals.lowered + held.totals.paused
-    async with desk.store.read() as work:
+    async with context.store.read() as work:
         entries = {entry.action: entry.actor for entry in await audit.entries(work, held.run_id)}
     assert entries["limits.released"] == "ann"
     with pytest.raises(NotHeld):
-        await settle(desk, held.run_id, LimitRunState.DISCARDED)
+        await settle(context, held.run_id, LimitRunState.DISCARDED)
 
 
 async def test_notice_is_due_thirty_days_after_a_decrease_or_a_pause_was_applied(
-    few_users: Path, desk: RunContext
+    few_users: Path, context: RunContext
 ) -> None:
-    held = await recalculate(desk, request(few_users, policy=held_policy()))
-    assert {row.notice_due for row in await records(desk.store)} == {None}, "nobody's limit is lowered yet"
-    await settle(desk, held.run_id, LimitRunState.APPLYING)
-    await finish(desk, held.run_id)
+    held = await recalculate(context, request(few_users, policy=held_policy()))
+    assert {row.notice_due for row in await records(context.store)} == {None}, "nobody's limit is lowered yet"
+    await settle(context, held.run_id, LimitRunState.APPLYING)
+    await finish(context, held.run_id)
     day = datetime.now(UTC).date() + timedelta(days=30)
-    said = await records(desk.store)
+    said = await records(context.store)
     assert {row.notice_due for row in said if row.move in {"held", "raised"}} == {None}
     told = [row.user_id for row in said if row.move in {"lowered", "paused"}]
     assert {row.notice_due for row in said if row.user_id in told} == {day}
     for until, found in ((day - timedelta(days=1), []), (day, told), (day + timedelta(days=1), told)):
-        assert await told_by(desk.store, until) == found
-    await roll_back(desk, held.run_id, "ann")
-    assert {row.notice_due for row in await records(desk.store)} == {None}
-    assert await told_by(desk.store, day) == []
+        assert await told_by(context.store, until) == found
+    await roll_back(context, held.run_id, "ann")
+    assert {row.notice_due for row in await records(context.store)} == {None}
+    assert await told_by(context.store, day) == []
 
 
-async def test_a_correction_moves_no_notice_of_what_was_applied_before(copied: Path, desk: RunContext) -> None:
-    await recalculate(desk, request(copied, shards=1))
-    said = await records(desk.store)
+async def test_a_correction_moves_no_notice_of_what_was_applied_before(copied: Path, context: RunContext) -> None:
+    await recalculate(context, request(copied, shards=1))
+    said = await records(context.store)
     raised = next(row.user_id for row in said if row.move == "raised")
     told = [row.user_id for row in said if row.notice_due is not None]
     assert told
     applied = datetime.now(UTC).date() - timedelta(days=5)
     earlier = update(LimitRecordRow).where(LimitRecordRow.notice_due.is_not(None))
-    async with desk.store.begin() as work:
+    async with context.store.begin() as work:
         await work.execute(earlier.values(notice_due=applied + timedelta(days=30)))
     corrected(copied, raised, refreshed_at=datetime(2025, 8, 1))  # noqa: DTZ001
-    assert (await recalculate(desk, request(copied, shards=1))).written == 1
-    after = {row.user_id: row.notice_due for row in await records(desk.store)}
+    assert (await recalculate(context, request(copied, shards=1))).written == 1
+    after = {row.user_id: row.notice_due for row in await records(context.store)}
     assert {after[user] for user in told} == {applied + timedelta(days=30)}
     assert after[raised] is None
 
 
-async def test_a_discarded_run_makes_room_for_another(few_users: Path, desk: RunContext) -> None:
-    held = await recalculate(desk, request(few_users, policy=held_policy()))
-    await settle(desk, held.run_id, LimitRunState.DISCARDED)
-    await settle(desk, held.run_id, LimitRunState.DISCARDED)
-    assert (await finish(desk, held.run_id)).state is LimitRunState.DISCARDED
-    another = await recalculate(desk, request(few_users))
+async def test_a_discarded_run_makes_room_for_another(few_users: Path, context: RunContext) -> None:
+    held = await recalculate(context, request(few_users, policy=held_policy()))
+    await settle(context, held.run_id, LimitRunState.DISCARDED)
+    await settle(context, held.run_id, LimitRunState.DISCARDED)
+    assert (await finish(context, held.run_id)).state is LimitRunState.DISCARDED
+    another = await recalculate(context, request(few_users))
     assert another.run_id != held.run_id
     assert another.state is LimitRunState.APPLIED
 
 
-async def test_a_discarded_correction_leaves_what_was_applied(copied: Path, desk: RunContext) -> None:
-    await recalculate(desk, request(copied, policy=held_policy()))
-    async with desk.store.read() as work:
+async def test_a_discarded_correction_leaves_what_was_applied(copied: Path, context: RunContext) -> None:
+    await recalculate(context, request(copied, policy=held_policy()))
+    async with context.store.read() as work:
         (run,) = await limit_runs.newest(work, TENANT)
-    await settle(desk, run.id, LimitRunState.APPLYING)
-    await finish(desk, run.id)
-    applied = await limits(desk.store)
+    await settle(context, run.id, LimitRunState.APPLYING)
+    await finish(context, run.id)
+    applied = await limits(context.store)
     user = min(user for user, (_, limit) in applied.items() if limit > 2_000)
     corrected(copied, user, refreshed_at=datetime(2025, 8, 1))  # noqa: DTZ001
-    held = await recalculate(desk, request(copied, policy=held_policy()))
+    held = await recalculate(context, request(copied, policy=held_policy()))
     assert held.state is LimitRunState.HELD
-    await settle(desk, run.id, LimitRunState.DISCARDED)
-    async with desk.store.read() as work:
+    await settle(context, run.id, LimitRunState.DISCARDED)
+    async with context.store.read() as work:
         shards = await limit_shards.shards(work, run.id)
         assert (await limit_runs.get(work, run.id)).state is LimitRunState.INCOMPLETE
     assert [shard.state for shard in shards].count(LimitShardState.FAILED) == 1
-    assert await limits(desk.store) == applied
+    assert await limits(context.store) == applied
 
 
-async def test_a_rollback_writes_everybody_their_limit_from_before(few_users: Path, desk: RunContext) -> None:
+async def test_a_rollback_writes_everybody_their_limit_from_before(few_users: Path, context: RunContext) -> None:
     for user in ("u000000000", "u000000001"):
-        await meet(desk.store, user)
-    report = await recalculate(desk, request(few_users))
-    moved = await limits(desk.store)
-    back = await roll_back(desk, report.run_id, "ann")
-    after = await limits(desk.store)
+        await meet(context.store, user)
+    report = await recalculate(context, request(few_users))
+    moved = await limits(context.store)
+    back = await roll_back(context, report.run_id, "ann")
+    after = await limits(context.store)
     assert (back.written, back.overtaken) == (report.written, 0)
-    said = {row.user_id: row for row in await records(desk.store)}
+    said = {row.user_id: row for row in await records(context.store)}
     for user, (version, _) in moved.items():
         changed = said[user].move != "held"
         assert after[user] == (version + changed, 2_000)
-    assert (await roll_back(desk, report.run_id, "ann")).written == 0
-    assert await limits(desk.store) == after
-    anew = await recalculate(desk, request(few_users))
+    assert (await roll_back(context, report.run_id, "ann")).written == 0
+    assert await limits(context.store) == after
+    anew = await recalculate(context, request(few_users))
     assert (anew.state, anew.written) == (LimitRunState.APPLIED, report.written)
 
 
-async def test_a_rollback_leaves_later_words_alone(few_users: Path, desk: RunContext) -> None:
-    report = await recalculate(desk, request(few_users))
-    user = min(await limits(desk.store))
-    async with desk.store.begin() as work:
+async def test_a_rollback_leaves_later_words_alone(few_users: Path, context: RunContext) -> None:
+    report = await recalculate(context, request(few_users))
+    user = min(await limits(context.store))
+    async with context.store.begin() as work:
         now = datetime.now(UTC)
         await profiles.put(work, TENANT, user, TIERS, (), "support", None, "ann", now)
-    back = await roll_back(desk, report.run_id, "ann")
+    back = await roll_back(context, report.run_id, "ann")
     assert (back.written, back.overtaken) == (report.written - 1, 1)
-    assert (await limits(desk.store))[user] == (2, 2_000)
+    assert (await limits(context.store))[user] == (2, 2_000)
 
 
-async def test_what_changed_nothing_cannot_be_rolled_back(few_users: Path, desk: RunContext) -> None:
-    held = await recalculate(desk, request(few_users, policy=held_policy()))
+async def test_what_changed_nothing_cannot_be_rolled_back(few_users: Path, context: RunContext) -> None:
+    held = await recalculate(context, request(few_users, policy=held_policy()))
     with pytest.raises(RunInTheWay, match="changed nothing"):
-        await roll_back(desk, held.run_id, "ann")
+        await roll_back(context, held.run_id, "ann")
     with pytest.raises(UnknownLimitRun):
-        await roll_back(desk, "lim_00000000000000000000000000", "ann")
+        await roll_back(context, "lim_00000000000000000000000000", "ann")
 
 
-async def test_somebody_elses_word_since_the_calculation_stands(few_users: Path, desk: RunContext) -> None:
-    held = await recalculate(desk, request(few_users, policy=held_policy()))
-    said = {row.user_id: row for row in await records(desk.store)}
+async def test_somebody_elses_word_since_the_calculation_stands(few_users: Path, context: RunContext) -> None:
+    held = await recalculate(context, request(few_users, policy=held_policy()))
+    said = {row.user_id: row for row in await records(context.store)}
     user = next(user for user, row in said.items() if row.move == "raised")
-    await meet(desk.store, user)
-    await settle(desk, held.run_id, LimitRunState.APPLYING)
-    released = await finish(desk, held.run_id)
+    await meet(context.store, user)
+    await settle(context, held.run_id, LimitRunState.APPLYING)
+    released = await finish(context, held.run_id)
     assert released.overtaken == 1
-    assert (await limits(desk.store))[user] == (1, 2_000)
+    assert (await limits(context.store))[user] == (1, 2_000)
 
 
-async def test_a_temporary_profile_stays_in_force_above_a_new_limit(few_users: Path, desk: RunContext) -> None:
-    rehearsal = await rehearse(desk, request(few_users, dry_run=True))
-    said = pq.read_table(rehearsal.folder / "records-0000.parquet").to_pylist()
+async def test_a_temporary_profile_stays_in_force_above_a_new_limit(few_users: Path, context: RunContext) -> None:
+    dry = await run_dry(context, request(few_users, dry_run=True))
+    said = pq.read_table(dry.folder / "records-0000.parquet").to_pylist()
     user, limit = next((row["subject_id"], row["after"]) for row in said if row["move"] == "raised")
-    await meet(desk.store, user)
+    await meet(context.store, user)
     now = datetime.now(UTC)
-    async with desk.store.begin() as work:
+    async with context.store.begin() as work:
         await profiles.put(work, TENANT, user, TIERS[:1], (), "trial", None, "ann", now, now + timedelta(days=1))
-    await recalculate(desk, request(few_users))
-    async with desk.store.read() as work:
+    await recalculate(context, request(few_users))
+    async with context.store.read() as work:
         active = await profiles.current(work, TENANT, user, now)
         later = await profiles.current(work, TENANT, user, now + timedelta(days=2))
         versions = await profiles.versions(work, TENANT, user)
@@ -354,13 +356,13 @@ async def test_a_temporary_profile_stays_in_force_above_a_new_limit(few_users: P
     assert (active.limit, later.limit, len(versions)) == (1_000, limit, 4)
 
 
-async def test_whoever_is_paused_is_not_judged(few_users: Path, desk: RunContext) -> None:
-    await meet(desk.store, "u000000003")
-    async with desk.store.begin() as work:
+async def test_whoever_is_paused_is_not_judged(few_users: Path, context: RunContext) -> None:
+    await meet(context.store, "u000000003")
+    async with context.store.begin() as work:
         await profiles.pause(work, TENANT, "u000000003", Product.FLOAT, "ann", datetime.now(UTC))
-    report = await recalculate(desk, request(few_users))
+    report = await recalculate(context, request(few_users))
     assert report.totals.users == 59
-    assert "u000000003" not in {row.user_id for row in await records(desk.store)}
+    assert "u000000003" not in {row.user_id for row in await records(context.store)}
 
 
 def hit(folder: Path, user_id: str, value: bool) -> None:
@@ -373,60 +375,60 @@ def hit(folder: Path, user_id: str, value: bool) -> None:
     rewritten(folder, "users", change)
 
 
-async def profile_of(desk: RunContext, user_id: str) -> FloatProfile | None:
-    async with desk.store.read() as work:
+async def profile_of(context: RunContext, user_id: str) -> FloatProfile | None:
+    async with context.store.read() as work:
         return await profiles.current(work, TENANT, user_id, datetime.now(UTC))
 
 
 async def test_confirmed_fraud_pauses_the_product_and_a_correction_or_a_rollback_ends_that(
-    copied: Path, desk: RunContext
+    copied: Path, context: RunContext
 ) -> None:
     defrauder, met = "u000000003", "u000000004"
-    await meet(desk.store, met)
+    await meet(context.store, met)
     for user in (defrauder, met):
         hit(copied, user, value=True)
-    report = await recalculate(desk, request(copied))
+    report = await recalculate(context, request(copied))
     assert report.totals.paused >= 2
-    said = {row.user_id: row for row in await records(desk.store)}
+    said = {row.user_id: row for row in await records(context.store)}
     for user, version in ((defrauder, 1), (met, 2)):
-        profile = await profile_of(desk, user)
+        profile = await profile_of(context, user)
         assert profile is not None
         assert (profile.version, profile.limit, profile.paused) == (version, 2_000, {Product.FLOAT})
         assert (profile.reason, said[user].reasons) == ("limit_paused", "limit_fraud")
         assert said[user].notice_due == datetime.now(UTC).date() + timedelta(days=30)
-    again = await recalculate(desk, request(copied, full=True))
+    again = await recalculate(context, request(copied, full=True))
     assert (again.written, again.totals.paused) == (0, report.totals.paused)
     # It was somebody else.
     hit(copied, met, value=False)
-    assert (await recalculate(desk, request(copied))).written == 1
-    cleared = await profile_of(desk, met)
+    assert (await recalculate(context, request(copied))).written == 1
+    cleared = await profile_of(context, met)
     assert cleared is not None
     assert (cleared.version, cleared.paused) == (3, frozenset())
-    await roll_back(desk, report.run_id, "ann")
-    back = await profile_of(desk, defrauder)
+    await roll_back(context, report.run_id, "ann")
+    back = await profile_of(context, defrauder)
     assert back is not None
     assert (back.version, back.limit, back.paused, back.reason) == (2, 2_000, frozenset(), "limit_rolled_back")
 
 
 async def test_confirmed_fraud_pauses_a_user_without_a_limit_and_the_limit_stays_0(
-    copied: Path, desk: RunContext
+    copied: Path, context: RunContext
 ) -> None:
     user = "u000000003"
-    await meet(desk.store, user)
-    async with desk.store.begin() as work:
+    await meet(context.store, user)
+    async with context.store.begin() as work:
         none = tuple(tier.model_copy(update={"enabled": False}) for tier in TIERS)
         await profiles.put(work, TENANT, user, none, (), "limit_taken", None, "ann", datetime.now(UTC))
     hit(copied, user, value=True)
-    await recalculate(desk, request(copied))
-    (record,) = [row for row in await records(desk.store) if row.user_id == user]
+    await recalculate(context, request(copied))
+    (record,) = [row for row in await records(context.store) if row.user_id == user]
     assert (record.move, record.before, record.after, record.reasons) == ("paused", 0, 0, "limit_fraud")
-    profile = await profile_of(desk, user)
+    profile = await profile_of(context, user)
     assert profile is not None
     assert (profile.limit, profile.paused, profile.reason) == (0, {Product.FLOAT}, "limit_paused")
 
 
-async def test_the_decision_time_is_the_one_that_the_run_was_planned_with(few_users: Path, desk: RunContext) -> None:
-    """Within the lender's business day, also in a run that is resumed and in a rehearsal."""
+async def test_the_decision_time_is_the_one_that_the_run_was_planned_with(few_users: Path, context: RunContext) -> None:
+    """Within the lender's business day, also in a run that is resumed and in a dry run."""
     moments: list[datetime] = []
 
     async def calculate(spec: ShardSpec) -> ShardResult:
@@ -435,47 +437,49 @@ async def test_the_decision_time_is_the_one_that_the_run_was_planned_with(few_us
             raise Interrupted
         return await in_a_thread(spec)
 
-    seeing = replace(desk, calculate=calculate, at_once=1)
+    seeing = replace(context, calculate=calculate, concurrent_shards=1)
     asked = request(few_users)
     with pytest.raises(Interrupted):
         await recalculate(seeing, asked)
     planned = datetime(2025, 9, 1, 2, tzinfo=UTC)
-    async with desk.store.begin() as work:
+    async with context.store.begin() as work:
         await work.execute(update(LimitRunRow).values(judged_at=planned))
     assert (await recalculate(seeing, asked)).state is LimitRunState.APPLIED
-    await rehearse(seeing, asked)
+    await run_dry(seeing, asked)
     # Midnight in New York, in summer.
     close = datetime(2025, 9, 1, 3, 59, 59, tzinfo=UTC)
     assert (moments[0], set(moments[2:-2]), set(moments[-2:])) == (close, {planned}, {close})
 
 
-async def test_one_user_at_a_time(few_users: Path, desk: RunContext) -> None:
-    report = await recalculate(desk, request(few_users, scope=Scope(user_id="u000000005")))
+async def test_one_user_at_a_time(few_users: Path, context: RunContext) -> None:
+    report = await recalculate(context, request(few_users, scope=Scope(user_id="u000000005")))
     assert (report.totals.users, report.shards, report.state) == (1, 1, LimitRunState.APPLIED)
-    everybody = await recalculate(desk, request(few_users))
+    everybody = await recalculate(context, request(few_users))
     assert everybody.totals.users == 60
 
 
-async def test_a_rehearsal_says_the_same_and_stores_nothing(few_users: Path, desk: RunContext) -> None:
-    rehearsal = await rehearse(desk, request(few_users, dry_run=True))
-    assert [await count(desk.store, table) for table in (LimitRunRow, LimitShardRow, ProfileRow, AuditRow)] == [0] * 4
-    real = await recalculate(desk, request(few_users))
-    assert rehearsal.totals == real.totals
-    assert rehearsal.state is None
+async def test_a_dry_run_says_the_same_and_stores_nothing(few_users: Path, context: RunContext) -> None:
+    dry = await run_dry(context, request(few_users, dry_run=True))
+    assert [await count(context.store, table) for table in (LimitRunRow, LimitShardRow, ProfileRow, AuditRow)] == [
+        0
+    ] * 4
+    real = await recalculate(context, request(few_users))
+    assert dry.totals == real.totals
+    assert dry.state is None
 
 
-async def test_a_run_that_somebody_works_on_is_left_alone(few_users: Path, desk: RunContext) -> None:
-    held = await recalculate(desk, request(few_users, policy=held_policy()))
-    async with desk.store.begin() as work:
+async def test_a_run_that_somebody_works_on_is_left_alone(few_users: Path, context: RunContext) -> None:
+    held = await recalculate(context, request(few_users, policy=held_policy()))
+    async with context.store.begin() as work:
         assert await limit_runs.claim(work, held.run_id, None, timedelta(seconds=30)) is not None
-    again = await recalculate(desk, request(few_users, policy=held_policy()))
+    again = await recalculate(context, request(few_users, policy=held_policy()))
     assert (again.busy, again.calculated) == (True, 0)
 
 
-async def test_who_lost_the_fence_writes_nothing(few_users: Path, desk: RunContext) -> None:
+async def test_who_lost_the_fence_writes_nothing(few_users: Path, context: RunContext) -> None:
     async def stolen(spec: ShardSpec) -> ShardResult:
         result = await in_a_thread(spec)
-        async with desk.store.begin() as work:
+        async with context.store.begin() as work:
             (run,) = await limit_runs.newest(work, TENANT)
             run_id = run.id
             await limit_runs.release(work, limit_runs.Claimed(run_id, run.fence))
@@ -483,8 +487,8 @@ async def test_who_lost_the_fence_writes_nothing(few_users: Path, desk: RunConte
         return result
 
     with pytest.raises(limit_runs.LeaseLost):
-        await recalculate(replace(desk, calculate=stolen, at_once=1), request(few_users))
-    assert await count(desk.store, LimitRecordRow) == 0
+        await recalculate(replace(context, calculate=stolen, concurrent_shards=1), request(few_users))
+    assert await count(context.store, LimitRecordRow) == 0
 
 
 def held_policy() -> Any:
@@ -494,6 +498,6 @@ def held_policy() -> Any:
     return lenient(guard=guard | {"share_raised": nobody})
 
 
-async def settle(desk: RunContext, run_id: str, word: LimitRunState) -> None:
-    async with desk.store.begin() as work:
+async def settle(context: RunContext, run_id: str, word: LimitRunState) -> None:
+    async with context.store.begin() as work:
         await held_runs.decide(work, run_id, word, "ann", "looked at it")

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from support.limit_histories import END, calculated, limits_before, rewritten, shard, written
 
-from underwriting.limit_runs.ranges import just
-from underwriting.limit_runs.rows import OBSERVED, record_rows
+from underwriting.limit_runs.plan import only
+from underwriting.limit_runs.records import OBSERVED, record_rows
 from underwriting.limit_runs.shard import recalculate_shard
 from underwriting.limit_runs.totals import summed, totals_of
 from underwriting.store.limits.bases import SCHEMA
@@ -75,14 +75,14 @@ def test_columns_that_the_folders_give_are_read(history: Path, tmp_path: Path) -
 
 def test_what_was_seen_before_is_not_calculated_again(history: Path, tmp_path: Path) -> None:
     first = recalculate_shard(shard(history, tmp_path))
-    again = recalculate_shard(shard(history, tmp_path, seen=first.digest))
+    again = recalculate_shard(shard(history, tmp_path, known_digest=first.digest))
     assert (again.unchanged, again.records) == (True, None)
 
 
 def test_one_user_and_one_segment_are_as_in_the_run_over_everybody(history: Path, tmp_path: Path) -> None:
     _, everybody = calculated(shard(history, tmp_path / "all"))
     user = everybody["subject_id"][7].as_py()
-    _, alone = calculated(shard(history, tmp_path / "one", ids=just(user)))
+    _, alone = calculated(shard(history, tmp_path / "one", ids=only(user)))
     assert alone.to_pylist() == everybody.filter(pc.equal(everybody["subject_id"], user)).to_pylist()
     _, employed = calculated(shard(history, tmp_path / "employed", segment="employer"))
     assert employed.to_pylist() == everybody.filter(pc.equal(everybody["segment"], "employer")).to_pylist()

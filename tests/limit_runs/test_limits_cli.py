@@ -71,8 +71,8 @@ def test_two_policies_are_compared_and_walked_through_the_past(
     assert "of 60 users 0 would have more" in compared.output
     assert {file.name for file in (tmp_path / "c").iterdir()} == {"comparison.png", "movers.csv", "movers.parquet"}
     dates = ["--since", "2025-07-20", "--until", "2025-08-31"]
-    walked = limits(command_line, "backtest", *arguments, *dates, "--into", str(tmp_path / "b"))
-    assert walked.exit_code == 0, walked.output
+    result = limits(command_line, "backtest", *arguments, *dates, "--into", str(tmp_path / "b"))
+    assert result.exit_code == 0, result.output
     lines = (tmp_path / "b" / "backtest.csv").read_text().splitlines()
     assert len(lines) == 1 + 2 * 2
     assert lines[1].startswith("cfi v4,2025-07-31,60,")

@@ -33,7 +33,7 @@ def working(pool: Pool) -> Working:
 
     @asynccontextmanager
     async def work(limit: int = 4) -> AsyncIterator[WarmWorker]:
-        worker = WarmWorker(pool.name, limit=limit, surroundings=nullcontext)
+        worker = WarmWorker(pool.name, limit=limit, open_runtime=nullcontext)
         task = asyncio.create_task(worker.start(printer=lambda *_: None))
         try:
             while not worker.is_setup and not task.done():

@@ -7,7 +7,7 @@ from underwriting.cli.store import store_settings
 from underwriting.consumer import consume as consume_queue
 from underwriting.integrations.errors import SourceError
 from underwriting.integrations.queue import QueueUnsafe
-from underwriting.local import EmbeddedError, ending_on_signals
+from underwriting.process.signals import ending_on_signals
 from underwriting.settings import settings
 from underwriting.store.errors import StoreError
 
@@ -21,5 +21,5 @@ def consume() -> None:
         with ending_on_signals():
             await consume_queue(store_settings())
 
-    with refusing(QueueUnsafe, SourceError, StoreError, EmbeddedError):
+    with refusing(QueueUnsafe, SourceError, StoreError):
         asyncio.run(run())

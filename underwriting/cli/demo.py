@@ -16,7 +16,8 @@ from underwriting.cli.setup import prepare
 from underwriting.cli.tokens import SCOPES
 from underwriting.domain.application import ApplicationRequest, Product
 from underwriting.domain.decision import Verdict
-from underwriting.local import SANDBOX_TENANT, EmbeddedError, Services, embedded, ending_on_signals, issue_token
+from underwriting.local import SANDBOX_TENANT, EmbeddedError, Services, embedded, issue_token
+from underwriting.process.signals import ending_on_signals
 from underwriting.settings import settings
 from underwriting.store.errors import StoreError
 from underwriting.store.evaluations import EvaluationRecord

@@ -14,7 +14,6 @@ from underwriting import referrals
 from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.store import store_settings, with_store
 from underwriting.integrations.errors import SourceError
-from underwriting.local import EmbeddedError
 from underwriting.screening import Screener, load_block_list, load_ofac
 from underwriting.screening.entries import ScreeningList, Subject
 from underwriting.screening.evaluation import figures, read_cases
@@ -161,7 +160,7 @@ def screen() -> None:
         async with open_runtime(store_settings()) as runtime:
             return await screen_customers(runtime)
 
-    with refusing(StoreError, EmbeddedError):
+    with refusing(StoreError):
         done = asyncio.run(run())
     typer.echo(f"{done.screened:,} customers compared, {done.found:,} found, {done.troubled:,} not compared")
 

@@ -10,7 +10,6 @@ from underwriting.cli import replay_application, replay_evaluation
 from underwriting.cli.errors import refusing
 from underwriting.cli.store import with_store
 from underwriting.decision_basis import RuleDrift
-from underwriting.local import EmbeddedError
 from underwriting.store.errors import StoreError
 from underwriting.store.kinds import EVALUATIONS
 from underwriting.store.session import Store
@@ -47,7 +46,7 @@ def replay(
 
     drifted = with_store(replayed)
     if fresh:
-        with refusing(StoreError, EmbeddedError):
+        with refusing(StoreError):
             drifted = asyncio.run(refreshed()) or drifted
     if drifted:
         raise typer.Exit(1)

@@ -8,8 +8,8 @@ import typer
 from rules.core.differences import fact_differences, named
 from rules.prescreening.decide import decide
 from rules.prescreening.replay import differences, reevaluated
+from underwriting.cli.output import print_lines
 from underwriting.cli.store import store_settings
-from underwriting.cli.telling import tell
 from underwriting.decision_basis import ApplicationBasis, application_basis
 from underwriting.domain.decision import CheckResult, Decision
 from underwriting.runtime import open_runtime
@@ -24,7 +24,7 @@ async def replayed(work: Work, application_id: str) -> bool:
     recalled = await application_basis(work, application_id)
     then, heard = recalled.decision, reevaluated(recalled.book, recalled.checks)
     if found := differences(then, recalled.checks, _decision(recalled, heard), heard):
-        tell("code drift: the same facts and rulebook give another answer", named(found))
+        print_lines("code drift: the same facts and rulebook give another answer", named(found))
         return True
     facts = sum(len(check.facts) for check in recalled.checks)
     typer.echo(f"same answer: {then.verdict}, from {facts} frozen facts of {len(heard)} checks, by {then.rulebook}")
@@ -61,7 +61,7 @@ async def refreshed(application_id: str) -> bool:
         typer.echo("the sources say the same")
         return False
     now = _decision(recalled, checks)
-    tell(f"data drift: the sources say otherwise now, which comes to {now.verdict}", named(found))
+    print_lines(f"data drift: the sources say otherwise now, which comes to {now.verdict}", named(found))
     return True
 
 

@@ -6,8 +6,8 @@ from rules.core.differences import fact_differences, named
 from rules.eligibility.replay import differences, reevaluated
 from rules.facts.terms import fact_terms
 from rules.limits.policy import shipped_policies
+from underwriting.cli.output import print_lines
 from underwriting.cli.store import store_settings
-from underwriting.cli.telling import tell
 from underwriting.decision_basis import EvaluationBasis, affordability_cap, cap_of_then, evaluation_basis
 from underwriting.domain.eligibility import Eligibility
 from underwriting.runtime import open_runtime
@@ -30,7 +30,7 @@ async def replayed(work: Work, evaluation_id: str) -> bool:
         await cap_of_then(work, then),
     )
     if found := differences(then, now):
-        tell("code drift: the same facts and books give another answer", named(found))
+        print_lines("code drift: the same facts and books give another answer", named(found))
         return True
     typer.echo(f"same answer: {then.verdict}, from {len(then.facts)} frozen facts and {len(then.books)} books")
     _tell_of_today(recalled)
@@ -79,5 +79,5 @@ async def refreshed(evaluation_id: str) -> bool:
         return False
     cap = affordability_cap(shipped_policies()[runtime.config.limit_policy], facts)
     now = reevaluated(recalled.judged.request.product, then, recalled.books, facts, recalled.profile, cap)
-    tell(f"data drift: the sources say otherwise now, which comes to {now.verdict}", named(found))
+    print_lines(f"data drift: the sources say otherwise now, which comes to {now.verdict}", named(found))
     return True

@@ -14,7 +14,6 @@ from rules.limits.policy import shipped_policies
 from rules.prescreening.book import shipped_rulebooks
 from underwriting.cli.errors import refusing
 from underwriting.cli.store import store_settings
-from underwriting.local import EmbeddedError
 from underwriting.playground.sandbox.lists import sandbox_lists
 from underwriting.screening.screener import store_list
 from underwriting.settings import Settings, settings
@@ -33,7 +32,7 @@ def migrate() -> None:
     async def run() -> None:
         await migrate_store(store_settings().database_url)
 
-    with refusing(StoreError, EmbeddedError):
+    with refusing(StoreError):
         asyncio.run(run())
     typer.echo("the store's schema is up to date")
 

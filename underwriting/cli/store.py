@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from underwriting.cli.errors import refusing
-from underwriting.local import EmbeddedError, resolve_database_url
 from underwriting.settings import Settings, settings
 from underwriting.store.errors import StoreError
 from underwriting.store.keyfile import keyring
@@ -15,18 +14,24 @@ T = TypeVar("T")
 
 
 def store_settings() -> Settings:
-    """The settings, with the database of `underwriting up` where they name none; NotRunning where that does not run."""
+    """The settings, with the database of `underwriting up` where they name none; refuses where that does not run."""
     config = settings()
-    return config.model_copy(update={"database_url": resolve_database_url(config)})
+    if config.database_url:
+        return config
+    # Only here: production names its database, and does not need the embedded services.
+    from underwriting.local import EmbeddedError, resolve_database_url  # noqa: PLC0415
+
+    with refusing(EmbeddedError):
+        return config.model_copy(update={"database_url": resolve_database_url(config)})
 
 
 def with_store(work: Callable[[Store], Awaitable[T]]) -> T:
-    """Run `work` on the store of the settings; what a user can do something about ends the command with exit code 2."""
+    """Run `work` on the store of the settings; an error that the user can do something about exits with code 2."""
 
     async def opened() -> T:
         config = store_settings()
         async with Store.open(config.database_url, keyring(config)) as store:
             return await work(store)
 
-    with refusing(StoreError, EmbeddedError, ValueError):
+    with refusing(StoreError, ValueError):
         return asyncio.run(opened())

@@ -93,7 +93,7 @@ class Aws:
         return await self.run(source, partial(self._operate, service, operation, arguments))
 
     async def run(self, source: str, work: Callable[[], T]) -> T:
-        """`work` in a thread, with botocore's errors told as those of `clients.errors`."""
+        """`work` in a thread, with botocore's errors as those of `integrations.errors`."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, partial(explained, source, work))
 

@@ -13,10 +13,10 @@ SOURCE = "event bus"
 # What EventBridge takes in one call: entries, and bytes of all of them.
 MAX_ENTRIES = 10
 MAX_BYTES = 256 * 1024
-# What an entry weighs beside its strings: the time counts 14 bytes.
+# Bytes of an entry beside its strings: the time counts 14.
 TIME_BYTES = 14
-# Per-entry codes that another try may heal, beside those of throttling.
-PASSING = THROTTLED | {"InternalFailure", "InternalException"}
+# Error codes of entries that another try may cure, beside those of throttling.
+TRANSIENT = THROTTLED | {"InternalFailure", "InternalException"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class BusEvent:
 
 
 class EventBus:
-    """Puts events, and says of each whether it was taken."""
+    """Puts events; for each, whether it was accepted."""
 
     def __init__(self, aws: Aws, name: str, source: str) -> None:
         self._aws = aws
@@ -37,17 +37,17 @@ class EventBus:
         self._source = source
 
     async def put(self, events: Sequence[BusEvent]) -> list[SourceError | None]:
-        """Put events in their order; for each None where it was taken, else why not.
+        """Put events in their order; None for each that was accepted, else the error.
 
-        A call that fails as a whole is the trouble of each event in it.
+        Where a call fails as a whole, each of its events has that error.
         """
-        troubles: list[SourceError | None] = []
+        errors: list[SourceError | None] = []
         for batch in self._batches(events):
-            troubles += await self._put(batch)
-        return troubles
+            errors += await self._put(batch)
+        return errors
 
     async def _put(self, entries: list[dict[str, Any]]) -> list[SourceError | None]:
-        if len(entries) == 1 and _weight(entries[0]) > MAX_BYTES:
+        if len(entries) == 1 and _size(entries[0]) > MAX_BYTES:
             return [SourceRefusal(SOURCE, f"takes events of up to {MAX_BYTES:,} bytes, and this one is larger")]
         try:
             answer = await self._aws.call(SOURCE, "events", "put_events", Entries=entries)
@@ -55,11 +55,11 @@ class EventBus:
             return [error] * len(entries)
         if not answer["FailedEntryCount"]:
             return [None] * len(entries)
-        return [_trouble(entry) for entry in answer["Entries"]]
+        return [_error(entry) for entry in answer["Entries"]]
 
     def _batches(self, events: Sequence[BusEvent]) -> Iterator[list[dict[str, Any]]]:
         batch: list[dict[str, Any]] = []
-        weight = 0
+        size = 0
         for event in events:
             entry = {
                 "EventBusName": self._name,
@@ -68,11 +68,11 @@ class EventBus:
                 "Time": event.at,
                 "Detail": event.detail,
             }
-            if batch and (len(batch) == MAX_ENTRIES or weight + _weight(entry) > MAX_BYTES):
+            if batch and (len(batch) == MAX_ENTRIES or size + _size(entry) > MAX_BYTES):
                 yield batch
-                batch, weight = [], 0
+                batch, size = [], 0
             batch.append(entry)
-            weight += _weight(entry)
+            size += _size(entry)
         if batch:
             yield batch
 
@@ -82,13 +82,13 @@ def detail_of(message_id: str, tenant: str, user_id: str, data: object) -> str:
     return json.dumps({"event_id": message_id, "tenant": tenant, "user_id": user_id, "data": data})
 
 
-def _weight(entry: dict[str, Any]) -> int:
+def _size(entry: dict[str, Any]) -> int:
     """Bytes of an entry as EventBridge counts them: its source, detail type and detail in UTF-8, and its time."""
     return TIME_BYTES + sum(len(entry[name].encode()) for name in ("Source", "DetailType", "Detail"))
 
 
-def _trouble(entry: dict[str, Any]) -> SourceError | None:
+def _error(entry: dict[str, Any]) -> SourceError | None:
     code = entry.get("ErrorCode")
     if code is None:
         return None
-    return (SourceOutage if code in PASSING else SourceRefusal)(SOURCE, f"did not take the event: {code}")
+    return (SourceOutage if code in TRANSIENT else SourceRefusal)(SOURCE, f"did not take the event: {code}")

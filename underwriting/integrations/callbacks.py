@@ -1,8 +1,8 @@
 """Callbacks: a result posted, signed, to an address that the request itself named.
 
-Whoever may name an address might name one of ours. So a callback goes over https only, to a host that its tenant has
-registered, whose name is resolved once, whose addresses are all public, and to the very address that was looked at;
-redirects are not followed.
+A caller might name an address inside our network. So a callback goes over https only, to a host that its tenant has
+registered and whose addresses are all public. The name is resolved once, and the callback goes to an address that was
+checked. Redirects are not followed.
 """
 
 import asyncio
@@ -88,7 +88,7 @@ class Callbacks:
         tls: ssl.SSLContext | None = None,
         port: int = HTTPS,
     ) -> None:
-        self._wire = HttpService(config.source_timeout, verify=tls)
+        self._http = HttpService(config.source_timeout, verify=tls)
         self._resolve = resolve or resolved
         self._permitted = permitted
         self._port = port
@@ -97,7 +97,7 @@ class Callbacks:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._wire.__aexit__()
+        await self._http.__aexit__()
 
     async def post(self, partner: Partner, url: str, message_id: str, body: bytes, at: datetime) -> None:
         """Deliver one signed JSON message; errors as those of `Results.post`.
@@ -113,10 +113,10 @@ class Callbacks:
         parts = urlsplit(url)
         pinned = parts._replace(netloc=f"{literal}:{self._port}").geturl()
         headers = {**signature(partner, message_id, body, at), "Host": host}
-        request = self._wire.request("POST", pinned, headers=headers, content=body)
+        request = self._http.request("POST", pinned, headers=headers, content=body)
         # The certificate has to be the host's, whatever the address.
         request.extensions = {**request.extensions, "sni_hostname": host}
-        await self._wire.deliver(SOURCE, request)
+        await self._http.deliver(SOURCE, request)
 
     async def _pinned(self, host: str) -> Address:
         """The first address of a host all of whose addresses are permitted."""

@@ -27,11 +27,11 @@ class S3Documents:
         SourceOutage where another try may help, SourceRefusal where it would not (no such bucket, no permission),
         MalformedAnswer where the object is too large.
         """
-        place = urlsplit(base_url)
-        key = f"{place.path.strip('/')}/{name}.json".lstrip("/")
+        parts = urlsplit(base_url)
+        key = f"{parts.path.strip('/')}/{name}.json".lstrip("/")
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._aws.run(source, partial(self._read, source, place.netloc, key))
+                return await self._aws.run(source, partial(self._read, source, parts.netloc, key))
         except TimeoutError:
             raise SourceOutage(source, f"no answer within {self._timeout:g} s") from None
 

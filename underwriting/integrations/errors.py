@@ -3,7 +3,7 @@
 SourceError
 ├── SourceOutage      down, slow, overloaded: worth another try
 ├── SourceRefusal     it answered, and will answer the same again: unknown customer, not authorised
-└── MalformedAnswer   it answered what no honest source says; the place is named, the value is not
+└── MalformedAnswer   the answer is not of the source's format; the field is named, the value is not
 """
 
 

@@ -1,8 +1,8 @@
 """Feature flags in GrowthBook's format, from a file or an address, evaluated by GrowthBook's own engine.
 
 The document is what GrowthBook's `/api/features/<client key>` answers: `{"features": {name: {defaultValue, rules}}}`,
-with `savedGroups` where rules speak of them. A flag is judged by the user's `id` and, where it is known, `segment`. One
-whose answer takes an attribute that is not known is unknown itself: the engine would take it for one without a value.
+with `savedGroups` where rules use them. A flag is evaluated by the user's `id` and, where it is known, `segment`. A
+flag that depends on an unknown attribute is unknown: the engine would treat the attribute as having no value.
 """
 
 import asyncio
@@ -21,9 +21,9 @@ from underwriting.integrations.http import HttpService
 from underwriting.settings import Settings
 
 MAX_BYTES = 5_000_000
-# What the engine says of a flag that it cannot judge.
-_UNJUDGED = {"unknownFeature", "cyclicPrerequisite"}
-# What the engine raises on a rule that is not of its format.
+# The engine's result sources where it cannot evaluate a flag.
+_UNEVALUATED = {"unknownFeature", "cyclicPrerequisite"}
+# Raised by the engine for a rule that is not of its format.
 _BROKEN = (TypeError, AttributeError, KeyError, ValueError, IndexError, RecursionError)
 _NOBODY = {"id": "nobody", "segment": "nowhere"}
 
@@ -49,7 +49,7 @@ class _Document(BaseModel):
 
 
 class _Attributes(dict[str, Any]):
-    """What is known of a user, and which attributes the engine looked for in vain."""
+    """The known attributes of a user; records the others that the engine looked for."""
 
     def __init__(self, known: dict[str, Any]) -> None:
         super().__init__(known)
@@ -67,8 +67,8 @@ class _Attributes(dict[str, Any]):
         return self[name]
 
 
-class _Read:
-    """One document, as the engine holds it."""
+class _ParsedFlags:
+    """The flags of one document, as the engine reads them."""
 
     def __init__(self, document: _Document) -> None:
         self._features = {
@@ -87,22 +87,22 @@ class _Read:
         seen = _Attributes(attributes)
         engine = GrowthBook(attributes=seen, features=self._features, saved_groups=self._groups)
         result = engine.eval_feature(name)
-        return None if seen.missed or result.source in _UNJUDGED else bool(result.on)
+        return None if seen.missed or result.source in _UNEVALUATED else bool(result.on)
 
 
 class Flags:
     """Flags that are at most `ttl` seconds old; an empty `source` knows none.
 
-    A file that is missing or broken is an error at once. An address that does not answer, or answers what no
-    GrowthBook says, leaves what was last known; before anything was, every flag is unknown. A book behind a flag that
-    is unknown counts as unknown.
+    A file that is missing or broken is an error at once. Where an address does not answer, or not in
+    GrowthBook's format, the last known flags stay; before any are known, every flag is unknown. A book behind an
+    unknown flag counts as unknown.
     """
 
     def __init__(self, source: str, ttl: float, timeout: float) -> None:
         self._source = source
         self._ttl = ttl
         self._timeout = timeout
-        self._read: _Read | None = None
+        self._flags: _ParsedFlags | None = None
         self._due = 0.0
 
     @classmethod
@@ -115,39 +115,39 @@ class Flags:
 
         FlagsError where the file is missing or broken.
         """
-        if self._source and (self._read is None or time.monotonic() >= self._due):
-            # Whoever asks meanwhile gets what was known before, and does not ask as well.
+        if self._source and (self._flags is None or time.monotonic() >= self._due):
+            # Set before the request, so that concurrent calls use the former flags and send none of their own.
             self._due = time.monotonic() + self._ttl
-            self._read = await self._fetched() if _is_address(self._source) else await asyncio.to_thread(self._file)
+            self._flags = await self._fetched() if _is_address(self._source) else await asyncio.to_thread(self._file)
         attributes = {"id": user_id} | ({"segment": segment} if segment is not None else {})
-        found = {name: _judged(self._read, name, attributes) for name in names} if self._read else {}
+        found = {name: _evaluated(self._flags, name, attributes) for name in names} if self._flags else {}
         return {name: on for name, on in found.items() if on is not None}
 
-    def _file(self) -> _Read:
+    def _file(self) -> _ParsedFlags:
         try:
             return _parsed(Path(self._source).read_bytes(), self._source)
         except OSError as error:
             raise FlagsError(f"{self._source}: {error.strerror}; UNDERWRITING_FLAGS names the file") from None
 
-    async def _fetched(self) -> _Read | None:
+    async def _fetched(self) -> _ParsedFlags | None:
         try:
-            async with HttpService(self._timeout, MAX_BYTES) as wire:
-                body = await wire.fetch("flags", wire.request("GET", self._source))
+            async with HttpService(self._timeout, MAX_BYTES) as service:
+                body = await service.fetch("flags", service.request("GET", self._source))
             if body is None:
                 raise FlagsError("flags: answered 404; UNDERWRITING_FLAGS names the address")
             return _parsed(body, "flags")
         except (SourceError, FlagsError) as error:
             known = (
-                "what was last known holds" if self._read else "no flag is known, so every book behind one is unknown"
+                "what was last known holds" if self._flags else "no flag is known, so every book behind one is unknown"
             )
             log.warning("%s; %s", error, known)
-            return self._read
+            return self._flags
 
 
-def _judged(read: _Read, name: str, attributes: dict[str, Any]) -> bool | None:
-    """The same, and unknown where a rule breaks for this user alone."""
+def _evaluated(flags: _ParsedFlags, name: str, attributes: dict[str, Any]) -> bool | None:
+    """Whether the flag is on; None also where a rule breaks for this user alone."""
     try:
-        return read.known(name, attributes)
+        return flags.known(name, attributes)
     except _BROKEN as error:
         log.warning("the flag %s cannot be judged, and so is unknown: %s", name, type(error).__name__)
         return None
@@ -157,8 +157,8 @@ def _is_address(source: str) -> bool:
     return source.startswith(("http://", "https://"))
 
 
-def _parsed(body: bytes, origin: str) -> _Read:
-    """The document, tried out once on nobody, so that a rule that the engine cannot read is found here."""
+def _parsed(body: bytes, origin: str) -> _ParsedFlags:
+    """The flags of a document. Each is evaluated once for an invented user, so that broken rules are found here."""
     try:
         document = json.loads(body)
     except ValueError as error:
@@ -171,11 +171,11 @@ def _parsed(body: bytes, origin: str) -> _Read:
         checked = _Document.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the document"
-        raise FlagsError(f"{origin}: {place}: {first['msg']}; see GrowthBook's features format") from None
+        where = ".".join(map(str, first["loc"])) or "the document"
+        raise FlagsError(f"{origin}: {where}: {first['msg']}; see GrowthBook's features format") from None
     for name, flag in checked.features.items():
         try:
-            _Read(_Document(features={name: flag}, savedGroups=checked.savedGroups)).known(name, _NOBODY)
+            _ParsedFlags(_Document(features={name: flag}, savedGroups=checked.savedGroups)).known(name, _NOBODY)
         except _BROKEN as error:
             raise FlagsError(f"{origin}: features.{name}: the engine cannot judge it: {error}") from None
-    return _Read(checked)
+    return _ParsedFlags(checked)

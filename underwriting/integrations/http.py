@@ -1,4 +1,4 @@
-"""HTTP to an outside service, bounded in time and size; whatever goes wrong becomes an error of `clients.errors`."""
+"""HTTP to an outside service, bounded in time and size; every failure becomes an error of `integrations.errors`."""
 
 import asyncio
 import re
@@ -16,11 +16,11 @@ import httpx
 from underwriting.integrations.errors import MalformedAnswer, SourceOutage, SourceRefusal
 from underwriting.integrations.tracing import trace_client
 
-# The longest wait that a source can ask of us, seconds: the caller's own retries end soon after.
+# The longest wait in seconds that a source can impose: the caller's own retries end soon after.
 MAX_RETRY_AFTER = 60.0
 # Worth another try, besides everything from 500 up: request timeout, too early, too many requests.
 BUSY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
-# Idle connections are given up before common servers close them (at 5 s), so that no call goes into a dead one.
+# Idle connections are closed before common servers close them (at 5 s), so that no call uses a closed one.
 IDLE_SECONDS = 4.0
 GZIP = 16 + zlib.MAX_WBITS
 
@@ -32,7 +32,7 @@ def tls() -> ssl.SSLContext:
 
 
 class HttpService:
-    """One pool of connections, one event loop's; each call has `timeout` seconds for everything it does."""
+    """A pool of connections for one event loop; each call has `timeout` seconds in all."""
 
     def __init__(
         self, timeout: float, max_bytes: int = 0, token: str | None = None, verify: ssl.SSLContext | None = None
@@ -51,7 +51,7 @@ class HttpService:
         )
 
     def trace(self) -> None:
-        """Make a span of each call, and tell the other side of the trace."""
+        """Make a span of each call, and send the trace's id along."""
         trace_client(self._client)
 
     async def __aenter__(self) -> Self:
@@ -69,7 +69,7 @@ class HttpService:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
     ) -> httpx.Request:
-        """A request with this wire's token and time limits; a body is JSON."""
+        """A request with this service's token and time limits; a body is JSON."""
         kind = {"Content-Type": "application/json"} if content is not None else {}
         return self._client.build_request(
             method, url, params=params, headers={**kind, **(headers or {})}, content=content

@@ -1,6 +1,6 @@
 """The SQS queue that events arrive through, fed by EventBridge rules, by SNS topics or by other services directly.
 
-A message is deleted only after what it says is stored. One that cannot be read is left alone: SQS delivers it again
+A message is deleted only after its event is stored. One that cannot be read stays in the queue: SQS delivers it again
 and, after the redrive policy's number of times, puts it into the dead-letter queue, where an operator finds it.
 """
 
@@ -24,17 +24,17 @@ SOURCE = "event queue"
 BATCH = 10
 # The largest message that SQS takes, in characters at most; a longer one is not parsed.
 MAX_CHARACTERS = 1_048_576
-# Seconds that SQS holds a question open for the next message, at most 20: a consumer that ends waits for as long, and
-# one that has nothing to do asks twelve times a minute.
+# Seconds that SQS waits for the next message (long polling), at most 20. A consumer that ends waits for as long, and an
+# idle one polls twelve times a minute.
 POLL_SECONDS = 5
 # Below this many deliveries an outage of a minute sends sound messages to the dead-letter queue.
 MIN_RECEIVES = 5
-# The share of the visibility timeout within which a batch is stored; later, SQS gives it to somebody else.
-SHARE = 0.9
+# The share of the visibility timeout within which a batch has to be stored; SQS then delivers it to another consumer.
+STORE_SHARE = 0.9
 # Seconds between two tries while the queue or the store is away: doubled each time, up to the second.
 PAUSES = (0.5, 30.0)
 
-# Stores events and says of each whether it is committed.
+# Stores events; for each, whether it is committed.
 Take = Callable[[Sequence[Event]], Awaitable[Sequence[bool]]]
 
 
@@ -43,7 +43,7 @@ class QueueUnsafe(ValueError):
 
 
 class NotAnEvent(ValueError):
-    """A message that is none of ours. The text names places and rules, never the content."""
+    """A message that is not an event. The text names fields and rules, never the content."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What SQS says of the queue: seconds that a delivery stays hidden, and when it is given up."""
+class QueueAttributes:
+    """The queue's attributes in SQS: seconds that a delivery stays hidden, and when a message is given up."""
 
     visibility: float
     max_receives: int | None
@@ -71,32 +71,32 @@ class EventQueue:
         self._aws = aws
         self._url = url
 
-    async def terms(self) -> Terms:
-        """The queue's terms; SourceError where it cannot be asked, as where there is no such queue."""
+    async def attributes(self) -> QueueAttributes:
+        """The queue's attributes; SourceError where they cannot be read, as where there is no such queue."""
         answer = await self._call("get_queue_attributes", AttributeNames=["VisibilityTimeout", "RedrivePolicy"])
         attributes = answer.get("Attributes", {})
         redrive = json.loads(attributes.get("RedrivePolicy", "{}"))
         receives = redrive.get("maxReceiveCount")
-        return Terms(
+        return QueueAttributes(
             visibility=float(attributes["VisibilityTimeout"]),
             max_receives=None if receives is None else int(receives),
             dead_letter_arn=redrive.get("deadLetterTargetArn"),
         )
 
-    async def checked(self) -> Terms:
-        """The terms of a queue that is fit for use; QueueUnsafe where it is not."""
-        terms = await self.terms()
-        if terms.dead_letter_arn is None or terms.max_receives is None:
+    async def checked(self) -> QueueAttributes:
+        """The attributes of a queue that is safe to use; QueueUnsafe where it is not."""
+        attributes = await self.attributes()
+        if attributes.dead_letter_arn is None or attributes.max_receives is None:
             raise QueueUnsafe(
                 f"the queue {self._url} has no dead-letter queue: give it a RedrivePolicy with a deadLetterTargetArn "
                 f"and a maxReceiveCount of {MIN_RECEIVES} or more"
             )
-        if terms.max_receives < MIN_RECEIVES:
+        if attributes.max_receives < MIN_RECEIVES:
             raise QueueUnsafe(
-                f"the queue {self._url} gives messages up after {terms.max_receives} deliveries: raise the "
+                f"the queue {self._url} gives messages up after {attributes.max_receives} deliveries: raise the "
                 f"maxReceiveCount of its RedrivePolicy to {MIN_RECEIVES} or more"
             )
-        return terms
+        return attributes
 
     async def depth(self) -> int:
         """About how many messages wait."""
@@ -112,8 +112,8 @@ class EventQueue:
         ]
 
     async def delete(self, deliveries: Sequence[Delivery]) -> None:
-        """Forget messages. What SQS fails to forget comes again, and is recognised then."""
-        entries = [{"Id": str(place), "ReceiptHandle": found.receipt} for place, found in enumerate(deliveries)]
+        """Delete messages. One that SQS fails to delete is delivered again, and is a duplicate then."""
+        entries = [{"Id": str(index), "ReceiptHandle": found.receipt} for index, found in enumerate(deliveries)]
         answer = await self._call("delete_message_batch", Entries=entries)
         for failed in answer.get("Failed", ()):
             log.warning("message %s is not deleted: %s", deliveries[int(failed["Id"])].message_id, failed["Code"])
@@ -125,13 +125,13 @@ class EventQueue:
 class Consumer:
     """Takes events off the queue; what `take` did not store stays there, as does what is no event."""
 
-    def __init__(self, queue: EventQueue, terms: Terms, take: Take) -> None:
+    def __init__(self, queue: EventQueue, attributes: QueueAttributes, take: Take) -> None:
         self._queue = queue
-        self._seconds = SHARE * terms.visibility
+        self._seconds = STORE_SHARE * attributes.visibility
         self._take = take
 
     async def run(self) -> NoReturn:
-        """Consume until cancelled. A queue or store that is away is waited for."""
+        """Consume until cancelled. Waits for a queue or store that does not answer."""
         pause = 0.0
         while True:
             try:
@@ -145,7 +145,8 @@ class Consumer:
     async def consume(self, wait: int = POLL_SECONDS) -> int:
         """Take one batch; how many of its messages are stored and deleted.
 
-        TimeoutError where storing takes longer than the messages are ours; what `take` raises stays theirs, too.
+        TimeoutError where storing takes too long for the visibility timeout. Then, and where `take` raises, the
+        messages stay in the queue.
         """
         deliveries = await self._queue.receive(wait)
         events = [(found, event) for found in deliveries if (event := _event_or_none(found)) is not None]
@@ -199,8 +200,8 @@ def _published(envelope: dict[str, Any]) -> str:
 def _unwrapped(envelope: dict[str, Any]) -> dict[str, Any]:
     """EventBridge's envelope as an event.
 
-    `detail` says whose it is (`tenant`, `user_id`); all its members are the payload. Its `event_id` counts rather
-    than the envelope's id: a producer that repeats a put gets a new envelope.
+    `detail` names the user (`tenant`, `user_id`); all its members are the payload. Its `event_id` takes precedence over
+    the envelope's id: a producer that repeats a put gets a new envelope.
     """
     detail = envelope.get("detail")
     if not isinstance(detail, dict):

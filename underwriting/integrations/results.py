@@ -16,13 +16,13 @@ class Results:
 
     def __init__(self, config: Settings) -> None:
         # A pool of its own: the sources' token is no business of a partner's.
-        self._wire = HttpService(config.source_timeout)
+        self._http = HttpService(config.source_timeout)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._wire.__aexit__()
+        await self._http.__aexit__()
 
     async def post(self, partner: Partner, message_id: str, body: bytes, at: datetime) -> None:
         """Deliver one JSON message; returns once the partner answered 2xx.
@@ -32,8 +32,8 @@ class Results:
         SourceRefusal where it would not (410 and the other 4xx, a redirect).
         """
         headers = signature(partner, message_id, body, at)
-        await self._wire.deliver(
-            SOURCE, self._wire.request("POST", str(partner.results_url), headers=headers, content=body)
+        await self._http.deliver(
+            SOURCE, self._http.request("POST", str(partner.results_url), headers=headers, content=body)
         )
 
 

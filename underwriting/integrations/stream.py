@@ -1,7 +1,7 @@
-"""The Kinesis stream that the audit chain is copied to, so that somebody else holds it, too.
+"""The Kinesis stream that the audit chain is copied to, so that a second party has it.
 
-One partition key puts all entries on one shard, in order. A record that is not taken is put again together with all
-that follow it, so a reader may see entries twice: it takes each one whose `seq` follows the last it took.
+One partition key puts all entries on one shard, in order. A record that is not accepted is sent again with all that
+follow it, so a reader may see entries twice. It accepts an entry whose `seq` follows that of the last accepted one.
 """
 
 from collections.abc import Sequence
@@ -33,14 +33,14 @@ class AuditStream:
         answer = await self._aws.call(SOURCE, "kinesis", "put_records", StreamName=self._name, Records=batch)
         if not answer["FailedRecordCount"]:
             return len(batch)
-        return next(place for place, record in enumerate(answer["Records"]) if "ErrorCode" in record)
+        return next(index for index, record in enumerate(answer["Records"]) if "ErrorCode" in record)
 
 
 def _fitting(records: Sequence[bytes]) -> Sequence[bytes]:
     """The first records, as many as one call takes."""
-    room = MAX_BYTES
-    for place, record in enumerate(records[:MAX_RECORDS]):
-        room -= len(record) + len(PARTITION)
-        if room < 0:
-            return records[:place]
+    left = MAX_BYTES
+    for index, record in enumerate(records[:MAX_RECORDS]):
+        left -= len(record) + len(PARTITION)
+        if left < 0:
+            return records[:index]
     return records[:MAX_RECORDS]

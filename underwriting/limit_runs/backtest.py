@@ -1,7 +1,7 @@
-"""Policies walked through a history day by day, each with limits of its own, side by side; figures by month.
+"""Policies decide every day of a history, each from limits of its own; figures by month.
 
-Everybody begins with the first limit. Each day's decisions are held against the floats that users took on the next; how
-those ended, the history knows.
+Everybody begins with the first limit. Each day's decisions are compared with the floats that users took on the next
+day, whose end the history knows.
 """
 
 import asyncio
@@ -25,16 +25,16 @@ from rules.limits.decide import decide_limits
 from rules.limits.decisions import LimitDecisions
 from rules.limits.policy import LimitPolicy
 from underwriting.domain.limits import IdRange
-from underwriting.limit_runs.backtest_steps import NOT_REWOUND, Walker, days_of, last_of_month, ranges_of, walking
 from underwriting.limit_runs.history import History
-from underwriting.limit_runs.pictures import backtested
-from underwriting.limit_runs.request import Progress
+from underwriting.limit_runs.past_facts import NOT_REWOUND, PastFacts, days_of, last_of_month, ranges_of, reading
+from underwriting.limit_runs.pictures import backtest_picture
+from underwriting.limit_runs.run_context import Progress
 
 # Ours: a float is taken for lost once it is past due for longer than any persona's repayment takes.
 LOST_AFTER_DAYS = 30
 
 # A policy, by name and version, to its months by their last days.
-Walked = Mapping[str, Mapping[date, MonthFigures]]
+MonthsByPolicy = Mapping[str, Mapping[date, MonthFigures]]
 
 
 async def backtest(
@@ -45,60 +45,62 @@ async def backtest(
     shard_users: int,
     memory_mb: int,
     progress: Progress,
-) -> Walked:
-    """Walk through the days from `first` to `last`, the last day that the history knows of; figures by month."""
+) -> MonthsByPolicy:
+    """Decide every day from `first` to `last`, which is the last day that the history knows of; figures by month."""
     history, ranges = await asyncio.to_thread(ranges_of, location, shard_users)
     days = days_of(first, last)
     months = dict.fromkeys(map(last_of_month, days))
     sums = {str(policy.ref): dict.fromkeys(months, MonthFigures()) for policy in policies}
     for done, ids in enumerate(ranges, 1):
-        for name, walked in (await asyncio.to_thread(_walk, history, ids, memory_mb, policies, days, last)).items():
-            for day, figures in walked.items():
+        for name, months_of_range in (
+            await asyncio.to_thread(_backtest_range, history, ids, memory_mb, policies, days, last)
+        ).items():
+            for day, figures in months_of_range.items():
                 sums[name][day] += figures
-        await progress("walking", done, len(ranges))
+        await progress("backtesting", done, len(ranges))
     return sums
 
 
-def write_backtest(walked: Walked, folder: Path) -> None:
+def write_backtest(by_policy: MonthsByPolicy, folder: Path) -> None:
     """`backtest.csv`, a row for each policy and month, `backtest.png`, and what of the past is not known."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "not_rewindable.txt").write_text(f"{NOT_REWOUND}\n", "utf-8")
-    frame_of(walked).to_csv(folder / "backtest.csv", index=False)
-    (folder / "backtest.png").write_bytes(backtested(walked))
+    frame_of(by_policy).to_csv(folder / "backtest.csv", index=False)
+    (folder / "backtest.png").write_bytes(backtest_picture(by_policy))
 
 
-def frame_of(walked: Walked) -> pd.DataFrame:
+def frame_of(by_policy: MonthsByPolicy) -> pd.DataFrame:
     """A row for each policy and month."""
     rows = [
-        {"policy": name, "month": day, **vars(one)} for name, months in walked.items() for day, one in months.items()
+        {"policy": name, "month": day, **vars(one)} for name, months in by_policy.items() for day, one in months.items()
     ]
     return pd.DataFrame(rows)
 
 
 def steps(
-    walker: Walker, policies: Sequence[LimitPolicy], days: Sequence[date]
+    past_facts: PastFacts, policies: Sequence[LimitPolicy], days: Sequence[date]
 ) -> Iterator[tuple[date, LimitPolicy, LimitDecisions]]:
     """Day by day what each policy decides, from the facts as they were known then and from limits of its own."""
     limits: dict[str, pd.DataFrame] = {}
     for day in days:
         for judged_at, those in groupby(policies, key=lambda policy: policy.business_day.moment(day)):
-            past = walker.past(day, judged_at)
+            past = past_facts.past(day, judged_at)
             for policy in those:
-                facts = walker.with_limits(past, limits.get(str(policy.ref)))
+                facts = past_facts.with_limits(past, limits.get(str(policy.ref)))
                 decisions = decide_limits(policy, facts)
                 limits[str(policy.ref)] = limits_after(decisions, facts, day)
                 yield day, policy, decisions
 
 
-def _walk(
+def _backtest_range(
     history: History, ids: IdRange, memory_mb: int, policies: Sequence[LimitPolicy], days: Sequence[date], last: date
 ) -> dict[str, dict[date, MonthFigures]]:
-    with walking(history, ids, memory_mb) as walker:
-        floats = walker.floats()
+    with reading(history, ids, memory_mb) as past_facts:
+        floats = past_facts.floats()
         floats["repaid"] = settled(floats, last, LOST_AFTER_DAYS)
         taken_on = dict(iter(floats.groupby(pd.to_datetime(floats["taken_on"]).dt.date)))
         months: dict[str, dict[date, _Month]] = {str(policy.ref): {} for policy in policies}
-        for day, policy, decisions in steps(walker, policies, days):
+        for day, policy, decisions in steps(past_facts, policies, days):
             month = months[str(policy.ref)].setdefault(last_of_month(day), _Month())
             month.add(decisions, taken_on.get(day + timedelta(days=1), floats[:0]))
         return {name: {day: month.figures for day, month in each.items()} for name, each in months.items()}

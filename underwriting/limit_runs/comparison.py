@@ -14,10 +14,10 @@ from rules.limits.decide import decide_limits
 from rules.limits.policy import LimitPolicy
 from rules.limits.tiers import FIRST_LIMIT
 from underwriting.domain.limits import IdRange
-from underwriting.limit_runs.backtest_steps import ranges_of, walking
-from underwriting.limit_runs.dry_run import unsaved
+from underwriting.limit_runs.dry_run import unsaved_run
 from underwriting.limit_runs.history import History
-from underwriting.limit_runs.pictures import compared
+from underwriting.limit_runs.past_facts import ranges_of, reading
+from underwriting.limit_runs.pictures import comparison_picture
 from underwriting.limit_runs.request import Request
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.store.limits import bases as limit_bases
@@ -31,19 +31,19 @@ class Compared:
     movers: pd.DataFrame
 
 
-async def compare(desk: RunContext, request: Request, other: LimitPolicy) -> Compared:
+async def compare(context: RunContext, request: Request, other: LimitPolicy) -> Compared:
     """Decide by the request's policy and by `other`, from the limits that the store has in force."""
-    history, ranges = await asyncio.to_thread(ranges_of, request.history, desk.config.limits_shard_users)
+    history, ranges = await asyncio.to_thread(ranges_of, request.history, context.config.limits_shard_users)
     tallies, moved = [], []
     for done, ids in enumerate(ranges, 1):
-        async with desk.store.read() as work:
-            run, now = unsaved(request, "comparison"), datetime.now(UTC)
+        async with context.store.read() as work:
+            run, now = unsaved_run(request, "comparison"), datetime.now(UTC)
             bases = await limit_bases.bases(work, run, ids, now, FIRST_LIMIT)
-        memory = desk.config.limits_memory_mb
+        memory = context.config.limits_memory_mb
         frame = await asyncio.to_thread(_frame, history, ids, memory, bases, request, other)
         tallies.append(tally(frame))
         moved.append(movers(frame))
-        await desk.progress("comparing", done, len(ranges))
+        await context.progress("comparing", done, len(ranges))
     everybody = pd.concat(moved)
     order = everybody["difference"].abs().sort_values(ascending=False, kind="stable").index
     return Compared(summed_up(pd.concat(tallies)), everybody.loc[order])
@@ -54,7 +54,7 @@ def write_comparison(found: Compared, names: tuple[str, str], folder: Path) -> N
     folder.mkdir(parents=True, exist_ok=True)
     found.movers.to_csv(folder / "movers.csv")
     found.movers.to_parquet(folder / "movers.parquet")
-    (folder / "comparison.png").write_bytes(compared(found.comparison.limits, names))
+    (folder / "comparison.png").write_bytes(comparison_picture(found.comparison.limits, names))
 
 
 def _frame(
@@ -65,6 +65,6 @@ def _frame(
     request: Request,
     other: LimitPolicy,
 ) -> pd.DataFrame:
-    with walking(history, ids, memory_mb, bases) as walker:
-        facts = walker.facts(request.business_date, request.judged_at)
+    with reading(history, ids, memory_mb, bases) as past_facts:
+        facts = past_facts.facts(request.business_date, request.judged_at)
     return side_by_side(decide_limits(request.policy, facts), decide_limits(other, facts))

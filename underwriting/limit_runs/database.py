@@ -1,7 +1,7 @@
 """A history in a database: tables that are called like the input tables and have their columns.
 
-Where it is, the setting `history_database_url` says, so that no password stands in a run. SQLite keeps any value in any
-column; so everything is read from it as text, and what is no number or no day is found like in a file.
+The setting `history_database_url` names the database, so that no password is stored with a run. SQLite keeps any value
+in any column, so its values are read as text, and malformed ones are found as in a file.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -74,8 +74,8 @@ async def _connected() -> AsyncIterator[tuple[AsyncConnection, dict[str, set[str
             yield connection, await connection.run_sync(_tables)
     except NO_CONNECTION as error:
         # Without the cause: its text may show rows.
-        said = str(getattr(error, "orig", None) or error).partition("\n")[0]
-        raise HistoryError(f"the history's database did not answer: {said}") from None
+        message = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        raise HistoryError(f"the history's database did not answer: {message}") from None
     finally:
         await engine.dispose()
 

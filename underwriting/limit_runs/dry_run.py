@@ -1,4 +1,4 @@
-"""A rehearsal: everything that a run would say, from the limits in force, and nothing stored but files."""
+"""A dry run: calculates what a run would decide from the limits in force, and stores nothing but files."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -11,8 +11,8 @@ from rules.limits.tiers import FIRST_LIMIT
 from underwriting.domain.limits import LimitRunState
 from underwriting.limit_runs.history import History
 from underwriting.limit_runs.plan import open_history, plan_ranges
-from underwriting.limit_runs.report import merged
-from underwriting.limit_runs.request import Report, Request
+from underwriting.limit_runs.report import Report, merged
+from underwriting.limit_runs.request import Request
 from underwriting.limit_runs.run import spec_of
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.limit_runs.shard import ShardResult
@@ -22,56 +22,56 @@ from underwriting.store.limits import runs as limit_runs
 from underwriting.store.models import LimitRunRow
 
 
-async def rehearse(desk: RunContext, request: Request) -> Report:
-    """Calculate all shards into a folder of their own, and hear the guard; HistoryError as in a real run."""
+async def run_dry(context: RunContext, request: Request) -> Report:
+    """Calculate all shards into a folder of their own and check the totals by the guard; HistoryError as in a run."""
     run_id = f"dry_{ULID()}"
     history = await asyncio.to_thread(open_history, request.history)
-    results = await _calculated(desk, request, history, run_id)
+    results = await _calculated(context, request, history, run_id)
     policy, totals = request.policy, summed(result.totals for result in results)
-    async with desk.store.read() as work:
-        earlier = await limit_runs.before(work, unsaved(request, run_id), policy.guard.last_runs)
+    async with context.store.read() as work:
+        earlier = await limit_runs.before(work, unsaved_run(request, run_id), policy.guard.last_runs)
     return Report(
         run_id=run_id,
         business_date=request.business_date,
         policy=str(request.policy.ref),
-        fact_terms=str(request.order.fact_terms),
+        fact_terms=str(request.run_request.fact_terms),
         currency=policy.currency,
         state=None,
-        folder=desk.folder(run_id),
+        folder=context.folder(run_id),
         totals=totals,
         guard=check_run(policy.guard, totals, [Totals.model_validate(run.totals) for run in earlier if run.totals]),
         tables=merged(result.tables for result in results),
         shards=len(results),
         calculated=len(results),
-        failed={result.number: result.trouble for result in results if result.trouble is not None},
+        failed={result.number: result.error for result in results if result.error is not None},
     )
 
 
-async def _calculated(desk: RunContext, request: Request, history: History, run_id: str) -> list[ShardResult]:
+async def _calculated(context: RunContext, request: Request, history: History, run_id: str) -> list[ShardResult]:
     ranges = await asyncio.to_thread(
-        plan_ranges, history, request.scope, request.shards, desk.config.limits_shard_users
+        plan_ranges, history, request.scope, request.shards, context.config.limits_shard_users
     )
-    folder, turn, results = desk.folder(run_id), asyncio.Semaphore(desk.width), list[ShardResult]()
+    folder, slots, results = context.folder(run_id), context.slots(), list[ShardResult]()
 
     async def one(number: int) -> None:
-        async with turn:
+        async with slots:
             bases = folder / f"bases-{number:04}.parquet"
-            async with desk.store.read() as work:
-                run, now = unsaved(request, run_id), datetime.now(UTC)
+            async with context.store.read() as work:
+                run, now = unsaved_run(request, run_id), datetime.now(UTC)
                 found = await limit_bases.bases(work, run, ranges[number], now, FIRST_LIMIT)
             await asyncio.to_thread(pq.write_table, found, bases)
             files = str(bases)
-            spec = spec_of(desk, request, history, request.judged_at, number, ranges[number], files, str(folder))
-            results.append(await desk.calculate(spec))
-        await desk.progress("calculating", len(results), len(ranges))
+            spec = spec_of(context, request, history, request.judged_at, number, ranges[number], files, str(folder))
+            results.append(await context.calculate(spec))
+        await context.progress("calculating", len(results), len(ranges))
 
     await asyncio.gather(*map(one, range(len(ranges))))
     return sorted(results, key=lambda result: result.number)
 
 
-def unsaved(request: Request, run_id: str) -> LimitRunRow:
+def unsaved_run(request: Request, run_id: str) -> LimitRunRow:
     """The run as it would be stored."""
-    order = request.order
+    order = request.run_request
     return LimitRunRow(
         id=run_id,
         tenant=order.tenant,

@@ -1,7 +1,7 @@
-"""Rows that DuckDB cannot read where they are, brought into a folder on this machine, with their places.
+"""Copies rows that DuckDB cannot read in place to a local folder, each with its file and row number.
 
-From S3 the row groups that a range needs, through Arrow's own client: DuckDB's comes as an extension, which a machine
-without internet does not have.
+Of S3 it reads the row groups that a range needs, by Arrow's client: DuckDB's client is an extension, which a machine
+without internet access cannot install.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ from underwriting.limit_runs import database
 from underwriting.limit_runs.history import DATABASE, MODELS, DataFile, filesystem
 from underwriting.limit_runs.source import PLACE, Source
 
-# Files that come side by side, each with a row group in memory.
-AT_ONCE = 4
+# Files fetched at the same time, each with a row group in memory.
+CONCURRENT_FILES = 4
 
 
 def sources(location: str, files: Mapping[str, Sequence[DataFile]], ids: IdRange, scratch: Path) -> dict[str, Source]:
@@ -37,7 +37,7 @@ def sources(location: str, files: Mapping[str, Sequence[DataFile]], ids: IdRange
         _fetch(system, file.path, input_schema(table).names, ids, here)
         return replace(file, path=str(here))
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(CONCURRENT_FILES) as pool:
         coming = {
             table: [pool.submit(fetched, table, number, file) for number, file in enumerate(files.get(table, ()))]
             for table in MODELS

@@ -24,9 +24,9 @@ from underwriting.domain.limits import IdRange
 from underwriting.limit_runs.quality import optional_columns
 
 USERS = "users"
-# Files that are looked at side by side: S3 takes its time over each answer, and gives many at once.
-AT_ONCE = 16
-# The location of a history that the setting `history_database_url` leads to.
+# Footers read at the same time: S3 answers slowly, but many requests at once.
+CONCURRENT_FILES = 16
+# The location that stands for the database of the setting `history_database_url`.
 DATABASE = "database"
 
 
@@ -84,9 +84,9 @@ class History:
 
     @classmethod
     def open(cls, location: str) -> Self:
-        """Look at every footer; HistoryError where there is no users table or a file is no Parquet."""
+        """Read every footer; HistoryError where there is no users table or a file is no Parquet."""
         system, root = filesystem(location)
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with ThreadPoolExecutor(CONCURRENT_FILES) as pool:
             found = zip(TABLES, pool.map(partial(_found, system, root), TABLES), strict=True)
             coming = {table: pool.map(partial(_data_file, system, root, table), each) for table, each in found}
             files = {table: tuple(each) for table, each in coming.items()}
@@ -129,7 +129,7 @@ def filesystem(location: str) -> tuple[fs.FileSystem, str]:
     try:
         system, root = fs.FileSystem.from_uri(location)
     except (OSError, ValueError) as error:
-        raise HistoryError(f"{location} is no place to read from: {error}") from None
+        raise HistoryError(f"{location} cannot be read from: {error}") from None
     return system, root.rstrip("/")
 
 

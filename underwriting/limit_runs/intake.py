@@ -1,7 +1,7 @@
-"""The rows of one range of ids as views of a DuckDB connection, what is malformed counted and set aside.
+"""Loads the rows of one range of ids as views of a DuckDB connection; malformed rows are counted and quarantined.
 
-A user of whom a row is malformed is not judged by the rest: the missing row might be the returned debit. Everything
-that its source says about that user counts as not answered, so that the facts are unknown, and unknown never raises.
+A user with a malformed row is not judged by the other rows: the malformed one might be a returned debit. So the whole
+source counts as not answered for that user: its facts are unknown, and unknown never raises.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from underwriting.limit_runs.source import Source, listed
 
 @dataclass(frozen=True)
 class TableIntake:
-    """What one table gave: its rows, those that are malformed by reason, and a digest of all rows in any order."""
+    """Counts of one table: its rows, malformed rows by reason, and a digest of all rows in any order."""
 
     rows: int
     malformed: dict[str, int] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class TableIntake:
         return sum(self.malformed.values()) / self.rows if self.rows else 0.0
 
 
-def take_in(
+def load_tables(
     connection: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], quality: Quality, quarantine: Path
 ) -> dict[str, TableIntake]:
     """Make every input table a view of the connection, and `judged` a table of its users' ids, in order.
@@ -49,14 +49,14 @@ def take_in(
     )
     found = {table: _inspect(connection, table, quality) for table in sources}
     for table in sources:
-        _offer(connection, table)
+        _create_view(connection, table)
     if any(one.malformed for one in found.values()):
         connection.execute(f"COPY (FROM quarantined ORDER BY ALL) TO '{quarantine}' (FORMAT PARQUET)")
     return found
 
 
 def _inspect(connection: duckdb.DuckDBPyConnection, table: str, quality: Quality) -> TableIntake:
-    """One pass over the table; a second one, for the places, only where something is wrong with it."""
+    """Count in one pass over the table; only where something is wrong, a second pass finds the rows."""
     columns = ", ".join(input_schema(table).names)
     cases = " OR ".join(f"({one.condition})" for one in defects(MODELS[table], quality))
     # Rows that rise strictly by their keys have no key twice. Most files are in that order, and a look at the row
@@ -72,7 +72,7 @@ def _inspect(connection: duckdb.DuckDBPyConnection, table: str, quality: Quality
         """
     ).fetchall()[0]
     if wrong or (falling and _has_twice(connection, table)):
-        _set_aside(connection, table, quality)
+        _quarantine(connection, table, quality)
     counts = connection.execute(
         "SELECT reason, count(*) FROM quarantined WHERE table_name = ? GROUP BY 1 ORDER BY 1", [table]
     ).fetchall()
@@ -80,7 +80,7 @@ def _inspect(connection: duckdb.DuckDBPyConnection, table: str, quality: Quality
 
 
 def _key(table: str) -> str:
-    """What may stand once only in the table, as columns."""
+    """The columns that identify a row of the table."""
     return f"subject_id, {KEYS[table]}" if table in KEYS else "subject_id"
 
 
@@ -90,8 +90,8 @@ def _has_twice(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
     return bool(connection.execute(query).fetchall())
 
 
-def _set_aside(connection: duckdb.DuckDBPyConnection, table: str, quality: Quality) -> None:
-    """The place and the reason of each malformed row; of rows with one key the first is taken for what is meant."""
+def _quarantine(connection: duckdb.DuckDBPyConnection, table: str, quality: Quality) -> None:
+    """Store file, row number and reason of each malformed row; of rows with the same key the first one is valid."""
     cases = " ".join(f"WHEN {one.condition} THEN '{one.reason}'" for one in defects(MODELS[table], quality))
     connection.execute(
         f"""
@@ -111,7 +111,7 @@ def _set_aside(connection: duckdb.DuckDBPyConnection, table: str, quality: Quali
     )
 
 
-def _offer(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+def _create_view(connection: duckdb.DuckDBPyConnection, table: str) -> None:
     """The table under its own name, without users of whom a row in it or in its document's other table is malformed."""
     columns = ", ".join(input_schema(table).names)
     document = listed(one for one, header in HEADERS.items() if header == HEADERS[table])

@@ -1,124 +1,157 @@
-"""Who is judged in a shard, and the facts about them, by the SQL that also serves the check of one user."""
+"""Facts of a history without a store, as of one date or as they were known on past days."""
 
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
-from rules.facts import HISTORIES_QUERIES, SCREENING, USER_FACTS, facts_sql, input_schema, shared_sql
-from rules.facts.tables import SUBJECTS, TABLES
-from rules.limits.tiers import FIRST_LIMIT
-from underwriting.limit_runs.history import MODELS, USERS
-from underwriting.limit_runs.quality import sql_type
+from rules.facts import USER_FACTS, input_schema
+from rules.limits.tiers import CURRENCY
+from underwriting.domain.limits import IdRange, Scope
+from underwriting.limit_runs.fetch import sources
+from underwriting.limit_runs.history import MODELS, History
+from underwriting.limit_runs.intake import load_tables
+from underwriting.limit_runs.plan import open_history, plan_ranges
+from underwriting.limit_runs.quality import shipped_quality
+from underwriting.limit_runs.shard_facts import (
+    CURRENT_LIMITS,
+    QUERIES,
+    add_matches,
+    add_reported_floats,
+    create_subjects,
+    facts_frame,
+    prepare,
+)
+from underwriting.store.limits.bases import SCHEMA
 
-CURRENT_LIMITS = "current_limits"
-QUERIES = (*HISTORIES_QUERIES, SCREENING)
+# Facts that a history has as of its end only, with the value that stands for them on earlier days. None is not known;
+# no limit depends on those.
+NOT_REWINDABLE: dict[str, bool | float | None] = {
+    "fraud_hit": False,
+    "list_match_score": 0.0,
+    "list_confirmed_score": 0.0,
+    "good_standing": True,
+    "segment": None,
+    "institution_id": None,
+    "linked_accounts": None,
+    "collection_error_ratio": None,
+    "list_match_evidence": None,
+    "list_age_days": None,
+    **{name: None for name, fact in USER_FACTS.items() if fact.check == "scores"},
+}
+# What a backtest cannot know of the past, printed beside its figures.
+NOT_REWOUND = (
+    f"not rewindable: {', '.join(name for name, value in NOT_REWINDABLE.items() if value is not None)} (taken as "
+    f"good), {', '.join(name for name, value in NOT_REWINDABLE.items() if value is None)} (taken as not known), "
+    "feed_age_hours, feed_complete, feed_connected (each feed counts as refreshed, read to the end, just before the "
+    "decision time, or when it was refreshed last), available_balance, cycle_available_balance (debits authorised and "
+    "not yet booked are taken as none)"
+)
+# Columns of a feed that describe its last refresh only.
+_OF_THE_REFRESH = ("available_balance", "still_reading", "login_required", "changes_unknown")
+_PAST_QUERIES = tuple(query for query in QUERIES if query != CURRENT_LIMITS)
 
 
-def offer_subjects(
-    connection: duckdb.DuckDBPyConnection,
-    as_of: date,
-    judged_at: datetime,
-    currency: str,
-    segment: str | None = None,
-) -> None:
-    """Make the tables `subjects` and `current_limits`, once `intake.take_in` made the others and there is a `bases`.
+@dataclass(frozen=True)
+class PastFacts:
+    """The facts of one range of ids, as of any day."""
 
-    Judged are all users of the range, or those of the segment, but nobody whose product is paused.
-    """
-    inside = f"judged.subject_id IN (SELECT subject_id FROM {USERS} WHERE segment = $segment)"
-    connection.execute(
-        f"""
-        CREATE OR REPLACE TABLE {SUBJECTS} AS
-        SELECT
-            judged.subject_id, $as_of::DATE AS as_of, $currency AS currency, NULL::BIGINT AS requested_amount,
-            NULL::BIGINT AS requested_instalment, $judged_at::TIMESTAMP AS judged_at
-        FROM judged
-        LEFT JOIN bases USING (subject_id)
-        WHERE NOT coalesce(paused, false) AND ($segment IS NULL OR {inside})
-        ORDER BY judged.subject_id;
-        """,
-        {
-            "as_of": as_of,
-            "currency": currency,
-            "judged_at": judged_at.astimezone(UTC).replace(tzinfo=None),
-            "segment": segment,
-        },
-    )
-    connection.execute(
-        f"""
-        CREATE OR REPLACE TABLE {CURRENT_LIMITS} AS
-        SELECT subject_id, currency, coalesce(amount, {FIRST_LIMIT}) AS amount, raised_on,
-            coalesce(runs_below, 0) AS runs_below, lowered_on, below_since
-        FROM {SUBJECTS}
-        LEFT JOIN bases USING (subject_id)
+    _connection: duckdb.DuckDBPyConnection
+
+    def facts(self, as_of: date, judged_at: datetime) -> pd.DataFrame:
+        """The facts as of a business date and its decision time, with the limits of the bases."""
+        create_subjects(self._connection, as_of, judged_at, CURRENCY)
+        return facts_frame(self._connection)
+
+    def past(self, as_of: date, judged_at: datetime) -> pd.DataFrame:
+        """The facts as they were known at the decision time of a past date, but for those about limits.
+
+        A history has only the last refresh of each feed. On earlier days a feed counts as refreshed just before the
+        decision time, without the debits that were authorised later. Facts that cannot be rewound have the values of
+        `NOT_REWINDABLE`.
         """
-    )
-
-
-def add_matches(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `list_screenings` say what the store knows besides the history: matches found since, and those cleared."""
-    if not connection.execute("SELECT 1 FROM bases WHERE match_score > 0 OR cleared <> '' LIMIT 1").fetchall():
-        return
-    connection.execute("ALTER VIEW list_screenings RENAME TO reported_screenings")
-    others = ", ".join(set(input_schema("list_screenings").names) - {"subject_id", "match_score", "confirmed_score"})
-    known = "coalesce(list_contains(string_split(cleared, ' '), list_entry), false)"
-    connection.execute(
-        f"""
-        CREATE VIEW list_screenings AS
-        SELECT
-            subject_id, {others},
-            greatest(CASE WHEN {known} THEN 0 ELSE reported.match_score END, bases.match_score) AS match_score,
-            greatest(CASE WHEN {known} THEN 0 ELSE reported.confirmed_score END, bases.confirmed_score)
-                AS confirmed_score
-        FROM reported_screenings AS reported
-        FULL JOIN (FROM bases WHERE match_score > 0 OR cleared <> '') AS bases USING (subject_id)
-        WHERE reported.subject_id IS NOT NULL OR bases.match_score IS NOT NULL
-        """
-    )
-
-
-def add_reported_floats(connection: duckdb.DuckDBPyConnection) -> None:
-    """Count the floats that events told of and that the history does not list yet, once there are `subjects`.
-
-    They are open, as in the check of one user. When one is due is not told: it is late once it is listed as that.
-    """
-    connection.execute(
-        f"""
-        ALTER VIEW floats RENAME TO listed_floats;
-        CREATE VIEW floats AS
-        FROM listed_floats
-        UNION ALL BY NAME
-        SELECT
-            subject_id, float_id, 0 AS amount, 0 AS fee, least(taken_on, as_of) AS taken_on, as_of AS due_on,
-            NULL AS repaid_on, 0 AS collection_attempts, 0 AS collection_failures
-        FROM (
-            SELECT subject_id, as_of, unnest(reported_floats, recursive := true)
-            FROM bases JOIN {SUBJECTS} USING (subject_id)
+        then = f"TIMESTAMP '{judged_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}' - INTERVAL 1 MINUTE"
+        self._connection.execute(
+            f"""
+            CREATE OR REPLACE VIEW feeds AS
+            SELECT * EXCLUDE (is_later) REPLACE (
+                if(is_later, {then}, refreshed_at) AS refreshed_at,
+                if(is_later, 0, holds) AS holds,
+                {", ".join(f"if(is_later, NULL, {name}) AS {name}" for name in _OF_THE_REFRESH)}
+            )
+            FROM (SELECT *, coalesce(refreshed_at > {then}, FALSE) AS is_later FROM feeds_as_last_seen)
+            """  # The names are ours.
         )
-        ANTI JOIN listed_floats USING (subject_id, float_id)
+        create_subjects(self._connection, as_of, judged_at, CURRENCY)
+        facts = facts_frame(self._connection, _PAST_QUERIES)
+        for name, value in NOT_REWINDABLE.items():
+            facts[name] = facts[name].mask(facts[name].notna(), pd.NA if value is None else value)
+        return facts
+
+    def with_limits(self, past: pd.DataFrame, limits: pd.DataFrame | None) -> pd.DataFrame:
+        """The facts of `past`, which was asked last, with those about these limits (rows of `current_limits`).
+
+        Without any, everybody is at the first limit.
         """
-    )
+        if limits is not None:
+            given = pa.Table.from_pandas(limits, input_schema(CURRENT_LIMITS), preserve_index=False)
+            self._connection.register("given", given)
+            self._connection.execute(f"CREATE OR REPLACE TABLE {CURRENT_LIMITS} AS FROM given")
+        return pd.concat([past, facts_frame(self._connection, (CURRENT_LIMITS,))], axis=1)
+
+    def floats(self) -> pd.DataFrame:
+        """Every float of the range's users: `subject_id`, `amount`, `taken_on`, `due_on`, `repaid_on`."""
+        columns = "subject_id, amount, taken_on, due_on, repaid_on"
+        return self._connection.execute(f"SELECT {columns} FROM floats ORDER BY ALL").df()
 
 
-def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """An empty table for every input that a history does not have, and then the macros, which look for all of them."""
-    for table in set(TABLES) - {SUBJECTS, CURRENT_LIMITS, *MODELS}:
-        columns = ", ".join(f"{field.name} {sql_type(field.type)}" for field in input_schema(table))
-        connection.execute(f"CREATE TABLE {table}({columns})")
-    connection.execute(shared_sql())
+@contextmanager
+def reading(history: History, ids: IdRange, memory_mb: int, bases: pa.Table | None = None) -> Iterator[PastFacts]:
+    """A range of a history, its malformed rows left out with their users as in a run.
+
+    `bases` are the limits in force (`store.limit_bases`); without any, everybody is at the first limit.
+    """
+    with TemporaryDirectory(prefix="backtest-") as scratch:
+        place = Path(scratch)
+        limit = f"{memory_mb}MB"
+        with duckdb.connect(config={"threads": 1, "memory_limit": limit, "temp_directory": scratch}) as connection:
+            rows = sources(history.location, history.within(ids), ids, place)
+            load_tables(connection, rows, shipped_quality(), place / "quarantine.parquet")
+            connection.register("in_force", SCHEMA.empty_table() if bases is None else bases)
+            connection.execute("CREATE TABLE bases AS FROM in_force")
+            _copy_tables(connection)
+            add_matches(connection)
+            # The macros look for every table.
+            create_subjects(connection, date.min, datetime.min.replace(tzinfo=UTC), CURRENCY)
+            add_reported_floats(connection)
+            prepare(connection)
+            yield PastFacts(connection)
 
 
-def facts_frame(connection: duckdb.DuckDBPyConnection, queries: Sequence[str] = QUERIES) -> pd.DataFrame:
-    """The facts of these queries about every subject, by their ids, in the catalogue's nullable dtypes."""
-    facts = {name: fact for name, fact in USER_FACTS.items() if fact.check in queries}
-    joins = "\n".join(f"LEFT JOIN ({facts_sql(query)}) AS {query}_facts USING (subject_id)" for query in queries)
-    rows = connection.execute(
-        f"SELECT subject_id, {', '.join(facts)} FROM {SUBJECTS}\n{joins}\nORDER BY subject_id"
-    ).to_arrow_table()
-    columns = {
-        name: fact.dtype.__from_arrow__(rows.column(name))  # type: ignore[attr-defined]  # Missing in pandas' stubs.
-        for name, fact in facts.items()
-    }
-    return pd.DataFrame(columns, index=pd.Index(rows.column("subject_id").to_pandas(), name="subject_id"))
+def _copy_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Read every file once, since a backtest reads each table on every day."""
+    for table in MODELS:
+        connection.execute(f"CREATE TABLE {table}_as_last_seen AS FROM {table}")
+        connection.execute(f"CREATE OR REPLACE VIEW {table} AS FROM {table}_as_last_seen")
+
+
+def ranges_of(location: str, shard_users: int) -> tuple[History, Sequence[IdRange]]:
+    """A history, and ranges that memory has room for, one at a time."""
+    history = open_history(location)
+    return history, plan_ranges(history, Scope(), None, shard_users)
+
+
+def days_of(first: date, last: date) -> list[date]:
+    """Every day from the first to the last: limits are recalculated daily."""
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def last_of_month(day: date) -> date:
+    """The last day of a day's month."""
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)

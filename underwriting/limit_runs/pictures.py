@@ -48,7 +48,7 @@ def pictures(totals: Totals) -> Iterator[tuple[str, str, bytes]]:
         yield name, title, _png(title, draw, totals)
 
 
-def compared(limits: pd.DataFrame, names: tuple[str, str]) -> bytes:
+def comparison_picture(limits: pd.DataFrame, names: tuple[str, str]) -> bytes:
     """Users by their limits under two policies, as `rules.limits.compare` counts them: rows the first's limits."""
     figure = _figure(width=7, height=6)
     axes = figure.add_subplot()
@@ -66,7 +66,7 @@ def compared(limits: pd.DataFrame, names: tuple[str, str]) -> bytes:
     return _written(figure)
 
 
-def backtested(walked: Mapping[str, Mapping[date, MonthFigures]]) -> bytes:
+def backtest_picture(by_policy: Mapping[str, Mapping[date, MonthFigures]]) -> bytes:
     """Exposure, losses avoided and good users held back, month by month, a line for each policy."""
     figure = _figure(width=8, height=8)
     drawn = {
@@ -76,7 +76,7 @@ def backtested(walked: Mapping[str, Mapping[date, MonthFigures]]) -> bytes:
     }
     for place, (name, label) in enumerate(drawn.items(), 1):
         axes = figure.add_subplot(len(drawn), 1, place)
-        for color, (policy, months) in zip((BEFORE, AFTER), walked.items(), strict=False):
+        for color, (policy, months) in zip((BEFORE, AFTER), by_policy.items(), strict=False):
             axes.plot(
                 [f"{day:%Y-%m}" for day in months],
                 [getattr(one, name) / (1 if "users" in name else 100) for one in months.values()],
@@ -143,14 +143,14 @@ def _moves(axes: Axes, totals: Totals) -> None:
     axes.set_xticks(range(len(moves)), labels, rotation=30, ha="right")
     axes.axhline(0, color=QUIET, linewidth=0.8)
     axes.set_ylabel("users raised (up), lowered (down)")
-    _say_if_none(axes, totals.moves, "nobody moved")
+    _note_if_empty(axes, totals.moves, "nobody moved")
 
 
 def _gates(axes: Axes, totals: Totals) -> None:
     gates = sorted(totals.gates, key=lambda gate: totals.gates[gate])
     axes.barh([gate.replace("_", " ") for gate in gates], [totals.gates[gate] for gate in gates], color=DOWN)
     axes.set_xlabel("users")
-    _say_if_none(axes, totals.gates, "no gate held anybody back")
+    _note_if_empty(axes, totals.gates, "no gate held anybody back")
 
 
 def _promise(axes: Axes, totals: Totals) -> None:
@@ -168,6 +168,6 @@ def _promise(axes: Axes, totals: Totals) -> None:
     axes.legend(frameon=False)
 
 
-def _say_if_none(axes: Axes, counts: Mapping[str, int], words: str) -> None:
+def _note_if_empty(axes: Axes, counts: Mapping[str, int], words: str) -> None:
     if not counts:
         axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", color=QUIET)

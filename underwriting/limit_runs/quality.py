@@ -1,7 +1,7 @@
 """Which rows of a history are malformed, as SQL over a table of them. The bounds are those of the documents' models.
 
-A value that cannot be read is malformed, and so is one that no honest source sends: no key, an absurd day, an amount
-beyond any account, a category that nobody knows.
+A row is malformed where a value cannot be read, or is one that no sound source sends: no key, an absurd day, an amount
+beyond any account, an unknown category.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from underwriting.domain.documents import Row, row_model
 from underwriting.domain.money import currency_codes
 
 SQL_TYPES = {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "bool": "BOOLEAN", "date32[day]": "DATE"}
-# What may stand once only for a user, beside the one row of a table that says the source answered.
+# The column that is unique for each user, in tables with more than one row for a user.
 KEYS: dict[str, str] = {
     "transactions": "line_no",
     "floats": "float_id",
@@ -113,21 +113,24 @@ def _of_field(name: str, field: FieldInfo, quality: Quality) -> Iterator[Defect]
 
 
 def _unfolded(annotation: Any, metadata: list[Any]) -> tuple[list[Any], list[Any]]:
-    """The types inside `Annotated[...]` and `... | None`, and everything that is said about them."""
+    """The types inside `Annotated[...]` and `... | None`, and all their metadata."""
     if get_origin(annotation) is Annotated:
-        inner, *said = get_args(annotation)
-        return _unfolded(inner, [*metadata, *_said(said)])
+        inner, *others = get_args(annotation)
+        return _unfolded(inner, [*metadata, *_flat(others)])
     if get_origin(annotation) in (Union, UnionType):
         parts = [_unfolded(part, []) for part in get_args(annotation)]
-        return [kind for kinds, _ in parts for kind in kinds], [*metadata, *(one for _, said in parts for one in said)]
-    return [annotation], list(_said(metadata))
+        return [kind for kinds, _ in parts for kind in kinds], [
+            *metadata,
+            *(one for _, found in parts for one in found),
+        ]
+    return [annotation], list(_flat(metadata))
 
 
-def _said(metadata: list[Any]) -> Iterator[BaseMetadata]:
+def _flat(metadata: list[Any]) -> Iterator[BaseMetadata]:
     for one in metadata:
         if isinstance(one, FieldInfo):
-            yield from _said(one.metadata)
+            yield from _flat(one.metadata)
         elif isinstance(one, GroupedMetadata):
-            yield from _said(list(one))
+            yield from _flat(list(one))
         elif isinstance(one, BaseMetadata):
             yield one

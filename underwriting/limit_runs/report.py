@@ -1,12 +1,14 @@
-"""What a run came to, read back from the store."""
+"""What a limit run came to, as the store has it."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 from rules.limits.guard import GuardResult, GuardVerdict
-from underwriting.domain.limits import LimitShardState
+from underwriting.domain.limits import LimitRunState, LimitShardState
 from underwriting.limit_runs.intake import TableIntake
-from underwriting.limit_runs.request import Report
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.limit_runs.totals import Totals, summed
 from underwriting.store.limits import runs as limit_runs
@@ -14,9 +16,46 @@ from underwriting.store.limits import shards as limit_shards
 from underwriting.store.models import LimitShardRow
 
 
-async def report_of(desk: RunContext, run_id: str) -> Report:
+@dataclass(frozen=True)
+class Report:
+    """What a run came to. `state` is None for a dry run, which nothing is stored of."""
+
+    run_id: str
+    business_date: date
+    policy: str
+    # The numbers that its facts rest on; None in a run from before they were kept.
+    fact_terms: str | None
+    currency: str
+    state: LimitRunState | None
+    folder: Path
+    totals: Totals
+    guard: GuardResult
+    tables: Mapping[str, TableIntake]
+    shards: int
+    # Shards calculated by this very run of the program; 0 where everything was done before.
+    calculated: int
+    # Why a shard failed, by its number.
+    failed: Mapping[int, str] = field(default_factory=dict)
+    # Limits written by this very run of the program, and users whose profile was changed by somebody else meanwhile.
+    written: int = 0
+    overtaken: int = 0
+    # Somebody else works on it.
+    busy: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """What became of it, in one line without personal data."""
+        totals = self.totals
+        paused = f"{totals.paused} paused, " if totals.paused else ""
+        moves = f"{totals.raised} raised, {totals.lowered} lowered, {paused}{totals.held} held of {totals.users}"
+        failed = f"; {len(self.failed)} of {self.shards} shards failed" if self.failed else ""
+        held = "; the guard holds it" if self.guard.verdict is GuardVerdict.HOLD else ""
+        return f"{moves}{failed}{held}"
+
+
+async def report_of(context: RunContext, run_id: str) -> Report:
     """The run as it is now; UnknownLimitRun where there is none."""
-    async with desk.store.read() as work:
+    async with context.store.read() as work:
         run = await limit_runs.get(work, run_id)
         shards = await limit_shards.shards(work, run_id)
     return Report(
@@ -26,9 +65,9 @@ async def report_of(desk: RunContext, run_id: str) -> Report:
         fact_terms=f"{run.fact_terms} v{run.fact_terms_version}" if run.fact_terms else None,
         currency=run.currency,
         state=run.state,
-        folder=desk.folder(run.id),
+        folder=context.folder(run.id),
         totals=summed(Totals.model_validate(shard.totals) for shard in shards if shard.totals is not None),
-        guard=word_of(run.guard),
+        guard=guard_result_of(run.guard),
         tables=tables_of(shards),
         shards=len(shards),
         calculated=0,
@@ -36,8 +75,8 @@ async def report_of(desk: RunContext, run_id: str) -> Report:
     )
 
 
-def word_of(stored: Mapping[str, Any] | None) -> GuardResult:
-    """What the guard said, as it was stored; of a run that was not judged yet, nothing against it."""
+def guard_result_of(stored: Mapping[str, Any] | None) -> GuardResult:
+    """The stored result of the guard; RELEASE for a run that was not checked yet."""
     if stored is None:
         return GuardResult(GuardVerdict.RELEASE)
     return GuardResult(GuardVerdict(stored["verdict"]), tuple(stored["reasons"]))

@@ -1,14 +1,14 @@
-"""One limit run from its history to profiles: shard by shard proposed, judged as a whole, shard by shard applied.
+"""One limit run from its history to profiles: shards are calculated, the guard checks the totals, shards are applied.
 
-It can be ended anywhere and started again: what is done stays done. The same date again changes nothing; where the
-history was corrected since, the shards that the correction touches are calculated anew, from the limits that the run
-began with, and what they change is judged and applied.
+A run may be interrupted at any point and started again: finished work is kept. The same date again changes nothing.
+Where the history was corrected since, the shards that the correction touches are calculated again, from the limits that
+the run began with, and the guard checks the new totals.
 """
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,10 @@ from rules.limits.guard import GuardVerdict, check_run
 from rules.limits.tiers import FIRST_LIMIT, TIERS
 from underwriting.domain.limits import IdRange, LimitRunState, LimitShardState
 from underwriting.limit_runs.history import History
-from underwriting.limit_runs.lease import owned
 from underwriting.limit_runs.plan import open_history, plan_ranges
-from underwriting.limit_runs.report import report_of
-from underwriting.limit_runs.request import Report, Request
-from underwriting.limit_runs.rows import record_rows
+from underwriting.limit_runs.records import record_rows
+from underwriting.limit_runs.report import Report, report_of
+from underwriting.limit_runs.request import Request
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.limit_runs.shard import ShardResult, ShardSpec, records_file
 from underwriting.limit_runs.totals import Totals, summed
@@ -38,81 +37,79 @@ from underwriting.store.limits.runs import Claimed
 from underwriting.store.models import LimitRunRow, LimitShardRow
 
 
-async def recalculate(desk: RunContext, request: Request) -> Report:
-    """Run it, or go on with it; HistoryError, RunInTheWay or LeaseLost say why not. Not for dry runs."""
+async def recalculate(context: RunContext, request: Request) -> Report:
+    """Start the run or continue it; HistoryError, RunInTheWay or LeaseLost say why not. Not for dry runs."""
     history = await asyncio.to_thread(open_history, request.history)
-    async with desk.store.begin() as work:
-        run = await limit_runs.opened(work, request.order, datetime.now(UTC))
-    term = timedelta(seconds=desk.config.lease_seconds)
-    async with owned(desk.store, run.id, desk.flow_run_id, term) as claimed:
+    async with context.store.begin() as work:
+        run = await limit_runs.opened(work, request.run_request, datetime.now(UTC))
+    async with context.lease(run.id) as claimed:
         if claimed is None:
-            return replace(await report_of(desk, run.id), busy=True)
-        return await _Run(desk, request, history, claimed).through()
+            return replace(await report_of(context, run.id), busy=True)
+        return await _Run(context, request, history, claimed).proceed()
 
 
-async def finish(desk: RunContext, run_id: str) -> Report:
+async def finish(context: RunContext, run_id: str) -> Report:
     """Apply a run that was released; nothing happens to one that has nothing to apply."""
-    term = timedelta(seconds=desk.config.lease_seconds)
-    async with owned(desk.store, run_id, desk.flow_run_id, term) as claimed:
+    async with context.lease(run_id) as claimed:
         if claimed is None:
-            return replace(await report_of(desk, run_id), busy=True)
-        return await apply(desk, claimed)
+            return replace(await report_of(context, run_id), busy=True)
+        return await apply(context, claimed)
 
 
-async def apply(desk: RunContext, claimed: Claimed) -> Report:
+async def apply(context: RunContext, claimed: Claimed) -> Report:
     """Apply what is proposed, a transaction for each shard, and end the run."""
-    async with desk.store.read() as work:
+    async with context.store.read() as work:
         run = await limit_runs.get(work, claimed.run_id)
         shards = await limit_shards.shards(work, claimed.run_id)
     if run.state is not LimitRunState.APPLYING:
-        return await report_of(desk, claimed.run_id)
+        return await report_of(context, claimed.run_id)
     proposed = [shard for shard in shards if shard.state is LimitShardState.PROPOSED]
     written, overtaken = 0, 0
     for done, shard in enumerate(proposed, 1):
-        async with desk.store.begin() as work:
+        async with context.store.begin() as work:
             applied = await limit_changes.apply_shard(work, claimed, run, shard.number, TIERS, datetime.now(UTC))
         written, overtaken = written + applied.written, overtaken + len(applied.overtaken)
-        await desk.progress("applying", done, len(proposed))
+        await context.progress("applying", done, len(proposed))
         failpoint("after-applied-shard")
     failed = any(shard.state is LimitShardState.FAILED for shard in shards)
-    async with desk.store.begin() as work:
+    async with context.store.begin() as work:
         await limit_runs.enter(work, claimed, LimitRunState.INCOMPLETE if failed else LimitRunState.APPLIED)
-    return replace(await report_of(desk, claimed.run_id), written=written, overtaken=overtaken)
+    return replace(await report_of(context, claimed.run_id), written=written, overtaken=overtaken)
 
 
 class _Run:
-    """A run that is ours, as far as the store's fence says so."""
+    """A run that we have leased."""
 
-    def __init__(self, desk: RunContext, request: Request, history: History, claimed: Claimed) -> None:
-        self._desk, self._request, self._history, self._claimed = desk, request, history, claimed
-        self._folder = desk.folder(claimed.run_id)
+    def __init__(self, context: RunContext, request: Request, history: History, claimed: Claimed) -> None:
+        self._context, self._request, self._history, self._claimed = context, request, history, claimed
+        self._folder = context.folder(claimed.run_id)
         self._calculated = 0
 
-    async def through(self) -> Report:
-        run = await self._row()
+    async def proceed(self) -> Report:
+        run = await self._stored_run()
         if run.state is LimitRunState.ROLLING_BACK:
             raise RunInTheWay(f"{run.id} is being rolled back; `underwriting limits rollback {run.id}` goes on with it")
         if run.state is LimitRunState.APPLYING:
-            return await apply(self._desk, self._claimed)
+            return await apply(self._context, self._claimed)
         await self._calculate_all()
-        # What does not wait for judgement is as it was: applied, or waiting for a person.
-        waits = (await self._row()).state is LimitRunState.CALCULATING
-        report = await (self._judged() if waits else report_of(self._desk, self._claimed.run_id))
+        # In any other state nothing was calculated anew: it is applied, or waits for a person.
+        waits = (await self._stored_run()).state is LimitRunState.CALCULATING
+        report = await (self._check_guard() if waits else report_of(self._context, self._claimed.run_id))
         return replace(report, calculated=self._calculated)
 
     async def _calculate_all(self) -> None:
         shards = await self._planned()
-        turn, done = asyncio.Semaphore(self._desk.width), 0
+        slots, done = self._context.slots(), 0
 
         async def one(shard: LimitShardRow) -> None:
             nonlocal done
-            async with turn:
+            async with slots:
                 await self._calculate(shard)
             done += 1
-            await self._desk.progress("calculating", done, len(shards))
+            await self._context.progress("calculating", done, len(shards))
 
-        await self._desk.progress("calculating", 0, len(shards))
-        # All are waited for before an error is raised: what the others did is kept.
+        await self._context.progress("calculating", 0, len(shards))
+        # Wait for all shards before an error is raised, so that the results of the others are kept.
         ends = await asyncio.gather(*map(one, shards), return_exceptions=True)
         for end in ends:
             if isinstance(end, BaseException):
@@ -120,59 +117,61 @@ class _Run:
 
     async def _planned(self) -> Sequence[LimitShardRow]:
         """The shards of the run, planned where this is its first time."""
-        async with self._desk.store.read() as work:
+        async with self._context.store.read() as work:
             shards = await limit_shards.shards(work, self._claimed.run_id)
         if shards:
             return shards
-        request, users = self._request, self._desk.config.limits_shard_users
+        request, users = self._request, self._context.config.limits_shard_users
         ranges = await asyncio.to_thread(plan_ranges, self._history, request.scope, request.shards, users)
-        async with self._desk.store.begin() as work:
+        async with self._context.store.begin() as work:
             await limit_runs.ensure(work, self._claimed)
             await limit_shards.plan(work, self._claimed.run_id, ranges)
             return await limit_shards.shards(work, self._claimed.run_id)
 
     async def _calculate(self, shard: LimitShardRow) -> None:
-        """Calculate a shard unless it was calculated from the very same files."""
+        """Calculate a shard unless it was already calculated from the same files."""
         ids = IdRange(shard.first_id, shard.end_id)
         version = self._history.version(ids)
         fresh = shard.state in (LimitShardState.PENDING, LimitShardState.FAILED)
-        # A database does not say by itself whether its rows are the same.
+        # A database has no version: whether its rows are the same is seen by reading them.
         same_files = version != "" and version == shard.version
         if not fresh and same_files and not self._request.full:
             return
         spec = await self._spec(shard.number, ids, None if fresh else shard.digest)
-        result = await self._desk.calculate(spec)
+        result = await self._context.calculate(spec)
         failpoint("after-calculated-shard")
         await self._store(spec, result, version)
 
-    async def _spec(self, number: int, ids: IdRange, seen: str | None) -> ShardSpec:
+    async def _spec(self, number: int, ids: IdRange, known_digest: str | None) -> ShardSpec:
         bases = self._folder / f"bases-{number:04}.parquet"
-        run = await self._row()
-        async with self._desk.store.read() as work:
+        run = await self._stored_run()
+        async with self._context.store.read() as work:
             found = await limit_bases.bases(work, run, ids, datetime.now(UTC), FIRST_LIMIT)
         await asyncio.to_thread(pq.write_table, found, bases)
         files, folder = str(bases), str(self._folder)
-        return spec_of(self._desk, self._request, self._history, run.judged_at, number, ids, files, folder, seen)
+        return spec_of(
+            self._context, self._request, self._history, run.judged_at, number, ids, files, folder, known_digest
+        )
 
     async def _store(self, spec: ShardSpec, result: ShardResult, version: str) -> None:
-        """Write down what came of it, in one transaction."""
+        """Store the result of a shard in one transaction."""
         claimed, number = self._claimed, result.number
         intake = {name: {"rows": one.rows, "malformed": one.malformed} for name, one in result.tables.items()}
         noted: dict[str, Any] = {"version": version, "digest": result.digest, "intake": intake}
-        if result.trouble is not None:
-            async with self._desk.store.begin() as work:
-                failed = {**noted, "state": LimitShardState.FAILED, "trouble": result.trouble, "totals": None}
+        if result.error is not None:
+            async with self._context.store.begin() as work:
+                failed = {**noted, "state": LimitShardState.FAILED, "trouble": result.error, "totals": None}
                 await limit_shards.note_shard(work, claimed, number, **failed)
             self._calculated += 1
             return
         if result.unchanged:
-            async with self._desk.store.begin() as work:
+            async with self._context.store.begin() as work:
                 await limit_shards.note_shard(work, claimed, number, version=version)
             return
         records = records_file(spec, spec.folder)
         bases = Path(spec.bases)
         rows = await asyncio.to_thread(record_rows, records, bases, claimed.run_id, number, FIRST_LIMIT)
-        async with self._desk.store.begin() as work:
+        async with self._context.store.begin() as work:
             await limit_runs.begin_again(work, claimed)
             await limit_records.propose(
                 work, claimed, number, rows, records_digest=result.records, totals=result.totals.model_dump(), **noted
@@ -180,33 +179,33 @@ class _Run:
         self._calculated += 1
         failpoint("after-proposed-shard")
 
-    async def _judged(self) -> Report:
-        """Hear the guard on the totals: then wait for a person, or apply."""
-        run, policy = await self._row(), self._request.policy
-        async with self._desk.store.read() as work:
+    async def _check_guard(self) -> Report:
+        """Check the totals by the guard: apply the run, or hold it for a person."""
+        run, policy = await self._stored_run(), self._request.policy
+        async with self._context.store.read() as work:
             shards = await limit_shards.shards(work, run.id)
             earlier = await limit_runs.before(work, run, policy.guard.last_runs)
         totals = summed(Totals.model_validate(shard.totals) for shard in shards if shard.totals is not None)
-        word = check_run(policy.guard, totals, [Totals.model_validate(one.totals) for one in earlier if one.totals])
-        holds = word.verdict is GuardVerdict.HOLD
-        values: dict[str, Any] = {"totals": totals.model_dump(), "guard": asdict(word)}
-        async with self._desk.store.begin() as work:
+        result = check_run(policy.guard, totals, [Totals.model_validate(one.totals) for one in earlier if one.totals])
+        holds = result.verdict is GuardVerdict.HOLD
+        values: dict[str, Any] = {"totals": totals.model_dump(), "guard": asdict(result)}
+        async with self._context.store.begin() as work:
             if holds:
                 await limit_runs.enter(work, self._claimed, LimitRunState.HELD, decided_by=None, **values)
             else:
                 await limit_runs.enter(work, self._claimed, LimitRunState.APPLYING, applied_at=from_now(), **values)
         failpoint("after-judged")
         if holds:
-            return await report_of(self._desk, run.id)
-        return await apply(self._desk, self._claimed)
+            return await report_of(self._context, run.id)
+        return await apply(self._context, self._claimed)
 
-    async def _row(self) -> LimitRunRow:
-        async with self._desk.store.read() as work:
+    async def _stored_run(self) -> LimitRunRow:
+        async with self._context.store.read() as work:
             return await limit_runs.get(work, self._claimed.run_id)
 
 
 def spec_of(
-    desk: RunContext,
+    context: RunContext,
     request: Request,
     history: History,
     judged_at: datetime,
@@ -214,9 +213,9 @@ def spec_of(
     ids: IdRange,
     bases: str,
     folder: str,
-    seen: str | None = None,
+    known_digest: str | None = None,
 ) -> ShardSpec:
-    """Everything that one shard's records follow from."""
+    """What one shard needs."""
     return ShardSpec(
         number=number,
         ids=ids,
@@ -228,6 +227,6 @@ def spec_of(
         judged_at=judged_at,
         policy=request.policy.text,
         segment=request.scope.segment,
-        memory_mb=desk.config.limits_memory_mb,
-        seen=seen,
+        memory_mb=context.config.limits_memory_mb,
+        known_digest=known_digest,
     )

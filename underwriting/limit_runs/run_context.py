@@ -1,44 +1,83 @@
-"""Where a limit run is worked on: the store, the settings, and how its shards are calculated."""
+"""What a limit run works with: the store, the settings, and how its shards are calculated."""
 
 import asyncio
 import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
-from underwriting.limit_runs.request import Calculate, Progress
 from underwriting.limit_runs.shard import ShardResult, ShardSpec, recalculate_shard
 from underwriting.settings import Settings
+from underwriting.store.errors import StoreUnreachable
+from underwriting.store.lease import renewing
+from underwriting.store.limits import runs as limit_runs
+from underwriting.store.limits.runs import Claimed
 from underwriting.store.session import Store
+
+# How shards are calculated: in a thread, or as tasks somewhere else.
+Calculate = Callable[[ShardSpec], Awaitable[ShardResult]]
+# Reports progress: what is being done, how many shards are done, how many there are.
+Progress = Callable[[str, int, int], Awaitable[None]]
 
 
 async def in_a_thread(spec: ShardSpec) -> ShardResult:
-    """Calculate a shard beside the event loop of this process."""
+    """Calculate a shard in a thread of this process, so that its event loop stays free."""
     return await asyncio.to_thread(recalculate_shard, spec)
 
 
-async def unseen(_what: str, _done: int, _of: int) -> None:
-    """Progress that nobody looks at."""
+async def no_progress(_what: str, _done: int, _of: int) -> None:
+    """Report nothing."""
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """What every run needs, and what each place that runs one decides for itself."""
+    """What every run needs, and what a flow, a command and a test each decide for themselves."""
 
     store: Store
     config: Settings
     calculate: Calculate = in_a_thread
-    progress: Progress = unseen
+    progress: Progress = no_progress
     flow_run_id: str | None = None
-    # Shards under way at once; None means as the setting `limits_at_once` says.
-    at_once: int | None = None
+    # Shards calculated at the same time. None: as the setting `limits_at_once` says, else one more than cores, since
+    # some wait for the store meanwhile.
+    concurrent_shards: int | None = None
 
-    @property
-    def width(self) -> int:
-        """How many shards are under way at once: one more than cores, since some wait for the store meanwhile."""
-        return self.at_once or self.config.limits_at_once or (os.cpu_count() or 1) + 1
+    def slots(self) -> asyncio.Semaphore:
+        """Limits how many shards are calculated at the same time."""
+        return asyncio.Semaphore(self.concurrent_shards or self.config.limits_at_once or (os.cpu_count() or 1) + 1)
 
     def folder(self, run_id: str) -> Path:
-        """The run's folder, made where it is not there yet."""
+        """The run's folder; it is made where it is missing."""
         folder = self.config.limits_place / run_id
         folder.mkdir(parents=True, exist_ok=True)
         return folder.resolve()
+
+    @asynccontextmanager
+    async def lease(self, run_id: str) -> AsyncIterator[Claimed | None]:
+        """Lease the run for the block, and renew the lease; None where somebody else works on it.
+
+        Every write asks the store whether the lease is still ours. A flow run that is interrupted from outside, as by
+        a worker that stops, keeps its lease: it expires, and `sweep` continues the run. A command that is interrupted
+        gives its lease back, since its user sees that.
+        """
+        term = timedelta(seconds=self.config.lease_seconds)
+        async with self.store.begin() as work:
+            claimed = await limit_runs.claim(work, run_id, self.flow_run_id, term)
+        if claimed is None:
+            yield None
+            return
+        interrupted = False
+        try:
+            async with renewing(self.store, term, lambda work: limit_runs.renew(work, claimed, term)):
+                yield claimed
+        # Raised again: what interrupts a run from outside (cancelling, a signal) is no Exception.
+        except BaseException as error:
+            interrupted = self.flow_run_id is not None and not isinstance(error, Exception)
+            raise
+        finally:
+            if not interrupted:
+                with suppress(StoreUnreachable):
+                    async with self.store.begin() as work:
+                        await limit_runs.release(work, claimed)

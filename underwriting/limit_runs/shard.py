@@ -22,16 +22,16 @@ from rules.limits.policy import LimitPolicy, parse_policy
 from underwriting.domain.limits import IdRange
 from underwriting.limit_runs.fetch import sources
 from underwriting.limit_runs.history import DataFile
-from underwriting.limit_runs.intake import TableIntake, take_in
-from underwriting.limit_runs.past_facts import add_matches, add_reported_floats, facts_frame, offer_subjects, prepare
+from underwriting.limit_runs.intake import TableIntake, load_tables
 from underwriting.limit_runs.quality import Quality, shipped_quality
 from underwriting.limit_runs.records import records_of
+from underwriting.limit_runs.shard_facts import add_matches, add_reported_floats, create_subjects, facts_frame, prepare
 from underwriting.limit_runs.totals import Totals, totals_of
 
 
 @dataclass(frozen=True)
 class ShardSpec:
-    """Everything that one shard's records follow from."""
+    """Everything that one shard's records depend on."""
 
     number: int
     ids: IdRange
@@ -48,19 +48,19 @@ class ShardSpec:
     segment: str | None = None
     threads: int = 1
     memory_mb: int = 1024
-    # The digest of the rows that an earlier calculation saw: with the same rows there is nothing to do.
-    seen: str | None = None
+    # The digest of an earlier calculation's rows: with the same rows there is nothing to do.
+    known_digest: str | None = None
 
 
 @dataclass(frozen=True)
 class ShardResult:
-    """What became of a shard. With a `trouble` there are no records; `unchanged` means those that there are stay."""
+    """What became of a shard. With an `error` there are no records. `unchanged`: the stored records still hold."""
 
     number: int
     digest: str
     tables: Mapping[str, TableIntake]
     unchanged: bool = False
-    trouble: str | None = None
+    error: str | None = None
     # The SHA-256 of the records' file.
     records: str | None = None
     totals: Totals = field(default_factory=Totals)
@@ -75,18 +75,18 @@ def recalculate_shard(spec: ShardSpec) -> ShardResult:
     quality, policy = shipped_quality(), parse_policy(spec.policy)
     folder = Path(spec.folder)
     with TemporaryDirectory(prefix=f"shard-{spec.number:04}-", dir=folder) as scratch, _database(spec, scratch) as db:
-        tables = take_in(
+        tables = load_tables(
             db, sources(spec.location, spec.files, spec.ids, Path(scratch)), quality, quarantine_file(spec, scratch)
         )
         digest = _digest(tables, policy, spec)
-        if digest == spec.seen:
+        if digest == spec.known_digest:
             return ShardResult(spec.number, digest, tables, unchanged=True)
         _keep(quarantine_file(spec, scratch), quarantine_file(spec, spec.folder))
-        if trouble := _trouble(tables, quality):
-            return ShardResult(spec.number, digest, tables, trouble=trouble)
+        if error := _too_malformed(tables, quality):
+            return ShardResult(spec.number, digest, tables, error=error)
         db.execute("CREATE TABLE bases AS FROM read_parquet(?)", [spec.bases])
         add_matches(db)
-        offer_subjects(db, spec.business_date, spec.judged_at, policy.currency, spec.segment)
+        create_subjects(db, spec.business_date, spec.judged_at, policy.currency, spec.segment)
         add_reported_floats(db)
         prepare(db)
         facts = facts_frame(db)
@@ -121,7 +121,7 @@ def _digest(tables: Mapping[str, TableIntake], policy: LimitPolicy, spec: ShardS
     return sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _trouble(tables: Mapping[str, TableIntake], quality: Quality) -> str | None:
+def _too_malformed(tables: Mapping[str, TableIntake], quality: Quality) -> str | None:
     """Why the history of the shard is not to be trusted; None where it is."""
     broken = [
         f"{name}: {sum(one.malformed.values())} of {one.rows} rows are malformed"

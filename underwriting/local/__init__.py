@@ -4,10 +4,9 @@ from underwriting.local.child import Child
 from underwriting.local.environment import embedded_environment, embedded_settings, resolve_database_url
 from underwriting.local.errors import AlreadyRunning, EmbeddedError, NotRunning, PortTaken, ServiceFailed
 from underwriting.local.keys import SANDBOX_TENANT, issue_token
-from underwriting.local.place import free_port
+from underwriting.local.ownership import free_port
 from underwriting.local.postgres import Postgres
 from underwriting.local.services import Services, embedded
-from underwriting.process.signals import ending_on_signals
 
 __all__ = [
     "SANDBOX_TENANT",
@@ -22,7 +21,6 @@ __all__ = [
     "embedded",
     "embedded_environment",
     "embedded_settings",
-    "ending_on_signals",
     "free_port",
     "issue_token",
     "resolve_database_url",

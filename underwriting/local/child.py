@@ -15,7 +15,7 @@ from underwriting.local.errors import ServiceFailed
 
 LAUNCH = Path(__file__).with_name("launch.py")
 # Seconds between two looks at a process or a health endpoint.
-LOOK = 0.05
+POLL_SECONDS = 0.05
 TAIL_LINES = 20
 TAIL_BYTES = 16_384
 
@@ -34,14 +34,14 @@ class Child:
         environment: Mapping[str, str] | None = None,
         *,
         owner: tuple[int, int] | None = None,
-        parting_signal: signal.Signals = signal.SIGTERM,
+        stop_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
         self.name = name
         self.log = log
         self._command = command
         self._environment = dict(environment) if environment is not None else None
         self._owner = owner or (0, 0)
-        self._parting_signal = parting_signal
+        self._stop_signal = stop_signal
         self.started: datetime | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -61,15 +61,15 @@ class Child:
             if os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                 return True
         except ChildProcessError:
-            # Somebody else waited for it.
+            # Another thread has waited for it.
             return self._process.poll() is None
-        # Not waited for yet, so its id is still its own.
+        # Not yet waited for, so no other process has its id.
         self._end_session(self._process)
         return False
 
     @property
     def exit_code(self) -> int | None:
-        """How the process ended; None while it lives, or was not looked at since."""
+        """How the process ended; None while it lives, or while nobody asked since."""
         return self._process.returncode if self._process is not None else None
 
     def start(self) -> None:
@@ -77,7 +77,7 @@ class Child:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.started = datetime.now(UTC)
         uid, gid = self._owner
-        launch = [sys.executable, "-S", "-E", str(LAUNCH), str(os.getpid()), str(int(self._parting_signal))]
+        launch = [sys.executable, "-S", "-E", str(LAUNCH), str(os.getpid()), str(int(self._stop_signal))]
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - programs of ours, and no shell
                 [*launch, str(uid), str(gid), *self._command],
@@ -89,7 +89,7 @@ class Child:
             )
 
     async def ready(self, probe: Callable[[], Awaitable[bool]], deadline: float) -> None:
-        """Wait until `probe` says yes; ServiceFailed if the process ends first or `deadline` seconds pass."""
+        """Wait until `probe` returns True; ServiceFailed if the process ends first or `deadline` seconds pass."""
 
         async def settled() -> bool:
             return await probe() or not self.running
@@ -110,7 +110,7 @@ class Child:
     async def stop(self, grace: float) -> None:
         """Ask the process to end; kill it after `grace` seconds."""
         if self.running:
-            self.send(self._parting_signal)
+            self.send(self._stop_signal)
             await until(self._ended, grace)
         self.kill()
 
@@ -146,10 +146,10 @@ class Child:
 
 
 async def until(holds: Callable[[], Awaitable[bool]], seconds: float) -> bool:
-    """Look again and again whether something holds; False where it does not within `seconds`."""
+    """Wait until something holds; False where it does not within `seconds`."""
     end = time.monotonic() + seconds
     while not await holds():
         if time.monotonic() > end:
             return False
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(POLL_SECONDS)
     return True

@@ -1,4 +1,4 @@
-"""What the embedded processes are told: the settings with the embedded defaults filled in, as environment variables."""
+"""The environment variables of the embedded processes: the settings, with embedded defaults where they are empty."""
 
 import json
 import os

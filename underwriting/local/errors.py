@@ -31,7 +31,7 @@ class AlreadyRunning(EmbeddedError):
 
 
 class NotRunning(EmbeddedError):
-    """The embedded database is asked for, and does not run."""
+    """The embedded database is needed, and does not run."""
 
     def __init__(self, state_dir: Path) -> None:
         super().__init__(

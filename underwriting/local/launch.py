@@ -15,7 +15,7 @@ PR_SET_PDEATHSIG = 1
 
 def main() -> None:
     """Prepare this process, then replace it by the program."""
-    parent, parting_signal, uid, gid = (int(argument) for argument in sys.argv[1:5])
+    parent, stop_signal, uid, gid = (int(argument) for argument in sys.argv[1:5])
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
     if os.geteuid() == 0 and uid != 0:
@@ -24,7 +24,7 @@ def main() -> None:
         os.setuid(uid)
     if sys.platform == "linux":
         # After the change of user, which would clear it.
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, parting_signal)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, stop_signal)
     if os.getppid() != parent:
         raise SystemExit("the parent ended before its child began")
     os.execvp(sys.argv[5], sys.argv[5:])  # noqa: S606 - replacing this process is the purpose; there is no shell

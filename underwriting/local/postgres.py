@@ -16,7 +16,7 @@ from urllib.parse import quote
 import asyncpg
 import psutil  # type: ignore[import-untyped]  # ships no types
 
-from underwriting.local.child import LOOK, Child, until
+from underwriting.local.child import POLL_SECONDS, Child, until
 from underwriting.local.errors import AlreadyRunning, ServiceFailed
 from underwriting.local.trigrams import write_extension
 
@@ -27,8 +27,8 @@ PREFECT_DATABASE = "prefect"
 LONGEST_SOCKET_PATH = 103
 SOCKET_NAME = ".s.PGSQL.5432"
 START_SECONDS = 60.0
-# What a killed postmaster's last processes may hold for a moment.
-LINGERING = "shared memory block"
+# In the log while the last processes of a killed server still hold their shared memory.
+STILL_IN_USE = "shared memory block"
 
 OPTIONS = {
     "listen_addresses": "",
@@ -61,21 +61,21 @@ class Postgres:
         self._log = log
         self._owner = _owner()
         self._share = self.folder / "share"
-        places = {"unix_socket_directories": str(self.sockets), "extension_control_path": f"{self._share}:$system"}
-        options = [f"--{name}={value}" for name, value in {**OPTIONS, **places}.items()]
+        paths = {"unix_socket_directories": str(self.sockets), "extension_control_path": f"{self._share}:$system"}
+        options = [f"--{name}={value}" for name, value in {**OPTIONS, **paths}.items()]
         self._server = Child(
             "PostgreSQL",
             [str(BIN / "postgres"), "-D", str(self.data), *options],
             log,
             owner=self._owner,
             # A fast shutdown: sessions are rolled back, and the next start needs no recovery.
-            parting_signal=signal.SIGINT,
+            stop_signal=signal.SIGINT,
         )
         self._restarting = False
 
     @property
     def running(self) -> bool:
-        """Whether the server process lives, or comes back from a restart that somebody asked for."""
+        """Whether the server process lives, or is being restarted."""
         return self._restarting or self._server.running
 
     @property
@@ -121,7 +121,7 @@ class Postgres:
             self._restarting = False
 
     async def _initialise(self) -> None:
-        """Make the cluster aside and move it in place whole, so that a kill in between leaves nothing half made."""
+        """Create the cluster in another folder and rename it, so that a kill in between leaves nothing incomplete."""
         fresh = self.folder / f"data.{os.getpid()}"
         locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         command = [str(BIN / "initdb"), f"--pgdata={fresh}", f"--username={USER}", "--auth=trust", *locale]
@@ -131,17 +131,17 @@ class Postgres:
         fresh.rename(self.data)
 
     async def _start_server(self) -> None:
-        """Start until it holds: the last processes of a killed server may keep its shared memory for a moment."""
+        """Start, again where needed: the last processes of a killed server may keep its shared memory for a moment."""
         end = time.monotonic() + START_SECONDS
         while True:
             self._server.start()
             try:
                 await self._server.ready(self._answers, end - time.monotonic())
             except ServiceFailed:
-                if self._server.running or LINGERING not in self._server.log_tail() or time.monotonic() > end:
+                if self._server.running or STILL_IN_USE not in self._server.log_tail() or time.monotonic() > end:
                     self._server.kill()
                     raise
-                await asyncio.sleep(LOOK)
+                await asyncio.sleep(POLL_SECONDS)
             else:
                 return
 
@@ -188,9 +188,9 @@ class Postgres:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self._owner is not None:
                 os.chown(folder, *self._owner)
-                _open_way(folder)
+                _let_pass(folder)
         if self._owner is not None:
-            _open_way(BIN / "postgres")
+            _let_pass(BIN / "postgres")
         write_extension(self._share)
 
 
@@ -224,7 +224,7 @@ def _owner() -> tuple[int, int] | None:
     return nobody.pw_uid, nobody.pw_gid
 
 
-def _open_way(path: Path) -> None:
+def _let_pass(path: Path) -> None:
     """Let other users pass through (not list) the folders above `path`."""
     for folder in path.parents:
         mode = folder.stat().st_mode

@@ -13,14 +13,14 @@ import httpx
 
 from underwriting.local.child import Child
 from underwriting.local.environment import child_environment, embedded_settings, postgres_folder
-from underwriting.local.place import claim_port, owned
+from underwriting.local.ownership import claim_port, locked
 from underwriting.local.postgres import Postgres
 from underwriting.settings import Settings
 
 # Importing Prefect and migrating a new database take a slow machine a while.
 READY_SECONDS = 180.0
 STOP_SECONDS = 15.0
-# A worker lets what it runs end before it ends; see underwriting.worker.
+# A worker lets its runs end first; see underwriting.worker.
 WORKER_STOP_SECONDS = 20.0
 WATCH_SECONDS = 0.25
 # A worker that keeps dying is restarted ever more slowly; a death this long ago is forgotten.
@@ -81,12 +81,12 @@ class Services:
         """Wait until Prefect hears of a worker that was started; ServiceFailed where it ends first."""
         url = f"{self.settings.prefect_url}/api/work_pools/{self.settings.work_pool}/workers/filter"
 
-        async def heard(client: httpx.AsyncClient) -> bool:
+        async def online(client: httpx.AsyncClient) -> bool:
             answer = await client.post(url, json={})
             # A worker that died is shown as online for a while.
-            return answer.is_success and any(_heard_since(worker, found) for found in answer.json())
+            return answer.is_success and any(_is_online(worker, found) for found in answer.json())
 
-        await _until(worker, heard)
+        await _until(worker, online)
 
     async def watch(self) -> NoReturn:
         """Restart workers that die, for ever; ServiceFailed when anything else ends by itself."""
@@ -154,9 +154,9 @@ def _restart(worker: Child, deaths: list[float]) -> None:
         worker.start()
 
 
-def _heard_since(worker: Child, found: dict[str, str]) -> bool:
-    heard = datetime.fromisoformat(found["last_heartbeat_time"])
-    return found["name"] == worker.name and worker.started is not None and heard > worker.started
+def _is_online(worker: Child, found: dict[str, str]) -> bool:
+    heartbeat = datetime.fromisoformat(found["last_heartbeat_time"])
+    return found["name"] == worker.name and worker.started is not None and heartbeat > worker.started
 
 
 async def _until_ok(server: Child, url: str) -> None:
@@ -192,9 +192,9 @@ async def embedded(
     """The running services of `settings.state_dir`; all of them have ended when the block ends.
 
     `prefect_file` is deployed once Prefect answers; `prepare` runs as soon as the database does, to migrate and fill
-    the store. AlreadyRunning, PortTaken or ServiceFailed say what is in the way.
+    the store. AlreadyRunning, PortTaken or ServiceFailed say why not.
     """
-    with owned(settings.state_dir) as after_a_kill:
+    with locked(settings.state_dir) as after_a_kill:
         ports = {"prefect": True, "sandbox": sandbox, "api": api}
         for name in (name for name, wanted in ports.items() if wanted):
             await claim_port(settings, name, patient=after_a_kill)

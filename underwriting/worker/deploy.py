@@ -1,7 +1,8 @@
-"""Makes Prefect know what prefect.yaml says.
+"""Deploys prefect.yaml.
 
-Does what `prefect deploy --all` does with the file, by Prefect's own functions, and what the file cannot say: the work
-pool, the bureau's concurrency limit, and the end of schedules that left the file. A second call changes nothing.
+Does the same as `prefect deploy --all`, by Prefect's own functions, and what the file cannot express: it creates the
+work pool and the bureau's concurrency limit, and deletes schedules that are no longer in the file. A second call
+changes nothing.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What the Prefect server tells about the runs of a work pool, as it happens."""
+"""Events of the Prefect server about the runs of a work pool."""
 
 import asyncio
 import logging
@@ -28,26 +28,26 @@ class RunChange(Enum):
 
 @dataclass(frozen=True)
 class RunEvent:
-    """One piece of news; `id` is that of the run's new state, `occurred` the server's time."""
+    """One change of a run. `id` is that of its new state, `occurred` the server's time."""
 
     id: UUID
-    news: RunChange
+    change: RunChange
     flow_run_id: UUID
     occurred: datetime
 
 
 async def run_events(work_pool_id: UUID) -> AsyncIterator[RunEvent]:
-    """The news of a pool's runs, for ever. Some may be lost while the server is away, others be told twice."""
+    """The changes of a pool's runs, without end. Some may be lost while the server is away, others come twice."""
     while True:
         wanted = EventFilter(
-            event=EventNameFilter(name=[news.value for news in RunChange]),
+            event=EventNameFilter(name=[change.value for change in RunChange]),
             any_resource=EventAnyResourceFilter(id=[f"prefect.work-pool.{work_pool_id}"]),
         )
         try:
             async with get_events_subscriber(wanted) as events:
                 async for event in events:
                     yield _read(event)
-        # The edge to the event stream, which raises plain exceptions: without it the worker still polls.
+        # The event stream raises plain exceptions. Without it the worker still polls.
         except Exception as error:  # noqa: BLE001
             log.debug("the event stream is away: %r", error)
         await asyncio.sleep(RECONNECT_SECONDS)

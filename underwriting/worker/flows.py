@@ -21,12 +21,12 @@ class NotRunnable(Exception):
 
 
 class Flows:
-    """The flows that this worker has at hand, by deployment."""
+    """The imported flows, by deployment."""
 
     def __init__(self) -> None:
         self._flows: dict[UUID, Flow[..., Any]] = {}
         self._storage: WritableFileSystem | None = None
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     async def of(self, client: PrefectClient, deployment_id: UUID) -> Flow[..., Any]:
         """The flow of a deployment; NotRunnable, or ObjectNotFound where the deployment is gone."""
@@ -36,14 +36,14 @@ class Flows:
         return flow
 
     async def refresh(self, deployments: Iterable[DeploymentResponse]) -> None:
-        """Take up what the deployments say now. One that cannot be run is logged, and fails its runs."""
+        """Import the flows of the deployments as they are now. One that cannot be run is logged, and its runs fail."""
         self._storage = await aget_default_result_storage()
         fresh: dict[UUID, Flow[..., Any]] = {}
         for deployment in deployments:
             try:
                 fresh[deployment.id] = self._with_storage(await load(deployment))
             except NotRunnable as why:
-                self._tell(f"deployment {deployment.name!r}: {why}")
+                self._warn_once(f"deployment {deployment.name!r}: {why}")
         self._flows = fresh
 
     def _with_storage(self, flow: Flow[..., Any]) -> Flow[..., Any]:
@@ -57,9 +57,9 @@ class Flows:
         filled.result_storage = self._storage
         return filled
 
-    def _tell(self, message: str) -> None:
-        if message not in self._told:
-            self._told.add(message)
+    def _warn_once(self, message: str) -> None:
+        if message not in self._logged:
+            self._logged.add(message)
             log.warning("%s", message)
 
 
@@ -79,6 +79,6 @@ async def load(deployment: DeploymentResponse) -> Flow[..., Any]:
 def _import(entrypoint: str) -> Flow[..., Any]:
     try:
         return load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
-    # Importing runs any code, and whatever it raises is the deployment's trouble, not the worker's.
+    # An import runs any code, and an error in it must not end the worker.
     except (Exception, SystemExit) as error:
         raise NotRunnable(f"cannot load the flow {entrypoint}: {type(error).__name__}: {error}") from error

@@ -15,22 +15,22 @@ from prefect.context import AsyncClientContext, SyncClientContext
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Surroundings = Callable[[], AbstractAsyncContextManager[object]]
-# What closing may take before a loop that a flow blocks is left behind.
+OpenRuntime = Callable[[], AbstractAsyncContextManager[object]]
+# How long closing may take; a loop that a flow blocks for longer is abandoned.
 CLOSING_SECONDS = 3.0
 
 
 class FlowLoop:
-    """An event loop in a thread of its own, inside one Prefect client and inside `surroundings`, both open as long as
-    it lives.
+    """An event loop in a thread of its own, with one Prefect client and one runtime that stay open
+    as long as it lives.
 
     Not the worker's own loop, for three reasons: a flow that blocks must not keep the worker from renewing and
     cancelling; Prefect's engine takes over SIGTERM where it runs in the main thread, and here SIGTERM is the worker's;
     and a flow that calls `sys.exit` must end only itself.
     """
 
-    def __init__(self, surroundings: Surroundings) -> None:
-        self._surroundings = surroundings
+    def __init__(self, open_runtime: OpenRuntime) -> None:
+        self._open_runtime = open_runtime
         self._stack = AsyncExitStack()
         self._stopping = False
 
@@ -39,10 +39,10 @@ class FlowLoop:
         self._context = contextvars.copy_context()
         self._thread = threading.Thread(target=self._run, name="flows", daemon=True)
         self._thread.start()
-        async with AsyncExitStack() as where_it_fails:
-            where_it_fails.push_async_callback(self._close)
-            await self._inside(self._open)
-            where_it_fails.pop_all()
+        async with AsyncExitStack() as on_failure:
+            on_failure.push_async_callback(self._close)
+            await self._in_shared_context(self._open)
+            on_failure.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -60,27 +60,27 @@ class FlowLoop:
         await self._stack.enter_async_context(AsyncClientContext())
         # Prefect's engine takes a synchronous client for a moment here and there; making one reads all certificates.
         self._stack.enter_context(SyncClientContext())
-        await self._stack.enter_async_context(self._surroundings())
+        await self._stack.enter_async_context(self._open_runtime())
 
     async def _close(self) -> None:
         try:
             async with asyncio.timeout(CLOSING_SECONDS):
-                await self._inside(self._stack.aclose)
+                await self._in_shared_context(self._stack.aclose)
         except TimeoutError:
-            log.warning("a flow blocks its event loop; left behind")
+            log.warning("a flow blocks its event loop; the loop is abandoned")
             return
         self._stopping = True
         self._loop.call_soon_threadsafe(self._loop.stop)
         await asyncio.to_thread(self._thread.join, CLOSING_SECONDS)
 
-    async def _inside(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run `work` in the very context that every run copies, so that they see what it opens."""
+    async def _in_shared_context(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run `work` in the context that every run copies, so that runs see what it opens."""
         done: Future[None] = Future()
 
         async def report() -> None:
             try:
                 await work()
-            # The edge between two threads: whatever it is, the waiting side raises it.
+            # Crosses threads: the waiting side raises whatever it is.
             except BaseException as error:  # noqa: BLE001
                 done.set_exception(error)
             else:
@@ -94,9 +94,9 @@ class FlowLoop:
         while not self._stopping:
             try:
                 self._loop.run_forever()
-            except (SystemExit, KeyboardInterrupt) as left:
+            except (SystemExit, KeyboardInterrupt) as error:
                 # asyncio lets these out of the loop; the run that raised them is reported as crashed.
-                log.warning("a flow asked the process to exit (%r); the worker goes on", left)
+                log.warning("a flow asked the process to exit (%r); the worker goes on", error)
         self._end_tasks()
         self._loop.close()
 

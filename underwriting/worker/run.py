@@ -48,7 +48,7 @@ class WarmRun:
     async def _execute(self, flow: Flow[..., Any]) -> None:
         engine = WarmEngine.of(flow, self.flow_run)
         if self._interruption is not None:
-            await _report_never_began(self.flow_run.id, self._interruption)
+            await _report_not_started(self.flow_run.id, self._interruption)
             return
         self._engine, self._task = engine, asyncio.current_task()
         try:
@@ -68,7 +68,7 @@ class WarmRun:
             self._task.cancel(why.value)
 
 
-async def _report_never_began(flow_run_id: UUID, why: Interruption) -> None:
+async def _report_not_started(flow_run_id: UUID, why: Interruption) -> None:
     message = f"It never began: {why.value}."
     state: State[Any] = Cancelled(message=message) if why is Interruption.BY_USER else Crashed(message=message)
     async with get_client() as client:

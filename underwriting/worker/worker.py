@@ -24,30 +24,29 @@ from underwriting.settings import settings
 from underwriting.worker.engine import Interruption
 from underwriting.worker.events import RunChange, run_events
 from underwriting.worker.flows import Flows, NotRunnable
-from underwriting.worker.loop import FlowLoop, Surroundings
+from underwriting.worker.loop import FlowLoop, OpenRuntime
 from underwriting.worker.run import WarmRun
 
-# What runs may take to end after SIGTERM; container runtimes kill ten seconds after it.
+# How long runs may take to end after SIGTERM; container runtimes kill ten seconds after it.
 GRACE_SECONDS = 7.0
-# Then they are interrupted, and have this long to report it.
-LETTING_GO_SECONDS = 2.0
-# Prefect gives no more at once.
-MOST_RUNS_READ = 200
+# After that they are interrupted, and have this long to report it.
+INTERRUPT_SECONDS = 2.0
+# The most that Prefect returns at once.
+MAX_RUNS_READ = 200
 SCHEDULED_RUNS: Final = "/work_pools/{name}/get_scheduled_flow_runs"
-# A Prefect server that is away is asked again after waits that grow from the first to the second.
+# Seconds before a Prefect server that does not answer is asked again: they double from the first to the second.
 SHORTEST_WAIT, LONGEST_WAIT = 0.2, 5.0
 
 
 class WarmResult(BaseWorkerResult):
-    """A run that ended here; how it ended is told by its state."""
+    """A run that ended here. Its state says how."""
 
 
 class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
     """Runs flows in its own process: a run begins when its flow is called, not when an interpreter has started.
 
-    Deployments, schedules, retries, limits, cancellation and suspension stay Prefect's. What is given up is the
-    process for each run: a flow that blocks its event loop delays the others, and one that kills the process kills
-    them too.
+    Deployments, schedules, retries, limits, cancellation and suspension stay Prefect's. Runs share one process:
+    a flow that blocks its event loop delays the others, and one that kills the process kills them too.
     """
 
     type = "warm"
@@ -59,30 +58,30 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         work_pool_name: str,
         *,
         limit: int | None = None,
-        surroundings: Surroundings | None = None,
+        open_runtime: OpenRuntime | None = None,
         prefetch_seconds: float | None = None,
         **others: Any,
     ) -> None:
-        """As every Prefect worker; `surroundings` stays open around all runs (by default the store and the clients).
+        """As every Prefect worker; `open_runtime` opens what the runs share: by default the store and the clients.
 
         Runs are never fetched ahead of their time, whatever `prefetch_seconds` says: there is nothing to prepare, and
-        they would hold a place.
+        they would occupy a slot.
         """
         super().__init__(work_pool_name, limit=limit or settings().worker_limit, prefetch_seconds=0, **others)
-        self._loop = FlowLoop(surroundings or _runtime)
+        self._loop = FlowLoop(open_runtime or _open_runtime)
         self._flows = Flows()
         self._runs: dict[UUID, WarmRun] = {}
         self._idle = asyncio.Event()
         self._idle.set()
         self._second_signal = asyncio.Event()
         self._stopping = False
-        # Asking for runs: one question at a time, from the poll or at the news of a run.
-        self._asking = asyncio.Lock()
-        self._answering: asyncio.Task[None] | None = None
-        self._listening: asyncio.Task[None] | None = None
-        self._told = False
+        # One poll for runs at a time, by interval or after an event.
+        self._poll_lock = asyncio.Lock()
+        self._poll_task: asyncio.Task[None] | None = None
+        self._listen_task: asyncio.Task[None] | None = None
+        self._poll_requested = False
         self._more_may_be_due = False
-        self._server_is_away = 0.0
+        self._server_wait = 0.0
 
     @classmethod
     def get_default_base_job_template(cls) -> dict[str, Any]:
@@ -125,20 +124,20 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
     async def setup(self) -> None:
         """Open what the runs share, connect, and import the flows of the pool's deployments."""
         await self._exit_stack.enter_async_context(self._loop)
-        # One client for all that this loop asks; Prefect's functions would each make one, and leave it open.
+        # One client for all requests of this loop. Prefect's functions would each create one and leave it open.
         await self._exit_stack.enter_async_context(AsyncClientContext())
         await super().setup()
         freeze_loaded_objects()
 
     async def teardown(self, *exc_info: Any) -> None:
-        """Let the runs end within the grace time, interrupt those that do not, disconnect."""
+        """Let the runs end within the grace time, interrupt the others, disconnect."""
         self._stopping = True
-        await self._until(GRACE_SECONDS, self._idle, self._second_signal)
+        await self._wait_for_any(GRACE_SECONDS, self._idle, self._second_signal)
         if self._runs:
             self._logger.warning("Interrupting %s runs that did not end within the grace time.", len(self._runs))
         for run in self._runs.values():
             run.interrupt(Interruption.BY_WORKER)
-        await self._until(LETTING_GO_SECONDS, self._idle)
+        await self._wait_for_any(INTERRUPT_SECONDS, self._idle)
         await super().teardown(*exc_info)
 
     async def sync_with_backend(self) -> None:
@@ -152,11 +151,11 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         await self._look_for_cancellations()
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
-        """Begin what is due, as far as there are places. A server that is away is waited for: the base class would end
-        the worker after some seconds, and with it what it runs.
+        """Begin due runs while there are free slots. Wait for a server that does not answer: the base class would end
+        the worker after some seconds, and its runs with it.
         """
-        async with self._asking:
-            if self._free_places == 0 or self._stopping:
+        async with self._poll_lock:
+            if self._free_slots == 0 or self._stopping:
                 self._last_polled_time = datetime.now(UTC)
                 return []
             try:
@@ -166,16 +165,16 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
                     raise
                 await self._wait_for_server(error)
                 return []
-            self._server_is_away = 0.0
-            self._more_may_be_due = self._free_places == 0
+            self._server_wait = 0.0
+            self._more_may_be_due = self._free_slots == 0
             return begun
 
     async def _get_scheduled_flow_runs(self) -> list[WorkerFlowRunResponse]:
-        """As the base class, but no more runs than places: it would read all of a long queue that the server gives."""
+        """As the base class, but read no more runs than there are slots: a queue may be long."""
         wanted = {
             "work_queue_names": sorted(self._work_queues),
             "scheduled_before": datetime.now(UTC).isoformat(),
-            "limit": min(int(self.limiter.total_tokens), MOST_RUNS_READ),
+            "limit": min(int(self.limiter.total_tokens), MAX_RUNS_READ),
         }
         name = {"name": self._work_pool_name}
         try:
@@ -188,11 +187,11 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         return WorkerFlowRunResponse.model_validate_list(answer.json())
 
     async def _submit_scheduled_flow_runs(self, flow_run_response: list[WorkerFlowRunResponse]) -> list[FlowRun]:
-        """Begin as many runs as there are places."""
+        """Begin as many runs as there are free slots."""
         if self._runs_task_group is None:
             raise RuntimeError("the worker is not set up")
         due = [entry.flow_run for entry in flow_run_response if entry.flow_run.id not in self._runs]
-        begun = due[: self._free_places]
+        begun = due[: self._free_slots]
         for flow_run in begun:
             self.limiter.acquire_on_behalf_of_nowait(flow_run.id)
             self._runs[flow_run.id] = WarmRun(flow_run, self._loop)
@@ -204,7 +203,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         """Claim a run and run it.
 
         The base class asks the server nine times before the flow begins, for infrastructure that a run here does not
-        have; the claim (Scheduled → Pending, which the server grants to one worker) is the one question needed.
+        have. Only the claim is needed: Scheduled → Pending, which the server grants to one worker.
         """
         try:
             if await self._propose_pending_state(flow_run):
@@ -215,24 +214,24 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
             if not self._runs:
                 self._idle.set()
             if self._more_may_be_due:
-                self._ask_now()
+                self._poll_now()
 
     async def _initialize_after_sync(self) -> None:
         await super()._initialize_after_sync()
-        if self._listening is None and self._work_pool is not None:
-            self._listening = asyncio.create_task(self._listen(self._work_pool.id))
-            self._exit_stack.push_async_callback(_end, self._listening)
+        if self._listen_task is None and self._work_pool is not None:
+            self._listen_task = asyncio.create_task(self._listen(self._work_pool.id))
+            self._exit_stack.push_async_callback(_end, self._listen_task)
 
     async def _listen(self, work_pool_id: UUID) -> None:
-        """Heed the server's events: a run begins, or is cancelled, as soon as the server says so. Polling and
-        heartbeats find what events lose.
+        """Begin, cancel or suspend runs as soon as the server's events say so. Polls and heartbeats find what was
+        lost.
         """
         async for event in run_events(work_pool_id):
-            if event.news is RunChange.SCHEDULED:
-                self._ask_now()
+            if event.change is RunChange.SCHEDULED:
+                self._poll_now()
             elif (run := self._runs.get(event.flow_run_id)) is None or run.began_after(event.occurred):
                 continue
-            elif event.news is RunChange.CANCELLING:
+            elif event.change is RunChange.CANCELLING:
                 run.interrupt(Interruption.BY_USER)
             else:
                 run.suspend(event.id, event.occurred)
@@ -244,26 +243,26 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
                 if (run := self._runs.get(found.id)) is not None and found.state and found.state.is_cancelling():
                     run.interrupt(Interruption.BY_USER)
 
-    def _ask_now(self) -> None:
-        """Ask for runs without waiting for the poll interval; told often, it asks once more after the current time."""
-        self._told = True
-        if self._answering is None or self._answering.done():
-            self._answering = asyncio.create_task(self._ask_while_told())
+    def _poll_now(self) -> None:
+        """Poll now. Requests during a poll lead to one more poll after it."""
+        self._poll_requested = True
+        if self._poll_task is None or self._poll_task.done():
+            self._poll_task = asyncio.create_task(self._poll_while_requested())
 
-    async def _ask_while_told(self) -> None:
-        while self._told:
-            self._told = False
+    async def _poll_while_requested(self) -> None:
+        while self._poll_requested:
+            self._poll_requested = False
             try:
                 await self.get_and_submit_flow_runs()
             except httpx.HTTPStatusError:
-                # The poll meets it, too, and ends the worker with it.
+                # The regular poll meets the same error and ends the worker.
                 return
 
     async def _wait_for_server(self, error: httpx.HTTPError) -> None:
-        if self._server_is_away == 0:
-            self._logger.warning("The Prefect server cannot be asked for runs; waiting for it. %r", error)
-        self._server_is_away = min(LONGEST_WAIT, 2 * self._server_is_away or SHORTEST_WAIT)
-        await asyncio.sleep(self._server_is_away)
+        if self._server_wait == 0:
+            self._logger.warning("The Prefect server does not answer; waiting for it. %r", error)
+        self._server_wait = min(LONGEST_WAIT, 2 * self._server_wait or SHORTEST_WAIT)
+        await asyncio.sleep(self._server_wait)
 
     async def _report(self, flow_run: FlowRun, state: State[Any]) -> None:
         try:
@@ -272,10 +271,10 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
             self.get_flow_run_logger(flow_run).exception("The state %s could not be reported.", state.name)
 
     @property
-    def _free_places(self) -> int:
+    def _free_slots(self) -> int:
         return int(self.limiter.available_tokens)
 
-    async def _until(self, seconds: float, *events: asyncio.Event) -> None:
+    async def _wait_for_any(self, seconds: float, *events: asyncio.Event) -> None:
         """Wait until one of the events, for at most `seconds`."""
         waiting = [asyncio.create_task(event.wait()) for event in events]
         await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -283,8 +282,8 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
             await _end(task)
 
 
-def _runtime() -> AbstractAsyncContextManager[object]:
-    """What reviews share; imported late, since every Prefect command line imports this module to know the type."""
+def _open_runtime() -> AbstractAsyncContextManager[object]:
+    """What the runs share. Imported late: every command of Prefect imports this module to know the worker type."""
     from underwriting.runtime import open_runtime  # noqa: PLC0415
 
     return open_runtime()

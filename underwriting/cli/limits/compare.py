@@ -14,14 +14,14 @@ from rules.core.problems import RulebookError
 from rules.limits.backtest import MonthFigures
 from rules.limits.policy import LimitPolicy, policy_for
 from underwriting.cli.errors import refusing
-from underwriting.cli.limits.release import Bar, at_desk
+from underwriting.cli.limits.context import ProgressBar, with_run_context
 from underwriting.domain.application import Product
-from underwriting.limit_runs.backtest import backtest as walk
+from underwriting.limit_runs.backtest import backtest as run_backtest
 from underwriting.limit_runs.backtest import frame_of, write_backtest
-from underwriting.limit_runs.backtest_steps import NOT_REWOUND
 from underwriting.limit_runs.comparison import compare as compared
 from underwriting.limit_runs.comparison import write_comparison
 from underwriting.limit_runs.history import HistoryError
+from underwriting.limit_runs.past_facts import NOT_REWOUND
 from underwriting.limit_runs.request import Request
 from underwriting.settings import settings
 
@@ -36,7 +36,7 @@ def compare(first: First, second: Second, history: History, date: Day, into: Fol
     """Show who would end at another limit under the second policy, from the limits in force; nothing is stored."""
     one, other = _policies(first, second)
     request = Request(settings().limits_tenant, Product.FLOAT, date.date(), history, one)
-    found = at_desk(lambda desk: compared(desk, request, other))
+    found = with_run_context(lambda context: compared(context, request, other))
     write_comparison(found, (str(one.ref), str(other.ref)), into)
     table = Table("", str(one.ref), str(other.ref))
     counted = found.comparison
@@ -53,12 +53,12 @@ def compare(first: First, second: Second, history: History, date: Day, into: Fol
 def backtest(
     first: First, second: Second, history: History, since: Day, until: Day, into: Folder = Path("backtest")
 ) -> None:
-    """Walk both policies day by day: exposure, moves, losses avoided, good users held back, by month."""
+    """Decide every day by both policies: exposure, moves, losses avoided, good users held back, by month."""
     policies = _policies(first, second)
     config = settings()
-    with refusing(HistoryError), Bar() as bar:
-        walked = asyncio.run(
-            walk(
+    with refusing(HistoryError), ProgressBar() as bar:
+        by_policy = asyncio.run(
+            run_backtest(
                 history,
                 policies,
                 since.date(),
@@ -68,13 +68,13 @@ def backtest(
                 bar,
             )
         )
-    write_backtest(walked, into)
-    _show(walked)
+    write_backtest(by_policy, into)
+    _show(by_policy)
     typer.echo(NOT_REWOUND)
-    typer.echo(f"{len(frame_of(walked))} rows and a picture: {into}")
+    typer.echo(f"{len(frame_of(by_policy))} rows and a picture: {into}")
 
 
-def _show(walked: Mapping[str, Mapping[date, MonthFigures]]) -> None:
+def _show(by_policy: Mapping[str, Mapping[date, MonthFigures]]) -> None:
     figures = (
         "exposure",
         "raised",
@@ -86,9 +86,9 @@ def _show(walked: Mapping[str, Mapping[date, MonthFigures]]) -> None:
         "good_users_held_back",
     )
     table = Table("month", "policy", *(name.replace("_", " ") for name in figures))
-    months = {day for per_policy in walked.values() for day in per_policy}
+    months = {day for per_policy in by_policy.values() for day in per_policy}
     for day in sorted(months):
-        for name, per_policy in walked.items():
+        for name, per_policy in by_policy.items():
             table.add_row(f"{day:%Y-%m}", name, *(str(getattr(per_policy[day], one)) for one in figures))
     Console().print(table)
 

@@ -17,15 +17,15 @@ from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.limits import policies
 from underwriting.cli.limits.compare import backtest, compare
-from underwriting.cli.limits.release import at_desk
+from underwriting.cli.limits.context import with_run_context
 from underwriting.cli.store import with_store
 from underwriting.domain.application import Product
 from underwriting.domain.limits import LimitRunState, Scope
 from underwriting.limit_runs.adoption import AdoptionError, limits_in
-from underwriting.limit_runs.dry_run import rehearse
-from underwriting.limit_runs.export import export_moves, write_files
-from underwriting.limit_runs.report import report_of
-from underwriting.limit_runs.request import Report, Request
+from underwriting.limit_runs.dry_run import run_dry
+from underwriting.limit_runs.report import Report, report_of
+from underwriting.limit_runs.report_files import export_moves, write_files
+from underwriting.limit_runs.request import Request
 from underwriting.limit_runs.rollback import roll_back
 from underwriting.limit_runs.run import finish, recalculate
 from underwriting.limit_runs.run_context import RunContext
@@ -78,7 +78,7 @@ def run(
             dry_run=dry_run,
             full=full,
         )
-    report = at_desk(lambda desk: rehearse(desk, request) if dry_run else recalculate(desk, request))
+    report = with_run_context(lambda context: run_dry(context, request) if dry_run else recalculate(context, request))
     write_files(report)
     _show(report, as_json)
 
@@ -91,7 +91,7 @@ def status(
 ) -> None:
     """Show one run, or list the last ones."""
     if run_id is not None:
-        _show(at_desk(lambda desk: report_of(desk, run_id)), as_json)
+        _show(with_run_context(lambda context: report_of(context, run_id)), as_json)
         return
 
     async def work(store: Store) -> list[LimitRunRow]:
@@ -114,20 +114,20 @@ def release(
     discard: Annotated[bool, typer.Option("--discard", help="Discard it instead.")] = False,
 ) -> None:
     """Release a run that the guard holds, which applies it, or discard it."""
-    word = LimitRunState.DISCARDED if discard else LimitRunState.APPLYING
+    state = LimitRunState.DISCARDED if discard else LimitRunState.APPLYING
 
-    async def settled(desk: RunContext) -> Report:
-        async with desk.store.begin() as work:
-            await held_runs.decide(work, run_id, word, getpass.getuser(), note)
-        return await finish(desk, run_id)
+    async def decide(context: RunContext) -> Report:
+        async with context.store.begin() as work:
+            await held_runs.decide(work, run_id, state, getpass.getuser(), note)
+        return await finish(context, run_id)
 
-    _show(at_desk(settled), as_json=False)
+    _show(with_run_context(decide), as_json=False)
 
 
 @app.command()
 def rollback(run_id: RunId) -> None:
     """Give everybody whose limit a run changed the limit from before, by a version of its own."""
-    back = at_desk(lambda desk: roll_back(desk, run_id, getpass.getuser()))
+    back = with_run_context(lambda context: roll_back(context, run_id, getpass.getuser()))
     left = f"{back.overtaken} that were changed since are left alone"
     typer.echo(f"{run_id} is rolled back: {back.written} profiles written; {left}")
 

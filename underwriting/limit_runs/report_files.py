@@ -1,26 +1,62 @@
-"""A run in Markdown: counts, money, reasons, what was quarantined, what the guard said. Nothing about one user."""
+"""The files of a run for people: its moves as CSV and Parquet, its summary in Markdown, its pictures."""
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from pathlib import Path
+
+import duckdb
 
 from rules.core.reasons import reason
 from rules.limits.guard import GuardVerdict
 from underwriting.domain.money import minor_digits
 from underwriting.limit_runs.intake import TableIntake
-from underwriting.limit_runs.pictures import advertised
-from underwriting.limit_runs.request import Report
+from underwriting.limit_runs.pictures import advertised, pictures
+from underwriting.limit_runs.report import Report
 from underwriting.limit_runs.totals import Counts, Totals
+
+MOVES = "subject_id, move, before, after, target, affordability_cap, at_once, reasons, gates_held"
+
+
+def write_files(report: Report) -> Path:
+    """Write them all into the run's folder; a second time replaces them. Returns the folder."""
+    export_moves(report.folder, report.folder)
+    (report.folder / "summary.md").write_text(summary(report), "utf-8")
+    for name, _, png in pictures(report.totals):
+        (report.folder / f"{name}.png").write_bytes(png)
+    return report.folder
+
+
+def export_moves(run: Path, into: Path) -> int:
+    """`moves.csv` and `moves.parquet`: everybody but those who were held, in the order of their ids; how many."""
+    into.mkdir(parents=True, exist_ok=True)
+    found = sorted(str(file) for file in run.glob("records-*.parquet"))
+    if not found:
+        return 0
+    with duckdb.connect() as connection:
+        # S608: the columns are ours.
+        connection.execute(
+            f"CREATE TABLE moves AS SELECT {MOVES} FROM read_parquet(?) WHERE move <> 'held' ORDER BY 1",  # noqa: S608
+            [found],
+        )
+        connection.execute(f"COPY moves TO '{_quoted(into / 'moves.csv')}' (HEADER)")
+        connection.execute(f"COPY moves TO '{_quoted(into / 'moves.parquet')}' (FORMAT PARQUET)")
+        (count,) = connection.execute("SELECT count(*) FROM moves").fetchall()[0]
+    return int(count)
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
 
 
 def summary(report: Report) -> str:
-    """The whole summary, without pictures."""
+    """The summary in Markdown: counts, money, reasons, quarantined rows, the guard. Nothing about one user."""
     return "\n".join(
         [*_head(report), *_counts(report), *_promise(report.totals), *_reasons(report.totals), *_rows(report)]
     )
 
 
 def _head(report: Report) -> Iterator[str]:
-    state = "a rehearsal: nothing is stored" if report.state is None else report.state.replace("_", " ")
+    state = "a dry run: nothing is stored" if report.state is None else report.state.replace("_", " ")
     yield f"## Limits as of {report.business_date}: {state}"
     yield ""
     terms = f", facts by {report.fact_terms}" if report.fact_terms else ""

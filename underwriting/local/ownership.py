@@ -1,4 +1,4 @@
-"""What a set-up needs of the machine for itself: its state directory and its ports."""
+"""Claims what a set-up needs for itself: its state directory and its ports."""
 
 import fcntl
 import os
@@ -16,8 +16,8 @@ ORPHAN_SECONDS = 15.0
 
 
 @contextmanager
-def owned(state_dir: Path) -> Iterator[bool]:
-    """Hold the state directory, made where it is missing; AlreadyRunning where another process holds it.
+def locked(state_dir: Path) -> Iterator[bool]:
+    """Lock the state directory, which is made where it is missing; AlreadyRunning where another process holds it.
 
     Yields whether its last owner was killed.
     """

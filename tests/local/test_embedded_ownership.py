@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from underwriting.local import AlreadyRunning, NotRunning, PortTaken, embedded, free_port, resolve_database_url
-from underwriting.local.place import owned
+from underwriting.local.ownership import locked
 from underwriting.settings import Settings
 
 
@@ -27,19 +27,19 @@ async def test_a_taken_port_is_named_with_the_setting_that_moves_it(tmp_path: Pa
 
 def test_a_folder_belongs_to_one_set_up_at_a_time(tmp_path: Path) -> None:
     with (
-        owned(tmp_path) as after_a_kill,
+        locked(tmp_path) as after_a_kill,
         pytest.raises(AlreadyRunning, match=f"process {os.getpid()}"),
-        owned(tmp_path),
+        locked(tmp_path),
     ):
         pytest.fail("it is mine")
     assert not after_a_kill
-    with owned(tmp_path) as after_a_kill:
+    with locked(tmp_path) as after_a_kill:
         assert not after_a_kill
 
 
 def test_a_killed_owner_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "lock").write_text("12345")
-    with owned(tmp_path) as after_a_kill:
+    with locked(tmp_path) as after_a_kill:
         assert after_a_kill
 
 

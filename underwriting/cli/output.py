@@ -1,11 +1,11 @@
-"""How a command tells of several things: a headline, and a line for each."""
+"""What several commands print in the same form."""
 
 from collections.abc import Iterable
 
 import typer
 
 
-def tell(headline: str, lines: Iterable[str]) -> None:
+def print_lines(headline: str, lines: Iterable[str]) -> None:
     """Print the headline, and the lines below it, indented."""
     typer.echo(headline)
     for line in lines:

@@ -1,4 +1,4 @@
-"""Where the command line works on limit runs: in this process, with a bar on standard error."""
+"""The context of limit runs on the command line: in this process, with a progress bar on standard error."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
@@ -14,15 +14,15 @@ from underwriting.settings import settings
 T = TypeVar("T")
 
 
-class Bar(AbstractContextManager["Bar"]):
-    """How far a run is, on standard error."""
+class ProgressBar(AbstractContextManager["ProgressBar"]):
+    """Shows on standard error how far a run is."""
 
     def __init__(self) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self._progress = Progress(*columns, console=Console(stderr=True))
         self._tasks: dict[str, TaskID] = {}
 
-    def __enter__(self) -> "Bar":
+    def __enter__(self) -> "ProgressBar":
         self._progress.start()
         return self
 
@@ -30,13 +30,13 @@ class Bar(AbstractContextManager["Bar"]):
         self._progress.stop()
 
     async def __call__(self, what: str, done: int, of: int) -> None:
-        """Say that so many of the shards are done."""
+        """Show that `done` of `of` shards are done."""
         if what not in self._tasks:
             self._tasks[what] = self._progress.add_task(what, total=of)
         self._progress.update(self._tasks[what], completed=done)
 
 
-def at_desk(work: Callable[[RunContext], Awaitable[T]]) -> T:
-    """Work with the store of the settings; what a user can do something about ends the command with exit code 2."""
-    with Bar() as bar:
+def with_run_context(work: Callable[[RunContext], Awaitable[T]]) -> T:
+    """Run `work` with the store of the settings; an error that the user can do something about exits with code 2."""
+    with ProgressBar() as bar:
         return with_store(lambda store: work(RunContext(store, settings(), progress=bar)))
