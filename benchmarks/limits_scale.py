@@ -23,8 +23,6 @@ from tasks.limit_shards import local_cluster
 from underwriting.domain.limits import IdRange
 from underwriting.limit_runs.plan import open_history, plan_ranges
 from underwriting.limit_runs.records import record_rows
-from underwriting.limit_runs.run import spec_of
-from underwriting.limit_runs.run_context import RunContext
 from underwriting.limit_runs.shard import ShardSpec, recalculate_shard, records_file
 from underwriting.settings import Settings
 from underwriting.store.crypto import Keyring
@@ -57,11 +55,21 @@ def specs(history: Path, folder: Path, shards: int) -> list[ShardSpec]:
     asked = request(history)
     opened = open_history(str(history))
     config = Settings(state_dir=folder)
-    context = RunContext(None, config)  # type: ignore[arg-type]  # Nothing is stored here.
     ranges: Sequence[IdRange] = plan_ranges(opened, asked.scope, shards, config.limits_shard_users)
-    bases, judged_at = str(folder / "bases.parquet"), asked.judged_at
     return [
-        spec_of(context, asked, opened, judged_at, number, ids, bases, str(folder)) for number, ids in enumerate(ranges)
+        ShardSpec(
+            number=number,
+            ids=ids,
+            location=opened.location,
+            files=opened.within(ids),
+            bases=str(folder / "bases.parquet"),
+            folder=str(folder),
+            business_date=asked.business_date,
+            judged_at=asked.judged_at,
+            policy=asked.policy.text,
+            memory_mb=config.limits_memory_mb,
+        )
+        for number, ids in enumerate(ranges)
     ]
 
 

@@ -1,4 +1,4 @@
-"""`underwriting`: the command line. A command's module is imported when it is asked for: some take seconds."""
+"""`underwriting`: the command line. A command's module is imported when it runs, since some take seconds."""
 
 import sys
 from importlib import import_module

@@ -1,6 +1,7 @@
 """The API as the command line uses it: apply, wait, read."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -14,6 +15,7 @@ from underwriting.store.evaluations import EvaluationRecord
 from underwriting.store.record import Record
 
 R = TypeVar("R", bound=BaseModel)
+D = TypeVar("D", Record, EvaluationRecord)
 
 # Seconds between two looks at an undecided application.
 LOOK = 0.1
@@ -54,14 +56,7 @@ class Client:
 
     def decided(self, application_id: str, seconds: float) -> Record:
         """The record once it is decided, referred or given up; ApiRefused after `seconds`."""
-        end = time.monotonic() + seconds
-        while (record := self.read(application_id)).state in WAITING:
-            if time.monotonic() > end:
-                raise ApiRefused(
-                    f"{application_id} is still {record.state} after {seconds:.0f} s; is a worker running?"
-                )
-            time.sleep(LOOK)
-        return record
+        return _decided(self.read(application_id), lambda: self.read(application_id), seconds)
 
     def check(self, user_id: str, product: Product) -> EvaluationRecord:
         """The fresh evaluation of a user, or the one that is under way."""
@@ -73,13 +68,7 @@ class Client:
 
     def evaluated(self, record: EvaluationRecord, seconds: float) -> EvaluationRecord:
         """The record once the user is evaluated, or that was given up; ApiRefused after `seconds`."""
-        end = time.monotonic() + seconds
-        while record.state in WAITING:
-            if time.monotonic() > end:
-                raise ApiRefused(f"{record.id} is still {record.state} after {seconds:.0f} s; is a worker running?")
-            time.sleep(LOOK)
-            record = self.evaluation(record.user_id, record.id)
-        return record
+        return _decided(record, lambda: self.evaluation(record.user_id, record.id), seconds)
 
     def _record(self, kind: type[R], method: str, path: str, **request: Any) -> R:
         try:
@@ -89,3 +78,14 @@ class Client:
         if answer.is_error:
             raise ApiRefused(f"{answer.status_code} {answer.json()['message']}")
         return kind.model_validate_json(answer.content)
+
+
+def _decided(record: D, read: Callable[[], D], seconds: float) -> D:
+    """Read the record until it waits for nothing more; ApiRefused after `seconds`."""
+    end = time.monotonic() + seconds
+    while record.state in WAITING:
+        if time.monotonic() > end:
+            raise ApiRefused(f"{record.id} is still {record.state} after {seconds:.0f} s; is a worker running?")
+        time.sleep(LOOK)
+        record = read()
+    return record

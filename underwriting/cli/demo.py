@@ -71,9 +71,9 @@ def demo() -> None:
         with ending_on_signals():
             async with _everything() as services:
                 # Asked before the applications are sent, and read after: whose source is down takes half a minute.
-                asked = await asyncio.to_thread(_ask_all, services)
+                started = await asyncio.to_thread(_start_evaluations, services)
                 _decisions(await asyncio.to_thread(_apply_all, services))
-                _eligibilities(await asyncio.to_thread(_evaluated, services, asked))
+                _eligibilities(await asyncio.to_thread(_evaluated, services, started))
                 _addresses(services)
                 console.print("They end with the demo; [bold]make up[/] keeps them running.")
 
@@ -127,16 +127,16 @@ def _apply_all(services: Services) -> list[Record]:
     return [decided[record.id] for record in waiting]
 
 
-def _ask_all(services: Services) -> list[EvaluationRecord]:
+def _start_evaluations(services: Services) -> list[EvaluationRecord]:
     """Ask for the users' floats."""
     with _client(services) as client:
         return [client.check(user_id, Product.FLOAT) for user_id in USERS]
 
 
-def _evaluated(services: Services, asked: Sequence[EvaluationRecord]) -> list[EvaluationRecord]:
+def _evaluated(services: Services, started: Sequence[EvaluationRecord]) -> list[EvaluationRecord]:
     """Wait for the evaluations."""
     with _client(services) as client, console.status("Evaluating four users of floats ..."):
-        return [client.evaluated(record, PATIENCE) for record in asked]
+        return [client.evaluated(record, PATIENCE) for record in started]
 
 
 def _client(services: Services) -> Client:

@@ -42,8 +42,8 @@ def eligibility(
     products = tuple(Product) if product is Asked.ALL else (Product(product.value),)
     with refusing(ApiRefused), Client(config.public_url or config.api_url, token) as client:
         # All are asked for before the first is waited for.
-        asked = [client.check(user_id, each) for each in products]
-        records = [client.evaluated(record, timeout) for record in asked]
+        started = [client.check(user_id, each) for each in products]
+        records = [client.evaluated(record, timeout) for record in started]
     if json:
         for record in records:
             typer.echo(record.model_dump_json())
@@ -72,8 +72,8 @@ def _table(record: EvaluationRecord) -> Table:
     table.add_column("observed", overflow="fold")
     for book in record.books:
         table.add_section()
-        said = f"[{COLOURS[book.result]}]{book.result}[/]"
-        table.add_row(f"[bold]{escape(str(book.rulebook))}[/]", said, f"arm {book.arm}" if book.arm else "")
+        result = f"[{COLOURS[book.result]}]{book.result}[/]"
+        table.add_row(f"[bold]{escape(str(book.rulebook))}[/]", result, f"arm {book.arm}" if book.arm else "")
         for outcome in book.outcomes:
             seen = "\n".join(f"{name} = {shown(value)}" for name, value in outcome.observed.items())
             table.add_row(f"  {outcome.rule}", f"[{COLOURS[outcome.result]}]{outcome.result}[/]", seen)

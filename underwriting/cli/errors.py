@@ -1,4 +1,4 @@
-"""How the command line says that it cannot: one sentence on standard error, exit code 2."""
+"""Errors of the command line: one sentence on standard error, exit code 2."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -54,9 +54,9 @@ async def _application(store: Store, application_id: str) -> tuple[Record, tuple
     return record, explain_rules(book.rules, outcomes, {})
 
 
-def _print_evaluation(recalled: EvaluationBasis) -> None:
-    request, eligibility = recalled.judged.request, recalled.judged.eligibility
-    explanation = explain_evaluation(eligibility, recalled.books)
+def _print_evaluation(basis: EvaluationBasis) -> None:
+    request, eligibility = basis.judged.request, basis.judged.eligibility
+    explanation = explain_evaluation(eligibility, basis.books)
     show = shower(eligibility.currency)
     by = f", by {eligibility.deciding}" if eligibility.deciding else ""
     console.print(f"[bold]{request.id}[/]: {request.product} as of {request.as_of}: [bold]{eligibility.verdict}[/]{by}")
@@ -68,7 +68,7 @@ def _print_evaluation(recalled: EvaluationBasis) -> None:
             f"  can afford {Money(minor=eligibility.affordability_cap, currency=eligibility.currency)} from a pay"
         )
     _print_reasons(eligibility.reasons)
-    if (answered := recalled.answered).decided_by is Decider.PERSON:
+    if (answered := basis.answered).decided_by is Decider.PERSON:
         console.print(f"  a person: [bold]{answered.verdict}[/], {', '.join(answered.approved_amounts) or 'no amount'}")
     for source, trouble in eligibility.troubles.items():
         console.print(f"  trouble with {source}: {trouble}", markup=False)
@@ -121,9 +121,9 @@ def _print_rules(rules: Iterable[RuleExplained], show: Callable[[str, FactValue]
 
 def advice(rule: RuleExplained, show: Callable[[str, FactValue], str]) -> str:
     """What would have had to be different, or known, for the rule to pass."""
-    said = [f"would pass with {_way(way, show)}" for way in rule.ways[:2]]
-    said += [_settled(missing, show) for missing in rule.missing]
-    return "; ".join(said) or "no other value of these facts would pass"
+    texts = [f"would pass with {_way(way, show)}" for way in rule.ways[:2]]
+    texts += [_settled(missing, show) for missing in rule.missing]
+    return "; ".join(texts) or "no other value of these facts would pass"
 
 
 def shower(currency: str) -> Callable[[str, FactValue], str]:

@@ -21,15 +21,15 @@ from underwriting.store.session import Work
 
 async def replayed(work: Work, application_id: str) -> bool:
     """Say what the kept facts and the rulebook give now; whether that is another decision. RuleDrift: another book."""
-    recalled = await application_basis(work, application_id)
-    then, heard = recalled.decision, reevaluated(recalled.book, recalled.checks)
-    if found := differences(then, recalled.checks, _decision(recalled, heard), heard):
+    basis = await application_basis(work, application_id)
+    then, checks = basis.decision, reevaluated(basis.book, basis.checks)
+    if found := differences(then, basis.checks, _decision(basis, checks), checks):
         print_lines("code drift: the same facts and rulebook give another answer", named(found))
         return True
-    facts = sum(len(check.facts) for check in recalled.checks)
-    typer.echo(f"same answer: {then.verdict}, from {facts} frozen facts of {len(heard)} checks, by {then.rulebook}")
+    facts = sum(len(check.facts) for check in basis.checks)
+    typer.echo(f"same answer: {then.verdict}, from {facts} frozen facts of {len(checks)} checks, by {then.rulebook}")
     # A book of an experiment is in force beside the one that the settings name.
-    name = then.rulebook.name if recalled.book.experiment else settings().rulebook
+    name = then.rulebook.name if basis.book.experiment else settings().rulebook
     try:
         in_force = await rulebooks.in_force(work, name, datetime.now(UTC).date())
     except UnknownRulebook:
@@ -47,12 +47,12 @@ async def refreshed(application_id: str) -> bool:
 
     async with open_runtime(store_settings()) as runtime:
         async with runtime.store.read() as work:
-            recalled = await application_basis(work, application_id)
-        checks = await checks_again(runtime, recalled)
+            basis = await application_basis(work, application_id)
+        checks = await checks_again(runtime, basis)
     for check in checks:
         if check.trouble:
             typer.echo(f"no answer for {check.check}: {check.trouble}")
-    then = {check.check: check.facts for check in recalled.checks}
+    then = {check.check: check.facts for check in basis.checks}
     # Where another stage settled the matter, the checks are not the same; what both asked can be compared.
     found = [
         each for check in checks if check.check in then for each in fact_differences(then[check.check], check.facts)
@@ -60,10 +60,10 @@ async def refreshed(application_id: str) -> bool:
     if not found:
         typer.echo("the sources say the same")
         return False
-    now = _decision(recalled, checks)
+    now = _decision(basis, checks)
     print_lines(f"data drift: the sources say otherwise now, which comes to {now.verdict}", named(found))
     return True
 
 
-def _decision(recalled: ApplicationBasis, checks: Sequence[CheckResult]) -> Decision:
-    return decide(recalled.book, checks, recalled.application, recalled.decision.decided_at)
+def _decision(basis: ApplicationBasis, checks: Sequence[CheckResult]) -> Decision:
+    return decide(basis.book, checks, basis.application, basis.decision.decided_at)

@@ -19,30 +19,30 @@ async def replayed(work: Work, evaluation_id: str) -> bool:
     """Say what the frozen facts and books give now; whether that is another answer. RuleDrift where a book or the limit
     policy is not what it was.
     """
-    recalled = await evaluation_basis(work, evaluation_id, settings().limit_policy)
-    then = recalled.judged.eligibility
+    basis = await evaluation_basis(work, evaluation_id, settings().limit_policy)
+    then = basis.judged.eligibility
     now = reevaluated(
-        recalled.judged.request.product,
+        basis.judged.request.product,
         then,
-        recalled.books,
+        basis.books,
         then.facts,
-        recalled.profile,
+        basis.profile,
         await cap_of_then(work, then),
     )
     if found := differences(then, now):
         print_lines("code drift: the same facts and books give another answer", named(found))
         return True
     typer.echo(f"same answer: {then.verdict}, from {len(then.facts)} frozen facts and {len(then.books)} books")
-    _tell_of_today(recalled)
+    _print_changes_since(basis)
     return False
 
 
-def _tell_of_today(recalled: EvaluationBasis) -> None:
-    """What a new evaluation would rest on otherwise; the answer of then stands."""
-    then = recalled.judged.eligibility
-    if recalled.digest_now != recalled.judged.books_digest:
+def _print_changes_since(basis: EvaluationBasis) -> None:
+    """Print on what else a new evaluation would rest; the stored answer stays."""
+    then = basis.judged.eligibility
+    if basis.digest_now != basis.judged.books_digest:
         typer.echo("rule: other rulebooks, another limit policy or other numbers in the facts are in force today")
-    _tell_of_terms(then)
+    _print_fact_terms_change(then)
     policy = shipped_policies()[settings().limit_policy]
     if then.policy not in (None, policy.ref):
         typer.echo(f"rule: {policy.ref} says what is affordable today, and {then.policy} said it then")
@@ -51,8 +51,8 @@ def _tell_of_today(recalled: EvaluationBasis) -> None:
         typer.echo(f"rule: the limit policy in force today allows {cap}, and allowed {then.affordability_cap} then")
 
 
-def _tell_of_terms(then: Eligibility) -> None:
-    """Say where facts would rest on other numbers now; an evaluation from before they were kept names none."""
+def _print_fact_terms_change(then: Eligibility) -> None:
+    """Print where facts would rest on other numbers now; older evaluations did not keep theirs."""
     if (rested := then.fact_terms) is not None and rested != (ref := fact_terms().ref):
         typer.echo(
             f"rule: facts rest on {ref} with digest {ref.digest[:12]} today, "
@@ -61,23 +61,23 @@ def _tell_of_terms(then: Eligibility) -> None:
 
 
 async def refreshed(evaluation_id: str) -> bool:
-    """Say which facts the sources give otherwise now, and what would come of it; whether there are any."""
+    """Print the facts that the sources give differently now, and the decision that follows; whether there are any."""
     # Prefect's tasks take seconds to import, and only this asks for them.
     from tasks.again import facts_again  # noqa: PLC0415
 
     async with open_runtime(store_settings()) as runtime:
         async with runtime.store.read() as work:
-            recalled = await evaluation_basis(work, evaluation_id, runtime.config.limit_policy)
-        facts, troubles = await facts_again(runtime, recalled)
-    then = recalled.judged.eligibility
+            basis = await evaluation_basis(work, evaluation_id, runtime.config.limit_policy)
+        facts, troubles = await facts_again(runtime, basis)
+    then = basis.judged.eligibility
     for source, why in troubles.items():
         typer.echo(f"trouble with {source}: {why}")
-    _tell_of_terms(then)
+    _print_fact_terms_change(then)
     found = fact_differences(then.facts, facts)
     if not found:
         typer.echo("the sources say the same")
         return False
     cap = affordability_cap(shipped_policies()[runtime.config.limit_policy], facts)
-    now = reevaluated(recalled.judged.request.product, then, recalled.books, facts, recalled.profile, cap)
+    now = reevaluated(basis.judged.request.product, then, basis.books, facts, basis.profile, cap)
     print_lines(f"data drift: the sources say otherwise now, which comes to {now.verdict}", named(found))
     return True

@@ -77,8 +77,8 @@ def _show(record: Record) -> None:
         table.add_row(f"[bold]{check.check}[/]", "", escape(check.trouble or ""))
         for outcome in check.outcomes:
             seen = "\n".join(f"{name} = {shown(value)}" for name, value in outcome.observed.items())
-            said = f"[{COLOURS[outcome.result]}]{outcome.result}[/]"
-            table.add_row(f"  {outcome.rule}", said, seen)
+            result = f"[{COLOURS[outcome.result]}]{outcome.result}[/]"
+            table.add_row(f"  {outcome.rule}", result, seen)
     console.print(table)
     console.print(f"[bold]{record.verdict or record.state}[/]")
     for reason in record.reasons:

@@ -1,13 +1,10 @@
 """A dry run: calculates what a run would decide from the limits in force, and stores nothing but files."""
 
 import asyncio
-from datetime import UTC, datetime
 
-import pyarrow.parquet as pq
 from ulid import ULID
 
 from rules.limits.guard import check_run
-from rules.limits.tiers import FIRST_LIMIT
 from underwriting.domain.limits import LimitRunState
 from underwriting.limit_runs.history import History
 from underwriting.limit_runs.plan import open_history, plan_ranges
@@ -17,7 +14,6 @@ from underwriting.limit_runs.run import spec_of
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.limit_runs.shard import ShardResult
 from underwriting.limit_runs.totals import Totals, summed
-from underwriting.store.limits import bases as limit_bases
 from underwriting.store.limits import runs as limit_runs
 from underwriting.store.models import LimitRunRow
 
@@ -51,22 +47,12 @@ async def _calculated(context: RunContext, request: Request, history: History, r
     ranges = await asyncio.to_thread(
         plan_ranges, history, request.scope, request.shards, context.config.limits_shard_users
     )
-    folder, slots, results = context.folder(run_id), context.slots(), list[ShardResult]()
+    run = unsaved_run(request, run_id)
 
-    async def one(number: int) -> None:
-        async with slots:
-            bases = folder / f"bases-{number:04}.parquet"
-            async with context.store.read() as work:
-                run, now = unsaved_run(request, run_id), datetime.now(UTC)
-                found = await limit_bases.bases(work, run, ranges[number], now, FIRST_LIMIT)
-            await asyncio.to_thread(pq.write_table, found, bases)
-            files = str(bases)
-            spec = spec_of(context, request, history, request.judged_at, number, ranges[number], files, str(folder))
-            results.append(await context.calculate(spec))
-        await context.progress("calculating", len(results), len(ranges))
+    async def one(number: int) -> ShardResult:
+        return await context.calculate(await spec_of(context, request, history, run, number, ranges[number]))
 
-    await asyncio.gather(*map(one, range(len(ranges))))
-    return sorted(results, key=lambda result: result.number)
+    return await context.for_each(range(len(ranges)), one)
 
 
 def unsaved_run(request: Request, run_id: str) -> LimitRunRow:

@@ -82,7 +82,6 @@ class _Run:
 
     def __init__(self, context: RunContext, request: Request, history: History, claimed: Claimed) -> None:
         self._context, self._request, self._history, self._claimed = context, request, history, claimed
-        self._folder = context.folder(claimed.run_id)
         self._calculated = 0
 
     async def proceed(self) -> Report:
@@ -91,29 +90,11 @@ class _Run:
             raise RunInTheWay(f"{run.id} is being rolled back; `underwriting limits rollback {run.id}` goes on with it")
         if run.state is LimitRunState.APPLYING:
             return await apply(self._context, self._claimed)
-        await self._calculate_all()
+        await self._context.for_each(await self._planned(), self._calculate)
         # In any other state nothing was calculated anew: it is applied, or waits for a person.
         waits = (await self._stored_run()).state is LimitRunState.CALCULATING
         report = await (self._check_guard() if waits else report_of(self._context, self._claimed.run_id))
         return replace(report, calculated=self._calculated)
-
-    async def _calculate_all(self) -> None:
-        shards = await self._planned()
-        slots, done = self._context.slots(), 0
-
-        async def one(shard: LimitShardRow) -> None:
-            nonlocal done
-            async with slots:
-                await self._calculate(shard)
-            done += 1
-            await self._context.progress("calculating", done, len(shards))
-
-        await self._context.progress("calculating", 0, len(shards))
-        # Wait for all shards before an error is raised, so that the results of the others are kept.
-        ends = await asyncio.gather(*map(one, shards), return_exceptions=True)
-        for end in ends:
-            if isinstance(end, BaseException):
-                raise end
 
     async def _planned(self) -> Sequence[LimitShardRow]:
         """The shards of the run, planned where this is its first time."""
@@ -137,21 +118,11 @@ class _Run:
         same_files = version != "" and version == shard.version
         if not fresh and same_files and not self._request.full:
             return
-        spec = await self._spec(shard.number, ids, None if fresh else shard.digest)
+        run, known_digest = await self._stored_run(), None if fresh else shard.digest
+        spec = await spec_of(self._context, self._request, self._history, run, shard.number, ids, known_digest)
         result = await self._context.calculate(spec)
         failpoint("after-calculated-shard")
         await self._store(spec, result, version)
-
-    async def _spec(self, number: int, ids: IdRange, known_digest: str | None) -> ShardSpec:
-        bases = self._folder / f"bases-{number:04}.parquet"
-        run = await self._stored_run()
-        async with self._context.store.read() as work:
-            found = await limit_bases.bases(work, run, ids, datetime.now(UTC), FIRST_LIMIT)
-        await asyncio.to_thread(pq.write_table, found, bases)
-        files, folder = str(bases), str(self._folder)
-        return spec_of(
-            self._context, self._request, self._history, run.judged_at, number, ids, files, folder, known_digest
-        )
 
     async def _store(self, spec: ShardSpec, result: ShardResult, version: str) -> None:
         """Store the result of a shard in one transaction."""
@@ -204,27 +175,30 @@ class _Run:
             return await limit_runs.get(work, self._claimed.run_id)
 
 
-def spec_of(
+async def spec_of(
     context: RunContext,
     request: Request,
     history: History,
-    judged_at: datetime,
+    run: LimitRunRow,
     number: int,
     ids: IdRange,
-    bases: str,
-    folder: str,
     known_digest: str | None = None,
 ) -> ShardSpec:
-    """What one shard needs."""
+    """What one shard needs; the limits in force are written to a file for it."""
+    folder = context.folder(run.id)
+    bases = folder / f"bases-{number:04}.parquet"
+    async with context.store.read() as work:
+        found = await limit_bases.bases(work, run, ids, datetime.now(UTC), FIRST_LIMIT)
+    await asyncio.to_thread(pq.write_table, found, bases)
     return ShardSpec(
         number=number,
         ids=ids,
         location=history.location,
         files=history.within(ids),
-        bases=bases,
-        folder=folder,
+        bases=str(bases),
+        folder=str(folder),
         business_date=request.business_date,
-        judged_at=judged_at,
+        judged_at=run.judged_at,
         policy=request.policy.text,
         segment=request.scope.segment,
         memory_mb=context.config.limits_memory_mb,

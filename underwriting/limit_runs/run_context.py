@@ -2,11 +2,12 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from underwriting.limit_runs.shard import ShardResult, ShardSpec, recalculate_shard
 from underwriting.settings import Settings
@@ -16,6 +17,8 @@ from underwriting.store.limits import runs as limit_runs
 from underwriting.store.limits.runs import Claimed
 from underwriting.store.session import Store
 
+T = TypeVar("T")
+R = TypeVar("R")
 # How shards are calculated: in a thread, or as tasks somewhere else.
 Calculate = Callable[[ShardSpec], Awaitable[ShardResult]]
 # Reports progress: what is being done, how many shards are done, how many there are.
@@ -44,9 +47,29 @@ class RunContext:
     # some wait for the store meanwhile.
     concurrent_shards: int | None = None
 
-    def slots(self) -> asyncio.Semaphore:
-        """Limits how many shards are calculated at the same time."""
-        return asyncio.Semaphore(self.concurrent_shards or self.config.limits_at_once or (os.cpu_count() or 1) + 1)
+    async def for_each(self, shards: Sequence[T], calculate: Callable[[T], Awaitable[R]]) -> list[R]:
+        """Calculate the shards, some at the same time; the results in their order.
+
+        All shards end before an error is raised, so that the results of the others are stored.
+        """
+        slots = asyncio.Semaphore(self.concurrent_shards or self.config.limits_at_once or (os.cpu_count() or 1) + 1)
+        done = 0
+
+        async def one(shard: T) -> R:
+            nonlocal done
+            async with slots:
+                result = await calculate(shard)
+            done += 1
+            await self.progress("calculating", done, len(shards))
+            return result
+
+        await self.progress("calculating", 0, len(shards))
+        results = list[R]()
+        for end in await asyncio.gather(*map(one, shards), return_exceptions=True):
+            if isinstance(end, BaseException):
+                raise end
+            results.append(end)
+        return results
 
     def folder(self, run_id: str) -> Path:
         """The run's folder; it is made where it is missing."""

@@ -1,7 +1,6 @@
 """The context of limit runs on the command line: in this process, with a progress bar on standard error."""
 
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from rich.console import Console
@@ -14,26 +13,19 @@ from underwriting.settings import settings
 T = TypeVar("T")
 
 
-class ProgressBar(AbstractContextManager["ProgressBar"]):
+class ProgressBar(Progress):
     """Shows on standard error how far a run is."""
 
     def __init__(self) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True))
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> "ProgressBar":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._progress.stop()
+        super().__init__(*columns, console=Console(stderr=True))
+        self._task_ids: dict[str, TaskID] = {}
 
     async def __call__(self, what: str, done: int, of: int) -> None:
         """Show that `done` of `of` shards are done."""
-        if what not in self._tasks:
-            self._tasks[what] = self._progress.add_task(what, total=of)
-        self._progress.update(self._tasks[what], completed=done)
+        if what not in self._task_ids:
+            self._task_ids[what] = self.add_task(what, total=of)
+        self.update(self._task_ids[what], completed=done)
 
 
 def with_run_context(work: Callable[[RunContext], Awaitable[T]]) -> T:
