@@ -1,4 +1,4 @@
-"""Limits from elsewhere as a Parquet file: all of them are looked at before one is taken over."""
+"""Limits of another system from a Parquet file: all rows are checked before any limit is taken over."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -33,8 +33,8 @@ _ROWS = TypeAdapter(list[_Row])
 def limits_in(file: Path, currency: str, tiers: Sequence[Tier], now: datetime) -> list[tuple[str, int, datetime]]:
     """User, limit (minor units of `currency`) and the moment since when, of each row of the file; `now` where unknown.
 
-    AdoptionError where the file cannot be read, a value is missing or none of its kind, a user stands twice, a day is
-    still to come, or a limit is no tier's amount: it would not be the same limit here.
+    AdoptionError where the file cannot be read, a value is missing or of the wrong type, a user has two rows, a day is
+    in the future, or a limit is no tier's amount, so that it could not be kept.
     """
     rows = _rows(file)
     amounts = {0, *(tier.amount for tier in tiers)}

@@ -46,9 +46,7 @@ async def user_ids() -> pa.Array:
             break
         query = select(_id(connection)).select_from(table(USERS)).where(column("subject_id").is_not(None)).distinct()
         return pa.array(sorted(await connection.scalars(query)), pa.string())
-    raise HistoryError(
-        f"the history's database has no table {USERS}, which says who is judged; docs/histories.md tells"
-    )
+    raise HistoryError(f"the history's database has no table {USERS}, which lists the users; see docs/histories.md")
 
 
 async def sources(ids: IdRange, scratch: Path) -> dict[str, Source]:
@@ -62,7 +60,7 @@ async def sources(ids: IdRange, scratch: Path) -> dict[str, Source]:
 
 
 async def _connected() -> AsyncIterator[tuple[AsyncConnection, dict[str, set[str]]]]:
-    """One connection, and the tables that it leads to, with their columns."""
+    """A connection, and the input tables of its database with their columns."""
     secret = settings().history_database_url
     if secret is None:
         raise HistoryError(
@@ -89,7 +87,7 @@ def _tables(connection: Connection) -> dict[str, set[str]]:
 async def _copied(
     connection: AsyncConnection, name: str, columns: set[str], ids: IdRange, scratch: Path
 ) -> list[DataFile]:
-    """The rows of one table in the order of their keys; a row's place is its number in that order."""
+    """The rows of one table in the order of their keys; a row's number is its position in that order."""
     wanted = input_schema(name)
     missing = tuple(column for column in wanted.names if column not in columns)
     if required := sorted({*missing} - optional_columns(MODELS[name])):
@@ -102,8 +100,8 @@ async def _copied(
     with pq.ParquetWriter(here, schema) as writer:
         stream = await connection.stream(_rows(connection, name, [field.name for field in there], ids))
         async for page in stream.partitions(PAGE):
-            places = [[f"table {name}"] * len(page), range(count, count + len(page))]
-            values: list[Sequence[Any]] = [*zip(*page, strict=True), *places]
+            origin = [[f"table {name}"] * len(page), range(count, count + len(page))]
+            values: list[Sequence[Any]] = [*zip(*page, strict=True), *origin]
             arrays = [pa.array(given, field.type) for given, field in zip(values, schema, strict=True)]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
             count += len(page)

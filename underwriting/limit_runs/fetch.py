@@ -18,7 +18,7 @@ from rules.facts import input_schema
 from underwriting.domain.limits import IdRange
 from underwriting.limit_runs import database
 from underwriting.limit_runs.history import DATABASE, MODELS, DataFile, filesystem
-from underwriting.limit_runs.source import PLACE, Source
+from underwriting.limit_runs.source import ORIGIN, Source
 
 # Files fetched at the same time, each with a row group in memory.
 CONCURRENT_FILES = 4
@@ -48,7 +48,7 @@ def sources(location: str, files: Mapping[str, Sequence[DataFile]], ids: IdRange
 
 
 def _fetch(system: fs.FileSystem, path: str, wanted: Sequence[str], ids: IdRange, here: Path) -> None:
-    """Copy the row groups that may hold rows of the range, with each row's place beside it."""
+    """Copy the row groups that may hold rows of the range, each row with its origin."""
     with system.open_input_file(path) as stream, pq.ParquetFile(stream, pre_buffer=True) as remote:
         names = [name for name in wanted if name in remote.schema_arrow.names]
         fields = [remote.schema_arrow.field(name) for name in names]
@@ -59,16 +59,16 @@ def _fetch(system: fs.FileSystem, path: str, wanted: Sequence[str], ids: IdRange
                 end = first + remote.metadata.row_group(number).num_rows
                 if _overlaps(remote.metadata, number, ids):
                     rows = remote.read_row_group(number, names)
-                    place = (pa.repeat(path, end - first), pa.array(range(first, end), pa.int64()))
-                    for name, column in zip(PLACE, place, strict=True):
+                    origin = (pa.repeat(path, end - first), pa.array(range(first, end), pa.int64()))
+                    for name, column in zip(ORIGIN, origin, strict=True):
                         rows = rows.append_column(name, [column])
                     writer.write_table(rows.select(schema.names).cast(schema))
                 first = end
 
 
 def _overlaps(metadata: pq.FileMetaData, number: int, ids: IdRange) -> bool:
-    """Whether a row group may hold a row of the range; it may where it does not say."""
-    paths = [metadata.schema.column(place).path for place in range(metadata.num_columns)]
+    """Whether a row group may hold a row of the range; True where it has no statistics."""
+    paths = [metadata.schema.column(index).path for index in range(metadata.num_columns)]
     if "subject_id" not in paths:
         return True
     statistics = metadata.row_group(number).column(paths.index("subject_id")).statistics

@@ -35,16 +35,16 @@ def _models(document: type[Document]) -> list[type[Row]]:
     return [document, *filter(None, nested)]
 
 
-# What a history is made of, one folder each. The limits in force are the store's knowledge, not the history's.
+# The documents of a history. The limits in force come from the store, not from the history.
 _DOCUMENTS: tuple[type[Document], ...] = (*(kind for kind in HISTORIES if kind is not CurrentLimit), ListScreening)
-# Every table with the models of its rows, and the table whose row says that the source answered.
+# The row model of every table; and for every table, the one whose row shows that the source answered.
 MODELS: dict[str, type[Row]] = {row.table: row for kind in _DOCUMENTS for row in _models(kind)}
 HEADERS: dict[str, str] = {row.table: kind.table for kind in _DOCUMENTS for row in _models(kind)}
 TABLES: tuple[str, ...] = tuple(MODELS)
 
 
 class HistoryError(ValueError):
-    """The history is not there, or a file of it cannot be read. Says where, and what to do."""
+    """The history is missing, or a file of it cannot be read. The message says where, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +52,17 @@ class DataFile:
     """One Parquet file of one table: which content it is, and which ids it holds."""
 
     path: str
-    # Size and time of the last change: a file that was written anew is another one.
+    # Size and time of the last change: a rewritten file has another version.
     version: str
     rows: int
-    # None where the file does not say.
+    # None where the file has no statistics.
     first: str | None
     last: str | None
     # Rows without an id belong to no range; the first one takes them.
     without_id: bool
-    # Whether every column is there in its type, or may be left out. Else each value has to be read with care.
+    # Whether every required column has its type. Else each value is read as text and checked.
     typed: bool
-    # Columns that the file lacks: those that its folders give, as in `currency=USD/`, and those that nobody gives.
+    # Columns that the file lacks: `from_path` come from its folders, as in `currency=USD/`; the others are `missing`.
     from_path: tuple[tuple[str, str], ...] = ()
     missing: tuple[str, ...] = ()
 
@@ -84,7 +84,7 @@ class History:
 
     @classmethod
     def open(cls, location: str) -> Self:
-        """Read every footer; HistoryError where there is no users table or a file is no Parquet."""
+        """Read every footer; HistoryError where there is no users table or a file is not Parquet."""
         system, root = filesystem(location)
         with ThreadPoolExecutor(CONCURRENT_FILES) as pool:
             found = zip(TABLES, pool.map(partial(_found, system, root), TABLES), strict=True)
@@ -92,7 +92,7 @@ class History:
             files = {table: tuple(each) for table, each in coming.items()}
         if not files[USERS]:
             raise HistoryError(
-                f"{location} has no {USERS}/*.parquet, which says who is judged; `underwriting histories generate` "
+                f"{location} has no {USERS}/*.parquet, which lists the users; `underwriting histories generate` "
                 "writes a history, docs/histories.md says how one is laid out"
             )
         return cls(location, files)
@@ -109,7 +109,7 @@ class History:
         return pc.drop_null(ids).sort()
 
     def version(self, ids: IdRange) -> str:
-        """A digest of which files the range needs; the same digest means the same rows. Empty where nobody knows."""
+        """A digest of the files that the range needs; the same digest means the same rows. Empty for a database."""
         if self.location == DATABASE:
             return ""
         needed = [[file.path, file.version] for files in self.within(ids).values() for file in files]
@@ -119,8 +119,8 @@ class History:
 def filesystem(location: str) -> tuple[fs.FileSystem, str]:
     """The file system and the folder of a location: a path, or `s3://bucket/folder?region=…&endpoint_override=…`.
 
-    Keys come from the environment as AWS's own tools read it. HistoryError where one stands in the location: it would
-    be stored with the run, and shown.
+    Keys come from the environment as AWS's own tools read it. HistoryError where the location has one: it would be
+    stored with the run, and shown.
     """
     if "://" not in location:
         return fs.LocalFileSystem(), location.rstrip("/")
@@ -150,7 +150,7 @@ def _found(system: fs.FileSystem, root: str, table: str) -> list[fs.FileInfo]:
 
 
 def _is_leftover(path: str, root: str) -> bool:
-    """Whether a writer has the file, or its folder, for itself: unfinished or hidden, as in `_temporary/`."""
+    """Whether the file or its folder is a writer's own: unfinished or hidden, as in `_temporary/`."""
     return any(part.startswith((".", "_")) for part in PurePosixPath(path).relative_to(root).parts)
 
 
@@ -160,7 +160,7 @@ def _data_file(system: fs.FileSystem, root: str, table: str, info: fs.FileInfo) 
             metadata, schema = file.metadata, file.schema_arrow
     except (OSError, pa.ArrowInvalid) as error:
         raise HistoryError(
-            f"{info.path} is not a readable Parquet file: {error}; write it again or take it away"
+            f"{info.path} is not a readable Parquet file: {error}; write it again or delete it"
         ) from None
     first, last, without_id = _ids(metadata, schema)
     folders = dict(part.split("=", 1) for part in PurePosixPath(info.path.removeprefix(root)).parts if "=" in part)

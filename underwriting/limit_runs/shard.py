@@ -1,6 +1,6 @@
-"""One shard of a run: the users of one range of ids, from their history to a record each. Pure, and picklable.
+"""One shard of a run: the users of one range of ids, from their history to a record each.
 
-It reads files and writes files, and knows neither the store nor Prefect: in this process, in a thread or on a Dask
+It reads and writes files only, without store or Prefect, and is picklable: in this process, in a thread or on a Dask
 worker it writes the same bytes.
 """
 
@@ -109,20 +109,20 @@ def quarantine_file(spec: ShardSpec, folder: str) -> Path:
 def _database(spec: ShardSpec, scratch: str) -> duckdb.DuckDBPyConnection:
     memory = f"{spec.memory_mb}MB"
     connection = duckdb.connect(config={"threads": spec.threads, "memory_limit": memory, "temp_directory": scratch})
-    # It would draw on the terminal, from several threads at once.
+    # Several threads would draw progress bars on the terminal at once.
     connection.execute("SET enable_progress_bar = false")
     return connection
 
 
 def _digest(tables: Mapping[str, TableIntake], policy: LimitPolicy, spec: ShardSpec) -> str:
-    """What the records follow from: all rows in any order, the policy, the numbers in the facts, whom it is about."""
+    """What the records depend on: all rows in any order, the policy, the numbers in the facts, the segment."""
     rules = [policy.ref.digest, fact_terms().ref.digest, spec.segment or ""]
     parts = [*(f"{name}={one.digest}" for name, one in sorted(tables.items())), *rules]
     return sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _too_malformed(tables: Mapping[str, TableIntake], quality: Quality) -> str | None:
-    """Why the history of the shard is not to be trusted; None where it is."""
+    """The tables with too many malformed rows, as a message; None where there are none."""
     broken = [
         f"{name}: {sum(one.malformed.values())} of {one.rows} rows are malformed"
         for name, one in tables.items()
@@ -138,7 +138,7 @@ def _write(records: pa.Table, file: Path) -> str:
 
 
 def _keep(file: Path, place: Path) -> None:
-    """Move a finished file to its place at once; what an earlier calculation left there goes."""
+    """Move a finished file to its place in one step, and delete that of an earlier calculation."""
     if file.exists():
         shutil.move(file, place)
     else:

@@ -1,4 +1,4 @@
-"""The rows of one range of ids as SQL over Parquet files, each value in its column's type or marked as unreadable."""
+"""SQL that reads the rows of one range of ids from Parquet files; values that do not fit their type are unreadable."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from underwriting.domain.limits import IdRange
 from underwriting.limit_runs.history import MODELS, DataFile
 from underwriting.limit_runs.quality import optional_columns, sql_type
 
-# Where a row stands: the file, and its number in it, from 0. Rows that were fetched carry their place with them.
-PLACE = ("file", "row")
+# The file of a row and its number in it, from 0. Fetched rows have them as columns.
+ORIGIN = ("file", "row")
 NUMBERS = frozenset({"BIGINT", "DOUBLE"})
-# The end of a moment that says its offset from UTC, which is 14 hours at most, and of one that says anything at all.
+# The end of a moment with a valid offset from UTC, which is 14 hours at most, and with any offset.
 OFFSET = r":\d\d(\.\d+)? ?(Z|UTC|[+-](0\d|1[0-4])(:?[0-5]\d)?)$"
 ANY_OFFSET = r":\d\d.*([+-]|[A-Za-z])"
 
@@ -25,7 +25,7 @@ class Source:
     table: str
     files: Sequence[DataFile]
     ids: IdRange
-    # Whether the rows were fetched from elsewhere, with their places in columns of their own.
+    # Whether the rows were fetched, and so have columns with their origin.
     fetched: bool = False
 
     @property
@@ -38,17 +38,17 @@ class Source:
             self._typed(paths, missing) if typed else self._untyped(paths, dict(given), missing)
             for (typed, given, missing), paths in groups.items()
         ]
-        return "\nUNION ALL\n".join(selects or [self._nothing()])
+        return "\nUNION ALL\n".join(selects or [self._no_rows()])
 
     def _typed(self, paths: Sequence[str], missing: Sequence[str]) -> str:
         columns = ", ".join(
-            f"{_nothing_of(field) if field.name in missing else self._as_it_is(field)} AS {field.name}"
+            f"{_null_of(field) if field.name in missing else self._as_it_is(field)} AS {field.name}"
             for field in input_schema(self.table)
         )
         return self._select(columns, "NULL::VARCHAR", paths, "subject_id")
 
     def _as_it_is(self, field: pa.Field) -> str:
-        """A column in its type. A moment with a zone as one in UTC without, which needs no extension of DuckDB."""
+        """A column in its type. A moment with a zone becomes UTC without zone, which needs no DuckDB extension."""
         if pa.types.is_timestamp(field.type):
             return f"make_timestamp(epoch_us({field.name}))"
         if pa.types.is_floating(field.type) and field.name in self._optional:
@@ -61,17 +61,17 @@ class Source:
         return optional_columns(MODELS[self.table])
 
     def _untyped(self, paths: Sequence[str], given: Mapping[str, str], missing: Sequence[str]) -> str:
-        """Every value by way of its text: what does not come back from it unchanged is unreadable."""
+        """Read every value as text: one that its type cannot express unchanged is unreadable."""
         columns, problems = [], []
         for field in input_schema(self.table):
             text = f"{_literal(given[field.name])}" if field.name in given else f'"{field.name}"::VARCHAR'
             if field.name in missing:
                 if field.name not in self._optional:
                     problems.append(f"WHEN true THEN '{field.name}_column_missing'")
-                columns.append(f"{_nothing_of(field)} AS {field.name}")
+                columns.append(f"{_null_of(field)} AS {field.name}")
                 continue
             if field.name in self._optional and sql_type(field.type) in NUMBERS:
-                # How pandas writes a number that is not there.
+                # pandas writes NaN for a missing number.
                 text = f"nullif(lower({text}), 'nan')"
             value = _value(text, sql_type(field.type))
             problems.append(f"WHEN {text} IS NOT NULL AND {value} IS NULL THEN '{field.name}_unreadable'")
@@ -80,20 +80,20 @@ class Source:
         return self._select(", ".join(columns), f"CASE {' '.join(problems)} END", paths, who)
 
     def _select(self, columns: str, unreadable: str, paths: Sequence[str], who: str) -> str:
-        place = ", ".join(PLACE) if self.fetched else "filename AS file, file_row_number AS row"
+        place = ", ".join(ORIGIN) if self.fetched else "filename AS file, file_row_number AS row"
         options = "hive_partitioning = false" + ("" if self.fetched else ", filename = true, file_row_number = true")
         return (
             f"SELECT {columns}, {unreadable} AS unreadable, {place} "
             f"FROM read_parquet([{', '.join(map(_literal, paths))}], {options}) WHERE {_within(self.ids, who)}"
         )
 
-    def _nothing(self) -> str:
-        columns = ", ".join(f"{_nothing_of(field)} AS {field.name}" for field in input_schema(self.table))
+    def _no_rows(self) -> str:
+        columns = ", ".join(f"{_null_of(field)} AS {field.name}" for field in input_schema(self.table))
         return f"SELECT {columns}, NULL::VARCHAR AS unreadable, NULL::VARCHAR AS file, NULL::BIGINT AS row WHERE false"
 
 
 def _value(text: str, kind: str) -> str:
-    """The text as a value, NULL where it is none. Cents are whole: 12.5 is not rounded, it is unreadable."""
+    """The text as a value; NULL where it is unreadable. Cents are whole numbers: 12.5 is unreadable, not rounded."""
     if kind == "BIGINT":
         number = f"TRY_CAST({text} AS DECIMAL(38, 9))"
         return f"CASE WHEN {number} = trunc({number}) THEN TRY_CAST({number} AS BIGINT) END"
@@ -108,7 +108,7 @@ def _value(text: str, kind: str) -> str:
     return f"TRY_CAST({text} AS {kind})"
 
 
-def _nothing_of(field: pa.Field) -> str:
+def _null_of(field: pa.Field) -> str:
     return f"NULL::{sql_type(field.type)}"
 
 
