@@ -58,7 +58,7 @@ async def test_who_watches_a_server_does_not_take_its_restart_for_an_end(
     server: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The server has ended for most of this time before the restart looks at it again.
-    monkeypatch.setattr("underwriting.local.child.LOOK", 0.5)
+    monkeypatch.setattr("underwriting.local.child.POLL_SECONDS", 0.5)
     before = server.pid
     restart = asyncio.create_task(server.restart(immediately=True))
     seen = {server.running}
