@@ -110,13 +110,13 @@ async def test_a_strange_run_waits_for_a_person(runtime: Runtime, strange: str) 
 
 
 async def test_dask_gives_the_same_bytes_even_when_a_worker_is_killed(runtime: Runtime, usual: str) -> None:
-    await run(usual, shards=8)
+    await run(usual, shards=4)
     async with runtime.store.read() as work:
         (row,) = await limit_runs.newest(work, runtime.config.limits_tenant)
     await roll_back(RunContext(runtime.store, runtime.config), row.id, "test")
     cluster = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
     async with LocalCluster(asynchronous=True, **cluster) as dask:
-        going = asyncio.create_task(run(usual, dask=dask.scheduler_address, shards=8))
+        going = asyncio.create_task(run(usual, dask=dask.scheduler_address, shards=4))
         await until_a_shard_is_done(runtime)
         os.kill(dask.workers[0].pid, signal.SIGKILL)
         state = await going

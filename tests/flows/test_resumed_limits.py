@@ -127,7 +127,7 @@ async def test_a_killed_run_is_finished_by_what_the_sweep_starts(
 
 @pytest.mark.usefixtures("deployed")
 async def test_a_run_cut_by_a_worker_that_stops_is_finished_too(runtime: Runtime, history: str) -> None:
-    going = asyncio.create_task(recalculate_limits(END, history=history, shards=8, return_state=True))
+    going = asyncio.create_task(recalculate_limits(END, history=history, shards=4, return_state=True))
     await until_half_done(runtime)
     going.cancel("the worker stops")
     await asyncio.wait([going])
@@ -165,7 +165,7 @@ async def test_a_run_that_somebody_cancelled_stays_until_its_date_is_run_again(r
 
 async def cut_short(runtime: Runtime, history: str) -> str:
     """Cut a run midway and let its lease expire; the flow run that owned it."""
-    going = asyncio.create_task(recalculate_limits(END, history=history, shards=8, return_state=True))
+    going = asyncio.create_task(recalculate_limits(END, history=history, shards=4, return_state=True))
     await until_half_done(runtime)
     going.cancel()
     await asyncio.wait([going])
