@@ -84,5 +84,5 @@ def decide_evaluation(check: UserCheck, result: BooksResult) -> Eligibility:
         check.troubles,
         result.policy,
         fact_terms().ref,
-        check.request.requested_at,
+        check.request.requested_on,
     )

@@ -58,10 +58,11 @@ async def wake_waiting(runtime: Runtime) -> int:
 async def warn_of_notices(runtime: Runtime) -> int:
     """Send one warning event for each notice that is due soon and was not sent; returns how many notices those are."""
     now = datetime.now(UTC)
-    until = now.date() + timedelta(days=runtime.config.notice_warning_days)
+    today = runtime.store.day_of(now)
+    until = today + timedelta(days=runtime.config.notice_warning_days)
     async with runtime.store.read() as work:
         found = await notices.unwarned(work, until)
-        waiting = await notices.counts(work, now.date(), until) if metrics().on else {}
+        waiting = await notices.counts(work, today, until) if metrics().on else {}
     for state, count in waiting.items():
         metrics().notices(state, count)
     for owed in found:

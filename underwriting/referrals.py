@@ -105,6 +105,6 @@ def _decided(basis: EvaluationBasis, verdict: Verdict, up_to: str | None, reason
     if verdict is Verdict.REJECTED:
         if up_to is not None:
             raise ValueError("a rejection approves no amount: leave `up_to` out")
-        return rejected(then, given, now)
+        return rejected(then, given, basis.judged.request.requested_on, now)
     minor = None if up_to is None else Money.parse(up_to, then.currency).minor
     return approved(then, basis.judged.request.product, basis.books.values(), basis.profile, minor, now)

@@ -13,11 +13,11 @@ from underwriting.integrations.flags import Flags
 from underwriting.integrations.outlets import Outlets
 from underwriting.integrations.results import Results
 from underwriting.integrations.tracing import traced
+from underwriting.lender import open_store
 from underwriting.rulebook_cache import RulebookCache
 from underwriting.screening import Screener
 from underwriting.settings import Settings, settings
 from underwriting.sources.sources import Sources
-from underwriting.store.keyfile import keyring
 from underwriting.store.session import Store
 
 
@@ -38,7 +38,7 @@ class Runtime:
     @classmethod
     async def set_up(cls, config: Settings, stack: AsyncExitStack) -> Self:
         """Open everything on `stack`; StoreUnreachable or NotMigrated if the store cannot be used."""
-        store = await stack.enter_async_context(Store.open(config.database_url, keyring(config)))
+        store = await stack.enter_async_context(open_store(config))
         sources = await stack.enter_async_context(Sources(config))
         if traced(config, "underwriting-worker"):
             sources.trace()

@@ -19,7 +19,7 @@ might have decided instead, so no amount may be above the highest that it would 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from rules.core.reasons import reason
 from rules.eligibility.book import EligibilityBook
@@ -65,14 +65,14 @@ def decide(
     troubles: Mapping[str, str] | None = None,
     policy: RulebookRef | None = None,
     fact_terms: RulebookRef | None = None,
-    requested_at: datetime | None = None,
+    requested_on: date | None = None,
 ) -> Eligibility:
     """The evaluation of one user for `product`, from the results of every book that applies.
 
     `affordability_cap` is what may fall due from one pay by the limit policy `policy`, minor units; None where it is
-    not known. `fact_terms` are the numbers that the facts rest on. The time for the notice runs from `requested_at`, or
-    from `now` where it is left out. ValueError where a result is of none of `books`, or where a book is not of the
-    product or not in the profile's currency.
+    not known. `fact_terms` are the numbers that the facts rest on. The time for the notice runs from `requested_on`, or
+    from the day of `now` where it is left out. ValueError where a result is of none of `books`, or where a book is not
+    of the product or not in the profile's currency.
     """
     evaluated = _evaluated(product, books, results, profile.currency)
     made = _Judgement(Verdict.REJECTED, (PAUSED,)) if product in profile.paused else _by_precedence(evaluated)
@@ -93,7 +93,7 @@ def decide(
         facts=dict(facts),
         troubles=dict(troubles or {}),
         profile_version=profile.version,
-        notice_due=None if made.verdict is Verdict.APPROVED else ((requested_at or now) + APPLICATION_NOTICE).date(),
+        notice_due=None if made.verdict is Verdict.APPROVED else (requested_on or now.date()) + APPLICATION_NOTICE,
         decided_at=now,
     )
 

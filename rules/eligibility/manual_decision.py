@@ -1,7 +1,7 @@
 """A person's decision on a referred evaluation: which amounts may be approved, and the result."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 
 from rules.eligibility.book import EligibilityBook
 from rules.eligibility.decide import due_by_amount
@@ -12,13 +12,12 @@ from underwriting.domain.money import Money
 from underwriting.domain.profile import FloatProfile
 
 
-def rejected(then: Eligibility, reasons: tuple[Reason, ...], now: datetime) -> Eligibility:
+def rejected(then: Eligibility, reasons: tuple[Reason, ...], requested_on: date, now: datetime) -> Eligibility:
     """The referral, rejected by a person for the reasons that the person chose.
 
     The day on which notice is due does not change, however long it waited for the person.
     """
-    # Referrals that were stored by an earlier version have no day.
-    due = then.notice_due or (now + APPLICATION_NOTICE).date()
+    due = requested_on + APPLICATION_NOTICE
     changes = {"verdict": Verdict.REJECTED, "reasons": reasons, "notice_due": due}
     return then.model_copy(update={**changes, "decided_by": Decider.PERSON, "decided_at": now})
 

@@ -71,7 +71,7 @@ def _known_zone(name: str) -> str:
 
 
 class BusinessDay(PolicySection):
-    """When the limits of a business day are decided: on that day, after the evening's refreshes of bank feeds."""
+    """The lender's own day, and when its limits are decided: on that day, after the evening's refreshes of feeds."""
 
     timezone: Annotated[str, AfterValidator(_known_zone), Field(description="Of the lender, as IANA names it")]
     decided_at: Annotated[time, Field(description="The time of day there, such as 23:59:59")]
@@ -80,9 +80,13 @@ class BusinessDay(PolicySection):
         """The decision time of a business date, UTC."""
         return datetime.combine(day, self.decided_at, ZoneInfo(self.timezone)).astimezone(UTC)
 
+    def day_of(self, moment: datetime) -> date:
+        """The lender's day on which a moment falls."""
+        return moment.astimezone(ZoneInfo(self.timezone)).date()
+
     def last(self, now: datetime) -> date:
         """The latest business date whose decision time has come."""
-        today = now.astimezone(ZoneInfo(self.timezone)).date()
+        today = self.day_of(now)
         return today if self.moment(today) <= now else today - timedelta(days=1)
 
 

@@ -9,6 +9,8 @@ from rules.limits.gates import GateResults
 from rules.limits.policy_sections import StepSection
 from rules.limits.step import Moves, Pace
 
+# Why a limit is lower after its run was rolled back.
+TAKEN_BACK = "limit_rolled_back"
 # The codes for the tier of the limit itself: a decrease is not explained by what a higher limit requires.
 _OWN_TIER_CODES = {
     "limit_float_rank_low": "limit_float_rank_below",

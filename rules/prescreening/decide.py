@@ -74,7 +74,7 @@ def decide(book: Rulebook, results: Sequence[CheckResult], application: Applicat
         rulebook=book.ref,
         arm=book.experiment and book.experiment.arm,
         decided_at=now,
-        notice_due=None if verdict is Verdict.APPROVED else (application.complete_since + APPLICATION_NOTICE).date(),
+        notice_due=None if verdict is Verdict.APPROVED else application.complete_since + APPLICATION_NOTICE,
     )
     if verdict is Verdict.INCOMPLETE:
         return _incomplete(book, [_missing(rule, results) for rule in because_of], application, made)
@@ -108,7 +108,7 @@ def _incomplete(book: Rulebook, missing: Iterable[Missing], application: Applica
     """
     days = book.incomplete.days if book.incomplete else 0
     until = application.respond_by or made.decided_at + timedelta(days=days)
-    due = (application.received_at + APPLICATION_NOTICE).date()
+    due = application.received_on + APPLICATION_NOTICE
     if made.decided_at >= until:
         return made.model_copy(update={"verdict": Verdict.REJECTED, "notice_due": due})
     return made.model_copy(update={"missing": tuple(missing), "respond_by": until, "notice_due": due})

@@ -121,7 +121,7 @@ async def test_what_a_person_decided_is_answered_with_who_did(api, api_store, bo
     assert (referred.json()["verdict"], referred.json()["decided_by"]) == ("referred", "rulebook")
     async with api_store.begin() as work:
         stored = await evaluations.judged(work, "acme", referred.json()["id"])
-        settled = rejected(stored.eligibility, (reason("income_low"),), datetime.now(UTC))
+        settled = rejected(stored.eligibility, (reason("income_low"),), stored.request.requested_on, datetime.now(UTC))
         word = {"note": "a pattern", "decided_by": "ann", "window": timedelta(days=1), "books_digest": books}
         await evaluations.decide_referral(work, stored, settled, **word)
     answer = await api.get(url(), headers={"If-None-Match": referred.headers["ETag"]})

@@ -28,7 +28,7 @@ async def test_a_deadline_that_comes_near_is_told_once(journey: Journey) -> None
     record = (await journey.review("low-score")).record
     await sweep()
     assert await events(journey) == [], "it is weeks away"
-    soon = datetime.now(UTC).date() + timedelta(days=journey.runtime.config.notice_warning_days)
+    soon = journey.runtime.store.day_of(datetime.now(UTC)) + timedelta(days=journey.runtime.config.notice_warning_days)
     async with journey.runtime.store.begin() as work:
         await work.execute(text("UPDATE decisions SET notice_due = :day"), {"day": soon})
     await sweep()
@@ -48,8 +48,8 @@ async def test_a_deadline_that_comes_near_is_told_once(journey: Journey) -> None
 async def test_a_referral_that_nobody_decides_is_told_of_and_cannot_be_sent(journey: Journey) -> None:
     record = (await journey.review("nobody-like-that")).record
     assert record.verdict == "referred"
-    assert record.notice_due == (record.received_at + timedelta(days=30)).date()
-    soon = datetime.now(UTC).date() + timedelta(days=journey.runtime.config.notice_warning_days)
+    assert record.notice_due == journey.runtime.store.day_of(record.received_at) + timedelta(days=30)
+    soon = journey.runtime.store.day_of(datetime.now(UTC)) + timedelta(days=journey.runtime.config.notice_warning_days)
     for day, told in ((soon + timedelta(days=1), 0), (soon, 1)):
         async with journey.runtime.store.begin() as work:
             await work.execute(text("UPDATE decisions SET notice_due = :day"), {"day": day})
@@ -82,5 +82,5 @@ async def test_what_needs_no_notice_is_refused(journey: Journey) -> None:
     record = (await journey.review("good")).record
     code, said = await shell("show", record.id)
     assert (code, f"no notice about {record.id} is owed" in said) == (2, True)
-    await let_time_pass(journey.runtime.store, "applications", "received_at", timedelta(days=90))
+    await let_time_pass(journey.runtime.store, "applications", "received_on", timedelta(days=90))
     assert "good" not in (await shell("due"))[1]

@@ -54,20 +54,21 @@ async def test_what_is_still_missing_waits_until_the_same_deadline(journey: Jour
     state = await answered(first.id, Answer.SUPPLIED)
     second = await journey.record(first.id)
     assert (state.name, second.state, second.respond_by) == ("Incomplete", "incomplete", first.respond_by)
-    assert second.notice_due == first.notice_due == (first.received_at + MONTH).date()
+    assert second.notice_due == first.notice_due == journey.runtime.store.day_of(first.received_at) + MONTH
 
 
 async def test_the_sweep_reviews_it_again_and_its_deadline_rejects_it(journey: Journey) -> None:
     await (await review_application.ato_deployment("review-application")).aapply()
     record = (await journey.review("incomplete")).record
     assert await sweep() == 0, "it waits"
-    for column in ("wake_at", "respond_by", "received_at"):
+    for column in ("wake_at", "respond_by", "received_at", "received_on"):
         await let_time_pass(journey.runtime.store, "applications", column, MONTH)
     assert await sweep() == 1
     assert (await journey.record(record.id)).state == "pending"
     ended = (await journey.run(record.id)).record
     assert (ended.verdict, [reason.code for reason in ended.reasons]) == ("rejected", ["identity_incomplete"])
-    assert ended.notice_due == record.received_at.date(), "received a month earlier, as far as the store knows"
+    received_on = journey.runtime.store.day_of(record.received_at)
+    assert ended.notice_due == received_on, "received a month earlier, as far as the store knows"
 
 
 async def test_a_counteroffer_is_explained_and_accepted(journey: Journey) -> None:
@@ -101,7 +102,8 @@ async def test_an_offer_that_nobody_answers_expires_into_a_rejection(journey: Jo
     ended = await journey.record(record.id)
     assert (ended.verdict, ended.decided_by) == ("rejected", "deadline")
     assert [reason.code for reason in ended.reasons] == ["exposure_limit"]
-    assert ended.notice_due == record.notice_due == (record.received_at + MONTH).date(), "nobody noted a notice"
+    received_on = journey.runtime.store.day_of(record.received_at)
+    assert ended.notice_due == record.notice_due == received_on + MONTH, "nobody noted a notice"
 
 
 async def test_staff_decline_for_a_customer_in_the_shell(journey: Journey) -> None:

@@ -23,6 +23,7 @@ from underwriting.limit_runs.rollback import roll_back
 from underwriting.limit_runs.run import finish, recalculate
 from underwriting.limit_runs.run_context import RunContext, in_a_thread
 from underwriting.limit_runs.shard import ShardResult, ShardSpec
+from underwriting.notices import about
 from underwriting.store import audit, notices, profiles
 from underwriting.store.errors import NotHeld, RunInTheWay, UnknownLimitRun
 from underwriting.store.limits import held_runs
@@ -240,8 +241,16 @@ async def test_notice_is_due_thirty_days_after_a_decrease_or_a_pause_was_applied
     for until, found in ((day - timedelta(days=1), []), (day, told), (day + timedelta(days=1), told)):
         assert await told_by(context.store, until) == found
     await roll_back(context, held.run_id, "ann")
-    assert {row.notice_due for row in await records(context.store)} == {None}
-    assert await told_by(context.store, day) == []
+    taken_back = [row.user_id for row in said if row.move == "raised"]
+    assert taken_back
+    days = {row.user_id: row.notice_due for row in await records(context.store) if row.notice_due}
+    assert days == dict.fromkeys(taken_back, day)
+    assert await told_by(context.store, day) == taken_back
+    async with context.store.read() as work:
+        owed = await notices.get(work, TENANT, held.run_id, taken_back[0])
+        notice = await about.read(work, owed)
+    assert (notice.limit_before, notice.limit_after) == ("30.00", "20.00")
+    assert [reason.code for reason in notice.reasons] == ["limit_rolled_back"]
 
 
 async def test_a_correction_moves_no_notice_of_what_was_applied_before(copied: Path, context: RunContext) -> None:
@@ -258,7 +267,7 @@ async def test_a_correction_moves_no_notice_of_what_was_applied_before(copied: P
     assert (await recalculate(context, request(copied, shards=1))).written == 1
     after = {row.user_id: row.notice_due for row in await records(context.store)}
     assert {after[user] for user in told} == {applied + timedelta(days=30)}
-    assert after[raised] is None
+    assert after[raised] == datetime.now(UTC).date() + timedelta(days=30), "the raise was taken back today"
 
 
 async def test_a_discarded_run_makes_room_for_another(few_users: Path, context: RunContext) -> None:

@@ -7,8 +7,21 @@ import pytest
 from sqlalchemy import select, text
 from support.evaluated import check, evaluated
 from support.notices import DUE, RUN, lowered, report
-from support.reviews import BOOK, LEASE, NO_SCORE, NOW, accept, claimed, decision, finish, let_time_pass, results
+from support.reviews import (
+    BOOK,
+    LEASE,
+    NO_SCORE,
+    NOW,
+    accept,
+    claimed,
+    decision,
+    finish,
+    let_time_pass,
+    request,
+    results,
+)
 
+from rules.limits.policy import shipped_policies
 from underwriting.domain.application import Product, State
 from underwriting.domain.decision import CheckResult, Decision, Offer, Outcome, Result, Verdict
 from underwriting.domain.limits import LimitRunState
@@ -16,6 +29,7 @@ from underwriting.domain.money import Money
 from underwriting.domain.notice import NoticeKind, Owed
 from underwriting.notices import about
 from underwriting.store import applications, audit, claims, decisions, ledger, notices, waiting
+from underwriting.store.crypto import Keyring
 from underwriting.store.errors import NoNotice
 from underwriting.store.kinds import APPLICATIONS, EVALUATIONS, Kind
 from underwriting.store.models import ApplicationRow, EvaluationRow, NoticeRow, undecided
@@ -130,6 +144,60 @@ async def test_what_no_worker_ends_is_due_30_days_after_its_receipt(store: Store
         assert [each.subject_id for each in await notices.unwarned(work, DUE)] == [subject_id]
 
 
+NEW_YORK = shipped_policies()["cfi"].business_day.day_of
+
+
+@pytest.mark.parametrize(
+    ("moment", "day"),
+    [
+        # In winter New York is five hours behind, in summer four.
+        (datetime(2026, 3, 1, 4, 59, 59, tzinfo=UTC), date(2026, 3, 30)),
+        (datetime(2026, 3, 1, 5, tzinfo=UTC), date(2026, 3, 31)),
+        # Summer time begins on 8 March at 07:00 UTC, and ends on 1 November at 06:00 UTC.
+        (datetime(2026, 3, 8, 4, 59, 59, tzinfo=UTC), date(2026, 4, 6)),
+        (datetime(2026, 3, 8, 5, tzinfo=UTC), date(2026, 4, 7)),
+        (datetime(2026, 3, 9, 3, 59, 59, tzinfo=UTC), date(2026, 4, 7)),
+        (datetime(2026, 3, 9, 4, tzinfo=UTC), date(2026, 4, 8)),
+        (datetime(2026, 11, 1, 3, 59, 59, tzinfo=UTC), date(2026, 11, 30)),
+        (datetime(2026, 11, 1, 4, tzinfo=UTC), date(2026, 12, 1)),
+        (datetime(2026, 11, 2, 4, 59, 59, tzinfo=UTC), date(2026, 12, 1)),
+        (datetime(2026, 11, 2, 5, tzinfo=UTC), date(2026, 12, 2)),
+    ],
+)
+async def test_what_comes_in_the_evening_is_received_on_the_lenders_day(
+    database_url: str, keyring: Keyring, moment: datetime, day: date
+) -> None:
+    async with Store.open(database_url, keyring, NEW_YORK) as store:
+        async with store.begin() as work:
+            asked = request(customer_id="ada")
+            application = (await applications.accept(work, "acme", asked, "k", moment)).stored.subject
+        evaluation = (await check(store, now=moment)).stored.subject
+        assert {owed.subject_id: owed.due for owed in await due(store, date.max)} == {
+            application.id: day,
+            evaluation.id: day,
+        }
+        assert application.received_on == evaluation.requested_on == day - timedelta(days=30)
+
+
+async def test_what_is_supplied_or_told_in_the_evening_counts_from_the_lenders_day(
+    database_url: str, keyring: Keyring
+) -> None:
+    evening = datetime(2026, 3, 5, 1, 30, tzinfo=UTC)
+    async with Store.open(database_url, keyring, NEW_YORK) as store:
+        incomplete, offered = await waits(store, Verdict.INCOMPLETE), await waits(store, Verdict.COUNTEROFFER)
+        (owed,) = [each for each in await due(store) if each.subject_id == offered]
+        await sent(store, owed, evening)
+        async with store.begin() as work:
+            given = {"tenant": "acme", "by": "ann", "now": evening, "partners": ()}
+            await waiting.answer(work, incomplete, Answer.SUPPLIED, **given)
+            await waiting.wake(work, offered, UNTIL, ())
+        days = {owed.subject_id: owed.due for owed in await due(store, date.max)}
+    assert days == {
+        incomplete: date(2026, 3, 4) + timedelta(days=30),
+        offered: date(2026, 3, 4) + timedelta(days=90),
+    }
+
+
 async def test_an_evaluation_that_failed_is_answered_by_a_later_one(store: Store) -> None:
     await stuck(store, EVALUATIONS, State.FAILED)
     await evaluated(store, verdict=Verdict.REFERRED)
@@ -236,8 +304,10 @@ async def test_rejected_evaluations_and_lowered_limits_owe_one(store: Store) -> 
     assert found == {(evaluation.id, "ada", Product.FLOAT), (RUN, "ada", Product.FLOAT)}
 
 
-async def test_a_run_that_was_taken_back_owes_nothing(store: Store) -> None:
+async def test_a_decrease_that_was_taken_back_owes_nothing(store: Store) -> None:
     await lowered(store, state=LimitRunState.ROLLED_BACK)
+    async with store.begin() as work:
+        await work.execute(text("UPDATE limit_records SET in_force = 5000"))
     assert await due(store) == []
 
 

@@ -93,7 +93,7 @@ async def test_a_float_is_frozen_with_what_a_person_said(store: Store) -> None:
 
 async def test_a_rejection_has_the_reasons_that_the_person_chose_and_owes_a_notice(store: Store) -> None:
     evaluation_id = await referred(store)
-    record = await settle(store, evaluation_id, rejected(REFERRED, (reason("income_low"),), LATER))
+    record = await settle(store, evaluation_id, rejected(REFERRED, (reason("income_low"),), NOW.date(), LATER))
     assert (record.verdict, record.reasons, record.approved_amounts) == (Verdict.REJECTED, (reason("income_low"),), ())
     assert str(record.notice_due) == "2026-04-01"
 
@@ -129,7 +129,7 @@ async def test_the_same_word_again_gives_the_stored_record_and_any_other_is_refu
     others = (
         {"note": "another"},
         {"by": "bob"},
-        {"settled": rejected(REFERRED, (reason("income_low"),), LATER)},
+        {"settled": rejected(REFERRED, (reason("income_low"),), NOW.date(), LATER)},
         {"settled": APPROVED.model_copy(update={"approved_amounts": (1000, 2000)})},
     )
     for other in others:
@@ -142,7 +142,7 @@ async def test_of_two_persons_at_once_one_decides(store: Store) -> None:
     evaluation_id = await referred(store)
     answers = await asyncio.gather(
         settle(store, evaluation_id),
-        settle(store, evaluation_id, rejected(REFERRED, (reason("income_low"),), LATER), by="bob"),
+        settle(store, evaluation_id, rejected(REFERRED, (reason("income_low"),), NOW.date(), LATER), by="bob"),
         return_exceptions=True,
     )
     assert sorted(type(answer).__name__ for answer in answers) == ["EvaluationRecord", "NotReferred"]

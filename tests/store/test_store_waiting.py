@@ -92,7 +92,7 @@ async def test_what_was_supplied_is_reviewed_again_under_the_same_id(store: Stor
     owned = await claim(store, application.id)
     assert owned is not None
     asked = owned.subject
-    assert (asked.completed_at, asked.complete_since, asked.as_of) == (LATER, LATER, LATER.date())
+    assert {asked.completed_on, asked.complete_since, asked.as_of} == {LATER.date()}
     async with store.begin() as work:
         approved = waits(Verdict.APPROVED).model_copy(update={"respond_by": None, "approved": asked.requested})
         await decisions.finish(work, owned, results(), approved, ("acme",))
@@ -115,7 +115,7 @@ async def test_without_an_answer_it_is_reviewed_again_when_it_is_time(store: Sto
     async with store.read() as work:
         assert len(await waiting.overdue(work, moment)) == found
     stored = await woken(store, application, WAKES)
-    assert (stored.state, stored.subject.completed_at) == (State.PENDING, None), "the customer supplied nothing"
+    assert (stored.state, stored.subject.completed_on) == (State.PENDING, None), "the customer supplied nothing"
     async with store.read() as work:
         assert await waiting.overdue(work, UNTIL) == []
 

@@ -51,7 +51,8 @@ def asking(requested: Money, received_at: datetime = datetime(2025, 6, 15, 12, t
     """An application for so much."""
     fixed = {"id": "app_01JZZZZZZZZZZZZZZZZZZZZZZZ", "tenant": "acme", "request_key": "k", "customer_id": "a"}
     asked = {"product": Product.LOAN, "requested": requested, "term_months": None, "as_of": received_at.date()}
-    return Application.model_validate({**fixed, **asked, "received_at": received_at, **more})
+    received = {"received_at": received_at, "received_on": received_at.date()}
+    return Application.model_validate({**fixed, **asked, **received, **more})
 
 
 def one_applicant(*documents: Document, as_of: date = AS_OF, currency: str = "USD") -> dict[str, Any]:

@@ -19,6 +19,7 @@ from underwriting.api.keys import PublicKeys
 from underwriting.api.quota import Quota
 from underwriting.decision_basis import RuleDrift
 from underwriting.integrations.tracing import trace_api, traced
+from underwriting.lender import open_store
 from underwriting.notices.errors import NoticeImpossible
 from underwriting.rulebook_cache import NotLent, RulebookCache
 from underwriting.settings import Settings, settings
@@ -33,8 +34,6 @@ from underwriting.store.errors import (
     StoreUnreachable,
     VersionConflict,
 )
-from underwriting.store.keyfile import keyring
-from underwriting.store.session import Store
 
 DESCRIPTION = """
 May this applicant have a loan? Send an application, get **202** and a `Location`, and read the decision there, or
@@ -56,7 +55,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.verifier = Verifier(PublicKeys(config), config.token_issuer, config.token_audience)
         app.state.quota = Quota(config.api_quota)
-        opened = Store.open(config.database_url, keyring(config))
+        opened = open_store(config)
         async with opened as store, get_client() as prefect, Sources(config) as sources:
             app.state.context = ApiContext(config, store, RulebookCache(store, config), prefect, sources)
             yield

@@ -1,7 +1,7 @@
 """`underwriting notices`: which notices are due, what each says, and that it was sent."""
 
 import getpass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -43,15 +43,16 @@ def due(
     limit: Annotated[int, typer.Option(min=1)] = 100,
 ) -> None:
     """List the notices that were not sent yet and what is not decided yet, of all tenants, the most urgent first."""
-    today = datetime.now(UTC).date()
-    until = None if days is None else today + timedelta(days=days)
 
-    async def work(store: Store) -> list[Owed]:
+    async def work(store: Store) -> tuple[date, list[Owed]]:
+        today = store.day_of(datetime.now(UTC))
+        until = None if days is None else today + timedelta(days=days)
         async with store.read() as unit:
-            return await notices.due(unit, tenant, until, limit=limit)
+            return today, await notices.due(unit, tenant, until, limit=limit)
 
     table = Table("due", "tenant", "about", "customer", "notice")
-    for owed in with_store(work):
+    today, found = with_store(work)
+    for owed in found:
         late = " (overdue)" if owed.due < today else ""
         table.add_row(f"{owed.due}{late}", owed.tenant, owed.subject_id, owed.customer_id, owed.kind)
     # Wide enough for every column: an id that is cut short would be of no use.

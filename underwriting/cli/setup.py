@@ -14,15 +14,14 @@ from rules.limits.policy import shipped_policies
 from rules.prescreening.book import shipped_rulebooks
 from underwriting.cli.errors import refusing
 from underwriting.cli.store import store_settings
+from underwriting.lender import open_store
 from underwriting.playground.sandbox.lists import sandbox_lists
 from underwriting.screening.screener import store_list
 from underwriting.settings import Settings, settings
 from underwriting.store import rulebooks
 from underwriting.store.errors import StoreError
-from underwriting.store.keyfile import keyring
 from underwriting.store.migrate import migrate as migrate_store
 from underwriting.store.models import RulebookKind
-from underwriting.store.session import Store
 from underwriting.worker.deploy import deploy as deploy_file
 
 
@@ -52,7 +51,7 @@ async def prepare(config: Settings) -> None:
     """Migrate the store of the embedded set-up; publish shipped rulebooks and policies, and the sandbox's list."""
     await migrate_store(config.database_url)
     who = getpass.getuser()
-    async with Store.open(config.database_url, keyring(config)) as store:
+    async with open_store(config) as store:
         async with store.begin() as work:
             shipped = (shipped_rulebooks(), shipped_eligibility_books(), shipped_policies())
             for book in chain.from_iterable(books.values() for books in shipped):

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from underwriting.cli.errors import refusing
+from underwriting.lender import open_store
 from underwriting.settings import Settings, settings
 from underwriting.store.errors import StoreError
-from underwriting.store.keyfile import keyring
 from underwriting.store.session import Store
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ def with_store(work: Callable[[Store], Awaitable[T]]) -> T:
 
     async def opened() -> T:
         config = store_settings()
-        async with Store.open(config.database_url, keyring(config)) as store:
+        async with open_store(config) as store:
             return await work(store)
 
     with refusing(StoreError, ValueError):

@@ -129,11 +129,13 @@ class Application(BaseModel):
     as_of: date
     bureau_consent: BureauConsent | None = None
     received_at: datetime
-    # When the customer completed an incomplete application, and until when an incomplete one waits.
-    completed_at: datetime | None = None
+    # The lender's day of the receipt, and of the day on which the customer completed an incomplete application.
+    received_on: date
+    completed_on: date | None = None
+    # Until when it waits for the customer.
     respond_by: datetime | None = None
 
     @property
-    def complete_since(self) -> datetime:
-        """When it was received complete; the time for the notice runs from then."""
-        return self.completed_at or self.received_at
+    def complete_since(self) -> date:
+        """The lender's day on which it was received complete; the time for the notice runs from then."""
+        return self.completed_on or self.received_on

@@ -44,6 +44,8 @@ class EvaluationRequest(BaseModel):
     product: Product
     as_of: date
     requested_at: datetime
+    # The lender's day of the request, from which the time for the notice runs.
+    requested_on: date
 
 
 class BookResult(BaseModel):

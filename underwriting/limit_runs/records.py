@@ -124,7 +124,7 @@ def record_rows(records: Path, bases: Path, run_id: str, number: int, first_limi
                 NULL::DATE AS notice_due,
                 json_object({facts})::VARCHAR AS facts,
                 base_raised_on, base_lowered_on, base_runs_below, base_below_since, in_force, base_version,
-                NULL::BIGINT AS applied_version, false AS paused
+                NULL::BIGINT AS applied_version, false AS paused, NULL::BIGINT AS highest
             FROM standing
             ORDER BY subject_id
             """,  # noqa: S608

@@ -1,9 +1,9 @@
 """What a notice is about, read from the store: a decision with its reasons, and the bureau's report under it."""
 
 from collections.abc import Mapping
-from datetime import UTC
 
 from rules.core.reasons import reason
+from rules.limits.reasons import TAKEN_BACK
 from underwriting.domain.decision import (
     ADVERSE_ACTION_NOTICE,
     BY_CUSTOMER,
@@ -13,6 +13,7 @@ from underwriting.domain.decision import (
     Decision,
     Result,
 )
+from underwriting.domain.limits import LimitRunState
 from underwriting.domain.money import Money
 from underwriting.domain.notice import Owed
 from underwriting.notices.notice import About
@@ -43,7 +44,7 @@ async def _application(work: Work, owed: Owed) -> About:
     record = stored.record
     return About(
         **_of(owed),
-        decided_on=decision.decided_at.astimezone(UTC).date(),
+        decided_on=work.day_of(decision.decided_at),
         currency=record.currency,
         amount=record.amount,
         reasons=decision.reasons,
@@ -66,13 +67,18 @@ async def _evaluation(work: Work, owed: Owed) -> About:
     record = (await evaluations.get(work, owed.tenant, owed.subject_id)).record
     if record.decided_at is None or record.currency is None:
         raise ValueError(f"evaluation {owed.subject_id} has no result")
-    day = record.decided_at.astimezone(UTC).date()
+    day = work.day_of(record.decided_at)
     return About(**_of(owed), decided_on=day, currency=record.currency, reasons=record.reasons)
 
 
 async def _limit(work: Work, owed: Owed) -> About:
     run, record = await notices.limit_change(work, owed.subject_id, owed.customer_id)
-    before, after = (Money(minor=minor or 0, currency=run.currency).decimal for minor in (record.before, record.after))
+    before, after = (
+        Money(minor=minor or 0, currency=run.currency).decimal
+        for minor in (record.before if record.highest is None else record.highest, record.in_force)
+    )
+    rolled_back = run.state in {LimitRunState.ROLLING_BACK, LimitRunState.ROLLED_BACK}
+    codes = [TAKEN_BACK] if rolled_back and record.in_force != record.after else record.reasons.split()
     return About(
         **_of(owed),
         # The day on which it was applied.
@@ -80,7 +86,7 @@ async def _limit(work: Work, owed: Owed) -> About:
         currency=run.currency,
         limit_before=before,
         limit_after=after,
-        reasons=tuple(map(reason, record.reasons.split())),
+        reasons=tuple(map(reason, codes)),
     )
 
 

@@ -74,7 +74,7 @@ async def write(
             )
         found = await about.read(work, owed)
     creditor = creditor_of(owed.tenant, config.creditors)
-    today = datetime.now(UTC).date()
+    today = store.day_of(datetime.now(UTC))
     addressee = await who_is(owed.customer_id, today)
     return Written(owed, notice_of(found, addressee, creditor, config.bureaus, today), creditor)
 

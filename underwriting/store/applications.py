@@ -42,6 +42,7 @@ async def accept(
         consented_at=request.bureau_consent and request.bureau_consent.consented_at,
         as_of=request.as_of or now.astimezone(UTC).date(),
         received_at=now,
+        received_on=work.day_of(now),
         state=State.PENDING,
     )
     if created is not None:
@@ -87,7 +88,8 @@ def application_of(row: ApplicationRow) -> Application:
         as_of=row.as_of,
         bureau_consent=_consent(row),
         received_at=row.received_at,
-        completed_at=row.completed_at,
+        received_on=row.received_on,
+        completed_on=row.completed_on,
         respond_by=row.respond_by,
     )
 

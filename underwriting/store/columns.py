@@ -77,22 +77,22 @@ def _on_sqlite(element: from_now, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 class day_after(FunctionElement[date]):  # noqa: N801 - it is called like SQL's own functions
-    """The day in UTC that lies `delta` after the day of a moment."""
+    """The day that lies `delta` after another day."""
 
     type = Date()
     inherit_cache = True
 
-    def __init__(self, moment: Any, delta: timedelta) -> None:
-        super().__init__(moment, literal(delta.days, Integer))
+    def __init__(self, day: Any, delta: timedelta) -> None:
+        super().__init__(day, literal(delta.days, Integer))
 
 
 @compiles(day_after)
 def _day_on_postgresql(element: day_after, compiler: SQLCompiler, **kw: Any) -> str:
-    moment, days = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"(({moment} AT TIME ZONE 'UTC')::date + CAST({days} AS integer))"
+    day, days = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"({day} + CAST({days} AS integer))"
 
 
 @compiles(day_after, "sqlite")
 def _day_on_sqlite(element: day_after, compiler: SQLCompiler, **kw: Any) -> str:
-    moment, days = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"date({moment}, printf('%+d days', {days}))"
+    day, days = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"date({day}, printf('%+d days', {days}))"

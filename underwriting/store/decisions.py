@@ -99,9 +99,7 @@ async def decide_referral(
             "note": note,
             "decided_at": now,
             # The time that it waited for staff counts.
-            "notice_due": (stored.subject.complete_since + APPLICATION_NOTICE).date()
-            if verdict is Verdict.REJECTED
-            else None,
+            "notice_due": stored.subject.complete_since + APPLICATION_NOTICE if verdict is Verdict.REJECTED else None,
         }
     )
     record = stored.record.decided(decision, stored.record.checks)

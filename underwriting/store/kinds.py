@@ -39,6 +39,7 @@ def request_of(row: EvaluationRow) -> EvaluationRequest:
         product=row.product,
         as_of=row.as_of,
         requested_at=row.received_at,
+        requested_on=row.received_on,
     )
 
 

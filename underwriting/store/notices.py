@@ -1,7 +1,7 @@
 """Notices that have to be sent to customers: which are due, and what was sent, when and how.
 
 A notice is due for the newest decision about an application, for a rejected evaluation (by the rulebooks or by staff),
-and for a limit that a run lowered and that is still in force. It is also due for what nobody has decided: referrals,
+and for a limit that a run lowered, or raised and took back. It is also due for what nobody has decided: referrals,
 and what is pending, failed or quarantined. Records of sent notices are never changed.
 """
 
@@ -31,7 +31,7 @@ from underwriting.domain.notice import NoticeKind, Owed
 from underwriting.store import audit
 from underwriting.store.columns import day_after, from_now
 from underwriting.store.errors import NoNotice
-from underwriting.store.limits.runs import took_effect
+from underwriting.store.limits.changes import highest_known
 from underwriting.store.models import (
     ApplicationRow,
     DecisionRow,
@@ -118,7 +118,7 @@ def _sources(until: date | None, subject_id: str | None) -> list[Select[Any]]:
         )
         for result, number in ((EligibilityRow, BY_RULEBOOKS), (StaffDecisionRow, BY_PERSON))
     ]
-    received = func.coalesce(ApplicationRow.completed_at, ApplicationRow.received_at)
+    received = func.coalesce(ApplicationRow.completed_on, ApplicationRow.received_on)
     untouched = [
         _selected(
             *wanted(row.id, due := day_after(since, APPLICATION_NOTICE)),
@@ -134,15 +134,14 @@ def _sources(until: date | None, subject_id: str | None) -> list[Select[Any]]:
         )
         for row, customer, since, more in (
             (ApplicationRow, ApplicationRow.customer_id, received, ()),
-            (EvaluationRow, EvaluationRow.user_id, EvaluationRow.received_at, (~_answered(),)),
+            (EvaluationRow, EvaluationRow.user_id, EvaluationRow.received_on, (~_answered(),)),
         )
     ]
     limits = _selected(
         *wanted(LimitRecordRow.run_id, LimitRecordRow.notice_due),
         LimitRecordRow.run_id == LimitRunRow.id,
-        took_effect(),
         LimitRecordRow.applied_version.is_not(None),
-        LimitRecordRow.in_force == LimitRecordRow.after,
+        or_(LimitRecordRow.in_force < highest_known(), LimitRecordRow.paused),
         tenant=LimitRunRow.tenant,
         subject=LimitRunRow.id,
         customer=LimitRecordRow.user_id,

@@ -10,6 +10,7 @@ transactions may read the same row, and the second overwrites the first without 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -41,6 +42,14 @@ FROM_DATABASE = (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError)
 T = TypeVar("T", bound=Base)
 R = TypeVar("R")
 
+# The lender's day on which a moment falls.
+DayOf = Callable[[datetime], date]
+
+
+def utc_day(moment: datetime) -> date:
+    """The day of a lender whose days are those of UTC."""
+    return moment.astimezone(UTC).date()
+
 
 class _Session(Session):
     """The session inside a unit of work."""
@@ -52,13 +61,14 @@ def _by_statements(state: ORMExecuteState) -> None:
 
 
 class Work(AsyncSession):
-    """One unit of work, with the keys that open what it reads."""
+    """One unit of work, with the keys that open what it reads, and the lender's day."""
 
     sync_session_class = _Session
 
-    def __init__(self, engine: AsyncEngine, keys: Keyring) -> None:
+    def __init__(self, engine: AsyncEngine, keys: Keyring, day_of: DayOf) -> None:
         super().__init__(engine, expire_on_commit=False, autoflush=False)
         self.keys = keys
+        self.day_of = day_of
 
     async def add_new(self, table: type[T], **values: Any) -> T | None:
         """INSERT … ON CONFLICT DO NOTHING: the new row, or None where its key is taken.
@@ -91,10 +101,11 @@ class _ThreadReader:
 class Store:
     """The outcome store behind one connection pool; one for each event loop, cheap to pass round."""
 
-    def __init__(self, engine: AsyncEngine, single_reads: AsyncEngine | Engine, keys: Keyring) -> None:
+    def __init__(self, engine: AsyncEngine, single_reads: AsyncEngine | Engine, keys: Keyring, day_of: DayOf) -> None:
         self._single_reads = single_reads
         sqlite = engine.dialect.name == "sqlite"
         self._keys = keys
+        self.day_of = day_of
         self._writer = engine.execution_options(sqlite_begin="IMMEDIATE") if sqlite else engine
         self._reader = (
             engine if sqlite else engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -104,13 +115,16 @@ class Store:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, keys: Keyring) -> AsyncIterator["Store"]:
-        """Connect, and check that the schema is this program's; StoreUnreachable or NotMigrated say what to do."""
+    async def open(cls, url: str, keys: Keyring, day_of: DayOf = utc_day) -> AsyncIterator["Store"]:
+        """Connect, and check that the schema is this program's; StoreUnreachable or NotMigrated say what to do.
+
+        The time for a notice counts in the days that `day_of` gives.
+        """
         if not url:
             raise StoreUnreachable("no database is named; set UNDERWRITING_DATABASE_URL")
         engine, single_reads = create_engine(url), create_read_engine(url)
         try:
-            store = cls(engine, single_reads, keys)
+            store = cls(engine, single_reads, keys, day_of)
             _check_file(engine)
             async with store.read() as work:
                 await _check_schema(work)
@@ -128,14 +142,14 @@ class Store:
 
         Units do not nest: on SQLite the inner one would wait for the outer one.
         """
-        async with self._turn, _unit(self._writer, self._keys) as work:
+        async with self._turn, _unit(self._writer, self._keys, self.day_of) as work:
             yield work
             await work.commit()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Work]:
         """A unit that only reads, from one snapshot; changes are not kept."""
-        async with _unit(self._reader, self._keys) as work:
+        async with _unit(self._reader, self._keys, self.day_of) as work:
             yield work
 
     async def fetch(self, query: Callable[[Reader], Awaitable[R]]) -> R:
@@ -161,10 +175,10 @@ class Store:
 
 
 @asynccontextmanager
-async def _unit(engine: AsyncEngine, keys: Keyring) -> AsyncIterator[Work]:
+async def _unit(engine: AsyncEngine, keys: Keyring, day_of: DayOf) -> AsyncIterator[Work]:
     """A unit that is rolled back at its end unless it was committed."""
     try:
-        async with Work(engine, keys) as work:
+        async with Work(engine, keys, day_of) as work:
             await _connect(work)
             yield work
     except FROM_DATABASE as error:

@@ -6,7 +6,7 @@ or does not answer in time.
 """
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from sqlalchemy import select, update
@@ -46,7 +46,7 @@ async def answer(
     """
     stored = await applications.get(work, tenant, application_id)
     if given is Answer.SUPPLIED:
-        if await _reopened(work, stored.subject, now, by, completed_at=now) is None:
+        if await _reopened(work, stored.subject, now, by, completed_on=work.day_of(now)) is None:
             _supplied_before(stored)
     elif not await _decide_offer(work, stored, given, now, by, partners):
         _answered_before(stored, given)
@@ -63,13 +63,13 @@ async def wake(work: Work, application_id: str, now: datetime, partners: Collect
     """Review an incomplete application again, or let an offer expire; nothing if it was answered meanwhile."""
     stored = await applications.get(work, None, application_id)
     if stored.state is State.INCOMPLETE:
-        await _reopened(work, stored.subject, now, "system", completed_at=stored.subject.completed_at)
+        await _reopened(work, stored.subject, now, "system", completed_on=stored.subject.completed_on)
     elif stored.state is State.COUNTEROFFER:
         await _decide_offer(work, stored, None, now, "system", partners)
 
 
 async def _reopened(
-    work: Work, application: Application, now: datetime, by: str, *, completed_at: datetime | None
+    work: Work, application: Application, now: datetime, by: str, *, completed_on: date | None
 ) -> Application | None:
     """Put an incomplete application back; None if it does not wait.
 
@@ -84,7 +84,7 @@ async def _reopened(
             attempts=0,
             dispatched_at=None,
             wake_at=None,
-            completed_at=completed_at,
+            completed_on=completed_on,
             as_of=now.astimezone(UTC).date() if today else application.as_of,
         )
         .returning(ApplicationRow)
@@ -110,16 +110,16 @@ async def _decide_offer(
     # A customer who declines knows of the offer, at least from the partner.
     if notified_at is None and given is Answer.DECLINED:
         notified_at = offered.decided_at
-    decision = _decided(offered, given, now, notified_at)
+    decision = _decided(offered, given, now, notified_at and work.day_of(notified_at))
     record = stored.record.decided(decision, stored.record.checks)
     await decisions.write_decision(work, application, decision, record, partners=partners, answered_by=by)
     return True
 
 
-def _decided(offered: Decision, given: Answer | None, now: datetime, notified_at: datetime | None) -> Decision:
+def _decided(offered: Decision, given: Answer | None, now: datetime, notified_on: date | None) -> Decision:
     """The approval or the rejection. Without a notice of the offer, the notice is due on the same day as before."""
     accepted = given is Answer.ACCEPTED
-    due = offered.notice_due if notified_at is None else (notified_at + COUNTEROFFER_NOTICE).date()
+    due = offered.notice_due if notified_on is None else notified_on + COUNTEROFFER_NOTICE
     return offered.model_copy(
         update={
             "verdict": Verdict.APPROVED if accepted else Verdict.REJECTED,
@@ -134,7 +134,7 @@ def _decided(offered: Decision, given: Answer | None, now: datetime, notified_at
 
 
 def _supplied_before(stored: StoredApplication) -> None:
-    under_way = stored.state in {State.PENDING, State.RUNNING} and stored.subject.completed_at is not None
+    under_way = stored.state in {State.PENDING, State.RUNNING} and stored.subject.completed_on is not None
     if not under_way:
         raise NotWaiting(f"application {stored.subject.id} is not incomplete, so nothing can be supplied")
 

@@ -10,6 +10,7 @@ from rules.eligibility.decide import REASONS_OF_JUDGEMENT
 from rules.explain.adverse_reasons import adverse_codes, reasons_given
 from rules.limits.decide import decide_limits
 from rules.limits.policy import shipped_policies
+from rules.limits.reasons import TAKEN_BACK
 from rules.prescreening.catalogue import RULES
 from underwriting.domain.decision import Outcome, Result, Verdict
 
@@ -28,7 +29,7 @@ def codes_of_limits():
 def test_every_code_has_a_sentence_and_no_sentence_is_left_over():
     given = codes_of("fails_as") | codes_of("unknown_as") | codes_of("grey_as") | codes_of_limits()
     given |= set(REASONS_OF_JUDGEMENT) | {code for rule in FAMILIES for code in rule.unknown_codes}
-    given |= {UNEXPLAINED, *adverse_codes()}
+    given |= {UNEXPLAINED, TAKEN_BACK, *adverse_codes()}
     assert given == set(REASONS)
 
 

@@ -42,8 +42,8 @@ def judged(*books, cap=100_000, profile=PROFILE, product=Product.FLOAT, **change
 def test_notice_is_due_from_the_request_however_late_it_is_decided(state, due):
     book = in_state(state, 1, superseding=False)
     results = results_of(book, **UNKNOWN)
-    requested_at = NOW - timedelta(days=2)
-    made = decide(Product.FLOAT, [book], results, PROFILE, 100_000, GOOD, NOW, requested_at=requested_at)
+    requested_on = NOW.date() - timedelta(days=2)
+    made = decide(Product.FLOAT, [book], results, PROFILE, 100_000, GOOD, NOW, requested_on=requested_on)
     assert made.notice_due == due
 
 

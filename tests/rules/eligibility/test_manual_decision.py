@@ -76,14 +76,17 @@ def test_of_a_loan_an_instalment_has_to_be_affordable(cap: int, amounts: tuple[i
 
 def test_notice_of_a_referral_stays_due_on_its_day_however_late_the_person_decides() -> None:
     then = eligibility(Verdict.REFERRED)
-    late = rejected(then, (reason("income_low"),), then.decided_at + timedelta(hours=23))
+    late = rejected(then, (reason("income_low"),), NOW.date(), then.decided_at + timedelta(hours=23))
     assert late.decided_at.date() > then.decided_at.date()
     assert late.notice_due == then.notice_due == date(2026, 4, 1)
+    evening = rejected(then, (reason("income_low"),), NOW.date() - timedelta(days=1), LATER)
+    assert evening.notice_due == date(2026, 3, 31), "received in the evening before, where the lender is"
 
 
 def test_the_rest_of_the_evaluation_stands() -> None:
     then = eligibility(Verdict.REFERRED)
-    yes, no = approved(then, Product.FLOAT, LOANS, FLOATS, None, LATER), rejected(then, (reason("income_low"),), LATER)
+    yes = approved(then, Product.FLOAT, LOANS, FLOATS, None, LATER)
+    no = rejected(then, (reason("income_low"),), NOW.date(), LATER)
     assert (yes.verdict, yes.reasons, yes.notice_due) == (Verdict.APPROVED, (), None)
     assert (no.verdict, no.reasons, no.notice_due) == (Verdict.REJECTED, (reason("income_low"),), then.notice_due)
     for settled in (yes, no):

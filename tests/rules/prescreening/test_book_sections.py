@@ -98,14 +98,14 @@ def test_an_unknown_beside_it_is_heard_again_later_unless_it_rejects():
 def test_at_its_deadline_it_is_rejected_for_what_is_still_missing(now, verdict):
     until = RECEIVED + timedelta(days=20)
     # The customer answered in between, and it still was not complete.
-    waited = asking(REQUESTED, RECEIVED, respond_by=until, completed_at=RECEIVED + timedelta(days=15))
+    waited = asking(REQUESTED, RECEIVED, respond_by=until, completed_on=date(2025, 6, 16))
     decision = made(application=waited, now=until + timedelta(seconds=now), identity_fields_missing=1)
     assert (decision.verdict, decision.notice_due) == (verdict, date(2025, 7, 1))
     assert decision.respond_by == (until if verdict is Verdict.INCOMPLETE else None), "the deadline never moves"
 
 
 def test_after_the_customers_answer_the_time_runs_from_there():
-    answered = asking(REQUESTED, RECEIVED, respond_by=RECEIVED, completed_at=datetime(2025, 6, 11, tzinfo=UTC))
+    answered = asking(REQUESTED, RECEIVED, respond_by=RECEIVED, completed_on=date(2025, 6, 11))
     assert made(application=answered, age_years=17).notice_due == date(2025, 7, 11)
 
 

@@ -64,6 +64,7 @@ async def _check(
             id=evaluation_id,
             request_key=request_key(tenant, OPERATION, evaluation_id),
             received_at=now,
+            received_on=work.day_of(now),
             state=State.PENDING,
             **question,
         )

@@ -6,7 +6,7 @@ changes nothing. A profile that somebody else changed since the record was made 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -52,7 +52,7 @@ async def apply_shard(
         Change(row.user_id, row.limit, _reason(row), row.base_version, None if row.paused == row.pause else row.pause)
         for row in rows
     ]
-    in_force = {"in_force": LimitRecordRow.after, "paused": _PAUSES, "notice_due": _notice_due(now)}
+    in_force = _in_force(LimitRecordRow.after, _PAUSES, work.day_of(now))
     return await _apply(work, claimed, run, number, changes, in_force, tiers, now, LimitShardState.APPLIED)
 
 
@@ -70,18 +70,27 @@ async def roll_back_shard(
         Change(row.user_id, row.limit, "limit_rolled_back", row.base_version, False if row.paused else None)
         for row in rows
     ]
-    in_force = {"in_force": LimitRecordRow.before, "paused": false(), "notice_due": null()}
+    in_force = _in_force(LimitRecordRow.before, false(), work.day_of(now))
     return await _apply(work, claimed, run, number, changes, in_force, tiers, now, LimitShardState.ROLLED_BACK)
 
 
-def _notice_due(now: datetime) -> ColumnElement[date | None]:
-    """When the notice of a decrease or a pause that is applied now is due (12 CFR 1002.9(a)(1)(iii)).
+def _in_force(limit: Any, paused: ColumnElement[bool], today: date) -> dict[str, Any]:
+    """The columns about what is in force from today on, with the day on which its notice is due.
 
-    A correction of what the run applied before does not move the day.
+    Notice is due 30 days after a user has less than before the run or by it, or the product is paused (12 CFR
+    1002.9(a)(1)(iii)). A raise that is taken back is such an action as well (1002.2(c)(1)(ii)). A correction of what
+    the run applied before does not move the day.
     """
-    due = literal((now.astimezone(UTC) + ADVERSE_ACTION_NOTICE).date())
-    adverse = or_(LimitRecordRow.after < LimitRecordRow.before, _PAUSES)
-    return case((adverse, func.coalesce(LimitRecordRow.notice_due, due)), else_=null())
+    before = highest_known()
+    highest = case((LimitRecordRow.in_force > before, LimitRecordRow.in_force), else_=before)
+    due = func.coalesce(LimitRecordRow.notice_due, literal(today + ADVERSE_ACTION_NOTICE))
+    notice_due = case((or_(limit < highest, paused), due), else_=null())
+    return {"in_force": limit, "paused": paused, "highest": highest, "notice_due": notice_due}
+
+
+def highest_known() -> ColumnElement[int]:
+    """The highest limit of a user before the run or by it, before what is applied now."""
+    return func.coalesce(LimitRecordRow.highest, LimitRecordRow.before)
 
 
 def _reason(row: Any) -> str:

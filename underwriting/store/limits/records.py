@@ -15,7 +15,7 @@ from underwriting.store.models import LimitRecordRow
 from underwriting.store.session import Work
 
 # The columns about what is in force and what was applied; the other columns are about the decision.
-APPLIED_COLUMNS = ("in_force", "base_version", "applied_version", "paused", "notice_due")
+APPLIED_COLUMNS = ("in_force", "base_version", "applied_version", "paused", "notice_due", "highest")
 
 
 async def propose(work: Work, claimed: Claimed, number: int, rows: pa.Table, **shard: Any) -> None:

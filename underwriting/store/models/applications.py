@@ -24,9 +24,9 @@ class ApplicationRow(Claimable):
     amount: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
     term_months: Mapped[int | None]
-    # When the customer supplied what was missing; the deadline for the customer's answer; and when the application
-    # moves on without an answer.
-    completed_at: Mapped[datetime | None]
+    # The lender's day on which the customer supplied what was missing; the deadline for the customer's answer; and when
+    # the application moves on without an answer.
+    completed_on: Mapped[date | None]
     respond_by: Mapped[datetime | None]
     wake_at: Mapped[datetime | None]
     # The permissible purpose of a bureau pull and the customer's consent; both or neither.

@@ -98,6 +98,8 @@ class Claimable(LeasedRow):
     request_key: Mapped[str] = mapped_column(String(64), unique=True)
     as_of: Mapped[date]
     received_at: Mapped[datetime]
+    # The lender's day of the receipt, from which the time for the notice runs.
+    received_on: Mapped[date]
 
     state: Mapped[State]
     attempts: Mapped[int] = mapped_column(default=0)

@@ -120,6 +120,8 @@ class LimitRecordRow(Base):
     applied_version: Mapped[int | None]
     # Whether this run has paused the product. If `move` differs, it is still to be applied.
     paused: Mapped[bool]
+    # The highest limit that was in force before the run or by it; empty before it is applied.
+    highest: Mapped[int | None]
 
 
 index_of_due(LimitRecordRow)
