@@ -86,9 +86,10 @@ class CreditScore(FileRule):
     unknown_codes: ClassVar[tuple[str, ...]] = (
         *WITHOUT_FILE,
         "credit_file_thin",
-        "credit_score_inactive",
         "credit_score_excluded",
     )
+    # Nobody knows why there is no score.
+    concerns: ClassVar[tuple[str, ...]] = (*CONCERNS, "credit_score_excluded")
 
     min_score: Annotated[int, Field(ge=0, le=1000)]
 
