@@ -146,13 +146,36 @@ def test_a_missing_list_is_malformed_and_an_empty_one_means_none(model, list_mem
     assert getattr(empty, list_member) == ()
 
 
-@pytest.mark.parametrize("member", ["error", "errors", "error_code"])
+@pytest.mark.parametrize("member", ["error", "errors", "error_code", "errorMessage", "Error", "fault"])
 @pytest.mark.parametrize("model", [FloatHistory, OngoingLoans, FraudReport])
 def test_an_answer_that_reports_an_error_is_refused_whatever_else_it_says(model, member):
     body = {"currency": "USD", "floats": [], "loans": []}
     why = f"the answer reports a failure in its member {member}"
     assert refusal(model, json.dumps(body | {member: CANARY}).encode()) == why
     assert parse_document("source", model, json.dumps(body | {member: None}).encode(), "USD")
+
+
+@pytest.mark.parametrize(
+    ("member", "said", "why"),
+    [
+        ("success", False, "the answer reports a failure in its member success"),
+        ("success", True, None),
+        ("ok", False, "the answer reports a failure in its member ok"),
+        ("ok", None, None),
+        ("has_more", True, "the answer is not complete, by its member has_more"),
+        ("hasMore", False, None),
+        ("next_cursor", "abc", "the answer is not complete, by its member next_cursor"),
+        ("next_cursor", None, None),
+        ("partial", True, "the answer is not complete, by its member partial"),
+        ("note", "ours alone", None),
+    ],
+)
+def test_a_list_that_is_not_all_is_no_answer(member, said, why):
+    body = json.dumps({"currency": "USD", "loans": [], member: said}).encode()
+    if why:
+        assert refusal(OngoingLoans, body) == why
+    else:
+        assert parse_document("source", OngoingLoans, body, "USD").loans == ()
 
 
 def test_a_person_s_missing_member_is_malformed_and_null_says_that_it_is_not_on_file():

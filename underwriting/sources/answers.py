@@ -14,8 +14,10 @@ M = TypeVar("M", bound=BaseModel)
 
 # Larger answers are parsed in a thread: they would block the event loop for more than some milliseconds.
 LARGE_BYTES = 100_000
-# Members by which services report a failure with status 200.
-ERROR_MEMBERS = ("error", "errors", "error_code")
+# Members by which services report, with status 200, that they failed or did not send all: `errorCode`, `error_code`.
+FAILED = ("error", "errors", "errorcode", "errormessage", "exception", "fault")
+INCOMPLETE = ("partial", "incomplete", "truncated", "hasmore", "nextcursor", "nextpage", "nextpagetoken")
+SUCCEEDED = ("success", "ok")
 
 
 class _RefusedJson(ValueError):
@@ -73,14 +75,18 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _refuse_error(answer: object, model: type[BaseModel]) -> None:
-    """Refuse an answer that reports an error, even if the rest of it is valid.
+    """Refuse an answer that reports an error, or that more is to come, even if the rest of it is valid.
 
-    A model may have such a member itself, which is then no error report.
+    A model may have such a member itself, which is then no report.
     """
-    if isinstance(answer, dict):
-        for name in ERROR_MEMBERS:
-            if answer.get(name) and name not in model.model_fields:
-                raise _RefusedJson(f"the answer reports a failure in its member {name}")
+    if not isinstance(answer, dict):
+        return
+    for name in answer.keys() - model.model_fields.keys():
+        value, plain = answer[name], name.lower().replace("_", "")
+        if (plain in FAILED and value) or (plain in SUCCEEDED and value is False):
+            raise _RefusedJson(f"the answer reports a failure in its member {name}")
+        if plain in INCOMPLETE and value:
+            raise _RefusedJson(f"the answer is not complete, by its member {name}")
 
 
 def _no_constant(_: str) -> Never:

@@ -121,6 +121,8 @@ class PlaidAnswer(Part):
     removed: Annotated[tuple[Removed, ...], Field(max_length=200_000)] | None = ()
     transactions_update_status: Text | None = None
     has_more: bool = False
+    # Plaid sends one with the last page, too.
+    next_cursor: str | None = None
     # asset_report/get
     report: Report | None = None
     # a file for a sandbox user
