@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from prefect import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import TaskRun
+from support.evaluated import pause
 from support.float_checks import Evaluated, FloatChecks
 from support.journeys import TENANT, Journey, task_of
 from support.reviews import let_time_pass, rows
@@ -103,7 +104,7 @@ async def test_a_loan_is_judged_by_the_books_for_loans(checks: FloatChecks) -> N
 async def test_a_paused_product_is_rejected_whatever_the_books_say(checks: FloatChecks) -> None:
     await checks.evaluate()
     async with checks.store.begin() as work:
-        await profiles.pause(work, TENANT, "steady-pay", Product.FLOAT, "ann", datetime.now(UTC))
+        await pause(work, TENANT, "steady-pay", datetime.now(UTC))
     assert (await checks.evaluate()).said == ("rejected", "product_paused")
 
 
@@ -294,7 +295,7 @@ async def test_what_changes_while_the_books_are_run_has_the_user_judged_again(
     assert not await record_evaluation.fn(check, decide_evaluation(check, ran), ran)
     ran = await run_books.fn(check)
     async with runtime.store.begin() as work:
-        await profiles.pause(work, TENANT, "steady-pay", Product.FLOAT, "ann", datetime.now(UTC))
+        await pause(work, TENANT, "steady-pay", datetime.now(UTC))
     assert not await record_evaluation.fn(check, decide_evaluation(check, ran), ran)
     assert (await checks.stored(request.id)).state == "running"
     async with runtime.store.read() as work:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import func, select, update
+from support.evaluated import pause
 from support.limit_histories import END, corrected, lenient, request, rewritten
 
 from rules.limits.tiers import CURRENCY, TIERS
@@ -368,7 +369,7 @@ async def test_a_temporary_profile_stays_in_force_above_a_new_limit(few_users: P
 async def test_whoever_is_paused_is_not_judged(few_users: Path, context: RunContext) -> None:
     await meet(context.store, "u000000003")
     async with context.store.begin() as work:
-        await profiles.pause(work, TENANT, "u000000003", Product.FLOAT, "ann", datetime.now(UTC))
+        await pause(work, TENANT, "u000000003", datetime.now(UTC))
     report = await recalculate(context, request(few_users))
     assert report.totals.users == 59
     assert "u000000003" not in {row.user_id for row in await records(context.store)}

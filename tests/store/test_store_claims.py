@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from support.reviews import LEASE, accept, claim, claimed, finish, let_time_pass
+from support.reviews import LEASE, accept, claim, claimed, fail, finish, let_time_pass
 
 from underwriting.domain.application import Application, State
 from underwriting.store import applications, audit, claims
 from underwriting.store.applications import StoredApplication
 from underwriting.store.claims import Unclaimed
-from underwriting.store.errors import LeaseLost, NotRetryable, UnknownApplication
+from underwriting.store.errors import NotRetryable, UnknownApplication
 from underwriting.store.kinds import APPLICATIONS
 from underwriting.store.session import Store
 
@@ -54,26 +54,13 @@ async def test_a_renewed_lease_cannot_be_claimed(store: Store) -> None:
     assert await claim(store, owned.subject.id) is None
 
 
-async def test_who_lost_the_fence_can_neither_renew_nor_release_nor_fail(store: Store) -> None:
+async def test_who_lost_the_fence_cannot_renew(store: Store) -> None:
     first = await claimed(store)
     await expire(store)
     await claim(store, first.subject.id)
     async with store.begin() as work:
         assert not await claims.renew(work, first, LEASE)
-        assert not await claims.release(work, first)
-    with pytest.raises(LeaseLost):
-        async with store.begin() as work:
-            await claims.fail(work, first, "late")
     assert (await stored(store, first.subject.id)).state is State.RUNNING
-
-
-async def test_a_released_application_is_claimed_again(store: Store) -> None:
-    owned = await claimed(store)
-    async with store.begin() as work:
-        assert await claims.release(work, owned)
-    again = await claim(store, owned.subject.id)
-    assert again is not None
-    assert again.fence == 2
 
 
 async def test_a_finished_application_cannot_be_claimed(store: Store) -> None:
@@ -100,7 +87,7 @@ async def test_the_attempt_after_the_last_is_quarantine(store: Store) -> None:
 async def test_a_failed_application_is_retried_by_an_operator_only(store: Store) -> None:
     owned = await claimed(store)
     async with store.begin() as work:
-        await claims.fail(work, owned, "no rulebook")
+        await fail(work, owned, "no rulebook")
     assert (await stored(store, owned.subject.id)).trouble == "no rulebook"
     assert await owed(store) == []
     async with store.begin() as work:

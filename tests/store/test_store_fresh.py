@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, text
-from support.evaluated import BOOKS, DAY, TIERS, check, claimed_check, eligibility, evaluated, finish_check, meet
+from support.evaluated import BOOKS, DAY, TIERS, check, claimed_check, eligibility, evaluated, finish_check, meet, pause
 from support.reviews import NOW
 
 from underwriting.domain.application import Product
@@ -85,7 +85,7 @@ async def test_a_new_version_of_the_profile_ends_it(store: Store, body: bytes) -
 
 async def test_a_pause_ends_it(store: Store, body: bytes) -> None:
     async with store.begin() as work:
-        await profiles.pause(work, "acme", "ada", Product.FLOAT, "ann", NOW)
+        await pause(work, "acme", "ada", NOW)
     assert await fresh(store) is None
 
 

@@ -15,6 +15,7 @@ from support.reviews import (
     accept,
     claimed,
     decision,
+    fail,
     finish,
     let_time_pass,
     request,
@@ -122,7 +123,7 @@ async def stuck(store: Store, kind: Kind, state: State) -> str:
         if state is not State.PENDING:
             owned = await claims.claim(work, kind, accepted.id, "run", LEASE, 1)
         if state is State.FAILED:
-            await claims.fail(work, owned, "no book")
+            await fail(work, owned, "no book")
     if state is State.QUARANTINED:
         await let_time_pass(store, kind.row.__tablename__, "lease_until", 2 * LEASE)
         async with store.begin() as work:

@@ -6,7 +6,18 @@ from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import text
-from support.evaluated import BOOKS, DAY, check, claim_check, claimed_check, eligibility, evaluated, finish_check, meet
+from support.evaluated import (
+    BOOKS,
+    DAY,
+    check,
+    claim_check,
+    claimed_check,
+    eligibility,
+    evaluated,
+    finish_check,
+    meet,
+    pause,
+)
 from support.reviews import NOW, rows
 
 from rules.core.reasons import reason
@@ -14,7 +25,7 @@ from rules.eligibility.manual_decision import rejected
 from underwriting.domain.application import Product
 from underwriting.domain.decision import Verdict
 from underwriting.domain.eligibility import Decider, Eligibility
-from underwriting.store import audit, evaluations, profiles, rotation
+from underwriting.store import audit, evaluations, rotation
 from underwriting.store.errors import NotReferred
 from underwriting.store.evaluations import EvaluationRecord
 from underwriting.store.models import Channel
@@ -164,7 +175,7 @@ async def test_what_is_not_the_answer_any_more_is_not_settled(store: Store) -> N
     with pytest.raises(NotReferred, match="is not the answer any more"):
         await settle(store, evaluation_id, books="e" * 64)
     async with store.begin() as work:
-        await profiles.pause(work, "acme", "ada", Product.FLOAT, "bob", NOW)
+        await pause(work, "acme", "ada", NOW)
     with pytest.raises(NotReferred, match="is not the answer any more"):
         await settle(store, evaluation_id)
     assert await rows(store, "settlements") == 0
@@ -181,7 +192,7 @@ async def test_a_later_evaluation_leaves_nothing_to_settle(store: Store) -> None
 async def test_a_profile_that_changes_later_ends_the_word_too(store: Store) -> None:
     await settle(store, await referred(store))
     async with store.begin() as work:
-        await profiles.pause(work, "acme", "ada", Product.FLOAT, "bob", LATER)
+        await pause(work, "acme", "ada", LATER)
     assert await fresh(store) is None
 
 

@@ -1,6 +1,6 @@
 """Builders: an eligibility check, a claim on it, and what it came to; a float profile."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 
 from support.reviews import LEASE, NOW
@@ -14,7 +14,8 @@ from underwriting.store.claims import Claim
 from underwriting.store.evaluations import EvaluationRecord
 from underwriting.store.kinds import EVALUATIONS
 from underwriting.store.models import Channel
-from underwriting.store.session import Store
+from underwriting.store.profile_rows import versions_in_force
+from underwriting.store.session import Store, Work
 from underwriting.store.stored import Accepted
 
 STANDARD = RulebookRef(name="standard-float", version=3, digest="a" * 64)
@@ -116,3 +117,12 @@ async def meet(store: Store, user_id: str = "ada", tenant: str = "acme") -> Floa
     """The user's profile, a default one where it is the first contact."""
     async with store.begin() as work:
         return await profiles.on_first_contact(work, tenant, user_id, NOW, "USD", TIERS)
+
+
+async def pause(
+    work: Work, tenant: str, user_id: str, now: datetime, product: Product = Product.FLOAT, *, end: bool = False
+) -> FloatProfile:
+    """Pause a product, or end its pause, as staff do: by the next permanent version."""
+    permanent = (await versions_in_force(work, tenant, user_id, now)).permanent
+    paused = permanent.paused - {product} if end else permanent.paused | {product}
+    return await profiles.put(work, tenant, user_id, permanent.tiers, paused, "paused", None, "ann", now)

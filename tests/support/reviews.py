@@ -6,13 +6,13 @@ from typing import Any
 
 from sqlalchemy import text
 
-from underwriting.domain.application import Application, ApplicationRequest
+from underwriting.domain.application import Application, ApplicationRequest, State
 from underwriting.domain.decision import CheckResult, Decision, Outcome, Reason, Result, RulebookRef, Verdict
 from underwriting.store import applications, claims, decisions
 from underwriting.store.claims import Claim
 from underwriting.store.kinds import APPLICATIONS
 from underwriting.store.record import Record
-from underwriting.store.session import Store
+from underwriting.store.session import Store, Work
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
@@ -38,6 +38,11 @@ async def claim(
 ) -> Claim[Application] | None:
     async with store.begin() as work:
         return await claims.claim(work, APPLICATIONS, application_id, "run", lease, max_attempts)
+
+
+async def fail(work: Work, owned: Claim[Any], why: str) -> None:
+    """End what is claimed without a decision."""
+    assert await claims.change(work, owned, state=State.FAILED, lease_until=None, trouble=why)
 
 
 async def claimed(store: Store, tenant: str = "acme", **changes: Any) -> Claim[Application]:

@@ -15,7 +15,7 @@ from underwriting.domain.application import State
 from underwriting.store import audit
 from underwriting.store import lease as leases
 from underwriting.store.columns import from_now
-from underwriting.store.errors import LeaseLost, NotRetryable
+from underwriting.store.errors import NotRetryable
 from underwriting.store.kinds import Kind
 from underwriting.store.models import Claimable
 from underwriting.store.session import Work
@@ -71,18 +71,6 @@ async def claim(
 async def renew(work: Work, claim: Claim[T], lease: timedelta) -> bool:
     """Own it for another `lease` from now; False if somebody else does, or if it is finished."""
     return await change(work, claim, lease_until=from_now(lease))
-
-
-async def release(work: Work, claim: Claim[T]) -> bool:
-    """Give it back unfinished, for another attempt; False if it is not ours any more."""
-    return await change(work, claim, state=State.PENDING, lease_until=None)
-
-
-async def fail(work: Work, claim: Claim[T], why: str) -> None:
-    """End it without a decision, for an operator to see; LeaseLost if it is not ours any more."""
-    if not await change(work, claim, state=State.FAILED, lease_until=None, trouble=why):
-        raise LeaseLost(claim.subject.id)
-    await audit.append(work, f"{claim.kind.name}.failed", claim.subject.id, "system", attempt=claim.attempt)
 
 
 async def retry(work: Work, kind: Kind[T], subject_id: str, by: str) -> None:

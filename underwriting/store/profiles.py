@@ -109,20 +109,6 @@ async def refresh(work: Work, tenant: str, user_id: str, by: str, now: datetime)
     return await _follow(work, tenant, user_id, now, lambda found: found.followed_by(now, **changes), None)
 
 
-async def pause(
-    work: Work, tenant: str, user_id: str, product: Product, by: str, now: datetime, notes: str | None = None
-) -> FloatProfile:
-    """Let the user take no more of `product`, whatever the rules say; returns the version in force."""
-    return await _pausing(work, tenant, user_id, now, by, notes, reason="paused", add=frozenset({product}))
-
-
-async def unpause(
-    work: Work, tenant: str, user_id: str, product: Product, by: str, now: datetime, notes: str | None = None
-) -> FloatProfile:
-    """End the pause of `product`; returns the version in force."""
-    return await _pausing(work, tenant, user_id, now, by, notes, reason="unpaused", drop=frozenset({product}))
-
-
 async def versions(
     work: Work, tenant: str, user_id: str, after: int | None = None, limit: int = 50
 ) -> list[FloatProfile]:
@@ -132,27 +118,6 @@ async def versions(
         query = query.where(ProfileRow.version < after)
     rows = await work.scalars(query.order_by(ProfileRow.version.desc()).limit(limit))
     return [profile_of(work, row) for row in rows]
-
-
-async def _pausing(
-    work: Work,
-    tenant: str,
-    user_id: str,
-    now: datetime,
-    by: str,
-    notes: str | None,
-    *,
-    reason: str,
-    add: frozenset[Product] = frozenset(),
-    drop: frozenset[Product] = frozenset(),
-) -> FloatProfile:
-    def change(found: VersionsInForce) -> list[FloatProfile]:
-        paused = (found.in_force.paused | add) - drop
-        if paused == found.in_force.paused == found.permanent.paused:
-            return []
-        return found.followed_by(now, paused=paused, reason=reason, notes=notes, created_by=by)
-
-    return await _follow(work, tenant, user_id, now, change, None)
 
 
 async def _follow(
@@ -169,8 +134,6 @@ async def _follow(
         if expected_version is not None and found.in_force.version != expected_version:
             raise VersionConflict(user_id, expected_version, found.in_force.version)
         following = change(found)
-        if not following:
-            return found.in_force
         if await _add(work, tenant, *following):
             return following[-1]
 
