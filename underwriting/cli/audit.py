@@ -1,4 +1,4 @@
-"""`underwriting audit`: is the log what was written?"""
+"""`underwriting audit`: check that nobody changed the audit log."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,42 +6,36 @@ from typing import Annotated
 import typer
 
 from underwriting.cli.errors import refusing
-from underwriting.cli.store import with_store
+from underwriting.cli.store import read_store
 from underwriting.settings import settings
 from underwriting.store import audit
 from underwriting.store.audit import Fault, Head
 from underwriting.store.errors import AnchorsUnreadable
-from underwriting.store.session import Store
+from underwriting.store.session import Work
 
 app = typer.Typer(no_args_is_help=True, help="The audit log: anchor its head, verify the chain.")
-Anchors = Annotated[Path | None, typer.Option(help="Anchors file; in the state directory where left out.")]
+Anchors = Annotated[Path | None, typer.Option(help="Anchors file; by default in the state directory.")]
 
 
 @app.command()
 def anchor(file: Anchors = None) -> None:
-    """Write the log's head to the anchors file. Do it on a schedule, onto a disk the database's owner cannot write."""
-
-    async def work(store: Store) -> Head:
-        async with store.read() as unit:
-            return await audit.head(unit)
-
-    head = with_store(work)
+    """Write the log's head to the anchors file. Do so on a schedule, to a disk that database users cannot write to."""
+    head = read_store(audit.head)
     audit.write_anchor(_file(file), head)
     typer.echo(f"anchored entry {head.seq}")
 
 
 @app.command()
 def verify(file: Anchors = None) -> None:
-    """Read the whole log and compare it with its head and the anchors; exit code 1 where it was tampered with."""
+    """Compare the whole log with its head and the anchors; exit code 1 if it was tampered with."""
     path = _file(file)
     with refusing(AnchorsUnreadable):
         anchors = audit.read_anchors(path) if path.exists() else []
 
-    async def work(store: Store) -> tuple[Head, list[Fault]]:
-        async with store.read() as unit:
-            return await audit.head(unit), await audit.verify(unit, anchors)
+    async def check(work: Work) -> tuple[Head, list[Fault]]:
+        return await audit.head(work), await audit.verify(work, anchors)
 
-    head, faults = with_store(work)
+    head, faults = read_store(check)
     for fault in faults:
         typer.echo(f"entry {fault.seq}: {fault.what}")
     if faults:

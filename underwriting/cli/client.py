@@ -1,33 +1,37 @@
-"""The API as the command line uses it: apply, wait, read."""
+"""The API's client of the command line: apply, wait, read."""
 
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 from uuid import uuid4
 
 import httpx
+import typer
 from pydantic import BaseModel
 
+from underwriting.cli.tokens import SCOPES
 from underwriting.domain.application import ApplicationRequest, BureauConsent, PermissiblePurpose, Product, State
+from underwriting.local import SANDBOX_TENANT, issue_token
+from underwriting.settings import settings
 from underwriting.store.evaluations import EvaluationRecord
 from underwriting.store.record import Record
 
 R = TypeVar("R", bound=BaseModel)
 D = TypeVar("D", Record, EvaluationRecord)
 
-# Seconds between two looks at an undecided application.
-LOOK = 0.1
+Token = Annotated[str | None, typer.Option(envvar="UNDERWRITING_TOKEN", help="Bearer token.")]
+POLL_SECONDS = 0.1
 WAITING = {State.PENDING, State.RUNNING}
 
 
 class ApiRefused(Exception):
-    """The API did not do what was asked; the message is the API's own."""
+    """The API refused the request, or did not answer in time; the message says why."""
 
 
 def consent_now() -> BureauConsent:
-    """A consent to a bureau pull for the credit that is applied for, given at this moment."""
+    """A consent, given now, to a bureau pull for the credit that is applied for."""
     return BureauConsent(purpose=PermissiblePurpose.CREDIT_TRANSACTION, consented_at=datetime.now(UTC))
 
 
@@ -37,6 +41,13 @@ class Client:
     def __init__(self, base_url: str, token: str) -> None:
         self._http = httpx.Client(base_url=base_url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
         self._base_url = base_url
+
+    @classmethod
+    def of_settings(cls, token: str | None) -> Self:
+        """A client of the API that the settings name; without a token, with one of the embedded issuer."""
+        config = settings()
+        token = token or issue_token(config, SANDBOX_TENANT, "shell", SCOPES)
+        return cls(config.public_url or config.api_url, token)
 
     def __enter__(self) -> Self:
         return self
@@ -54,12 +65,12 @@ class Client:
         """The record of an application."""
         return self._record(Record, "GET", f"/v1/applications/{application_id}")
 
-    def decided(self, application_id: str, seconds: float) -> Record:
+    def decided(self, record: Record, seconds: float) -> Record:
         """The record once it is decided, referred or given up; ApiRefused after `seconds`."""
-        return _decided(self.read(application_id), lambda: self.read(application_id), seconds)
+        return _decided(record, lambda: self.read(record.id), seconds)
 
     def check(self, user_id: str, product: Product) -> EvaluationRecord:
-        """The fresh evaluation of a user, or the one that is under way."""
+        """The user's fresh evaluation, or the one in progress."""
         return self._record(EvaluationRecord, "GET", f"/v1/{user_id}/underwriting/{product}_check")
 
     def evaluation(self, user_id: str, evaluation_id: str) -> EvaluationRecord:
@@ -81,11 +92,11 @@ class Client:
 
 
 def _decided(record: D, read: Callable[[], D], seconds: float) -> D:
-    """Read the record until it waits for nothing more; ApiRefused after `seconds`."""
+    """Read the record again until it is decided or given up; ApiRefused after `seconds`."""
     end = time.monotonic() + seconds
     while record.state in WAITING:
         if time.monotonic() > end:
             raise ApiRefused(f"{record.id} is still {record.state} after {seconds:.0f} s; is a worker running?")
-        time.sleep(LOOK)
+        time.sleep(POLL_SECONDS)
         record = read()
     return record

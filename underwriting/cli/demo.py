@@ -1,4 +1,4 @@
-"""`underwriting demo` and `underwriting up`: the whole system on this machine, on embedded defaults."""
+"""`underwriting demo` and `underwriting up`: the complete system on this machine, with embedded services."""
 
 import asyncio
 import time
@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
 from rich.table import Table
 
-from underwriting.cli.client import LOOK, WAITING, ApiRefused, Client, consent_now
+from underwriting.cli.client import ApiRefused, Client, consent_now
 from underwriting.cli.errors import refusing
 from underwriting.cli.setup import prepare
 from underwriting.cli.tokens import SCOPES
@@ -25,8 +25,8 @@ from underwriting.store.record import Record
 
 console = Console(highlight=False)
 PREFECT_FILE = Path("prefect.yaml")
-# Seconds for a decision, on a busy machine, with sources that time out and are retried.
-PATIENCE = 90.0
+# On a busy machine, with sources that time out and are retried.
+DECISION_SECONDS = 90.0
 COLOURS = {Verdict.APPROVED: "green", Verdict.REJECTED: "red"}
 
 # Ten applicants of the sandbox, from a clean approval to a source that is down.
@@ -52,7 +52,7 @@ def up() -> None:
 
     async def run() -> None:
         with ending_on_signals():
-            async with _everything() as services:
+            async with _running_services() as services:
                 _addresses(services)
                 console.print(
                     "Try [bold]underwriting review good --amount 2500.00 --consent[/] and"
@@ -69,11 +69,11 @@ def demo() -> None:
 
     async def run() -> None:
         with ending_on_signals():
-            async with _everything() as services:
-                # Asked before the applications are sent, and read after: whose source is down takes half a minute.
+            async with _running_services() as services:
+                # Started before the applications and read after them: a source that is down takes half a minute.
                 started = await asyncio.to_thread(_start_evaluations, services)
                 _decisions(await asyncio.to_thread(_apply_all, services))
-                _eligibilities(await asyncio.to_thread(_evaluated, services, started))
+                _eligibilities(await asyncio.to_thread(_finish_evaluations, services, started))
                 _addresses(services)
                 console.print("They end with the demo; [bold]make up[/] keeps them running.")
 
@@ -82,7 +82,7 @@ def demo() -> None:
 
 
 @asynccontextmanager
-async def _everything() -> AsyncIterator[Services]:
+async def _running_services() -> AsyncIterator[Services]:
     began = time.monotonic()
     status = console.status("Starting PostgreSQL, Prefect, the sandbox, the API and a worker ...")
     status.start()
@@ -99,13 +99,7 @@ async def _everything() -> AsyncIterator[Services]:
 
 def _apply_all(services: Services) -> list[Record]:
     """Send the applications at once, and wait for their decisions."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
+    columns = (SpinnerColumn(), *Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeElapsedColumn())
     with _client(services) as client, Progress(*columns, console=console) as progress:
         bar = progress.add_task("Reviewing ten applications", total=len(APPLICANTS))
         waiting = [
@@ -114,29 +108,23 @@ def _apply_all(services: Services) -> list[Record]:
             )
             for id_, wanted in APPLICANTS
         ]
-        decided: dict[str, Record] = {}
-        end = time.monotonic() + PATIENCE
-        while len(decided) < len(waiting):
-            for record in waiting:
-                if record.id not in decided and (found := client.read(record.id)).state not in WAITING:
-                    decided[record.id] = found
-                    progress.advance(bar)
-            if time.monotonic() > end:
-                raise ApiRefused(f"only {len(decided)} of {len(waiting)} are decided after {PATIENCE:.0f} s")
-            time.sleep(LOOK)
-    return [decided[record.id] for record in waiting]
+        decided = []
+        for record in waiting:
+            decided.append(client.decided(record, DECISION_SECONDS))
+            progress.advance(bar)
+    return decided
 
 
 def _start_evaluations(services: Services) -> list[EvaluationRecord]:
-    """Ask for the users' floats."""
+    """Start an evaluation of each user for a float."""
     with _client(services) as client:
         return [client.check(user_id, Product.FLOAT) for user_id in USERS]
 
 
-def _evaluated(services: Services, started: Sequence[EvaluationRecord]) -> list[EvaluationRecord]:
+def _finish_evaluations(services: Services, started: Sequence[EvaluationRecord]) -> list[EvaluationRecord]:
     """Wait for the evaluations."""
     with _client(services) as client, console.status("Evaluating four users of floats ..."):
-        return [client.evaluated(record, PATIENCE) for record in started]
+        return [client.evaluated(record, DECISION_SECONDS) for record in started]
 
 
 def _client(services: Services) -> Client:
@@ -146,22 +134,21 @@ def _client(services: Services) -> Client:
 def _eligibilities(records: Sequence[EvaluationRecord]) -> None:
     table = Table("user", "may take", "decision", "reasons", title="Floats")
     for record in records:
-        reasons = "\n".join(f"{reason.code}: {reason.sentence}" for reason in record.reasons)
         amounts = f"{' '.join(record.approved_amounts)} {record.currency}" if record.approved_amounts else ""
-        table.add_row(record.user_id, amounts, _coloured(record.verdict) or str(record.state), reasons)
+        table.add_row(record.user_id, amounts, *_decision_and_reasons(record))
     console.print(table)
 
 
-def _coloured(verdict: Verdict | None) -> str:
-    return f"[{COLOURS.get(verdict, 'yellow')}]{verdict}[/]" if verdict else ""
+def _decision_and_reasons(record: Record | EvaluationRecord) -> tuple[str, str]:
+    verdict = record.verdict
+    decision = f"[{COLOURS.get(verdict, 'yellow')}]{verdict}[/]" if verdict else str(record.state)
+    return decision, "\n".join(f"{reason.code}: {reason.sentence}" for reason in record.reasons)
 
 
 def _decisions(records: Sequence[Record]) -> None:
     table = Table("customer", "wanted", "decision", "reasons", title="Decisions")
     for record in records:
-        reasons = "\n".join(f"{reason.code}: {reason.sentence}" for reason in record.reasons)
-        verdict = _coloured(record.verdict) or str(record.state)
-        table.add_row(record.customer_id, f"{record.amount} {record.currency}", verdict, reasons)
+        table.add_row(record.customer_id, f"{record.amount} {record.currency}", *_decision_and_reasons(record))
     console.print(table)
 
 

@@ -1,7 +1,8 @@
-"""`underwriting lists`: load the screening lists, look somebody up, and measure the matching."""
+"""`underwriting lists`: load screening lists, look up names, and measure the matching."""
 
 import asyncio
 import getpass
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,29 +13,25 @@ from rich.table import Table
 
 from underwriting import referrals
 from underwriting.cli.errors import refuse, refusing
-from underwriting.cli.store import store_settings, with_store
+from underwriting.cli.store import read_store, store_settings, with_store, write_store
 from underwriting.integrations.errors import SourceError
 from underwriting.screening import Screener, load_block_list, load_ofac
 from underwriting.screening.entries import ScreeningList, Subject
 from underwriting.screening.evaluation import figures, read_cases
 from underwriting.screening.files import ListFileError
-from underwriting.screening.index import Match
 from underwriting.screening.names import Kind
 from underwriting.screening.ofac import CONSOLIDATED, OFAC
 from underwriting.screening.screener import store_list
 from underwriting.store import lists
 from underwriting.store import matches as list_matches
 from underwriting.store.errors import StoreError
-from underwriting.store.lists import ListVersion
-from underwriting.store.matches import Match as KnownMatch
-from underwriting.store.session import Store
 
 app = typer.Typer(no_args_is_help=True, help="Screening lists: load, search, show, evaluate.")
-load = typer.Typer(no_args_is_help=True, help="Put a list in the place of its last version, whole or not at all.")
+load = typer.Typer(no_args_is_help=True, help="Replace a list by a new version, in one transaction.")
 app.add_typer(load, name="load")
 
-# The grey threshold of the shipped rulebook: from here on a person would look at the match. It was chosen by the false
-# alarms on ordinary names, not by labelled pairs.
+# From this score on, the shipped rulebook refers a match to a person. The threshold was chosen by the false alarms on
+# ordinary names, not by labelled pairs.
 FIXED = 0.75
 
 
@@ -43,9 +40,7 @@ def ofac(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="sdn.csv, alt.csv, add.csv, perhaps sdn_comments.csv.")],
 ) -> None:
     """Load OFAC's SDN list from its CSV files."""
-    with refusing(ListFileError):
-        loaded = load_ofac(folder)
-    _store(loaded)
+    _load(lambda: load_ofac(folder))
 
 
 @load.command()
@@ -55,10 +50,8 @@ def consolidated(
         typer.Argument(metavar="DIR", help="cons_prim.csv, cons_alt.csv, cons_add.csv, perhaps cons_comments.csv."),
     ],
 ) -> None:
-    """Load OFAC's consolidated list, of all its lists but the SDN list, from its CSV files."""
-    with refusing(ListFileError):
-        loaded = load_ofac(folder, CONSOLIDATED)
-    _store(loaded)
+    """Load OFAC's consolidated list, which has all its lists but the SDN list, from its CSV files."""
+    _load(lambda: load_ofac(folder, CONSOLIDATED))
 
 
 @load.command()
@@ -69,21 +62,14 @@ def internal(
     """Load a block list of our own."""
     if name in {OFAC.name, CONSOLIDATED.name}:
         refuse(f"{name} is the name of OFAC's list; choose another")
-    with refusing(ListFileError):
-        loaded = load_block_list(file, name)
-    _store(loaded)
+    _load(lambda: load_block_list(file, name))
 
 
 @app.command()
 def show() -> None:
-    """Show which version of which list is loaded."""
-
-    async def work(store: Store) -> list[ListVersion]:
-        async with store.read() as unit:
-            return await lists.versions(unit)
-
+    """Show the loaded version of each list."""
     table = Table("list", "entries", "loaded", "checked", "by", "SHA-256")
-    for version in with_store(work):
+    for version in read_store(lists.versions):
         loaded, checked = (f"{moment:%Y-%m-%d %H:%M}" for moment in (version.loaded_at, version.checked_at))
         table.add_row(version.name, f"{version.entries:,}", loaded, checked, version.loaded_by, version.digest[:12])
     Console().print(table)
@@ -98,15 +84,12 @@ def search(
     least: Annotated[float, typer.Option(min=0, max=1, help="The lowest score that is shown.")] = 0.5,
     limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
 ) -> None:
-    """Look a person or a company up in all lists that are loaded."""
+    """Look up a person or a company in all loaded lists."""
     kind = Kind.ENTITY if company else Kind.INDIVIDUAL
     subject = Subject(name, kind, birth_date.date() if birth_date else None, country.upper() if country else None)
-
-    async def work(store: Store) -> list[Match]:
-        return await Screener(store).search(subject, limit)
-
     with refusing(SourceError):
-        found = [match for match in with_store(work) if match.score >= least]
+        best = with_store(lambda store: Screener(store).search(subject, limit))
+    found = [match for match in best if match.score >= least]
     if not found:
         typer.echo(f"nobody of a score of {least} or more")
         return
@@ -118,14 +101,9 @@ def search(
 
 @app.command()
 def matches(limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100) -> None:
-    """Show customers who may be on a list and whom nobody cleared yet, the oldest first."""
-
-    async def work(store: Store) -> list[KnownMatch]:
-        async with store.read() as unit:
-            return await list_matches.waiting(unit, limit)
-
+    """Show possible list matches of customers that nobody has cleared yet, oldest first."""
     table = Table("tenant", "user", "list and entry", "who", "score", "besides the name", "found")
-    for match in with_store(work):
+    for match in read_store(lambda work: list_matches.waiting(work, limit)):
         found, when = match.found, f"{match.found_at:%Y-%m-%d %H:%M}"
         score = f"{found.score:.2f}"
         table.add_row(match.tenant, match.user_id, found.reference, found.kind, score, found.evidence or "-", when)
@@ -136,23 +114,18 @@ def matches(limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100) -> Non
 def clear(
     tenant: Annotated[str, typer.Argument()],
     user_id: Annotated[str, typer.Argument()],
-    note: Annotated[str, typer.Option(help="Why the user is none of the entries found. It is stored sealed.")],
+    note: Annotated[str, typer.Option(help="Why the user is none of these entries. It is stored sealed.")],
 ) -> None:
-    """Remember that a user is nobody of those on the lists who were found, until details or entries change."""
-
-    async def work(store: Store) -> list[KnownMatch]:
-        async with store.begin() as unit:
-            return await referrals.clear_matches(unit, tenant, user_id, getpass.getuser(), note)
-
-    for match in with_store(work):
+    """Record that a user is none of the matched list entries; this holds until details or entries change."""
+    by = getpass.getuser()
+    for match in write_store(lambda work: referrals.clear_matches(work, tenant, user_id, by, note)):
         typer.echo(f"{match.found.reference} cleared for {user_id}")
 
 
 @app.command()
 def screen() -> None:
-    """Compare all known customers with what changed on the lists, now; the schedule does it every 15 minutes."""
-
-    # Prefect's tasks take seconds to import, and only this asks for them.
+    """Compare all known customers with the changed list entries now; the schedule does so every 15 minutes."""
+    # Imported here, since Prefect's tasks take seconds to import.
     from tasks.screening import Rescreening, screen_customers  # noqa: PLC0415
     from underwriting.runtime import open_runtime  # noqa: PLC0415
 
@@ -176,9 +149,9 @@ def evaluate(
     everything = list(figures(((score, same) for _, score, same in scored), thresholds))
     held_out = list(figures(((score, same) for out, score, same in scored if out), thresholds))
     table = Table(*(f"{column:>9}" for column in ("threshold", "precision", "recall", "F1", "F1, held-out half")))
-    for whole, half in zip(everything, held_out, strict=True):
-        numbers = (whole.threshold, whole.precision, whole.recall, whole.f1, half.f1)
-        table.add_row(*(f"{number:.3f}" for number in numbers), style="bold" if whole.threshold == FIXED else None)
+    for overall, half in zip(everything, held_out, strict=True):
+        numbers = (overall.threshold, overall.precision, overall.recall, overall.f1, half.f1)
+        table.add_row(*(f"{number:.3f}" for number in numbers), style="bold" if overall.threshold == FIXED else None)
     Console().print(table)
     best = max(everything, key=lambda at: at.f1)
     fixed = next(at for at in everything if at.threshold == FIXED)
@@ -186,12 +159,10 @@ def evaluate(
     typer.echo(f"Best: F1 {best.f1:.3f} at {best.threshold}.")
 
 
-def _store(loaded: ScreeningList) -> None:
+def _load(read: Callable[[], ScreeningList]) -> None:
+    with refusing(ListFileError):
+        loaded = read()
     for remark in loaded.remarks:
         typer.echo(remark, err=True)
-
-    async def work(store: Store) -> bool:
-        return await store_list(store, loaded, getpass.getuser())
-
-    new = with_store(work)
+    new = with_store(lambda store: store_list(store, loaded, getpass.getuser()))
     typer.echo(f"{loaded.name}: {len(loaded.entries):,} entries {'loaded' if new else 'are loaded already'}")

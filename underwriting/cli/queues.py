@@ -10,41 +10,32 @@ from rich.console import Console
 from rich.table import Table
 
 from underwriting.cli.errors import refuse
-from underwriting.cli.store import with_store
+from underwriting.cli.store import read_store, write_store
 from underwriting.store.models import EventRow, MessageRow, QueuedRow
 from underwriting.store.queue import inbox as events
 from underwriting.store.queue import outbox as messages
 from underwriting.store.queue.leased import Queue
-from underwriting.store.session import Store
 
 R = TypeVar("R", bound=QueuedRow)
 
 
 def _commands(queue: Queue[R], described: str, about: Callable[[R], str]) -> typer.Typer:
-    """The commands of one queue; `about` says what a row is."""
+    """The commands of one queue; `about` describes a row."""
     app = typer.Typer(no_args_is_help=True, help=f"{described}: dead, redrive.")
 
-    @app.command(help=f"List every {queue.name} that is given up, oldest first, and why.")
+    @app.command(help=f"List every {queue.name} that was given up, oldest first, with the reason.")
     def dead(limit: Annotated[int, typer.Option(min=1)] = 100) -> None:
-        async def work(store: Store) -> list[R]:
-            async with store.read() as unit:
-                return await queue.dead(unit, limit)
-
         table = Table(box=box.SIMPLE_HEAD)
-        # Ids are there to be copied.
+        # Complete ids, to be copied.
         table.add_column(queue.name, no_wrap=True)
         table.add_column("about, and why")
-        for row in with_store(work):
+        for row in read_store(lambda work: queue.dead(work, limit)):
             table.add_row(row.id, f"{about(row)}; after {row.attempts} attempts: {row.trouble or ''}")
         Console().print(table)
 
     @app.command(help=f"Give a dead {queue.name} all its attempts back.")
     def redrive(ids: Annotated[list[str], typer.Argument(help="Ids, as `dead` shows them.")]) -> None:
-        async def work(store: Store) -> list[str]:
-            async with store.begin() as unit:
-                return await queue.redrive(unit, ids, getpass.getuser())
-
-        redriven = with_store(work)
+        redriven = write_store(lambda work: queue.redrive(work, ids, getpass.getuser()))
         for row_id in redriven:
             typer.echo(f"{row_id} is due again")
         if missing := sorted(set(ids) - set(redriven)):

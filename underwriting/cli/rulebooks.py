@@ -1,4 +1,4 @@
-"""`underwriting rulebooks`: check, publish and read the versions that decide."""
+"""`underwriting rulebooks`: check, publish and print rulebooks."""
 
 import getpass
 import json
@@ -18,14 +18,14 @@ from rules.explain.catalogue_page import catalogue_page
 from rules.limits.policy import policy_schema, shipped_policies
 from rules.prescreening.book import Rulebook, RulebookError, parse_rulebook, rulebook_schema, shipped_rulebooks
 from underwriting.cli.errors import refusing
-from underwriting.cli.store import with_store
+from underwriting.cli.store import read_store, write_store
 from underwriting.store import rulebooks
 from underwriting.store.models import RulebookKind
 from underwriting.store.rulebooks import Published
-from underwriting.store.session import Store
+from underwriting.store.session import Work
 
 app = typer.Typer(no_args_is_help=True, help="Rulebooks: validate, publish, list, show, schema; the rules there are.")
-Files = Annotated[list[Path] | None, typer.Argument(help="YAML files; the shipped rulebooks where left out.")]
+Files = Annotated[list[Path] | None, typer.Argument(help="YAML files; by default the shipped rulebooks.")]
 PARSERS: Mapping[RulebookKind, Callable[[str, str], AnyBook]] = {
     RulebookKind.REVIEW: parse_rulebook,
     RulebookKind.ELIGIBILITY: parse_eligibility_book,
@@ -54,28 +54,22 @@ def publish(files: Files = None) -> None:
     books = _loaded(files)
     policies = () if files else tuple(shipped_policies().values())
 
-    async def work(store: Store) -> None:
-        async with store.begin() as unit:
-            with refusing(RulebookError):
-                _beside(await rulebooks.listing(unit), books)
-            for book in (*books, *policies):
-                kind, days = RulebookKind(book.kind), (book.valid_from, book.valid_until)
-                new = await rulebooks.publish(unit, book.ref, book.product, book.text, getpass.getuser(), kind, *days)
-                typer.echo(f"{book.ref}: {'published' if new else 'is published already'}")
+    async def publish_all(work: Work) -> None:
+        with refusing(RulebookError):
+            _check_experiments(await rulebooks.listing(work), books)
+        for book in (*books, *policies):
+            kind, days = RulebookKind(book.kind), (book.valid_from, book.valid_until)
+            new = await rulebooks.publish(work, book.ref, book.product, book.text, getpass.getuser(), kind, *days)
+            typer.echo(f"{book.ref}: {'published' if new else 'is published already'}")
 
-    with_store(work)
+    write_store(publish_all)
 
 
 @app.command(name="list")
 def list_versions() -> None:
     """List every published version, newest first."""
-
-    async def work(store: Store) -> list[Published]:
-        async with store.read() as unit:
-            return await rulebooks.listing(unit)
-
     table = Table("rulebook", "version", "kind", "product", "published", "by", "SHA-256")
-    for book in with_store(work):
+    for book in read_store(rulebooks.listing):
         when = f"{book.published_at:%Y-%m-%d %H:%M}"
         table.add_row(
             book.name, str(book.version), book.kind, book.product, when, book.published_by, book.ref.digest[:12]
@@ -84,14 +78,9 @@ def list_versions() -> None:
 
 
 @app.command()
-def show(name: str, version: Annotated[int | None, typer.Option(help="The newest where left out.")] = None) -> None:
-    """Print a published version as it decides."""
-
-    async def work(store: Store) -> Published:
-        async with store.read() as unit:
-            return await rulebooks.get(unit, name, version)
-
-    typer.echo(with_store(work).text)
+def show(name: str, version: Annotated[int | None, typer.Option(help="The newest by default.")] = None) -> None:
+    """Print a published version."""
+    typer.echo(read_store(lambda work: rulebooks.get(work, name, version)).text)
 
 
 @app.command()
@@ -128,8 +117,8 @@ def _loaded(files: list[Path] | None) -> list[AnyBook]:
     return books
 
 
-def _beside(published: Iterable[Published], books: Iterable[AnyBook]) -> None:
-    """RulebookError where experiments would not agree with what stays published, or would move users."""
+def _check_experiments(published: Iterable[Published], books: Iterable[AnyBook]) -> None:
+    """RulebookError if experiments would contradict those that stay published, or would move users to another arm."""
     new = list(books)
     # The newest version of each name comes first.
     newest = {book.name: book for book in reversed(list(published))}

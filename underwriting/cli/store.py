@@ -8,7 +8,7 @@ from underwriting.cli.errors import refusing
 from underwriting.lender import open_store
 from underwriting.settings import Settings, settings
 from underwriting.store.errors import StoreError
-from underwriting.store.session import Store
+from underwriting.store.session import Store, Work
 
 T = TypeVar("T")
 
@@ -35,3 +35,23 @@ def with_store(work: Callable[[Store], Awaitable[T]]) -> T:
 
     with refusing(StoreError, ValueError):
         return asyncio.run(opened())
+
+
+def read_store(query: Callable[[Work], Awaitable[T]]) -> T:
+    """The result of `query`, from one snapshot of the store; errors as in `with_store`."""
+
+    async def read(store: Store) -> T:
+        async with store.read() as work:
+            return await query(work)
+
+    return with_store(read)
+
+
+def write_store(change: Callable[[Work], Awaitable[T]]) -> T:
+    """The result of `change`, committed in one transaction; errors as in `with_store`."""
+
+    async def write(store: Store) -> T:
+        async with store.begin() as work:
+            return await change(work)
+
+    return with_store(write)

@@ -1,10 +1,10 @@
-"""`underwriting limits`: run the recalculation here, look at runs, release, take back, export; judge policies."""
+"""`underwriting limits`: run, show, release, roll back and export limit runs; compare policies."""
 
 import getpass
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -18,7 +18,7 @@ from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.limits import policies
 from underwriting.cli.limits.compare import backtest, compare
 from underwriting.cli.limits.context import with_run_context
-from underwriting.cli.store import with_store
+from underwriting.cli.store import read_store, write_store
 from underwriting.domain.application import Product
 from underwriting.domain.limits import LimitRunState, Scope
 from underwriting.limit_runs.adoption import AdoptionError, limits_in
@@ -33,15 +33,12 @@ from underwriting.settings import settings
 from underwriting.store.limits import held_runs
 from underwriting.store.limits import runs as limit_runs
 from underwriting.store.limits.profiles import adopt as adopt_limits
-from underwriting.store.models import LimitRunRow
-from underwriting.store.session import Store
 
-T = TypeVar("T")
 app = typer.Typer(no_args_is_help=True, help="Limits of floats: run, release, roll back, adopt, compare.")
 Day = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Business date; else the last one.")]
-History = Annotated[str, typer.Option(help="Folder, s3://bucket/folder or `database`; else as the settings say.")]
+History = Annotated[str, typer.Option(help="Folder, s3://bucket/folder or `database`; by default as in the settings.")]
 Policy = Annotated[str, typer.Option(help="A shipped policy, or a YAML file.")]
-Tenant = Annotated[str, typer.Option(help="Whose users; else as the settings say.")]
+Tenant = Annotated[str, typer.Option(help="Whose users; by default as in the settings.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
 RunId = Annotated[str, typer.Argument(metavar="RUN_ID", help="As `underwriting limits status` lists it.")]
 
@@ -57,22 +54,22 @@ def run(
     policy: Policy = "cfi",
     segment: Annotated[str | None, typer.Option(help="Only users of this segment.")] = None,
     user: Annotated[str | None, typer.Option(help="Only this user.")] = None,
-    shards: Annotated[int | None, typer.Option(min=1, help="Else as many as the settings say.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Calculate and show, and store nothing.")] = False,
-    full: Annotated[bool, typer.Option("--full", help="Read every row again, also of files as they were.")] = False,
+    shards: Annotated[int | None, typer.Option(min=1, help="By default as in the settings.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Calculate and show, but store nothing.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Read all rows again, also of unchanged files.")] = False,
     tenant: Tenant = "",
     as_json: Json = False,
 ) -> None:
-    """Recalculate limits in this process, or go on with a run that was cut short. The same date twice is once."""
+    """Recalculate limits in this process, or continue an interrupted run. The same date again changes nothing."""
     config = settings()
     with refusing(ValueError, RulebookError):
-        decides = policy_for(policy, today=None if dry_run else datetime.now(UTC).date())
+        limit_policy = policy_for(policy, today=None if dry_run else datetime.now(UTC).date())
         request = Request(
             tenant=tenant or config.limits_tenant,
             product=Product.FLOAT,
-            business_date=day.date() if day else decides.business_day.last(datetime.now(UTC)),
+            business_date=day.date() if day else limit_policy.business_day.last(datetime.now(UTC)),
             history=history or config.limits_history or refuse("name a history with --history"),
-            policy=decides,
+            policy=limit_policy,
             scope=Scope(segment, user),
             shards=shards,
             dry_run=dry_run,
@@ -85,7 +82,7 @@ def run(
 
 @app.command()
 def status(
-    run_id: Annotated[str | None, typer.Argument(metavar="[RUN_ID]", help="One run; else the last ones.")] = None,
+    run_id: Annotated[str | None, typer.Argument(metavar="[RUN_ID]", help="One run; by default the last ones.")] = None,
     tenant: Tenant = "",
     as_json: Json = False,
 ) -> None:
@@ -93,13 +90,9 @@ def status(
     if run_id is not None:
         _show(with_run_context(lambda context: report_of(context, run_id)), as_json)
         return
-
-    async def work(store: Store) -> list[LimitRunRow]:
-        async with store.read() as unit:
-            return await limit_runs.newest(unit, tenant or settings().limits_tenant)
-
+    rows = read_store(lambda work: limit_runs.newest(work, tenant or settings().limits_tenant))
     table = Table("run", "date", "about", "policy", "state", "users", "raised", "lowered")
-    for row in with_store(work):
+    for row in rows:
         totals = row.totals or {}
         counts = [str(totals.get(name, "-")) for name in ("users", "raised", "lowered")]
         policy = f"{row.policy} v{row.policy_version}"
@@ -110,10 +103,10 @@ def status(
 @app.command()
 def release(
     run_id: RunId,
-    note: Annotated[str, typer.Option(help="Why; stored with who.", prompt=True)],
+    note: Annotated[str, typer.Option(help="Why. Stored with your name.", prompt=True)],
     discard: Annotated[bool, typer.Option("--discard", help="Discard it instead.")] = False,
 ) -> None:
-    """Release a run that the guard holds, which applies it, or discard it."""
+    """Release a run that the guard holds, which applies it; or discard it."""
     state = LimitRunState.DISCARDED if discard else LimitRunState.APPLYING
 
     async def decide(context: RunContext) -> Report:
@@ -126,7 +119,7 @@ def release(
 
 @app.command()
 def rollback(run_id: RunId) -> None:
-    """Give everybody whose limit a run changed the limit from before, by a version of its own."""
+    """Give everybody whose limit a run changed the former limit back, as a new version of the profile."""
     back = with_run_context(lambda context: roll_back(context, run_id, getpass.getuser()))
     left = f"{back.overtaken} that were changed since are left alone"
     typer.echo(f"{run_id} is rolled back: {back.written} profiles written; {left}")
@@ -137,16 +130,12 @@ def adopt(
     file: Annotated[Path, typer.Argument(help="Parquet: subject_id, amount (minor units), raised_on.")],
     tenant: Tenant = "",
 ) -> None:
-    """Take over the limits of users who have no profile here yet, from another system or a generated history."""
+    """Take over limits from another system or a generated history, for users who have no profile here yet."""
     with refusing(AdoptionError):
         limits = limits_in(file, CURRENCY, TIERS, datetime.now(UTC))
-
-    async def work(store: Store) -> int:
-        async with store.begin() as unit:
-            who = getpass.getuser()
-            return await adopt_limits(unit, tenant or settings().limits_tenant, limits, CURRENCY, TIERS, who)
-
-    typer.echo(f"{with_store(work)} profiles are new of {len(limits)}")
+    whose, by = tenant or settings().limits_tenant, getpass.getuser()
+    new = write_store(lambda work: adopt_limits(work, whose, limits, CURRENCY, TIERS, by))
+    typer.echo(f"{new} profiles are new of {len(limits)}")
 
 
 @app.command()
@@ -159,7 +148,7 @@ def export(
 
 
 def _show(report: Report, as_json: bool) -> None:
-    """The run as a table, or as one JSON object; what waits for a person is said in words."""
+    """Print the run as a table, or as one JSON object."""
     if as_json:
         shown = {
             "run_id": report.run_id,
