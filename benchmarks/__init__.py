@@ -1,1 +1,1 @@
-"""How fast and how big, measured: one command each, the figures as JSON in the last line."""
+"""Benchmarks of speed and memory: one command each; the last line has the figures as JSON."""

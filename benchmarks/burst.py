@@ -15,7 +15,7 @@ PATIENCE = 600.0
 
 
 async def main(applications: int, latency: float) -> None:
-    """Submit, wait for the last decision, count what happened outside, and print the figures."""
+    """Submit, wait for the last decision, count the calls of outside services, and print the figures."""
     async with running() as services, Applicants.of(services) as applicants:
         await applicants.seconds_to_decision("good")
         async with httpx.AsyncClient(base_url=services.settings.sandbox_url) as sandbox:
@@ -47,7 +47,7 @@ async def main(applications: int, latency: float) -> None:
 
 
 async def all_decided(applicants: Applicants, count: int) -> None:
-    """Wait for that many decisions, showing progress; TimeoutError after ten minutes."""
+    """Wait for so many decisions and show the progress; TimeoutError after ten minutes."""
     async with asyncio.timeout(PATIENCE):
         while (done := await applicants.decided()) < count:
             print(f"{done} of {count} decided", flush=True)

@@ -1,4 +1,4 @@
-"""Eligibility over real HTTP: at once from a fresh evaluation, on PostgreSQL and SQLite; and deferred, to the decision.
+"""Eligibility over HTTP: answers from a fresh evaluation, on PostgreSQL and SQLite; and from a request to its decision.
 
 `python -m benchmarks.eligibility [--requests 20000] [--deferred 30]`; the load comes from a process of its own.
 """
@@ -19,7 +19,7 @@ import asyncpg
 import httpx
 import psutil  # type: ignore[import-untyped]  # ships no types
 
-from benchmarks.rig import LOOK, median, percentile, report, running
+from benchmarks.rig import POLL_SECONDS, median, percentile, report, running
 from rules.limits.policy import shipped_policies
 from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.cli.setup import prepare
@@ -37,9 +37,9 @@ from underwriting.store.session import Store
 
 USERS = 200
 WARM_UP = 1_000
-# Requests a second that are sent whatever the answers take, so that a slow answer delays no request.
+# Requests a second. They are sent at this pace even if answers are slow.
 PACE = 500
-# More than any load reaches: the quota is not what is measured.
+# Above any load here: the quota is not measured.
 QUOTA = "100000/second"
 PATIENCE = 60.0
 
@@ -65,7 +65,7 @@ async def main(requests: int, deferred: int) -> None:
 
 
 async def decisions(services: Services, token: str, count: int) -> tuple[list[float], Eligibility]:
-    """Seconds from the request to the stored evaluation, one user at a time; and what the last one came to."""
+    """Seconds from the request to the stored evaluation, one user at a time; and the result of the last one."""
     dsn = services.settings.database_url.replace("+asyncpg", "")
     headers, taken = {"Authorization": f"Bearer {token}"}, []
     async with (
@@ -79,7 +79,7 @@ async def decisions(services: Services, token: str, count: int) -> tuple[list[fl
             evaluation_id = answer.json()["id"]
             async with asyncio.timeout(PATIENCE):
                 while not await store.fetchval("SELECT 1 FROM eligibilities WHERE evaluation_id = $1", evaluation_id):
-                    await asyncio.sleep(LOOK)
+                    await asyncio.sleep(POLL_SECONDS)
             if number >= 0:
                 taken.append(time.perf_counter() - began)
             await asyncio.sleep(0.3 * (number % 4) / 4)  # Do not fall into step with the worker's polling.
@@ -104,7 +104,7 @@ async def at_once(settings: Settings, pid: int, token: str, judged: Eligibility,
         "p99_ms": round(1000 * paced["p99_s"], 2),
         "paced_requests_per_s": round(paced["requests_per_s"]),
         "requests_per_s": round(hasty["requests_per_s"]),
-        # What other work on the machine changes least.
+        # The measure that other work on the machine affects least.
         "cpu_ms_per_request": round(1000 * spent / (2 * requests), 2),
         "memory_before_mb": round(before / 2**20, 1),
         "memory_after_mb": round(after / 2**20, 1),
@@ -114,13 +114,13 @@ async def at_once(settings: Settings, pid: int, token: str, judged: Eligibility,
 
 
 def cpu_seconds(process: psutil.Process) -> float:
-    """Processor time that a process took so far."""
+    """Processor time that a process has used."""
     times = process.cpu_times()
     return float(times.user + times.system)
 
 
 async def fill(store: Store, judged: Eligibility) -> None:
-    """Give every user a fresh evaluation: a real one's result, stored as the flow stores it."""
+    """Store a fresh evaluation for every user: the result of a real one, stored as the flow does it."""
     now = datetime.now(UTC)
     async with store.read() as work:
         current = await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, Product.FLOAT, now.date())
@@ -140,7 +140,7 @@ async def fill(store: Store, judged: Eligibility) -> None:
 
 
 async def load(settings: Settings, token: str, requests: int, pace: int) -> dict[str, float]:
-    """What `benchmarks.load` measured, in a process of its own."""
+    """The figures of `benchmarks.load`, which runs in a process of its own."""
     paths = [f"/v1/user-{number}/underwriting/eligibility?product=float" for number in range(USERS)]
     job = {"port": settings.api_port, "token": token, "paths": paths, "requests": requests, "pace": pace}
     process = await asyncio.create_subprocess_exec(

@@ -96,7 +96,7 @@ def median_seconds(run: Callable[[], object], times: int = REPEATS) -> float:
 
 
 def opened(folder: Path) -> duckdb.DuckDBPyConnection:
-    """A database in which every input table has its name: what a history has, and empty ones."""
+    """A database with every input table: those of the history, and empty ones for the others."""
     database = duckdb.connect(config={"preserve_insertion_order": False})
     offer(database, folder, "", "")
     prepare(database)
@@ -104,7 +104,7 @@ def opened(folder: Path) -> duckdb.DuckDBPyConnection:
 
 
 def offer(database: duckdb.DuckDBPyConnection, folder: Path, first: str, after: str) -> None:
-    """Make the input tables those of the users from `first` on, and before `after`."""
+    """Limit the input tables to the users from `first` on and before `after`."""
     inside = f"subject_id >= '{first}' AND subject_id < '{after}'"
     for table in MODELS:
         database.execute(f"CREATE OR REPLACE VIEW {table} AS SELECT * FROM {rows_of(folder, table)} WHERE {inside}")
@@ -122,14 +122,14 @@ def offer(database: duckdb.DuckDBPyConnection, folder: Path, first: str, after: 
 
 
 def ranges(folder: Path, shard: int) -> Iterator[tuple[str, str]]:
-    """The first id of each shard, and of the next; after the last there is none."""
+    """The first id of each shard and of the next one; None after the last."""
     ids = duckdb.sql(f"SELECT subject_id FROM read_parquet('{folder}/users/*.parquet') ORDER BY 1").fetchall()
     firsts = [subject_id for (subject_id,) in ids[::shard]]
     yield from zip(firsts, [*firsts[1:], "~"], strict=True)
 
 
 def book_of_all_rules() -> EligibilityBook:
-    """Every rule once, with the properties that the first shipped book gives it."""
+    """Every rule once, with its properties in the first shipped book."""
     shipped = sorted(shipped_eligibility_books().values(), key=lambda book: book.order)
     rules = {rule.name: rule for book in reversed(shipped) for rule in book.rules}
     standard = next(book for book in shipped if book.name == "float-standard")
@@ -137,7 +137,7 @@ def book_of_all_rules() -> EligibilityBook:
 
 
 def judged(book: EligibilityBook, facts: pd.DataFrame) -> BookEvaluation:
-    """Outcomes, and with them the book's word on each row, the first rule that failed and the cap."""
+    """Outcomes, and with them the book's result for each row, the first rule that failed and the cap."""
     [evaluation] = evaluate_books([book], facts).books
     assert len(evaluation.results) == len(evaluation.first_failed) == len(evaluation.caps) == len(facts)
     return evaluation
@@ -152,7 +152,7 @@ def batch(folder: Path, shard: int, book: EligibilityBook) -> tuple[dict[str, ob
     """Facts and rules of all users in shards, and the facts of the first shard."""
     database = opened(folder)
     facts_s = facts_cpu_s = rules_s = 0.0
-    said, verdicts, users = Counter[int](), Counter[int](), 0
+    outcome_counts, verdicts, users = Counter[int](), Counter[int](), 0
     sample = pd.DataFrame()
     for first, after in ranges(folder, shard):
         offer(database, folder, first, after)
@@ -161,7 +161,7 @@ def batch(folder: Path, shard: int, book: EligibilityBook) -> tuple[dict[str, ob
         known, facts_cpu_s = time.perf_counter(), facts_cpu_s + time.process_time() - began_cpu
         evaluation = judged(book, facts)
         facts_s, rules_s = facts_s + known - began, rules_s + time.perf_counter() - known
-        said.update(dict(zip(*np.unique(outcomes(evaluation), return_counts=True), strict=True)))
+        outcome_counts.update(dict(zip(*np.unique(outcomes(evaluation), return_counts=True), strict=True)))
         verdicts.update(dict(zip(*np.unique(evaluation.results, return_counts=True), strict=True)))
         users += len(facts)
         sample = facts if sample.empty else sample
@@ -180,13 +180,13 @@ def batch(folder: Path, shard: int, book: EligibilityBook) -> tuple[dict[str, ob
         "rules_s": round(rules_s, 2),
         "evaluations_per_s": round(evaluations / rules_s),
         "evaluations_per_s_with_facts": round(evaluations / (facts_s + rules_s)),
-        "outcomes": {str(RESULTS[key]): round(count / evaluations, 4) for key, count in sorted(said.items())},
+        "outcomes": {str(RESULTS[key]): round(count / evaluations, 4) for key, count in sorted(outcome_counts.items())},
         "verdicts": {str(RESULTS[key]): round(count / users, 4) for key, count in sorted(verdicts.items())},
     }, sample
 
 
 def against_peers(book: EligibilityBook, facts: pd.DataFrame) -> dict[str, object]:
-    """Rule evaluations a second of all three, and whether they say the same."""
+    """Rule evaluations a second of all three, and whether their outcomes are equal."""
     openfisca, zen_run = OpenFisca(book.rules), zen_engine(book.rules)
     arrays, rows = as_arrays(facts), as_rows(facts.head(SAMPLE))
     ours = outcomes(judged(book, facts))

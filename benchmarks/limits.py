@@ -39,12 +39,12 @@ from underwriting.store.crypto import Keyring
 from underwriting.store.session import Store
 
 PEERS: dict[str, Peer] = {"pandas": peer_pandas.facts, "polars": peer_polars.facts}
-# The peers have to agree with our SQL on the first users, on every fact.
+# For these first users, the peers have to agree with our SQL on every fact.
 SAMPLE = 10_000
 
 
 def bare(history: str, ranges: Sequence[IdRange]) -> dict[str, Any]:
-    """All facts about everybody, a query for each source, over the files as they are: nothing checked, nothing kept."""
+    """All facts about all users, a query for each source, directly on the files: no checks, nothing stored."""
     began = time.perf_counter()
     for ids in ranges:
         with fact_database(history, ids) as connection:
@@ -54,7 +54,7 @@ def bare(history: str, ranges: Sequence[IdRange]) -> dict[str, Any]:
 
 
 def transaction_facts(history: str, users: int) -> dict[str, Any]:
-    """The facts about transactions of the first users, which the peers compute, too."""
+    """The facts about the transactions of the first users; the peers compute them, too."""
     began = time.perf_counter()
     with fact_database(history, first(users)) as connection:
         connection.execute(facts_sql(QUERY)).to_arrow_table()
@@ -63,19 +63,19 @@ def transaction_facts(history: str, users: int) -> dict[str, Any]:
 
 @dataclass
 class Clock:
-    """When each part of a run was done."""
+    """The time at which each part of a run ended."""
 
     began: float = field(default_factory=time.perf_counter)
     seen: dict[str, float] = field(default_factory=dict)
 
     async def __call__(self, what: str, done: int, of: int) -> None:
-        """Remember when a part ended; say how far it is now and then."""
+        """Record when a part ended, and print the progress now and then."""
         self.seen[what] = time.perf_counter() - self.began
         if done == of or done % 10 == 0:
             print(f"{self.seen[what]:8.1f} s {what} {done} of {of}", flush=True)
 
 
-def whole(history: str, url: str, folder: str) -> dict[str, Any]:
+def full_run(history: str, url: str, folder: str) -> dict[str, Any]:
     """The run: quarantine, facts, decisions, records in the store, guard, profiles and events."""
 
     async def run() -> dict[str, Any]:
@@ -97,7 +97,7 @@ def whole(history: str, url: str, folder: str) -> dict[str, Any]:
 
 
 def middle_of(work: Callable[..., dict[str, Any]], *args: Any) -> dict[str, Any]:
-    """Of three calls, each in a process of its own, the one that took neither the shortest nor the longest."""
+    """The median of three calls, each in a process of its own."""
     return sorted((in_a_child(work, *args) for _ in range(3)), key=lambda found: found["seconds"])[1]
 
 
@@ -108,7 +108,7 @@ async def measure(users: int, folder: Path) -> dict[str, Any]:
     with scratch() as place:
         async with postgres(place) as url:
             await move_in(url, history)
-            ours = await asyncio.to_thread(in_a_child, whole, str(history), url, str(place))
+            ours = await asyncio.to_thread(in_a_child, full_run, str(history), url, str(place))
     ranges = plan_ranges(open_history(str(history)), Scope(), None, Settings().limits_shard_users)
     ways = {"at_once": [EVERYBODY], "by_ranges": ranges}
     queries = {way: await asyncio.to_thread(in_a_child, bare, str(history), each) for way, each in ways.items()}

@@ -37,13 +37,13 @@ from underwriting.store.session import Store
 END = date(2025, 8, 31)
 DECIDED_AT = shipped_policies()["cfi"].business_day.moment(END)
 TENANT = "sandbox"
-# What both may use, as issue 4 asks: two cores and 4 GiB.
+# The limits of both: two cores and 4 GiB.
 THREADS, MEMORY = 2, "3500MB"
 EVERYBODY = IdRange(None, None)
 
 
 def history_of(users: int, folder: Path) -> Path:
-    """A generated history of so many users, some 120 transactions each; one that is there is used again."""
+    """A generated history of so many users with about 120 transactions each; an existing one is used again."""
     place = folder / f"history-{users}"
     if not place.exists():
         arguments = ["histories", "generate", str(place), "--users", str(users), "--end", str(END), "--seed", "1"]
@@ -54,12 +54,12 @@ def history_of(users: int, folder: Path) -> Path:
 
 
 def transactions(history: Path) -> int:
-    """How many there are, by the footers."""
+    """The number of rows, by the footers."""
     return sum(pq.read_metadata(file).num_rows for file in (history / "transactions").rglob("*.parquet"))
 
 
 def lenient() -> LimitPolicy:
-    """The shipped policy with a guard that lets everything pass: what is measured is to be applied."""
+    """The shipped policy with a guard that holds nothing, so that the measured run is applied."""
     document = shipped_policies()["cfi"].model_dump(mode="json")
     shares = {"ceiling": "1", "first_runs": "1", "times": "100", "slack": "1"}
     money = {"ceiling": 10**9, "first_runs": 10**9, "times": "100", "slack": 10**9}
@@ -76,7 +76,7 @@ def request(history: Path, **changes: Any) -> Request:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder of one's own; short, and readable for PostgreSQL's user."""
+    """A temporary folder with a short path, readable for PostgreSQL's user."""
     folder = Path(tempfile.mkdtemp(prefix="limits-"))
     folder.chmod(0o755)
     try:
@@ -98,7 +98,7 @@ async def postgres(folder: Path) -> AsyncIterator[str]:
 
 
 async def move_in(url: str, history: Path) -> None:
-    """Give the store the limits that the users of the history have."""
+    """Store the limits that the users have in the history."""
     rows = pq.read_table(history / "current_limits.parquet", columns=["subject_id", "amount", "raised_on"]).to_pylist()
     limits = [
         (row["subject_id"], row["amount"], datetime.combine(row["raised_on"] or date(2025, 1, 1), time_of_day(), UTC))
@@ -114,7 +114,7 @@ def first(users: int) -> IdRange:
 
 
 def rows_of(history: str | Path, table: str) -> str:
-    """The rows of a table of a history, to select from; none where the history does not have the table."""
+    """The rows of a table of a history, to select from; none if the history lacks the table."""
     if (Path(history) / table).exists():
         return f"read_parquet('{history}/{table}/**/*.parquet')"
     columns = ", ".join(f"NULL::{sql_type(field.type)} AS {field.name}" for field in input_schema(table))
@@ -122,9 +122,9 @@ def rows_of(history: str | Path, table: str) -> str:
 
 
 def fact_database(history: str, ids: IdRange = EVERYBODY) -> duckdb.DuckDBPyConnection:
-    """Every table of the history as it is, ready for the facts' SQL; of a range of users, where one is given."""
+    """Every table of the history for the facts' SQL, unchecked; only a range of users, if one is given."""
     connection = duckdb.connect(config={"threads": THREADS, "memory_limit": MEMORY})
-    # All facts at once do not fit into the memory: what does not is laid aside there.
+    # All facts at once do not fit into memory; DuckDB spills the rest to this folder.
     connection.execute(f"SET temp_directory = '{tempfile.gettempdir()}'")
     inside = [
         *([f"subject_id >= '{ids.first}'"] if ids.first else []),
@@ -151,7 +151,7 @@ def in_a_child(work: Callable[..., dict[str, Any]], *args: Any) -> dict[str, Any
 def _measured(work: Callable[..., dict[str, Any]], args: tuple[Any, ...]) -> dict[str, Any]:
     began = time.process_time()
     found = work(*args)
-    # Other work on the machine costs seconds; these are the process's own, of all its threads.
+    # Processor time of all threads of this process: other work on the machine does not affect it.
     found = {**found, "cpu_s": round(time.process_time() - began, 1)}
     return {**found, "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)}
 

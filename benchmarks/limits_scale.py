@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from distributed import Client
 
-from benchmarks.limits import whole
+from benchmarks.limits import full_run
 from benchmarks.limits_rig import history_of, in_a_child, postgres, request, run_async, scratch
 from rules.limits.tiers import FIRST_LIMIT
 from tasks.limit_shards import local_cluster
@@ -38,13 +38,13 @@ WRITTEN = 20_000
 
 
 async def cost(sizes: Sequence[int], folder: Path) -> dict[int, dict[str, Any]]:
-    """The whole run at every size, each on a store of its own."""
+    """The full run at every size, each on a store of its own."""
     found = {}
     for users in sizes:
         history = history_of(users, folder)
         with scratch() as place:
             async with postgres(place) as url:
-                found[users] = await asyncio.to_thread(in_a_child, whole, str(history), url, str(place))
+                found[users] = await asyncio.to_thread(in_a_child, full_run, str(history), url, str(place))
     return found
 
 
@@ -83,7 +83,7 @@ def on_dask(workers: int, shards: list[ShardSpec]) -> float:
 
 
 async def rows_a_second(url: str, rows: pa.Table, folder: Path) -> float:
-    """How fast a run's records are written into a database, transaction and all."""
+    """Rows a second of a run's records that are written and committed to a database."""
     async with Store.open(url, Keyring.generate()) as store:
         asked = request(folder)
         async with store.begin() as work:
@@ -99,7 +99,7 @@ async def rows_a_second(url: str, rows: pa.Table, folder: Path) -> float:
 
 
 async def writing(history: Path) -> dict[str, float]:
-    """Rows a second into both databases."""
+    """Rows a second, written to each of the two databases."""
     with scratch() as place:
         (shard,) = specs(history, place / "shard", 1)
         await asyncio.to_thread(recalculate_shard, shard)

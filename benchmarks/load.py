@@ -50,7 +50,7 @@ class Load:
         await writer.wait_closed()
 
     async def _until_due(self, number: int) -> float:
-        """When the request should have been sent: a request that waits for a free connection is late already."""
+        """When the request was due: the wait for a free connection counts as latency."""
         if not self._pace:
             return time.perf_counter()
         due = self._began + number / self._pace
@@ -60,7 +60,7 @@ class Load:
 
 
 async def read_answer(reader: asyncio.StreamReader) -> None:
-    """Read one answer to its end; RuntimeError where it is not an immediate one."""
+    """Read one answer to its end; RuntimeError if it is not an immediate one."""
     head = await reader.readuntil(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 200"):
         raise RuntimeError(head.decode())

@@ -32,19 +32,19 @@ LINES = ["subject_id", "booked_on", "amount", "category", "counterparty"]
 # Debits that are spending, and credits that undo it.
 GIVEN_BACK = {Category.FEE, Category.OVERDRAFT_FEE, Category.REFUND}
 SPENDING = ESSENTIAL | GIVEN_BACK | {Category.SPENDING, Category.CASH, Category.GAMBLING, Category.LOAN}
-# Counts within a window of days: the sign of the amount, the category, and whether one that nobody could classify
-# makes the count unknown.
+# Counts within a window of days: the sign of the amount, the category, and whether an unclassified transaction makes
+# the count unknown.
 COUNTS = {
     **{f"competitor_advances_{days}d": (days, 1, Category.ADVANCE, False) for days in (30, 60, 90)},
     **{f"competitor_repayments_{days}d": (days, -1, Category.ADVANCE, False) for days in (30, 60, 90)},
     "overdraft_fees_30d": (30, -1, Category.OVERDRAFT_FEE, True),
     **{f"returned_debits_{days}d": (days, 1, Category.RETURNED, True) for days in (30, 60, 90)},
 }
-# What a reversal undoes, by the sign of what is booked first.
+# The categories that a reversal undoes, by the sign of the first booking.
 UNDONE = {Category.OVERDRAFT_FEE: -1, Category.RETURNED: 1, **dict.fromkeys(INCOME, 1)}
 TERMS = fact_terms()
 DEPOSIT, HEALTHY = TERMS.currencies[CURRENCY].min_deposit, TERMS.currencies[CURRENCY].healthy_balance
-# Days between two pays of one cadence, from and to.
+# The fewest and the most days between two pays of each cadence.
 CADENCES = tuple((one.shortest, one.longest) for one in TERMS.income.cadences)
 # A share of an advance in hundredths, so that products of whole amounts stay whole.
 FEE_PERCENT = int(TERMS.advances.max_fee_share * 100)
@@ -66,7 +66,7 @@ def compared(peer: Peer, history: str, users: int) -> dict[str, Any]:
     """The facts about the first users on which a peer and our SQL differ; all where the two know other users."""
     theirs = _by_user(peer(history, users))
     with fact_database(history, first(users)) as connection:
-        # Of a feed that is not believed the facts of gaps alone are known.
+        # For an incomplete feed, only the facts about gaps are known.
         ours = _by_user(connection.execute(facts_sql(QUERY)).df()).dropna(subset=["history_days"])
     if not ours.index.equals(theirs.index):
         return {"differ": list(FACTS)}
@@ -74,7 +74,7 @@ def compared(peer: Peer, history: str, users: int) -> dict[str, Any]:
 
 
 def open_principal(moves: Iterable[tuple[int, int]]) -> int:
-    """What a provider is owed, by (age, amount), where a small payment may roll an advance over; few have any."""
+    """What is owed to a provider, by (age, amount), if a small payment may roll over an advance; few are."""
     due, lent = 0, list[tuple[int, int]]()
     for age, amount in sorted(moves, key=lambda move: (-move[0], -move[1])):
         if amount > 0:
@@ -109,7 +109,7 @@ def undone(lines: Iterable[tuple[int, int, str, int, int, str]]) -> list[int]:
 
 
 def middle(values: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-    """Twice the median of each row, of those of its values that are there."""
+    """Twice the median of the known values of each row."""
     values, count = np.sort(values, axis=1), np.isfinite(values).sum(axis=1)
     row = np.arange(len(values))
     found: np.ndarray[Any, Any] = (

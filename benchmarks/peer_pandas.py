@@ -61,20 +61,20 @@ def facts(history: str, users: int) -> pd.DataFrame:
 
 
 def _read(history: str, table: str, columns: list[str], users: int) -> pd.DataFrame:
-    """The rows of the first users; ids and what repeats as categories, days as numbers, none of them as objects."""
+    """The rows of the first users: ids and repeated texts as categories, days as numbers, no objects."""
     return pd.read_parquet(
         f"{history}/{table}",
         engine="pyarrow",
         columns=columns,
         filters=[("subject_id", "<", f"u{users:09}")],
-        # The reader leaves these two as the file has them; ids, which the filter looks at, are encoded afterwards.
+        # The reader keeps the encoding of these two; ids are encoded after the filter, which reads them.
         read_dictionary=["category", "counterparty"],
         to_pandas_kwargs={"date_as_object": False, "categories": ["subject_id"]},
     )
 
 
 def _accounts(history: str, users: int) -> pd.DataFrame:
-    """The feeds that are believed, numbered, with what else the parts ask of them."""
+    """The complete feeds, numbered, with the columns that the other functions need."""
     feeds = _read(history, "feeds", FEEDS, users)
     as_of, refreshed = pd.Timestamp(AS_OF), feeds["refreshed_at"].dt.normalize()
     # Ages in days of the first and of the last day covered.
@@ -90,7 +90,7 @@ def _accounts(history: str, users: int) -> pd.DataFrame:
 
 
 def _lines(history: str, users: int, accounts: pd.DataFrame) -> pd.DataFrame:
-    """What was booked on the days covered, with numbers for the account, the category and the payer."""
+    """Bookings on the covered days, with numbers for the account, the category and the payer."""
     read = _read(history, "transactions", LINES, users)
     payers = sorted({*read["counterparty"].cat.categories} - {""})
     lines = pd.DataFrame(
@@ -102,20 +102,20 @@ def _lines(history: str, users: int, accounts: pd.DataFrame) -> pd.DataFrame:
             "payer": _numbers(read["counterparty"], payers),
         }
     )
-    # The number -1, of those who have no account, takes the last one here.
+    # The number -1 (no account) selects the last element.
     first, last = (accounts[name].to_numpy()[lines["account"]] for name in ("first", "last"))
     return lines[(lines["account"] >= 0) & (lines["age"] <= first) & (lines["age"] >= last)]
 
 
 def _numbers(column: "pd.Series[Any]", names: Collection[str]) -> Array:
-    """Each value's place among the names, -1 where it has none."""
+    """The index of each value among the names, or -1."""
     places = pd.Index(names).get_indexer(column.cat.categories)
     numbers: Array = np.append(places, -1).astype(np.int32)[column.cat.codes]
     return numbers
 
 
 def _is(lines: pd.DataFrame, wanted: Collection[Category], *, unclassified: bool = False) -> Array:
-    """Which lines are of the categories; the last place is that of -1, which nobody could classify."""
+    """Which lines have one of the categories; the last element stands for -1, the unclassified ones."""
     return np.array([*(kind in wanted for kind in KINDS), unclassified])[lines["kind"]]
 
 
@@ -139,12 +139,12 @@ def _knows(accounts: pd.DataFrame, days: int) -> Array:
 
 
 def _where(condition: Array, values: Array) -> Array:
-    """The values where the condition holds; elsewhere they are not known."""
+    """The values where the condition holds; unknown elsewhere."""
     return np.where(condition, values, np.nan)
 
 
-def _ratio(part: Array, whole: Array) -> Array:
-    return np.asarray(np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0))
+def _ratio(part: Array, total: Array) -> Array:
+    return np.asarray(np.divide(part, total, out=np.full(len(part), np.nan), where=total > 0))
 
 
 def _totals(accounts: pd.DataFrame, lines: pd.DataFrame) -> Columns:
@@ -184,7 +184,7 @@ def _daily_life(accounts: pd.DataFrame, lines: pd.DataFrame) -> Columns:
 
 
 def _undone(lines: pd.DataFrame) -> list[int]:
-    """The lines that a reversal undid, and those of such reversals; only accounts with reversals are looked at."""
+    """Reversed lines and their reversals; only accounts with reversals are searched."""
     sign = np.array([*(UNDONE.get(kind, 0) for kind in KINDS), 0])[lines["kind"]]
     accounts = lines["account"][sign * lines["amount"] < 0].unique()
     few = lines[(sign != 0) & lines["account"].isin(accounts)]
@@ -193,7 +193,7 @@ def _undone(lines: pd.DataFrame) -> list[int]:
 
 
 def _telling(accounts: pd.DataFrame, lines: pd.DataFrame, standing: pd.DataFrame) -> Columns:
-    """The many figures of the few lines that tell of trouble."""
+    """Figures about the few lines that show financial trouble."""
     vague = {
         sign: _latest(accounts, lines[(lines["kind"] == UNCLASSIFIED) & (lines["amount"] * sign > 0)])
         for sign in (1, -1)
@@ -213,7 +213,7 @@ def _telling(accounts: pd.DataFrame, lines: pd.DataFrame, standing: pd.DataFrame
 
 
 def _debts(accounts: pd.DataFrame, lines: pd.DataFrame) -> Columns:
-    """What is open with each provider: the largest sum of the last days, repayments without their fees."""
+    """What is owed to each provider: the largest sum of the last days, repayments without their fees."""
     advances = lines.loc[(lines["age"] < 90) & _is(lines, {Category.ADVANCE}), ["account", "payer", "age", "amount"]]
     borrowed, repaid = advances[advances["amount"] > 0], advances[advances["amount"] < 0].reset_index(names="row")
     pairs = repaid.merge(borrowed, on=["account", "payer"], suffixes=("", "_borrowed"))
@@ -241,7 +241,7 @@ def _debts(accounts: pd.DataFrame, lines: pd.DataFrame) -> Columns:
 
 
 def _balances(accounts: pd.DataFrame, lines: pd.DataFrame) -> Columns:
-    """The balance at the end of each of the last 60 days, as a table of accounts and days, the last one last."""
+    """The balance at the end of each of the last 60 days, as a table of accounts and days, oldest first."""
     place = lines["account"].to_numpy() * 61 + 60 - np.minimum(lines["age"], 60)
     changes = np.bincount(place, lines["amount"], len(accounts) * 61).reshape(-1, 61)
     changes[:, 0] += accounts["opening_balance"]
@@ -261,7 +261,7 @@ def _balances(accounts: pd.DataFrame, lines: pd.DataFrame) -> Columns:
 
 
 def _incoming(accounts: pd.DataFrame, lines: pd.DataFrame) -> pd.DataFrame:
-    """What may be part of a stream of income."""
+    """Lines that may belong to a stream of income."""
     out = (lines["kind"] == UNCLASSIFIED) & (lines["amount"] < 0)
     recent = (lines["age"] < TERMS.income.window_days) & (lines["amount"] != 0)
     fresh = accounts["fresh"].to_numpy()[lines["account"]]
@@ -269,7 +269,7 @@ def _incoming(accounts: pd.DataFrame, lines: pd.DataFrame) -> pd.DataFrame:
 
 
 def _parts(incoming: pd.DataFrame) -> pd.DataFrame:
-    """What named payers paid, with a number for each payer, and the age and the number of the pay."""
+    """Pays of named payers, with a number for each payer, and the age and the number of the pay."""
     named = incoming[(incoming["kind"] != UNCLASSIFIED) & (incoming["payer"] >= 0)]
     parts = named[["account", "payer", "age", "amount"]].sort_values(["account", "payer", "age"], ignore_index=True)
     changed = (parts[["account", "payer"]].diff() != 0).any(axis=1).to_numpy()
@@ -282,7 +282,7 @@ def _parts(incoming: pd.DataFrame) -> pd.DataFrame:
 
 
 def _payers(parts: pd.DataFrame) -> tuple[pd.DataFrame, Array, Array]:
-    """Who paid; the ages of the latest six pays of each, the latest first, and what was paid."""
+    """The payers; the ages and amounts of the latest six pays of each, latest first."""
     pays = parts.groupby("pay").agg(
         account=("account", "first"), stream=("stream", "first"), age=("pay_age", "first"), amount=("amount", "sum")
     )
@@ -297,7 +297,7 @@ def _payers(parts: pd.DataFrame) -> tuple[pd.DataFrame, Array, Array]:
 
 
 def _streams(payers: pd.DataFrame, ages: Array, amounts: Array) -> pd.DataFrame:
-    """What each payer's pays come to where they have a rhythm, up to the first gap that ends the stream."""
+    """Figures of each payer's regular pays, up to the first gap that ends the stream."""
     gaps = np.diff(ages, axis=1)
     count = np.isfinite(gaps).sum(axis=1)
     inside = [(gaps >= low) & (gaps <= high) for low, high in CADENCES]
@@ -315,7 +315,7 @@ def _streams(payers: pd.DataFrame, ages: Array, amounts: Array) -> pd.DataFrame:
 
 
 def _figures(amounts: Array, deposits: Array) -> Columns:
-    """Of the latest pays of each row: how many, their 25th percentile, and their variation."""
+    """The number, the 25th percentile and the variation of the latest pays of each row."""
     amounts = np.where(np.arange(6) < deposits[:, None], amounts, np.nan)
     mean = np.nansum(amounts, axis=1) / deposits
     variance = np.nansum((amounts - mean[:, None]) ** 2, axis=1) / np.maximum(deposits - 1, 1)
@@ -324,7 +324,7 @@ def _figures(amounts: Array, deposits: Array) -> Columns:
 
 
 def _main_streams(accounts: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
-    """The main stream of each account that has one, with how many run; and the days of income without a rhythm."""
+    """The main stream of each account, the number of its streams, and the days of irregular income."""
     rhythmic = _streams(*_payers(parts))
     in_time = rhythmic["days_since"] <= TERMS.income.max_periods * rhythmic["period"]
     running = rhythmic.loc[in_time & (rhythmic["deposits"] > 1)]
@@ -339,14 +339,14 @@ def _main_streams(accounts: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _windows(rest: pd.DataFrame) -> pd.DataFrame:
-    """Income by windows back from the day, those that reach what a deposit has to."""
+    """Income by windows of days back from the date; only windows with at least the minimum deposit."""
     grouped = rest.assign(window=rest["age"] // IRREGULAR.window_days).groupby(["account", "window"])
     windows = grouped.agg(paid=("amount", "sum"), latest=("age", "min"), days=("age", "nunique")).reset_index()
     return windows[windows["paid"] >= DEPOSIT]
 
 
 def _irregular(accounts: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFrame:
-    """Streams of windows in a row, up to the last, that the feed covers."""
+    """Streams of consecutive windows that the feed covers, up to the latest."""
     first = accounts["first"].to_numpy()[windows["account"]]
     covered = windows[first >= (windows["window"] + 1) * IRREGULAR.window_days - 1]
     row = covered[covered.groupby("account").cumcount() == covered["window"]]
@@ -365,13 +365,13 @@ def _recurring(accounts: pd.DataFrame, incoming: pd.DataFrame, main: pd.DataFram
     doubtful = _latest(accounts, incoming[nobodys & (incoming["amount"] >= DEPOSIT)])
     none_at_all = np.isinf(doubtful) & (main["irregular"].fillna(0).to_numpy() < 2)
     none = np.where(_knows(accounts, TERMS.least_mean_days) & none_at_all, 0, np.nan)
-    told = (main["days_since"] <= main["period"]) | (doubtful >= main["days_since"])
+    known = (main["days_since"] <= main["period"]) | (doubtful >= main["days_since"])
     return {
         "recurring_deposits": main["deposits"].fillna(pd.Series(none)).to_numpy(),
         "recurring_deposit_amount": main["amount"].to_numpy(),
         "recurring_income_cv": main["cv"].to_numpy(),
         "pay_period_days": main["period"].to_numpy(),
-        "days_since_pay": main["days_since"].where(told).to_numpy(),
+        "days_since_pay": main["days_since"].where(known).to_numpy(),
         "income_streams": main["streams"].fillna(pd.Series(none)).to_numpy(),
     }
 
@@ -390,7 +390,7 @@ def _per_pay(accounts: pd.DataFrame, lines: pd.DataFrame, main: pd.DataFrame) ->
 
 
 def _cycle_balance(accounts: pd.DataFrame, lines: pd.DataFrame, totals: Columns, main: pd.DataFrame) -> Array:
-    """The mean balance of the last pay cycle: the last balance for all of its days, less what was booked since each."""
+    """The mean balance of the last pay cycle: on each day, the last balance less later bookings."""
     period = main["period"].fillna(TERMS.cycle_days).to_numpy()
     since = np.maximum(period[lines["account"]] - 1 - lines["age"].to_numpy(), 0) * lines["amount"].to_numpy()
     booked_since = np.bincount(lines["account"], since, len(accounts))

@@ -1,4 +1,4 @@
-"""The facts about transactions in Polars: lazy plans, read and reckoned on all cores."""
+"""The facts about transactions in Polars: lazy plans, computed on all cores."""
 
 import polars as pl
 
@@ -83,7 +83,7 @@ def _accounts(history: str, users: int) -> pl.LazyFrame:
             feed_age_hours=late.dt.total_microseconds().clip(lower_bound=0) / 3.6e9,
         )
         .with_columns(fresh=TERMS.feed_stands_days >= LAST, mean_days=pl.min_horizontal("first", 89) - LAST + 1)
-        # The age of the last day whose balance is taken as known.
+        # The age of the last day with a known balance.
         .with_columns(last_known=pl.when(FRESH).then(0).otherwise(LAST))
     )
 
@@ -93,7 +93,7 @@ def _age(day: pl.Expr) -> pl.Expr:
 
 
 def _lines(history: str, users: int, accounts: pl.LazyFrame) -> pl.LazyFrame:
-    """What was booked on the days covered, with a number for the account."""
+    """Bookings on the covered days, with a number for the account."""
     return (
         pl.scan_parquet(f"{history}/transactions/*.parquet")
         .select(LINES)
@@ -124,7 +124,7 @@ def _totals(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _standing(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """The lines without those that a reversal undid, and without such reversals; few accounts have any."""
+    """The lines without reversed ones and without their reversals; few accounts have any."""
     sign = pl.coalesce(
         *(pl.when(kind == KIND_OF).then(AMOUNT * booked) for kind, booked in UNDONE.items()), pl.lit(None, pl.Int64)
     )
@@ -157,7 +157,7 @@ def _daily_life(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _telling(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """The many figures of the few lines that tell of trouble."""
+    """Figures about the few lines that show financial trouble."""
     advance = KIND_OF == Category.ADVANCE
     kinds = sorted({kind for _, _, kind, _ in COUNTS.values()})
     telling = lines.filter(AGE < 90, UNCLASSIFIED | KIND_OF.is_in(kinds))
@@ -175,7 +175,7 @@ def _telling(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _debts(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """What is open with each provider: the largest sum of the last days, repayments without their fees."""
+    """What is owed to each provider: the largest sum of the last days, repayments without their fees."""
     provider = ["account", "provider"]
     advances = lines.filter(AGE < 90, KIND_OF == Category.ADVANCE).select(
         "account", "age", "amount", provider=PAYER.fill_null("")
@@ -211,14 +211,14 @@ def _debts(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _rolled_over(advances: pl.LazyFrame, provider: list[str]) -> pl.LazyFrame:
-    """What is open with the few providers whose advances a small payment may have rolled over."""
+    """What is owed to the few providers whose advances a small payment may have rolled over."""
     few = advances.group_by(provider).agg(AGE, AMOUNT).collect()
     still_open = [open_principal(zip(*moves, strict=True)) for moves in few.select("age", "amount").rows()]
     return few.lazy().select(provider).with_columns(still_open=pl.Series(still_open, dtype=pl.Int64))
 
 
 def _balances(accounts: pl.LazyFrame, lines: pl.LazyFrame, totals: pl.LazyFrame) -> pl.LazyFrame:
-    """A balance stands until the day of the next entry; before the last 60 days there is one of what was there."""
+    """A balance holds until the day of the next entry; one entry before the last 60 days has the opening balance."""
     before = pl.col("opening_balance") + pl.col("booked_before").fill_null(0)
     opening = accounts.join(totals, on="account", how="left").select("account", age=pl.lit(60, pl.Int32), amount=before)
     entries = pl.concat([opening, lines.filter(AGE < 60).select("account", "age", "amount")])
@@ -248,7 +248,7 @@ def _balances(accounts: pl.LazyFrame, lines: pl.LazyFrame, totals: pl.LazyFrame)
 
 
 def _cycles(lines: pl.LazyFrame, main: pl.LazyFrame) -> pl.LazyFrame:
-    """What was booked since each day of the last pay cycle."""
+    """The sum of bookings after each day of the last pay cycle."""
     days_since = (pl.col("pay_period_days").fill_null(TERMS.cycle_days) - 1 - AGE).clip(lower_bound=0)
     return (
         lines.join(main.select("account", "pay_period_days"), on="account", how="left")
@@ -266,7 +266,7 @@ def _none_within(days: int | pl.Expr, latest: str) -> pl.Expr:
 
 
 def _known() -> dict[str, pl.Expr]:
-    """Each figure where it is known, 0 where nothing was booked."""
+    """Each figure if it is known; 0 if nothing was booked."""
     means, out_known = (
         _knows(TERMS.least_mean_days),
         _knows(TERMS.least_mean_days) & _none_within(90, "unclassified_out"),
@@ -306,12 +306,12 @@ def _recurring() -> dict[str, pl.Expr]:
     ).then(0)
     cycle = pl.col("pay_period_days").fill_null(TERMS.cycle_days)
     balance = pl.col("current_balance") * cycle - pl.col("booked_since").fill_null(0) - pl.col("holds")
-    told = (pl.col("days_since") <= pl.col("pay_period_days")) | _none_within(pl.col("days_since"), "doubtful")
+    known = (pl.col("days_since") <= pl.col("pay_period_days")) | _none_within(pl.col("days_since"), "doubtful")
     return {
         "recurring_deposits": pl.coalesce("recurring_deposits", none),
         "income_streams": pl.coalesce("income_streams", none),
-        "days_since_pay": pl.when(told).then("days_since"),
-        # Debits are below zero, and so this rounds what is spent up.
+        "days_since_pay": pl.when(known).then("days_since"),
+        # Debits are negative, so this rounds spending up.
         **{
             name: spent.then(-(pl.col(out).fill_null(0) * pl.col("pay_period_days") // means))
             for name, out in (("essential_spend_per_pay", "essential_90d"), ("debt_service_per_pay", "served_90d"))

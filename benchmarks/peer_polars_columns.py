@@ -1,4 +1,4 @@
-"""What the parts of the Polars peer share: the columns by their names, and which categories they are of."""
+"""Columns and category conditions that the modules of the Polars peer share."""
 
 import polars as pl
 
@@ -15,5 +15,5 @@ FRESH, FIRST, LAST = pl.col("fresh"), pl.col("first"), pl.col("last")
 
 
 def taken(plan: pl.LazyFrame) -> pl.LazyFrame:
-    """What several parts build on, reckoned once."""
+    """Frames that several modules use, computed once."""
     return plan.collect(engine="streaming").lazy()

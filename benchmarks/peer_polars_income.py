@@ -1,4 +1,4 @@
-"""Recurring income for the Polars peer: parts, pays, streams, and income without a rhythm."""
+"""Recurring income for the Polars peer: pays, streams, and irregular income."""
 
 import polars as pl
 
@@ -7,19 +7,19 @@ from benchmarks.peer_polars_columns import AGE, AMOUNT, FIRST, FRESH, IS_INCOME,
 
 
 def _incoming(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """What may be part of a stream of income."""
+    """Lines that may belong to a stream of income."""
     kinds = IS_INCOME | (UNCLASSIFIED & (AMOUNT > 0))
     return lines.filter(FRESH, AMOUNT != 0, TERMS.income.window_days > AGE, kinds).with_columns(PAYER.replace("", None))
 
 
 def doubts(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """The last deposit that may belong to a stream, though nobody knows whose."""
+    """The last deposit of an unknown payer that may belong to a stream."""
     nobodys = _incoming(lines).filter(AMOUNT >= DEPOSIT, UNCLASSIFIED | PAYER.is_null())
     return nobodys.group_by("account").agg(doubtful=AGE.min())
 
 
 def parts(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """What named payers paid, with a number for each payer, and the age and the number of the pay."""
+    """Pays of named payers, with a number for each payer, and the age and the number of the pay."""
     changed = ((pl.col("account") != pl.col("account").shift()) | (PAYER.shift() != PAYER)).fill_null(value=True)
     begins = pl.col("changed") | (AGE - AGE.shift() >= TERMS.income.part_days).fill_null(value=True)
     last = pl.when("begins").then(AGE).forward_fill()
@@ -37,7 +37,7 @@ def parts(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _payers(parts: pl.LazyFrame) -> pl.LazyFrame:
-    """Who paid: the ages of the latest six pays, the latest first, and what was paid."""
+    """The payers, with the ages and amounts of their latest six pays, latest first."""
     return (
         parts.group_by("pay", maintain_order=True)
         .agg(pl.col("account", "stream", "pay_age").first(), AMOUNT.sum())
@@ -48,7 +48,7 @@ def _payers(parts: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _rhythmic(payers: pl.LazyFrame) -> pl.LazyFrame:
-    """What each payer's pays come to where they have a rhythm, up to the first gap that ends the stream."""
+    """Figures of each payer's regular pays, up to the first gap that ends the stream."""
     gaps, amounts, longest, deposits = (pl.col(name) for name in ("gaps", "amounts", "longest", "recurring_deposits"))
     inside = [(high, gaps.list.filter(pl.element().is_between(low, high))) for low, high in CADENCES]
     of_cadence = [(high, same, 2 * same.list.len() > gaps.list.len()) for high, same in inside]
@@ -75,7 +75,7 @@ def _rhythmic(payers: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _windows(parts: pl.LazyFrame) -> pl.LazyFrame:
-    """Income by windows back from the day, those that reach what a deposit has to."""
+    """Income by windows of days back from the date; only windows with at least the minimum deposit."""
     return (
         parts.with_columns(window=AGE // IRREGULAR.window_days)
         .group_by("account", "window")
@@ -86,7 +86,7 @@ def _windows(parts: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _irregular(parts: pl.LazyFrame) -> pl.LazyFrame:
-    """Streams of windows in a row, up to the last, that the feed covers."""
+    """Streams of consecutive windows that the feed covers, up to the latest."""
     window = pl.col("window")
     return (
         _windows(parts)
@@ -107,7 +107,7 @@ def _irregular(parts: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def main_streams(parts: pl.LazyFrame) -> pl.LazyFrame:
-    """The main stream of each account that has one, with how many run."""
+    """The main stream of each account, with the number of its streams."""
     rate = pl.col("recurring_deposit_amount") / pl.col("pay_period_days")
     amounts, deposits = pl.col("amounts"), pl.col("recurring_deposits")
     rhythmic = taken(_rhythmic(_payers(parts)))
@@ -127,7 +127,7 @@ def main_streams(parts: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def irregular_days(parts: pl.LazyFrame, main: pl.LazyFrame) -> pl.LazyFrame:
-    """On how many of the last 90 days income without a rhythm came; asked where no stream runs."""
+    """The number of the last 90 days with irregular income, for accounts without a stream."""
     rest = parts.join(_rhythmic(_payers(parts)), on="stream", how="anti").join(main, on="account", how="anti")
     lately = _windows(rest).filter(pl.col("window") * IRREGULAR.window_days < 90)
     return lately.group_by("account").agg(irregular_days=pl.col("days").sum())

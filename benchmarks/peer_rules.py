@@ -1,4 +1,4 @@
-"""The pre-screening rules for the peers of the rules benchmark: when each fails, and when it is unknown if it does not.
+"""The pre-screening rules for the peers of the rules benchmark: when each fails, and when it is unknown otherwise.
 
 In the part of the language that zen-engine's expressions and Python share; `{name}` is a property. A comparison
 with `null` needs its guard, which is what the three-valued columns of `rules` spare.

@@ -1,4 +1,4 @@
-"""The rules about users for the peers of the facts benchmark, out of comparisons joined by and, or and not.
+"""The rules about users for the peers of the facts benchmark, as comparisons joined by and, or and not.
 
 Each comes in three spellings: when it holds and when it fails, in the part of the language that zen-engine's
 expressions and Python share, where a comparison with `null` needs its guard; and as an expression over arrays for
@@ -11,7 +11,7 @@ _OPPOSITES = {">=": "<", "<": ">=", ">": "<=", "<=": ">", "==": "!=", "!=": "=="
 
 
 class Claim(NamedTuple):
-    """When a claim holds, when it fails, and the claim over arrays; neither of the former two is unknown."""
+    """When a claim holds, when it fails, and the claim over arrays. The first two are never unknown."""
 
     holds: str
     fails: str
@@ -35,7 +35,7 @@ class Claim(NamedTuple):
         return Claim(self.fails, self.holds, f"(~{self.arrays})")
 
     def with_properties(self, properties: dict[str, object]) -> "Claim":
-        """The claim with the properties of one rule written in."""
+        """The claim with the properties of one rule filled in."""
         return Claim(*(spelling.format(**properties) for spelling in self))
 
 
@@ -50,7 +50,7 @@ def _is(fact: str, comparison: str, limit: str) -> Claim:
 
 
 def _relation(left: str, comparison: str, right: str, *facts: str) -> Claim:
-    """A comparison of terms over several facts, each of which has to be known."""
+    """A comparison over several facts that all have to be known."""
     known = " and ".join(["true", *(f"{fact} != null" for fact in facts)])
     return Claim(
         f"({known} and {left} {comparison} {right})",
@@ -60,17 +60,17 @@ def _relation(left: str, comparison: str, right: str, *facts: str) -> Claim:
 
 
 def _can_fail_alone(claim: Claim) -> Claim:
-    """The claim that never holds by itself: where it does not fail, nobody knows."""
+    """The claim that never holds: it fails, or is unknown."""
     return claim._replace(holds="false")
 
 
 def _can_hold_alone(claim: Claim) -> Claim:
-    """The claim that never fails by itself: where it does not hold, nobody knows."""
+    """The claim that never fails: it holds, or is unknown."""
     return claim._replace(fails="false")
 
 
 def _explained(claim: Claim) -> Claim:
-    """The claim about a score, which fails only where a factor says what lowered it."""
+    """The claim about a score; it fails only if a factor says what lowered the score."""
     return claim._replace(fails=f"({claim.fails} and score_factor_1 != null)")
 
 

@@ -21,7 +21,7 @@ _KINDS: dict[str, type] = {"boolean": bool, "integer": int, "number": float, "te
 
 
 def claim_of(rule: Rule) -> Claim:
-    """What the rule says, with its properties written in."""
+    """The claim of a rule, with its properties filled in."""
     properties: dict[str, Any] = {name: list(value) if isinstance(value, tuple) else value for name, value in rule}
     if "loan_amount_window" in properties:
         properties["bracket"] = properties["loan_amount_window"] // 100
@@ -29,7 +29,7 @@ def claim_of(rule: Rule) -> Claim:
 
 
 class OpenFisca:
-    """Facts as input variables and rules as formulas over arrays. It has no word for what is not known: 0 stands in."""
+    """Facts as input variables and rules as formulas over arrays. It has no unknown values; they are 0 here."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._names = [f"rule_{rule.name}" for rule in rules]
@@ -65,7 +65,7 @@ def _formula(expression: str) -> Callable[[Any, Any], Any]:
 
 
 def as_arrays(facts: pd.DataFrame) -> dict[str, np.ndarray[Any, Any]]:
-    """The facts as OpenFisca takes them."""
+    """The facts in the form of OpenFisca."""
     empty: dict[str, Any] = {"boolean": False, "integer": 0, "number": 0.0, "text": ""}
     return {
         name: facts[name].to_numpy(_KINDS[fact.type], na_value=empty[fact.type]) for name, fact in USER_FACTS.items()
@@ -101,7 +101,7 @@ def zen_engine(rules: Sequence[Rule]) -> Callable[[list[dict[str, Any]]], list[l
 
 
 def as_rows(facts: pd.DataFrame) -> list[dict[str, Any]]:
-    """The facts as zen-engine takes them."""
+    """The facts in the form of zen-engine."""
     return [
         {str(name): None if value is pd.NA else value for name, value in row.items()}
         for row in facts.to_dict("records")

@@ -1,4 +1,4 @@
-"""Users whose right decision is known by how they were made, as bank feeds in Plaid's format.
+"""Generated users with a known right decision, as bank feeds in Plaid's format.
 
 Each kind has users who should be offered a float and users who should not. Names of employers, lenders and shops are
 invented from syllables, so that a word list can know none of them; what a name cannot tell, the provider's code, the
@@ -51,7 +51,7 @@ class User:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     def book(self, day: date, cents: int, says: str, code: Code = None, account: str = CHECKING) -> None:
-        """One booking; one that lies before the history or after it is left out."""
+        """Add a booking, unless it lies before or after the history."""
         if not END - timedelta(days=DAYS - 1) <= day <= END:
             return
         category = code and {"primary": code[0], "detailed": code[1]}
@@ -69,11 +69,11 @@ class User:
         )
 
     def name(self) -> str:
-        """An invented name of which no word stands in a word list."""
+        """An invented name without any word of the word lists."""
         while True:
-            said = " ".join("".join(self.random.sample(SYLLABLES, 3)) for _ in range(2)).upper()
-            if not any(book.matches([words(said)]) for book in phrase_indexes()):
-                return said
+            name = " ".join("".join(self.random.sample(SYLLABLES, 3)) for _ in range(2)).upper()
+            if not any(book.matches([words(name)]) for book in phrase_indexes()):
+                return name
 
     def about(self, cents: int, spread: float = 0.05) -> int:
         """An amount near this one."""
@@ -107,17 +107,17 @@ class User:
         }
 
 
-# What the users have who should not be approved for one reason alone: living costs that the money in would cover.
+# Living costs that the income would cover, for users with only one reason against them.
 FRUGAL = {"rent": 20_000, "groceries": 1_500}
 
 
 def days_back(every: int, first: int = 0, last: int = DAYS) -> Iterator[date]:
-    """Every so many days, from `first` days before the end back to `last` days before it."""
+    """Days at this interval, from `first` days before the end back to `last` days before it."""
     return (END - timedelta(days=age) for age in range(first, last, every))
 
 
 def daily_life(user: User, rent: int = 60_000, groceries: int = 4_000) -> None:
-    """Rent once a month, power, groceries every third day, a little shopping: some 1,100 a month by default."""
+    """Monthly rent, power, groceries every third day, some shopping: about 1,100 a month by default."""
     landlord, power, grocer, shop = (user.name() for _ in range(4))
     for day in days_back(30, first=user.random.randrange(1, 28)):
         if rent:
@@ -130,7 +130,7 @@ def daily_life(user: User, rent: int = 60_000, groceries: int = 4_000) -> None:
 
 
 def says_pay(user: User, employer: str) -> tuple[str, Code]:
-    """How a bank words a pay: with Plaid's code, or by NACHA's words alone."""
+    """A bank's description of a pay: with Plaid's code, or with NACHA's wording only."""
     return user.random.choice(
         [
             (f"{employer} DES:DIR DEP ID:{user.random.randrange(10**6)}", WAGES),
@@ -141,7 +141,7 @@ def says_pay(user: User, employer: str) -> tuple[str, Code]:
 
 
 def wages(user: User, cents: int = 120_000, every: int = 14, first: int = 4, last: int = DAYS) -> None:
-    """A pay every so many days."""
+    """A pay at this interval of days."""
     says, code = says_pay(user, user.name())
     for day in days_back(every, first, last):
         user.book(day, user.about(cents, 0.01), says, code)
@@ -304,7 +304,7 @@ KINDS: dict[str, Callable[[User], None]] = {
 
 
 def users(per_kind: int, seed: int) -> Iterator[User]:
-    """So many users of each kind, every second of whom should be offered a float."""
+    """So many users of each kind; every second one should be offered a float."""
     for kind, make in KINDS.items():
         for number in range(per_kind):
             user_id = f"{kind.replace('_', '-')}-{number}"

@@ -35,7 +35,7 @@ from underwriting.sources.feed_client import parse_feed
 
 NOW = datetime(END.year, END.month, END.day, 22, tzinfo=UTC)
 BOOKS = [book for book in shipped_eligibility_books().values() if book.product is Product.FLOAT]
-# Of a new user whom nothing else speaks against.
+# Facts of a new user without any other reason against an offer.
 GOOD: tuple[Document, ...] = (
     UserRecord(good_standing=True, fraud_hit=False, segment="standard"),
     Subscription(renewals=()),
@@ -54,7 +54,7 @@ class Decided:
 
     @property
     def right(self) -> bool:
-        """Whether the good are approved and the others are not."""
+        """Whether the decision is the right one."""
         return (self.eligibility.verdict is Verdict.APPROVED) is self.user.good
 
     @property
@@ -88,7 +88,7 @@ def decided(user: User) -> Decided:
 
 
 def table(found: Iterable[Decided]) -> list[str]:
-    """The confusion table, a row for each kind and for who should, and should not, be approved."""
+    """The confusion table: a row for each kind, for users who should be approved and for those who should not."""
     counts = Counter((one.user.kind, one.user.good, one.eligibility.verdict) for one in found)
     lines = ["| kind | should be | approved | referred | rejected |", "|---|---|---:|---:|---:|"]
     for kind, good in dict.fromkeys((kind, good) for kind, good, _ in counts):
@@ -99,7 +99,7 @@ def table(found: Iterable[Decided]) -> list[str]:
 
 
 def misses(found: Iterable[Decided]) -> list[str]:
-    """Every decision that is not the right one, with its reasons, counted."""
+    """The wrong decisions with their reasons, counted."""
     counts = Counter(
         (one.user.kind, one.user.variant, one.eligibility.verdict.value, one.codes) for one in found if not one.right
     )
@@ -107,7 +107,7 @@ def misses(found: Iterable[Decided]) -> list[str]:
 
 
 def main(per_kind: int, seed: int) -> None:
-    """Decide on all users, and print the table, what is not right, and the figures."""
+    """Decide on all users, and print the table, the wrong decisions, and the figures."""
     found = [decided(user) for user in users(per_kind, seed)]
     print(*table(found), "", *misses(found), sep="\n")
     good = [one for one in found if one.user.good]

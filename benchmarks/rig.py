@@ -1,4 +1,4 @@
-"""What the benchmarks of the whole system share: a set-up, applications over HTTP, the moment of decision."""
+"""Shared by the benchmarks of the complete system: a set-up, applications over HTTP, the time of a decision."""
 
 import asyncio
 import json
@@ -22,8 +22,8 @@ from underwriting.local import SANDBOX_TENANT, Services, embedded, free_port, is
 from underwriting.settings import Settings
 
 PREFECT_FILE = Path("prefect.yaml")
-# Milliseconds between two looks at the store: the error of a measured moment, and a light load.
-LOOK = 0.01
+# The polling interval of the store in seconds: the error of a measured time, at a light load.
+POLL_SECONDS = 0.01
 
 
 @asynccontextmanager
@@ -80,17 +80,17 @@ class Applicants:
         """Wait until the store holds the decision; TimeoutError after `patience` seconds."""
         async with asyncio.timeout(patience):
             while not await self._store.fetchval("SELECT 1 FROM decisions WHERE application_id = $1", application_id):
-                await asyncio.sleep(LOOK)
+                await asyncio.sleep(POLL_SECONDS)
 
     async def seconds_to_decision(self, customer_id: str, patience: float = 120.0) -> float:
-        """From the moment the POST is sent to the decision in the store."""
+        """Seconds from sending the POST to the decision in the store."""
         began = time.perf_counter()
         await self.until_decided(await self.apply(customer_id), patience)
         return time.perf_counter() - began
 
 
 def cpu_seconds(services: Services) -> dict[str, float]:
-    """What each service has used of the processors so far, with all that it started."""
+    """Processor time that each service and its children have used."""
     children = {child.name: child.pid for child in (*services.servers, *services.workers)}
     return {name: _cpu_seconds(pid) for name, pid in {"postgres": services.postgres.pid, **children}.items()}
 
@@ -98,7 +98,7 @@ def cpu_seconds(services: Services) -> dict[str, float]:
 def _cpu_seconds(pid: int) -> float:
     root = psutil.Process(pid)
     times = [process.cpu_times() for process in (root, *root.children(recursive=True))]
-    # Those that have ended are in their parent's account.
+    # A parent's times include its children that have ended.
     seconds: float = sum(time.user + time.system for time in times)
     return seconds + float(times[0].children_user + times[0].children_system)
 

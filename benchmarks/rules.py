@@ -26,7 +26,7 @@ SAMPLE = 2_000
 REPEATS = 7
 UNKNOWN_SHARE = 0.02
 
-# What the facts of an applicant are drawn from, evenly: some fail each rule of the default book.
+# The uniform ranges of the facts: every rule of the default book fails for some applicants.
 RANGES: dict[str, tuple[float, float]] = {
     "identity_fields_missing": (-9, 1),
     "age_years": (17, 80),
@@ -125,8 +125,8 @@ def zen_engine(book: Rulebook) -> Callable[[list[dict[str, Any]]], list[list[int
 
 def plain_python(book: Rulebook) -> Callable[[list[dict[str, Any]]], list[list[int]]]:
     """The same rules as one Python function of a row, compiled once and called in a loop."""
-    said = ", ".join(f"(0 if ({fails}) else 2 if ({unknown}) else 1)" for fails, unknown in map(conditions, book.rules))
-    source = f"def judge({', '.join(FACTS)}, null=None, true=True, false=False): return [{said}]"
+    row = ", ".join(f"(0 if ({fails}) else 2 if ({unknown}) else 1)" for fails, unknown in map(conditions, book.rules))
+    source = f"def judge({', '.join(FACTS)}, null=None, true=True, false=False): return [{row}]"
     scope: dict[str, Any] = {}
     exec(source, scope)  # The conditions of peer_rules, no input.
     judge = scope["judge"]
@@ -134,7 +134,7 @@ def plain_python(book: Rulebook) -> Callable[[list[dict[str, Any]]], list[list[i
 
 
 def conditions(rule: Any) -> tuple[str, str]:
-    """When a rule fails and when it is unknown, with its properties written in."""
+    """When a rule fails and when it is unknown, with its properties filled in."""
     properties = {name: list(value) if isinstance(value, tuple) else value for name, value in rule}
     fails, unknown = CONDITIONS[rule.name]
     return fails.format(**properties), unknown.format(**properties)

@@ -1,4 +1,4 @@
-"""The kill test at length: what tests/kills does in a minute, for as long as it takes to believe it.
+"""The kill test of tests/kills for longer than a minute.
 
 `python -m benchmarks.soak [--applications 1000] [--kills 200] [--stalls 20] [--restarts 10] [--seed 1]`
 """
@@ -15,7 +15,7 @@ from tests.support.ordeal import FAILPOINTS, Plan, endure
 
 
 async def main(plan: Plan) -> bool:
-    """Endure, print the figures, and say whether every promise was kept."""
+    """Run, print the figures, and exit with 1 if a promise was broken."""
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         async with Arena.opened(Path(folder)) as arena:
             reckoning = await endure(arena, plan)

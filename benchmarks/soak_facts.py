@@ -1,4 +1,4 @@
-"""Facts and limits of many generated users against the slow calculators: what the tests do with 300, at length.
+"""Facts and limits of many generated users, compared with the slow calculators; the tests do so with 300.
 
 `python -m benchmarks.soak_facts [--users 10000] [--seed 1] [--months 9] [--end 2025-08-31]`
 """
@@ -17,12 +17,12 @@ from underwriting.playground.generator.layout import CURRENT_LIMITS, TABLES
 from underwriting.playground.generator.world import shipped_world
 from underwriting.playground.generator.write import Plan, chunks
 
-# Disagreements that are printed; one kind of them tends to come in thousands.
+# The most differences that are printed: one cause tends to make thousands.
 SHOWN = 20
 
 
 def main(plan: Plan) -> bool:
-    """Compare facts and limits of all users on the last day, print the figures, and say whether all agree."""
+    """Compare facts and limits of all users on the last day, and print the figures; exit code 1 if any differ."""
     as_of, judged_at = plan.window.end, datetime.combine(plan.window.end, time(12), UTC)
     users = wrong = 0
     policies = list(shipped_policies().values())

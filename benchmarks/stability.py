@@ -1,4 +1,4 @@
-"""How steady limits are, under version 1 of the policy and now: moves, moves undone, adverse actions, losses.
+"""How stable limits are under version 1 of the policy and now: moves, reversed moves, adverse actions, losses.
 
 `python -m benchmarks.stability [--users 2000] [--months 6] [--seed 18]`: generated histories, walked day by day as
 `limits backtest` walks them, everybody from the first limit on.
@@ -37,7 +37,7 @@ UNDONE_DAYS, STOPPED_DAYS = 30, 60
 LOWEST = TIERS[0].amount
 MEMORY_MB = 1024
 
-# The steps of cfi's version 1, which looked at one day's balance: down on the second run, nothing paused.
+# The steps of cfi's version 1, which read one day's balance: a decrease on the second run, no pauses.
 STEP_BEFORE = {
     "min_on_time_share": "0",
     "rest_days": 0,
@@ -48,7 +48,7 @@ STEP_BEFORE = {
     "at_once": ["few_returned_debits", "running_income", "no_fraud", "not_listed"],
     "pauses": [],
 }
-# Its gates asked for two deposits, however much they varied, and for no more than that no float is late.
+# Its gates required two deposits, whatever their variation, and no late float.
 GATES_BEFORE = {
     "recurring_income": {"min_deposits": 2},
     "steady_income": {"max_variation": 10},
@@ -115,7 +115,7 @@ def until_lowered(limits: np.ndarray[Any, np.dtype[np.int64]], stopped_on: Mappi
 
 
 def before(policy: LimitPolicy) -> LimitPolicy:
-    """The policy as it was before: all else, the guard and the table included, is as it is now."""
+    """The current policy with the steps and gates of version 1; the rest, with guard and table, is as now."""
     now = policy.model_dump(mode="json")
     changes = {"step": now["step"] | STEP_BEFORE, "gates": now["gates"] | GATES_BEFORE}
     return policy.model_copy(update={"name": "cfi-before", "balance": "available_balance", **changes})
@@ -144,7 +144,7 @@ def stopping(window: Window, users: int, seed: int, first: date) -> dict[int, in
 
 
 def main() -> None:
-    """Generate, walk, print."""
+    """Generate the history, decide every day, print the figures."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--users", type=int, default=2_000)
     asked.add_argument("--months", type=int, default=6)

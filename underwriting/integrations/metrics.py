@@ -1,4 +1,4 @@
-"""Metrics for Datadog's agent over DogStatsD. UDP: nobody waits for the agent, and a lost packet is only a lost count.
+"""Metrics for Datadog's agent over DogStatsD. With UDP nothing waits for it, and a lost packet is a lost count.
 
 | metric | kind | tags |
 |---|---|---|
@@ -22,12 +22,12 @@ NAMESPACE = "underwriting"
 
 
 class Metrics:
-    """Counts, times and depths; where no agent is set, nothing is sent."""
+    """Counts, times and depths; without an agent nothing is sent."""
 
     def __init__(self, config: Settings) -> None:
         self._client: DogStatsd | None = None
         if config.statsd_host:
-            # Its own environment variables (DD_*) would be a second way to say the same.
+            # Its own environment variables (DD_*) would be a second set of settings.
             self._client = DogStatsd(
                 host=config.statsd_host,
                 port=config.statsd_port,
@@ -38,16 +38,16 @@ class Metrics:
 
     @property
     def on(self) -> bool:
-        """Whether anybody hears; what is costly to count is not counted otherwise."""
+        """Whether an agent is set; without one, nothing costly is counted."""
         return self._client is not None
 
     def close(self) -> None:
-        """Let the socket go; a metric after this would open it again."""
+        """Close the socket; a later metric would open it again."""
         if self._client is not None:
             self._client.stop()
 
     def decided(self, kind: str, product: str, verdict: str, seconds: float) -> None:
-        """One decision, and how long it took from the receipt of what was asked."""
+        """One decision, and the time from the receipt of the request."""
         if self._client is not None:
             self._client.increment("decisions", tags=_tags(kind=kind, product=product, verdict=verdict))
             self._client.distribution("decision.seconds", seconds, tags=_tags(kind=kind, product=product))
@@ -57,31 +57,32 @@ class Metrics:
         self._count("source.troubles", source=source)
 
     def event(self, event_type: str, outcome: str) -> None:
-        """What became of one try to handle an event."""
+        """The outcome of one try to handle an event."""
         self._count("events", type=event_type, outcome=outcome)
 
     def message(self, channel: str, outcome: str) -> None:
-        """What became of one delivery out of the outbox."""
+        """The outcome of one delivery from the outbox."""
         self._count("messages", channel=channel, outcome=outcome)
 
     def list_age(self, name: str, seconds: float) -> None:
-        """How long a screening list was not looked for anew."""
-        if self._client is not None:
-            self._client.gauge("list.age.seconds", seconds, tags=_tags(list=name))
+        """The time since a screening list was last loaded."""
+        self._gauge("list.age.seconds", seconds, list=name)
 
     def depth(self, queue: str, waiting: int) -> None:
         """How much waits in a queue."""
-        if self._client is not None:
-            self._client.gauge("queue.depth", waiting, tags=_tags(queue=queue))
+        self._gauge("queue.depth", waiting, queue=queue)
 
     def notices(self, state: str, waiting: int) -> None:
         """How many notices to customers are overdue, or due soon."""
-        if self._client is not None:
-            self._client.gauge("notices", waiting, tags=_tags(state=state))
+        self._gauge("notices", waiting, state=state)
 
     def _count(self, name: str, **tags: str) -> None:
         if self._client is not None:
             self._client.increment(name, tags=_tags(**tags))
+
+    def _gauge(self, name: str, value: float, **tags: str) -> None:
+        if self._client is not None:
+            self._client.gauge(name, value, tags=_tags(**tags))
 
 
 @cache

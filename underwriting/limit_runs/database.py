@@ -5,6 +5,7 @@ in any column, so its values are read as text, and malformed ones are found as i
 """
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,24 +42,26 @@ PAGE = 20_000
 
 async def user_ids() -> pa.Array:
     """The ids of all users, in order; HistoryError where there is no such database or table."""
-    async for connection, tables in _connected():
+    async with _connected() as (connection, tables):
         if USERS not in tables:
-            break
+            raise HistoryError(
+                f"the history's database has no table {USERS}, which lists the users; see docs/histories.md"
+            )
         query = select(_id(connection)).select_from(table(USERS)).where(column("subject_id").is_not(None)).distinct()
         return pa.array(sorted(await connection.scalars(query)), pa.string())
-    raise HistoryError(f"the history's database has no table {USERS}, which lists the users; see docs/histories.md")
 
 
 async def sources(ids: IdRange, scratch: Path) -> dict[str, Source]:
     """The rows of the range, as Parquet files in the folder `scratch`."""
     found = {name: Source(name, (), ids) for name in MODELS}
-    async for connection, tables in _connected():
+    async with _connected() as (connection, tables):
         for name in sorted(tables.keys() & set(MODELS)):
             files = await _copied(connection, name, tables[name], ids, scratch)
             found[name] = Source(name, files, ids, fetched=True)
     return found
 
 
+@asynccontextmanager
 async def _connected() -> AsyncIterator[tuple[AsyncConnection, dict[str, set[str]]]]:
     """A connection, and the input tables of its database with their columns."""
     secret = settings().history_database_url

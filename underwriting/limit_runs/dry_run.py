@@ -4,17 +4,14 @@ import asyncio
 
 from ulid import ULID
 
-from rules.limits.guard import check_run
 from underwriting.domain.limits import LimitRunState
-from underwriting.limit_runs.history import History
-from underwriting.limit_runs.plan import open_history, plan_ranges
+from underwriting.limit_runs.plan import open_history
 from underwriting.limit_runs.report import Report, merged
 from underwriting.limit_runs.request import Request
-from underwriting.limit_runs.run import spec_of
+from underwriting.limit_runs.run import guard_result, shard_ranges, spec_of
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.limit_runs.shard import ShardResult
-from underwriting.limit_runs.totals import Totals, summed
-from underwriting.store.limits import runs as limit_runs
+from underwriting.limit_runs.totals import summed
 from underwriting.store.models import LimitRunRow
 
 
@@ -22,20 +19,24 @@ async def run_dry(context: RunContext, request: Request) -> Report:
     """Calculate all shards into a folder of their own and check the totals by the guard; HistoryError as in a run."""
     run_id = f"dry_{ULID()}"
     history = await asyncio.to_thread(open_history, request.history)
-    results = await _calculated(context, request, history, run_id)
-    policy, totals = request.policy, summed(result.totals for result in results)
-    async with context.store.read() as work:
-        earlier = await limit_runs.before(work, unsaved_run(request, run_id), policy.guard.last_runs)
+    ranges = await shard_ranges(context, request, history)
+    run = unsaved_run(request, run_id)
+
+    async def calculate(number: int) -> ShardResult:
+        return await context.calculate(await spec_of(context, request, history, run, number, ranges[number]))
+
+    results = await context.for_each(range(len(ranges)), calculate)
+    totals = summed(result.totals for result in results)
     return Report(
         run_id=run_id,
         business_date=request.business_date,
         policy=str(request.policy.ref),
         fact_terms=str(request.run_request.fact_terms),
-        currency=policy.currency,
+        currency=request.policy.currency,
         state=None,
         folder=context.folder(run_id),
         totals=totals,
-        guard=check_run(policy.guard, totals, [Totals.model_validate(run.totals) for run in earlier if run.totals]),
+        guard=await guard_result(context, run, request.policy, totals),
         tables=merged(result.tables for result in results),
         shards=len(results),
         calculated=len(results),
@@ -43,27 +44,15 @@ async def run_dry(context: RunContext, request: Request) -> Report:
     )
 
 
-async def _calculated(context: RunContext, request: Request, history: History, run_id: str) -> list[ShardResult]:
-    ranges = await asyncio.to_thread(
-        plan_ranges, history, request.scope, request.shards, context.config.limits_shard_users
-    )
-    run = unsaved_run(request, run_id)
-
-    async def one(number: int) -> ShardResult:
-        return await context.calculate(await spec_of(context, request, history, run, number, ranges[number]))
-
-    return await context.for_each(range(len(ranges)), one)
-
-
 def unsaved_run(request: Request, run_id: str) -> LimitRunRow:
     """The run as it would be stored."""
-    order = request.run_request
+    stored = request.run_request
     return LimitRunRow(
         id=run_id,
-        tenant=order.tenant,
-        product=order.product,
-        business_date=order.business_date,
-        scope=order.scope,
-        judged_at=order.judged_at,
+        tenant=stored.tenant,
+        product=stored.product,
+        business_date=stored.business_date,
+        scope=stored.scope,
+        judged_at=stored.judged_at,
         state=LimitRunState.CALCULATING,
     )

@@ -14,7 +14,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from rules.limits.guard import GuardVerdict, check_run
+from rules.limits.guard import GuardResult, GuardVerdict, check_run
+from rules.limits.policy import LimitPolicy
 from rules.limits.tiers import FIRST_LIMIT, TIERS
 from underwriting.domain.limits import IdRange, LimitRunState, LimitShardState
 from underwriting.limit_runs.history import History
@@ -102,8 +103,7 @@ class _Run:
             shards = await limit_shards.shards(work, self._claimed.run_id)
         if shards:
             return shards
-        request, users = self._request, self._context.config.limits_shard_users
-        ranges = await asyncio.to_thread(plan_ranges, self._history, request.scope, request.shards, users)
+        ranges = await shard_ranges(self._context, self._request, self._history)
         async with self._context.store.begin() as work:
             await limit_runs.ensure(work, self._claimed)
             await limit_shards.plan(work, self._claimed.run_id, ranges)
@@ -152,12 +152,11 @@ class _Run:
 
     async def _check_guard(self) -> Report:
         """Check the totals by the guard: apply the run, or hold it for a person."""
-        run, policy = await self._stored_run(), self._request.policy
+        run = await self._stored_run()
         async with self._context.store.read() as work:
             shards = await limit_shards.shards(work, run.id)
-            earlier = await limit_runs.before(work, run, policy.guard.last_runs)
         totals = summed(Totals.model_validate(shard.totals) for shard in shards if shard.totals is not None)
-        result = check_run(policy.guard, totals, [Totals.model_validate(one.totals) for one in earlier if one.totals])
+        result = await guard_result(self._context, run, self._request.policy, totals)
         holds = result.verdict is GuardVerdict.HOLD
         values: dict[str, Any] = {"totals": totals.model_dump(), "guard": asdict(result)}
         async with self._context.store.begin() as work:
@@ -173,6 +172,19 @@ class _Run:
     async def _stored_run(self) -> LimitRunRow:
         async with self._context.store.read() as work:
             return await limit_runs.get(work, self._claimed.run_id)
+
+
+async def shard_ranges(context: RunContext, request: Request, history: History) -> Sequence[IdRange]:
+    """The ranges of ids of a run's shards."""
+    users = context.config.limits_shard_users
+    return await asyncio.to_thread(plan_ranges, history, request.scope, request.shards, users)
+
+
+async def guard_result(context: RunContext, run: LimitRunRow, policy: LimitPolicy, totals: Totals) -> GuardResult:
+    """The guard's verdict on a run's totals, compared with those of earlier runs."""
+    async with context.store.read() as work:
+        earlier = await limit_runs.before(work, run, policy.guard.last_runs)
+    return check_run(policy.guard, totals, [Totals.model_validate(one.totals) for one in earlier if one.totals])
 
 
 async def spec_of(

@@ -1,10 +1,9 @@
 """All that the project uses of Prefect's private parts. Its other modules import public ones only.
 
-What is private may change with any release. tests/worker/test_prefect_private.py holds each part against what is
-expected here, so that an upgrade fails there first, by the name of the part.
+What is private may change with any release. tests/worker/test_prefect_private.py has a test for each part, and for the
+private methods and attributes that the warm engine and the warm worker use, so that an upgrade fails there first.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,41 +26,6 @@ __all__ = [
     "read_deployments",
     "register_flow_run_suspension_request",
 ]
-
-# Methods and attributes of Prefect's classes that the warm engine and the warm worker call or replace, with the
-# parameters of the methods.
-ENGINE_METHODS: Mapping[str, tuple[str, ...]] = {
-    "start": (),
-    "is_running": (),
-    "run_context": (),
-    "call_flow_fn": (),
-    "setup_flow_run_suspension_request": (),
-    "_get_flow_run_suspension_request": (),
-    "handle_crash": ("exc",),
-    "handle_cancellation": ("exc",),
-}
-ENGINE_FIELDS = ("flow", "flow_run", "parameters", "_flow_run_name_set")
-WORKER_METHODS: Mapping[str, tuple[str, ...]] = {
-    "get_and_submit_flow_runs": (),
-    "sync_with_backend": (),
-    "_get_scheduled_flow_runs": (),
-    "_submit_scheduled_flow_runs": ("flow_run_response",),
-    "_submit_run": ("flow_run",),
-    "_initialize_after_sync": (),
-    "_propose_pending_state": ("flow_run",),
-    "_propose_crashed_state": ("flow_run", "message", "client"),
-    "_mark_flow_run_as_cancelled": ("flow_run", "state_updates"),
-    "_release_limit_slot": ("flow_run_id",),
-}
-WORKER_ATTRIBUTES = (
-    "_exit_stack",
-    "_last_polled_time",
-    "_logger",
-    "_runs_task_group",
-    "_work_pool",
-    "_work_pool_name",
-    "_work_queues",
-)
 
 
 def read_deployments(prefect_file: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The bank's loans as applications: who asked for what, when, what the bank knew then, and how it went."""
+"""The bank's loans as applications: applicant, request, date, what the bank knew then, and how the loan ended."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ COUNTRY = "CZ"
 
 @dataclass(frozen=True)
 class Applicant:
-    """The owner of an account on the day of the loan; `loan` tells the future and is no input to a decision."""
+    """The owner of an account on the day of the loan. `loan` shows the future, and is no input to a decision."""
 
     customer_id: str
     as_of: date
@@ -41,13 +41,13 @@ class Applicant:
     months: int
     person: Person
     statements: BankStatements
-    # The same account as a bank feed, for what is judged on feeds.
+    # The same account as a bank feed, for rules that read feeds.
     feed: TransactionFeed
     loan: Loan
 
 
 def read_bank(folder: Path) -> list[Applicant]:
-    """Every loan of the files in `folder`, oldest first; BerkaError, with the place, where anything is not right."""
+    """Every loan of the files in `folder`, oldest first; BerkaError with file, line and column if anything is wrong."""
     accounts = by_key(read_rows(folder, Account), "account_id")
     clients = by_key(read_rows(folder, Client), "client_id")
     owners = by_key((row for row in read_rows(folder, Disposition) if row.role == OWNER), "account_id")
@@ -76,7 +76,7 @@ def read_bank(folder: Path) -> list[Applicant]:
 
 
 def person_of(owner: Client) -> Person:
-    """The owner as the files know one: by the birth date. Names and addresses are not published."""
+    """The owner, of whom only the birth date is published, no name or address."""
     return Person(
         given_name=None,
         family_name=None,
@@ -89,7 +89,7 @@ def person_of(owner: Client) -> Person:
 
 
 def _named(what: str, rows: Mapping[str, R], row: Row, column: str) -> R:
-    """The row that `column` of another row names."""
+    """The row that `column` of another row refers to."""
     name = getattr(row, column)
     if name not in rows:
         raise BerkaError(f"{row.place}: {column}: there is no {what} {name}")

@@ -1,4 +1,4 @@
-"""An account's bookings as a bank feed: who paid, and what for, as far as the bank's own codes tell."""
+"""An account's bookings as a bank feed: payer and purpose, as far as the bank's codes show them."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
@@ -8,7 +8,7 @@ from underwriting.domain.histories import Transaction as FeedTransaction
 from underwriting.playground.berka.files import CURRENCY, Account, BerkaError, Transaction
 from underwriting.playground.berka.statements import booked_before, signed
 
-# By the bank's purpose codes, as it published them and as the English edition translates them (its spelling).
+# The bank's purpose codes, as published and as in the English edition (with its spelling).
 PURPOSES = {
     "UROK": Category.INTEREST, "interest credited": Category.INTEREST,
     "DUCHOD": Category.BENEFITS, "old-age pension": Category.BENEFITS,
@@ -19,8 +19,8 @@ PURPOSES = {
     "SANKC. UROK": Category.OVERDRAFT_FEE, "sanction interest if negative balance": Category.OVERDRAFT_FEE,
     "UVER": Category.LOAN, "loan payment": Category.LOAN,
 }  # fmt: skip
-# Where there is no purpose, by the operation. Money that another bank collects for the holder comes from one account
-# every month: pay, or what is lived from like pay. Cash paid in may be anything, and so may a remittance.
+# Without a purpose, the operation counts. A collection from another bank comes from one account every month: it is pay,
+# or serves as pay. Cash paid in may be anything, and so may a remittance.
 OPERATIONS = {
     "PREVOD Z UCTU": Category.OTHER_INCOME, "collection from another bank": Category.OTHER_INCOME,
     "VYBER": Category.CASH, "withdrawal in cash": Category.CASH,
@@ -51,7 +51,7 @@ def transaction_feed(account: Account, bookings: Sequence[Transaction], as_of: d
 
 
 def _category(row: Transaction) -> Category | None:
-    """What a booking is for, None where the bank does not tell; BerkaError for a code that it does not have."""
+    """The purpose of a booking, None if the bank does not state it; BerkaError for an unknown code."""
     if row.purpose and row.purpose not in PURPOSES:
         raise BerkaError(f"{row.place}: k_symbol: {row.purpose!r} is not known; known are {', '.join(PURPOSES)}")
     return PURPOSES[row.purpose] if row.purpose else OPERATIONS.get(row.operation)

@@ -11,7 +11,7 @@ from rules.prescreening.evaluation import FAIL, UNKNOWN, Evaluation
 from underwriting.domain.decision import Verdict
 from underwriting.playground.berka.bank import Applicant
 
-# By customer. Of an ordering only the order matters: higher is riskier.
+# By customer; higher is riskier. Only the order matters.
 Went: TypeAlias = "pd.Series[bool]"
 Ordering: TypeAlias = "pd.Series[float]"
 
@@ -28,7 +28,7 @@ class Tally(NamedTuple):
         return self.bad / self.loans if self.loans else nan
 
 
-# Of loans that were granted long ago: no application waits for its customer.
+# These loans were granted long ago, so no application waits for its customer.
 VERDICTS = (Verdict.APPROVED, Verdict.REJECTED, Verdict.REFERRED)
 
 
@@ -48,8 +48,8 @@ def by_rule(evaluation: Evaluation, bad: Went) -> dict[str, tuple[Tally, Tally]]
     """The loans that failed each rule, and those unknown to it; a loan may fail several."""
     was_bad = bad.reindex(evaluation.verdicts.index).to_numpy(bool)
     return {
-        rule.name: (_tally(said == FAIL, was_bad), _tally(said == UNKNOWN, was_bad))
-        for rule, said in zip(evaluation.rules, evaluation.results.T, strict=True)
+        rule.name: (_tally(results == FAIL, was_bad), _tally(results == UNKNOWN, was_bad))
+        for rule, results in zip(evaluation.rules, evaluation.results.T, strict=True)
     }
 
 
@@ -65,7 +65,7 @@ def risk(facts: pd.DataFrame) -> Ordering:
 
 
 def orderings(applicants: Sequence[Applicant], facts: pd.DataFrame, evaluation: Evaluation) -> dict[str, Ordering]:
-    """Ours, the number of rules that failed, and, to compare with, one quantity alone."""
+    """Ours, the number of failed rules, and single quantities for comparison."""
     customers = [one.customer_id for one in applicants]
     lowest = [min((line.balance for line in one.statements.lines), default=0) for one in applicants]
     instalments = [one.loan.instalment for one in applicants]

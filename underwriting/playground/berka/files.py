@@ -11,14 +11,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from underwriting.domain.money import Money
 
 CURRENCY = "CZK"
-# Every date of the files lies in the twentieth century.
+# All dates are in the twentieth century.
 CENTURY = 1900
 # The Czech birth number adds this to the month of a woman's birth.
 WOMAN = 50
 
 
 class BerkaError(ValueError):
-    """The bank's files are not what they have to be; the message names the place."""
+    """The bank's files are malformed; the message names file, line and column."""
 
 
 def _day(text: str) -> date:
@@ -46,7 +46,7 @@ Word = Annotated[str, StringConstraints(strip_whitespace=True)]
 
 
 class Row(BaseModel):
-    """One line of the file that the class names, and its place there. Amounts are minor units."""
+    """One line of the file that the class names, with its line number. Amounts are minor units."""
 
     model_config = ConfigDict(frozen=True)
     file: ClassVar[str]
@@ -113,7 +113,7 @@ class Transaction(Row):
     balance: Amount
     purpose: Word = Field(alias="k_symbol")
     operation: Word
-    # The other side, where it is an account at another bank.
+    # The counterparty, if it has an account at another bank.
     bank: Word
     account: Word
 
@@ -123,7 +123,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 def read_rows(folder: Path, model: type[R]) -> list[R]:
-    """Every row of the model's file; BerkaError where the file or a row of it is not as it has to be."""
+    """Every row of the model's file; BerkaError if the file or a row is malformed."""
     path = folder / model.file
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -139,7 +139,7 @@ def read_rows(folder: Path, model: type[R]) -> list[R]:
 
 
 def by_key(rows: Iterable[R], key: str) -> dict[str, R]:
-    """The rows by a column that names each of them once; BerkaError where one is named twice."""
+    """The rows by a unique column; BerkaError if a value occurs twice."""
     found: dict[str, R] = {}
     for row in rows:
         if (first := found.setdefault(getattr(row, key), row)) is not row:

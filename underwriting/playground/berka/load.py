@@ -1,4 +1,4 @@
-"""Makes the bank the outside services' data: one document for each customer and service, where the sandbox looks."""
+"""Writes the bank's data as answers of the sandbox's services: one document for each customer and service."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path

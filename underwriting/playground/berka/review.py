@@ -13,19 +13,19 @@ from rules.prescreening.evaluation import Evaluation
 from underwriting.domain.money import instalment
 from underwriting.playground.berka.bank import Applicant
 
-# The shipped book that was written for what this bank knows.
+# The shipped book for the data that this bank has.
 RULEBOOK = "berka"
 
 
 def prescreen(applicants: Iterable[Applicant], book: Rulebook) -> tuple[pd.DataFrame, Evaluation]:
-    """The facts of all applicants, indexed by customer, and what the book's rules say of them, row by row."""
+    """The facts of all applicants, indexed by customer, and the outcomes of the book's rules, row by row."""
     tables = input_tables(applicants, book)
     facts = pd.concat([compute_facts(check, tables) for check in book.checks], axis=1)
     return facts, evaluate(book, facts)
 
 
 def input_tables(applicants: Iterable[Applicant], book: Rulebook) -> dict[str, pa.Table]:
-    """The input tables of the facts: what each applicant asks for, and what the bank knew of each before the loan."""
+    """The input tables of the facts: each application, and what the bank knew of the applicant before the loan."""
     found: defaultdict[str, list[pa.Table]] = defaultdict(list)
     for one in applicants:
         due = instalment(one.requested, book.terms.annual_rate, one.months)

@@ -8,12 +8,12 @@ from underwriting.domain.documents import BankStatements, LineCategory, Statemen
 from underwriting.domain.money import Money
 from underwriting.playground.berka.files import CURRENCY, Account, BerkaError, Transaction
 
-# The files give amounts and balances to 0.10 CZK, each rounded from finer ones, so that a balance may miss by that.
+# Amounts and balances in the files are rounded to 0.10 CZK, so a balance may differ by as much.
 ROUNDING = 10
-# The search for a day's order keeps a note of every subset of the day's bookings that led nowhere.
+# The search for a day's order remembers every subset of the day's bookings that leads to no order.
 MAX_A_DAY = 16
 
-# Codes as the bank published them and as the English edition translates them (its spelling).
+# Codes as published and as in the English edition (with its spelling).
 DIRECTIONS = {
     "PRIJEM": 1, "credit": 1,
     "VYDAJ": -1, "withdrawal": -1,
@@ -29,8 +29,8 @@ PURPOSES = {
     "SANKC. UROK": LineCategory.FEE, "sanction interest if negative balance": LineCategory.FEE,
     "UVER": LineCategory.DEBT_SERVICE, "loan payment": LineCategory.DEBT_SERVICE,
 }  # fmt: skip
-# Where the bank gives no purpose. Money in is income, cash included: two accounts of three never get anything else.
-# Money out is spending, whether it is drawn in cash, paid by card or sent to another bank.
+# Bookings without a purpose. Money in is income, also cash: two of three accounts never get anything else. Money out is
+# spending: cash, card payments and transfers to other banks.
 UNSTATED = {1: LineCategory.INCOME, -1: LineCategory.SPENDING}
 
 
@@ -66,7 +66,7 @@ def booked_before(account: Account, bookings: Sequence[Transaction], as_of: date
 
 
 def category(row: Transaction) -> LineCategory:
-    """What a booking is for; BerkaError for a code that the bank does not have."""
+    """The purpose of a booking; BerkaError for an unknown code."""
     if row.purpose and row.purpose not in PURPOSES:
         raise BerkaError(f"{row.place}: k_symbol: {row.purpose!r} is not known; known are {', '.join(PURPOSES)}")
     return PURPOSES[row.purpose] if row.purpose else UNSTATED[_direction(row)]
@@ -86,12 +86,12 @@ def _direction(row: Transaction) -> int:
 
 
 def signed(row: Transaction) -> int:
-    """The amount, positive where money came in; BerkaError for a type that the bank does not have."""
+    """The amount, positive for money in; BerkaError for an unknown type."""
     return _direction(row) * row.amount
 
 
 def _in_booking_order(rows: Sequence[Transaction]) -> Iterator[Transaction]:
-    """Rows that are sorted by day, each day's so that every balance follows from the one before."""
+    """The rows by day; within a day, ordered so that every balance follows from the one before."""
     balance = 0
     for day, found in groupby(rows, key=lambda row: row.booked_on):
         bookings = list(found)
@@ -104,7 +104,7 @@ def _in_booking_order(rows: Sequence[Transaction]) -> Iterator[Transaction]:
 
 
 def _chain(day: Sequence[Transaction], opening: int) -> list[Transaction] | None:
-    """An order of the day's bookings in which every balance follows from the one before; None where none does.
+    """An order of the day's bookings in which every balance follows from the one before; None if there is none.
 
     The files keep no order within a day, neither by line nor by number.
     """
