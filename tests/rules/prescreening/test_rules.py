@@ -243,7 +243,6 @@ def test_the_customer_reads_what_keeps_the_file_from_being_read(alert, file, cod
         ("found", "Fico 9", "9003", "credit_score_excluded"),
         ("found", "FICO Score 8", "4", "credit_score_excluded"),
         ("found", "VantageScore 4.0", "4", "credit_score_excluded"),
-        ("found", "VANTAGESCORE 3.0", "1", "credit_score_excluded"),
         ("found", "VantageScore 3.0", "9002", "credit_score_excluded"),
         ("found", "Score 8", "4", "credit_score_excluded"),
         ("found", None, "4", "credit_score_excluded"),
@@ -271,10 +270,12 @@ def test_why_there_is_no_score(file, model, exclusion, code, on_unknown):
     [
         ("FICO Score 8", "9001"),
         ("fico auto score 8", "9001"),
+        ("VantageScore 3.0", "1"),
+        ("VANTAGESCORE 4.0", "1"),
         # What a model that we do not know may mean by it is for a person to find out.
         ("Score 8", "9001"),
-        ("VantageScore 4.0", "9001"),
         (None, "9001"),
+        (None, "1"),
     ],
 )
 def test_an_exclusion_code_of_the_deceased_is_an_alert(model, exclusion):
@@ -297,7 +298,7 @@ def test_an_exclusion_code_of_the_deceased_is_an_alert(model, exclusion):
 
 
 @pytest.mark.parametrize(
-    ("model", "exclusion"), [("FICO Score 8", "1"), ("VantageScore 4.0", "1"), ("Score 8", "9002")]
+    ("model", "exclusion"), [("FICO Score 8", "1"), ("VantageScore 4.0", "9001"), ("Score 8", "9002")]
 )
 def test_an_exclusion_code_of_another_model_is_none(model, exclusion):
     facts = frame(credit_alert=["none"], credit_score_exclusion=[exclusion], credit_score_model=[model])
