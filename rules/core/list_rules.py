@@ -9,7 +9,7 @@ from rules.core.rule import Count, Facts, Rule, Score
 
 
 class NotListed(Rule):
-    """The applicant is on no sanction or block list; a match that only the name speaks for is for a person to judge."""
+    """The applicant is on no sanction or block list; a person judges a match that only the name supports."""
 
     check: ClassVar[str] = "fraud"
     fails_as: ClassVar[str] = "list_match"
@@ -29,7 +29,7 @@ class NotListed(Rule):
         return grey
 
     def claim(self, facts: Facts) -> Truth:
-        """No match is a hit that more than the name speaks for."""
+        """No match is a hit that more than the name supports."""
         return (facts.list_match_score < self.min_match_score) | (facts.list_confirmed_score < self.min_match_score)
 
     def grey(self, facts: Facts) -> Truth:

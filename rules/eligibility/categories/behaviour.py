@@ -86,7 +86,7 @@ class LoansReceived(Rule):
     max_share: Annotated[Ratio, Field(description="Loans paid out to the account over income in the last 90 days")]
 
     def claim(self, facts: Facts) -> Truth:
-        """There are none, or they stay within the maximum, even if all that nobody could classify is a loan."""
+        """There are none, or they stay within the maximum, even if all unclassified money in is a loan."""
         limit, loans = facts.income_90d * self.max_share, facts.loans_received_90d
         others = facts.unclassified_received_90d
         high = (loans > 0) & (loans > limit)

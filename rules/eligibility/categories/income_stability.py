@@ -58,7 +58,7 @@ class IncomeContinues(Rule):
 
 
 class IncomeVariability(Rule):
-    """The income does not swing too far from one pay to the next."""
+    """The income does not vary too much from one pay to the next."""
 
     fails_as: ClassVar[str] = "income_variable"
     unknown_as: ClassVar[str] = "income_unverified"

@@ -22,7 +22,7 @@ class CollectionsErrors(Rule):
 
 
 class OnTimeFloatPayback(Rule):
-    """The last floats were repaid on time, or the last late one lies long enough ago."""
+    """The last floats were repaid on time, or the last late one was long enough ago."""
 
     fails_as: ClassVar[str] = "floats_late"
     unknown_as: ClassVar[str] = "float_history_unknown"

@@ -53,7 +53,7 @@ class AdvanceProviders(Rule):
 
 
 class EssentialSpend(Rule):
-    """A user below the rank lives off this account: it pays for essentials often enough."""
+    """A user below the rank pays for essentials from this account often enough."""
 
     fails_as: ClassVar[str] = "essential_spend_low"
     unknown_as: ClassVar[str] = "account_activity_unknown"
@@ -112,12 +112,12 @@ class FeedConnected(Rule):
     unknown_as: ClassVar[str] = "feed_freshness_unknown"
 
     def claim(self, facts: Facts) -> Truth:
-        """The bank lets us in."""
+        """The bank gives the provider access."""
         return facts.feed_connected == True  # noqa: E712  # Element by element.
 
 
 class FeedFreshness(Rule):
-    """What the bank tells us of the account is fresh."""
+    """Our data about the bank account is recent."""
 
     fails_as: ClassVar[str] = "feed_stale"
     unknown_as: ClassVar[str] = "feed_freshness_unknown"

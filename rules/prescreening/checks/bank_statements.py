@@ -37,7 +37,7 @@ class StatementCoverage(Rule):
 
 
 class StableEndOfMonthBalance(Rule):
-    """The balance at the end of each month is high enough, and does not swing too far."""
+    """The balance at the end of each month is high enough, and does not vary too much."""
 
     fails_as: ClassVar[str] = "balance_unstable"
     unknown_as: ClassVar[str] = "balance_unknown"
@@ -52,7 +52,7 @@ class StableEndOfMonthBalance(Rule):
 
 
 class StableSpending(Rule):
-    """What is spent each month does not swing too far."""
+    """What is spent each month does not vary too much."""
 
     fails_as: ClassVar[str] = "spending_unstable"
     unknown_as: ClassVar[str] = "spending_unknown"
