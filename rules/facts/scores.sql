@@ -7,13 +7,11 @@ WITH brackets AS (
         min(score) FILTER (bracket = 'to_200') AS to_200,
         min(score) FILTER (bracket = 'to_350') AS to_350
     FROM bracket_scores
-    SEMI JOIN subjects USING (subject_id)
     GROUP BY subject_id
 ),
 factors AS (
     SELECT subject_id, list(text ORDER BY rank) AS texts
     FROM score_factors
-    SEMI JOIN subjects USING (subject_id)
     GROUP BY subject_id
 )
 SELECT

@@ -90,7 +90,7 @@ totals AS (
 noted AS MATERIALIZED (
     SELECT row_number() OVER () AS line, account, age, amount, kind, counterparty
     FROM booked
-    WHERE is_income(kind) OR abs(kind) = unclassified() OR is_noted(kind)
+    WHERE is_noted(kind)
 ),
 -- A reversal has the kind of what it reverses and the opposite sign. It undoes the latest booking of its amount that is
 -- not undone yet, as a closing bracket closes the latest open one: at each depth, bookings and reversals alternate.
@@ -172,7 +172,8 @@ debts AS (
         SELECT
             account,
             min(age) FILTER (amount > 0) AS latest_advance,
-            open_principal(list_sort(list({'day': -age, 'paid': -amount}))) AS open
+            list_sort(list({'day': -age, 'paid': -amount})) AS moves,
+            open_principal(moves, list_filter(moves, lambda move: move.paid < 0)) AS open
         FROM standing
         WHERE age < 90 AND abs(kind) = kind_of('advance')
         GROUP BY account, coalesce(counterparty, '')

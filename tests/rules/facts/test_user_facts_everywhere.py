@@ -171,7 +171,10 @@ def test_the_kinds_of_the_sql_are_those_of_the_domain():
     assert (kind("is_spending", -1), kind("is_spending")) == (debits, {"fee", "overdraft_fee", "refund"})
     assert kind("is_essential") == kind("may_be_essential") == set()
     assert (kind("is_reversal"), kind("is_reversal", -1)) == ({"overdraft_fee"}, INCOME | {"returned"})
+    noted = INCOME | {"advance", "returned", "loan", "gambling", "overdraft_fee"}
+    assert (kind("is_noted"), kind("is_noted", -1)) == (noted, noted | {"transfer"})
     nobodys = "SELECT kind_of(NULL) = kind_of('nonsense'), is_spending(-kind_of(NULL)), is_income(kind_of(NULL))"
     assert database.execute(nobodys).fetchone() == (True, True, False)
-    kinds = database.execute("SELECT kind_of(category) FROM (SELECT unnest($all) AS category)", {"all": list(Category)})
-    assert len({kind for (kind,) in kinds.fetchall()} - {5}) == len(Category)
+    asked = "SELECT kind_of(category), unclassified() FROM (SELECT unnest($all) AS category)"
+    kinds, nobodys_kind = map(set, zip(*database.execute(asked, {"all": list(Category)}).fetchall(), strict=True))
+    assert len(kinds - nobodys_kind) == len(Category)
