@@ -18,6 +18,11 @@ LARGE_BYTES = 100_000
 FAILED = ("error", "errors", "errorcode", "errormessage", "exception", "fault")
 INCOMPLETE = ("partial", "incomplete", "truncated", "hasmore", "nextcursor", "nextpage", "nextpagetoken")
 SUCCEEDED = ("success", "ok")
+# Members that report how the request went, and the words and HTTP statuses by which they say that it failed.
+STATUSES = ("status", "statuscode", "httpstatus", "code", "result", "state", "outcome")
+FAILURES = frozenset(
+    ("error", "failed", "failure", "fail", "exception", "timeout", "unavailable", "partial", "incomplete")
+).union(map(str, range(400, 600)))
 
 
 class _RefusedJson(ValueError):
@@ -82,8 +87,9 @@ def _refuse_error(answer: object, model: type[BaseModel]) -> None:
     if not isinstance(answer, dict):
         return
     for name in answer.keys() - model.model_fields.keys():
-        value, plain = answer[name], name.lower().replace("_", "")
-        if (plain in FAILED and value) or (plain in SUCCEEDED and value is False):
+        value, plain = answer[name], name.lower().replace("_", "").replace("-", "")
+        failed = (plain in FAILED and value) or (plain in SUCCEEDED and value is False)
+        if failed or (plain in STATUSES and str(value).lower() in FAILURES):
             raise _RefusedJson(f"the answer reports a failure in its member {name}")
         if plain in INCOMPLETE and value:
             raise _RefusedJson(f"the answer is not complete, by its member {name}")
