@@ -1,9 +1,7 @@
 """A whole run, on both databases: twice is once, held is not applied, taken back is gone, cut short goes on."""
 
-import shutil
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +12,20 @@ import pytest
 from sqlalchemy import func, select, update
 from support.evaluated import pause
 from support.limit_histories import END, corrected, lenient, request, rewritten
+from support.limit_store import TENANT, count, held_policy, limits, meet, records, settle
 
-from rules.limits.tiers import CURRENCY, TIERS
+from rules.limits.tiers import TIERS
 from underwriting.domain.application import Product
-from underwriting.domain.limits import LimitRunState, LimitShardState, Scope
+from underwriting.domain.limits import LimitRunState, Scope
 from underwriting.domain.profile import FloatProfile
 from underwriting.limit_runs.dry_run import run_dry
 from underwriting.limit_runs.rollback import roll_back
 from underwriting.limit_runs.run import finish, recalculate
 from underwriting.limit_runs.run_context import RunContext, in_a_thread
 from underwriting.limit_runs.shard import ShardResult, ShardSpec
-from underwriting.notices import about
-from underwriting.store import audit, notices, profiles
-from underwriting.store.errors import NotHeld, RunInTheWay, UnknownLimitRun
-from underwriting.store.limits import held_runs
+from underwriting.store import audit, profiles
+from underwriting.store.errors import RunInTheWay
 from underwriting.store.limits import runs as limit_runs
-from underwriting.store.limits import shards as limit_shards
 from underwriting.store.models import (
     AuditRow,
     LimitRecordRow,
@@ -38,48 +34,6 @@ from underwriting.store.models import (
     MessageRow,
     ProfileRow,
 )
-from underwriting.store.session import Store
-
-Rows = Sequence[tuple[Any, ...]]
-TENANT = "sandbox"
-
-
-async def records(store: Store) -> Rows:
-    """Every record, but for the run's id."""
-    columns = [column for column in LimitRecordRow.__table__.columns if column.key != "run_id"]
-    async with store.read() as work:
-        return (await work.execute(select(*columns).order_by(LimitRecordRow.user_id))).all()
-
-
-async def limits(store: Store) -> dict[str, tuple[int, int]]:
-    """Each user's newest version and limit."""
-    async with store.read() as work:
-        rows = await work.scalars(select(ProfileRow).order_by(ProfileRow.version))
-        return {
-            row.user_id: (row.version, max(tier["amount"] for tier in row.tiers if tier["enabled"])) for row in rows
-        }
-
-
-async def count(store: Store, table: Any) -> int:
-    async with store.read() as work:
-        return int(await work.scalar(select(func.count()).select_from(table)) or 0)
-
-
-async def meet(store: Store, user_id: str) -> None:
-    async with store.begin() as work:
-        await profiles.on_first_contact(work, TENANT, user_id, datetime.now(UTC), CURRENCY, TIERS)
-
-
-async def told_by(store: Store, until: date) -> list[str]:
-    """The users of whom a notice is due until that day."""
-    async with store.read() as work:
-        return [owed.customer_id for owed in await notices.due(work, TENANT, until, limit=100)]
-
-
-@pytest.fixture
-def copied(few_users: Path, tmp_path: Path) -> Path:
-    """A history of the test's own."""
-    return Path(shutil.copytree(few_users, tmp_path / "history"))
 
 
 async def test_a_run_writes_a_record_of_everybody_and_a_profile_of_whoever_moved(
@@ -136,30 +90,30 @@ async def test_an_interrupted_run_goes_on_where_it_stopped(
     assert (resumed.state, resumed.calculated, sorted(calls)) == (LimitRunState.APPLIED, 1, [0, 1, 2, 2, 3])
 
 
-async def test_a_correction_of_the_history_recalculates_only_its_shard(copied: Path, context: RunContext) -> None:
-    first = await recalculate(context, request(copied))
+async def test_a_correction_of_the_history_recalculates_only_its_shard(small: Path, context: RunContext) -> None:
+    first = await recalculate(context, request(small))
     said = {row.user_id: row for row in await records(context.store)}
     raised = next(user for user, row in said.items() if row.move == "raised")
     # The feed says now that it was not refreshed for weeks: no raise by it. Every file of the feeds is written anew.
-    corrected(copied, raised, refreshed_at=datetime(2025, 8, 1))  # noqa: DTZ001
-    second = await recalculate(context, request(copied))
+    corrected(small, raised, refreshed_at=datetime(2025, 8, 1))  # noqa: DTZ001
+    second = await recalculate(context, request(small))
     assert (second.run_id, second.calculated, second.written) == (first.run_id, 1, 1)
     assert (await limits(context.store))[raised] == (2, 2_000)
     after = {row.user_id: row for row in await records(context.store)}
     assert (after[raised].move, after[raised].before, after[raised].in_force) == ("held", 2_000, 2_000)
     others = [user for user in said if user != raised]
     assert [after[user] for user in others] == [said[user] for user in others]
-    assert (await recalculate(context, request(copied))).calculated == 0
+    assert (await recalculate(context, request(small))).calculated == 0
 
 
-async def test_files_that_are_only_written_anew_recalculate_nothing(copied: Path, context: RunContext) -> None:
-    await recalculate(context, request(copied))
-    rewritten(copied, "transactions", lambda rows: rows.take(list(range(len(rows)))[::-1]))
-    again = await recalculate(context, request(copied))
+async def test_files_that_are_only_written_anew_recalculate_nothing(small: Path, context: RunContext) -> None:
+    await recalculate(context, request(small))
+    rewritten(small, "transactions", lambda rows: rows.take(list(range(len(rows)))[::-1]))
+    again = await recalculate(context, request(small))
     assert (again.calculated, again.written) == (0, 0)
 
 
-async def test_a_shard_with_a_broken_source_fails_alone(copied: Path, context: RunContext) -> None:
+async def test_a_shard_with_a_broken_source_fails_alone(small: Path, context: RunContext) -> None:
     async with context.store.read() as work:
         assert await work.scalar(select(func.count()).select_from(LimitRunRow)) == 0
 
@@ -171,12 +125,12 @@ async def test_a_shard_with_a_broken_source_fails_alone(copied: Path, context: R
         place = rows.schema.get_field_index("amount")
         return rows.set_column(place, rows.schema.field(place), [amounts])
 
-    rewritten(copied, "transactions", spoil)
-    report = await recalculate(context, request(copied))
+    rewritten(small, "transactions", spoil)
+    report = await recalculate(context, request(small))
     assert (report.state, list(report.failed), report.totals.users) == (LimitRunState.INCOMPLETE, [0], 30)
     assert "transactions: " in report.failed[0]
     assert all(user >= "u000000030" for user in await limits(context.store))
-    mended = await recalculate(context, request(copied))
+    mended = await recalculate(context, request(small))
     assert (mended.state, mended.calculated, list(mended.failed)) == (LimitRunState.INCOMPLETE, 1, [0])
 
 
@@ -206,135 +160,6 @@ async def test_one_date_is_decided_by_one_policy(few_users: Path, context: RunCo
     await recalculate(context, request(few_users))
     with pytest.raises(RunInTheWay, match="discard it or roll it back first"):
         await recalculate(context, request(few_users, policy=lenient(version=5)))
-
-
-async def test_a_held_run_applies_nothing_until_a_person_releases_it(few_users: Path, context: RunContext) -> None:
-    strict = request(few_users, policy=held_policy())
-    held = await recalculate(context, strict)
-    assert held.state is LimitRunState.HELD
-    assert "the policy's ceiling is" in held.guard.reasons[0]
-    assert (await limits(context.store), held.totals.users) == ({}, 60)
-    assert (await recalculate(context, strict)).state is LimitRunState.HELD
-    assert (await finish(context, held.run_id)).written == 0
-    await settle(context, held.run_id, LimitRunState.APPLYING)
-    released = await finish(context, held.run_id)
-    assert (released.state, released.written) == (LimitRunState.APPLIED, len(await limits(context.store)))
-    assert released.written == held.totals.raised + held.totals.lowered + held.totals.paused
-    async with context.store.read() as work:
-        entries = {entry.action: entry.actor for entry in await audit.entries(work, held.run_id)}
-    assert entries["limits.released"] == "ann"
-    with pytest.raises(NotHeld):
-        await settle(context, held.run_id, LimitRunState.DISCARDED)
-
-
-async def test_notice_is_due_thirty_days_after_a_decrease_or_a_pause_was_applied(
-    few_users: Path, context: RunContext
-) -> None:
-    held = await recalculate(context, request(few_users, policy=held_policy()))
-    assert {row.notice_due for row in await records(context.store)} == {None}, "nobody's limit is lowered yet"
-    await settle(context, held.run_id, LimitRunState.APPLYING)
-    await finish(context, held.run_id)
-    day = datetime.now(UTC).date() + timedelta(days=30)
-    said = await records(context.store)
-    assert {row.notice_due for row in said if row.move in {"held", "raised"}} == {None}
-    told = [row.user_id for row in said if row.move in {"lowered", "paused"}]
-    assert {row.notice_due for row in said if row.user_id in told} == {day}
-    for until, found in ((day - timedelta(days=1), []), (day, told), (day + timedelta(days=1), told)):
-        assert await told_by(context.store, until) == found
-    await roll_back(context, held.run_id, "ann")
-    taken_back = [row.user_id for row in said if row.move == "raised"]
-    assert taken_back
-    days = {row.user_id: row.notice_due for row in await records(context.store) if row.notice_due}
-    assert days == dict.fromkeys(taken_back, day)
-    assert await told_by(context.store, day) == taken_back
-    async with context.store.read() as work:
-        owed = await notices.get(work, TENANT, held.run_id, taken_back[0])
-        notice = await about.read(work, owed)
-    assert (notice.limit_before, notice.limit_after) == ("30.00", "20.00")
-    assert [reason.code for reason in notice.reasons] == ["limit_rolled_back"]
-
-
-async def test_a_correction_moves_no_notice_of_what_was_applied_before(copied: Path, context: RunContext) -> None:
-    await recalculate(context, request(copied, shards=1))
-    said = await records(context.store)
-    raised = next(row.user_id for row in said if row.move == "raised")
-    told = [row.user_id for row in said if row.notice_due is not None]
-    assert told
-    applied = datetime.now(UTC).date() - timedelta(days=5)
-    earlier = update(LimitRecordRow).where(LimitRecordRow.notice_due.is_not(None))
-    async with context.store.begin() as work:
-        await work.execute(earlier.values(notice_due=applied + timedelta(days=30)))
-    corrected(copied, raised, refreshed_at=datetime(2025, 8, 1))  # noqa: DTZ001
-    assert (await recalculate(context, request(copied, shards=1))).written == 1
-    after = {row.user_id: row.notice_due for row in await records(context.store)}
-    assert {after[user] for user in told} == {applied + timedelta(days=30)}
-    assert after[raised] == datetime.now(UTC).date() + timedelta(days=30), "the raise was taken back today"
-
-
-async def test_a_discarded_run_makes_room_for_another(few_users: Path, context: RunContext) -> None:
-    held = await recalculate(context, request(few_users, policy=held_policy()))
-    await settle(context, held.run_id, LimitRunState.DISCARDED)
-    await settle(context, held.run_id, LimitRunState.DISCARDED)
-    assert (await finish(context, held.run_id)).state is LimitRunState.DISCARDED
-    another = await recalculate(context, request(few_users))
-    assert another.run_id != held.run_id
-    assert another.state is LimitRunState.APPLIED
-
-
-async def test_a_discarded_correction_leaves_what_was_applied(copied: Path, context: RunContext) -> None:
-    await recalculate(context, request(copied, policy=held_policy()))
-    async with context.store.read() as work:
-        (run,) = await limit_runs.newest(work, TENANT)
-    await settle(context, run.id, LimitRunState.APPLYING)
-    await finish(context, run.id)
-    applied = await limits(context.store)
-    user = min(user for user, (_, limit) in applied.items() if limit > 2_000)
-    corrected(copied, user, refreshed_at=datetime(2025, 8, 1))  # noqa: DTZ001
-    held = await recalculate(context, request(copied, policy=held_policy()))
-    assert held.state is LimitRunState.HELD
-    await settle(context, run.id, LimitRunState.DISCARDED)
-    async with context.store.read() as work:
-        shards = await limit_shards.shards(work, run.id)
-        assert (await limit_runs.get(work, run.id)).state is LimitRunState.INCOMPLETE
-    assert [shard.state for shard in shards].count(LimitShardState.FAILED) == 1
-    assert await limits(context.store) == applied
-
-
-async def test_a_rollback_writes_everybody_their_limit_from_before(few_users: Path, context: RunContext) -> None:
-    for user in ("u000000000", "u000000001"):
-        await meet(context.store, user)
-    report = await recalculate(context, request(few_users))
-    moved = await limits(context.store)
-    back = await roll_back(context, report.run_id, "ann")
-    after = await limits(context.store)
-    assert (back.written, back.overtaken) == (report.written, 0)
-    said = {row.user_id: row for row in await records(context.store)}
-    for user, (version, _) in moved.items():
-        changed = said[user].move != "held"
-        assert after[user] == (version + changed, 2_000)
-    assert (await roll_back(context, report.run_id, "ann")).written == 0
-    assert await limits(context.store) == after
-    anew = await recalculate(context, request(few_users))
-    assert (anew.state, anew.written) == (LimitRunState.APPLIED, report.written)
-
-
-async def test_a_rollback_leaves_later_words_alone(few_users: Path, context: RunContext) -> None:
-    report = await recalculate(context, request(few_users))
-    user = min(await limits(context.store))
-    async with context.store.begin() as work:
-        now = datetime.now(UTC)
-        await profiles.put(work, TENANT, user, TIERS, (), "support", None, "ann", now)
-    back = await roll_back(context, report.run_id, "ann")
-    assert (back.written, back.overtaken) == (report.written - 1, 1)
-    assert (await limits(context.store))[user] == (2, 2_000)
-
-
-async def test_what_changed_nothing_cannot_be_rolled_back(few_users: Path, context: RunContext) -> None:
-    held = await recalculate(context, request(few_users, policy=held_policy()))
-    with pytest.raises(RunInTheWay, match="changed nothing"):
-        await roll_back(context, held.run_id, "ann")
-    with pytest.raises(UnknownLimitRun):
-        await roll_back(context, "lim_00000000000000000000000000", "ann")
 
 
 async def test_somebody_elses_word_since_the_calculation_stands(few_users: Path, context: RunContext) -> None:
@@ -391,13 +216,13 @@ async def profile_of(context: RunContext, user_id: str) -> FloatProfile | None:
 
 
 async def test_confirmed_fraud_pauses_the_product_and_a_correction_or_a_rollback_ends_that(
-    copied: Path, context: RunContext
+    small: Path, context: RunContext
 ) -> None:
     defrauder, met = "u000000003", "u000000004"
     await meet(context.store, met)
     for user in (defrauder, met):
-        hit(copied, user, value=True)
-    report = await recalculate(context, request(copied))
+        hit(small, user, value=True)
+    report = await recalculate(context, request(small))
     assert report.totals.paused >= 2
     said = {row.user_id: row for row in await records(context.store)}
     for user, version in ((defrauder, 1), (met, 2)):
@@ -406,11 +231,11 @@ async def test_confirmed_fraud_pauses_the_product_and_a_correction_or_a_rollback
         assert (profile.version, profile.limit, profile.paused) == (version, 2_000, {Product.FLOAT})
         assert (profile.reason, said[user].reasons) == ("limit_paused", "limit_fraud")
         assert said[user].notice_due == datetime.now(UTC).date() + timedelta(days=30)
-    again = await recalculate(context, request(copied, full=True))
+    again = await recalculate(context, request(small, full=True))
     assert (again.written, again.totals.paused) == (0, report.totals.paused)
     # It was somebody else.
-    hit(copied, met, value=False)
-    assert (await recalculate(context, request(copied))).written == 1
+    hit(small, met, value=False)
+    assert (await recalculate(context, request(small))).written == 1
     cleared = await profile_of(context, met)
     assert cleared is not None
     assert (cleared.version, cleared.paused) == (3, frozenset())
@@ -421,15 +246,15 @@ async def test_confirmed_fraud_pauses_the_product_and_a_correction_or_a_rollback
 
 
 async def test_confirmed_fraud_pauses_a_user_without_a_limit_and_the_limit_stays_0(
-    copied: Path, context: RunContext
+    small: Path, context: RunContext
 ) -> None:
     user = "u000000003"
     await meet(context.store, user)
     async with context.store.begin() as work:
         none = tuple(tier.model_copy(update={"enabled": False}) for tier in TIERS)
         await profiles.put(work, TENANT, user, none, (), "limit_taken", None, "ann", datetime.now(UTC))
-    hit(copied, user, value=True)
-    await recalculate(context, request(copied))
+    hit(small, user, value=True)
+    await recalculate(context, request(small))
     (record,) = [row for row in await records(context.store) if row.user_id == user]
     assert (record.move, record.before, record.after, record.reasons) == ("paused", 0, 0, "limit_fraud")
     profile = await profile_of(context, user)
@@ -499,15 +324,3 @@ async def test_who_lost_the_fence_writes_nothing(few_users: Path, context: RunCo
     with pytest.raises(limit_runs.LeaseLost):
         await recalculate(replace(context, calculate=stolen, concurrent_shards=1), request(few_users))
     assert await count(context.store, LimitRecordRow) == 0
-
-
-def held_policy() -> Any:
-    """A policy whose guard holds every run that raises anybody."""
-    guard = lenient().guard.model_dump(mode="json")
-    nobody = {"ceiling": "0", "first_runs": "0", "times": "1", "slack": "0"}
-    return lenient(guard=guard | {"share_raised": nobody})
-
-
-async def settle(context: RunContext, run_id: str, word: LimitRunState) -> None:
-    async with context.store.begin() as work:
-        await held_runs.decide(work, run_id, word, "ann", "looked at it")

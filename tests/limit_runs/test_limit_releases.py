@@ -1,0 +1,161 @@
+"""What staff do with a limit run: release it, discard it, take it back; and the notices that customers are owed."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+from support.limit_histories import corrected, request
+from support.limit_store import TENANT, held_policy, limits, meet, records, settle
+
+from rules.limits.tiers import TIERS
+from underwriting.domain.limits import LimitRunState, LimitShardState
+from underwriting.limit_runs.rollback import roll_back
+from underwriting.limit_runs.run import finish, recalculate
+from underwriting.limit_runs.run_context import RunContext
+from underwriting.notices import about
+from underwriting.store import audit, notices, profiles
+from underwriting.store.errors import NotHeld, RunInTheWay, UnknownLimitRun
+from underwriting.store.limits import runs as limit_runs
+from underwriting.store.limits import shards as limit_shards
+from underwriting.store.models import LimitRecordRow
+from underwriting.store.session import Store
+
+
+async def users_owed_a_notice(store: Store, until: date) -> list[str]:
+    """The users to whom a notice is due by that day."""
+    async with store.read() as work:
+        return [owed.customer_id for owed in await notices.due(work, TENANT, until, limit=100)]
+
+
+async def test_a_held_run_applies_nothing_until_a_person_releases_it(few_users: Path, context: RunContext) -> None:
+    strict = request(few_users, policy=held_policy())
+    held = await recalculate(context, strict)
+    assert held.state is LimitRunState.HELD
+    assert "the policy's ceiling is" in held.guard.reasons[0]
+    assert (await limits(context.store), held.totals.users) == ({}, 60)
+    assert (await recalculate(context, strict)).state is LimitRunState.HELD
+    assert (await finish(context, held.run_id)).written == 0
+    await settle(context, held.run_id, LimitRunState.APPLYING)
+    released = await finish(context, held.run_id)
+    assert (released.state, released.written) == (LimitRunState.APPLIED, len(await limits(context.store)))
+    assert released.written == held.totals.raised + held.totals.lowered + held.totals.paused
+    async with context.store.read() as work:
+        entries = {entry.action: entry.actor for entry in await audit.entries(work, held.run_id)}
+    assert entries["limits.released"] == "ann"
+    with pytest.raises(NotHeld):
+        await settle(context, held.run_id, LimitRunState.DISCARDED)
+
+
+async def test_notice_is_due_thirty_days_after_a_decrease_or_a_pause_was_applied(
+    few_users: Path, context: RunContext
+) -> None:
+    held = await recalculate(context, request(few_users, policy=held_policy()))
+    assert {row.notice_due for row in await records(context.store)} == {None}, "nobody's limit is lowered yet"
+    await settle(context, held.run_id, LimitRunState.APPLYING)
+    await finish(context, held.run_id)
+    day = datetime.now(UTC).date() + timedelta(days=30)
+    said = await records(context.store)
+    assert {row.notice_due for row in said if row.move in {"held", "raised"}} == {None}
+    told = [row.user_id for row in said if row.move in {"lowered", "paused"}]
+    assert {row.notice_due for row in said if row.user_id in told} == {day}
+    for until, found in ((day - timedelta(days=1), []), (day, told), (day + timedelta(days=1), told)):
+        assert await users_owed_a_notice(context.store, until) == found
+    await roll_back(context, held.run_id, "ann")
+    taken_back = [row.user_id for row in said if row.move == "raised"]
+    assert taken_back
+    days = {row.user_id: row.notice_due for row in await records(context.store) if row.notice_due}
+    assert days == dict.fromkeys(taken_back, day)
+    assert await users_owed_a_notice(context.store, day) == taken_back
+    async with context.store.read() as work:
+        owed = await notices.get(work, TENANT, held.run_id, taken_back[0])
+        notice = await about.read(work, owed)
+    assert (notice.limit_before, notice.limit_after) == ("30.00", "20.00")
+    assert [reason.code for reason in notice.reasons] == ["limit_rolled_back"]
+
+
+async def test_a_correction_moves_no_notice_of_what_was_applied_before(small: Path, context: RunContext) -> None:
+    await recalculate(context, request(small, shards=1))
+    said = await records(context.store)
+    raised = next(row.user_id for row in said if row.move == "raised")
+    told = [row.user_id for row in said if row.notice_due is not None]
+    assert told
+    applied = datetime.now(UTC).date() - timedelta(days=5)
+    earlier = update(LimitRecordRow).where(LimitRecordRow.notice_due.is_not(None))
+    async with context.store.begin() as work:
+        await work.execute(earlier.values(notice_due=applied + timedelta(days=30)))
+    corrected(small, raised, refreshed_at=datetime(2025, 8, 1))  # noqa: DTZ001
+    assert (await recalculate(context, request(small, shards=1))).written == 1
+    after = {row.user_id: row.notice_due for row in await records(context.store)}
+    assert {after[user] for user in told} == {applied + timedelta(days=30)}
+    assert after[raised] == datetime.now(UTC).date() + timedelta(days=30), "the raise was taken back today"
+
+
+async def test_a_discarded_run_makes_room_for_another(few_users: Path, context: RunContext) -> None:
+    held = await recalculate(context, request(few_users, policy=held_policy()))
+    await settle(context, held.run_id, LimitRunState.DISCARDED)
+    await settle(context, held.run_id, LimitRunState.DISCARDED)
+    assert (await finish(context, held.run_id)).state is LimitRunState.DISCARDED
+    another = await recalculate(context, request(few_users))
+    assert another.run_id != held.run_id
+    assert another.state is LimitRunState.APPLIED
+
+
+async def test_a_discarded_correction_leaves_what_was_applied(small: Path, context: RunContext) -> None:
+    await recalculate(context, request(small, policy=held_policy()))
+    async with context.store.read() as work:
+        (run,) = await limit_runs.newest(work, TENANT)
+    await settle(context, run.id, LimitRunState.APPLYING)
+    await finish(context, run.id)
+    applied = await limits(context.store)
+    due = datetime.now(UTC).date() + timedelta(days=31)
+    owed = await users_owed_a_notice(context.store, due)
+    assert owed
+    user = min(user for user, (_, limit) in applied.items() if limit > 2_000)
+    corrected(small, user, refreshed_at=datetime(2025, 8, 1))  # noqa: DTZ001
+    held = await recalculate(context, request(small, policy=held_policy()))
+    assert held.state is LimitRunState.HELD
+    await settle(context, run.id, LimitRunState.DISCARDED)
+    async with context.store.read() as work:
+        shards = await limit_shards.shards(work, run.id)
+        assert (await limit_runs.get(work, run.id)).state is LimitRunState.INCOMPLETE
+    assert [shard.state for shard in shards].count(LimitShardState.FAILED) == 1
+    assert await limits(context.store) == applied
+    assert await users_owed_a_notice(context.store, due) == owed, "what was lowered is lowered still"
+
+
+async def test_a_rollback_writes_everybody_their_limit_from_before(few_users: Path, context: RunContext) -> None:
+    for user in ("u000000000", "u000000001"):
+        await meet(context.store, user)
+    report = await recalculate(context, request(few_users))
+    moved = await limits(context.store)
+    back = await roll_back(context, report.run_id, "ann")
+    after = await limits(context.store)
+    assert (back.written, back.overtaken) == (report.written, 0)
+    said = {row.user_id: row for row in await records(context.store)}
+    for user, (version, _) in moved.items():
+        changed = said[user].move != "held"
+        assert after[user] == (version + changed, 2_000)
+    assert (await roll_back(context, report.run_id, "ann")).written == 0
+    assert await limits(context.store) == after
+    anew = await recalculate(context, request(few_users))
+    assert (anew.state, anew.written) == (LimitRunState.APPLIED, report.written)
+
+
+async def test_a_rollback_leaves_later_words_alone(few_users: Path, context: RunContext) -> None:
+    report = await recalculate(context, request(few_users))
+    user = min(await limits(context.store))
+    async with context.store.begin() as work:
+        now = datetime.now(UTC)
+        await profiles.put(work, TENANT, user, TIERS, (), "support", None, "ann", now)
+    back = await roll_back(context, report.run_id, "ann")
+    assert (back.written, back.overtaken) == (report.written - 1, 1)
+    assert (await limits(context.store))[user] == (2, 2_000)
+
+
+async def test_what_changed_nothing_cannot_be_rolled_back(few_users: Path, context: RunContext) -> None:
+    held = await recalculate(context, request(few_users, policy=held_policy()))
+    with pytest.raises(RunInTheWay, match="changed nothing"):
+        await roll_back(context, held.run_id, "ann")
+    with pytest.raises(UnknownLimitRun):
+        await roll_back(context, "lim_00000000000000000000000000", "ann")
