@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import update
-from support.limit_histories import corrected, request
+from support.limit_histories import corrected, hit, request
 from support.limit_store import TENANT, held_policy, limits, meet, records, settle
 
 from rules.limits.tiers import TIERS
@@ -89,6 +89,28 @@ async def test_a_correction_moves_no_notice_of_what_was_applied_before(small: Pa
     after = {row.user_id: row.notice_due for row in await records(context.store)}
     assert {after[user] for user in told} == {applied + timedelta(days=30)}
     assert after[raised] == datetime.now(UTC).date() + timedelta(days=30), "the raise was taken back today"
+
+
+async def test_a_correction_after_the_notice_owes_another_one(small: Path, context: RunContext) -> None:
+    await recalculate(context, request(small, shards=1))
+    rows = {row.user_id: row for row in await records(context.store)}
+    user = next(user for user, row in rows.items() if row.move == "lowered")
+    due = datetime.now(UTC).date() + timedelta(days=30)
+    async with context.store.begin() as work:
+        (run,) = await limit_runs.newest(work, TENANT)
+        owed = await notices.get(work, TENANT, run.id, user)
+        await notices.record(
+            work, owed, how="letter", sent_at=datetime.now(UTC), sent_by="ann", content=b"Your limit is lower."
+        )
+        earlier = update(LimitRecordRow).where(LimitRecordRow.notice_due.is_not(None))
+        await work.execute(earlier.values(notice_due=due - timedelta(days=5)))
+    assert user not in await users_owed_a_notice(context.store, due)
+    hit(small, user, True)
+    await recalculate(context, request(small, shards=1))
+    after = {row.user_id: row for row in await records(context.store)}
+    assert (after[user].move, after[user].notice_due) == ("paused", due)
+    assert user in await users_owed_a_notice(context.store, due)
+    assert {row.notice_due for row in after.values() if row.user_id != user} <= {None, due - timedelta(days=5)}
 
 
 async def test_a_discarded_run_makes_room_for_another(few_users: Path, context: RunContext) -> None:

@@ -5,13 +5,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import func, select, update
 from support.evaluated import pause
-from support.limit_histories import END, corrected, lenient, request, rewritten
+from support.limit_histories import END, corrected, hit, lenient, request, rewritten
 from support.limit_store import TENANT, count, held_policy, limits, meet, records, settle
 
 from rules.limits.tiers import TIERS
@@ -198,16 +196,6 @@ async def test_whoever_is_paused_is_not_judged(few_users: Path, context: RunCont
     report = await recalculate(context, request(few_users))
     assert report.totals.users == 59
     assert "u000000003" not in {row.user_id for row in await records(context.store)}
-
-
-def hit(folder: Path, user_id: str, value: bool) -> None:
-    """Let the user service say of one user whether fraud was confirmed."""
-
-    def change(rows: pa.Table) -> pa.Table:
-        place, mine = rows.schema.get_field_index("fraud_hit"), pc.equal(rows["subject_id"], user_id)
-        return rows.set_column(place, "fraud_hit", pc.if_else(mine, pa.scalar(value), rows["fraud_hit"]))
-
-    rewritten(folder, "users", change)
 
 
 async def profile_of(context: RunContext, user_id: str) -> FloatProfile | None:

@@ -58,6 +58,16 @@ def request(history: Path | str, business_date: date = END, **changes: Any) -> R
     return replace(asked, **changes)
 
 
+def hit(folder: Path, user_id: str, value: bool) -> None:
+    """Let the user service say of one user whether fraud was confirmed."""
+
+    def change(rows: pa.Table) -> pa.Table:
+        place, mine = rows.schema.get_field_index("fraud_hit"), pc.equal(rows["subject_id"], user_id)
+        return rows.set_column(place, "fraud_hit", pc.if_else(mine, pa.scalar(value), rows["fraud_hit"]))
+
+    rewritten(folder, "users", change)
+
+
 def limits_before(history: Path) -> pa.Table:
     """The limits in force as the generator made them up."""
     rows = pq.read_table(history / "current_limits.parquet").to_pylist()

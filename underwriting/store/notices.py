@@ -49,7 +49,7 @@ from underwriting.store.session import Work
 
 # The position of a row in the list: the day, the subject, the customer.
 Cursor = tuple[date, str, str]
-BY_NOBODY, BY_RULEBOOKS, BY_PERSON, BY_RUN = 0, 1, 2, 1
+BY_NOBODY, BY_RULEBOOKS, BY_PERSON = 0, 1, 2
 _ADVERSE, _UNDECIDED = literal(NoticeKind.ADVERSE_ACTION.value), literal(NoticeKind.UNDECIDED.value)
 
 
@@ -145,7 +145,8 @@ def _sources(until: date | None, subject_id: str | None) -> list[Select[Any]]:
         tenant=LimitRunRow.tenant,
         subject=LimitRunRow.id,
         customer=LimitRecordRow.user_id,
-        number=literal(BY_RUN),
+        # Whatever the run applies to a user later has a notice of its own.
+        number=LimitRecordRow.applied_version,
         kind=_ADVERSE,
         product=LimitRunRow.product,
         due=LimitRecordRow.notice_due,

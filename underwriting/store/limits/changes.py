@@ -21,7 +21,7 @@ from underwriting.store.columns import from_now
 from underwriting.store.limits import shards as limit_shards
 from underwriting.store.limits.profiles import Change, Drafts, current_profiles, event_rows, profile_rows
 from underwriting.store.limits.runs import Claimed
-from underwriting.store.models import LimitRecordRow, LimitRunRow, MessageRow, ProfileRow
+from underwriting.store.models import LimitRecordRow, LimitRunRow, MessageRow, NoticeRow, ProfileRow
 from underwriting.store.profile_rows import versions_in_force
 from underwriting.store.session import Work
 
@@ -79,13 +79,24 @@ def _in_force(limit: Any, paused: ColumnElement[bool], today: date) -> dict[str,
 
     Notice is due 30 days after a user has less than before the run or by it, or the product is paused (12 CFR
     1002.9(a)(1)(iii)). A raise that is taken back is such an action as well (1002.2(c)(1)(ii)). A correction of what
-    the run applied before does not move the day.
+    the run applied before does not move the day, unless the notice of that was sent already: then another is owed.
     """
     before = highest_known()
     highest = case((LimitRecordRow.in_force > before, LimitRecordRow.in_force), else_=before)
-    due = func.coalesce(LimitRecordRow.notice_due, literal(today + ADVERSE_ACTION_NOTICE))
+    from_today = literal(today + ADVERSE_ACTION_NOTICE)
+    due = case((_notice_sent(), from_today), else_=func.coalesce(LimitRecordRow.notice_due, from_today))
     notice_due = case((or_(limit < highest, paused), due), else_=null())
     return {"in_force": limit, "paused": paused, "highest": highest, "notice_due": notice_due}
+
+
+def _notice_sent() -> ColumnElement[bool]:
+    """Whether a notice of what was applied last was sent."""
+    sent = select(NoticeRow.id).where(
+        NoticeRow.subject_id == LimitRecordRow.run_id,
+        NoticeRow.customer_id == LimitRecordRow.user_id,
+        NoticeRow.number == LimitRecordRow.applied_version,
+    )
+    return sent.correlate(LimitRecordRow).exists()
 
 
 def highest_known() -> ColumnElement[int]:

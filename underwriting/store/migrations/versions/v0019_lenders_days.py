@@ -1,5 +1,7 @@
 """The time for a notice runs from the lender's day, which is stored; the highest limit that a run had in force, too.
 
+The notice of a limit is numbered by the version of the profile that was applied: it was always 1.
+
 Revision 0019, 2026-11-29.
 """
 
@@ -12,6 +14,9 @@ branch_labels = None
 depends_on = None
 
 CLAIMABLE = ("applications", "evaluations")
+NOTICES = ("notices", "notice_warnings")
+OF_LIMITS = "EXISTS (SELECT 1 FROM limit_runs WHERE limit_runs.id = subject_id)"
+APPLIED = "SELECT applied_version FROM limit_records WHERE run_id = subject_id AND user_id = customer_id"
 
 
 def upgrade() -> None:
@@ -28,10 +33,20 @@ def upgrade() -> None:
     op.execute(f"UPDATE applications SET completed_on = {day.format('completed_at')}")  # noqa: S608
     op.drop_column("applications", "completed_at")
     op.add_column("limit_records", sa.Column("highest", sa.BigInteger(), nullable=True))
+    for table in NOTICES:
+        op.execute(f"UPDATE {table} SET number = coalesce(({APPLIED}), number) WHERE {OF_LIMITS}")  # noqa: S608
 
 
 def downgrade() -> None:
-    """Drop them; of a completion the day is left."""
+    """Drop them; of a completion the day is left, of several notices of a limit the first warning."""
+    # An earlier warning has the smaller number.
+    earlier = "w.subject_id = notice_warnings.subject_id AND w.customer_id = notice_warnings.customer_id"
+    op.execute(
+        f"DELETE FROM notice_warnings WHERE {OF_LIMITS} AND EXISTS "  # noqa: S608 - this file's own
+        f"(SELECT 1 FROM notice_warnings AS w WHERE {earlier} AND w.number < notice_warnings.number)"
+    )
+    for table in NOTICES:
+        op.execute(f"UPDATE {table} SET number = 1 WHERE {OF_LIMITS}")  # noqa: S608
     op.drop_column("limit_records", "highest")
     op.add_column("applications", sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True))
     on_postgresql = op.get_bind().dialect.name == "postgresql"
