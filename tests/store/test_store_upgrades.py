@@ -6,12 +6,12 @@ from typing import Any
 from alembic import command
 from sqlalchemy import Connection, MetaData, insert, select, text, update
 from support.evaluated import evaluated, meet
-from support.notices import lowered
+from support.notices import RUN, lowered
 from support.reviews import BOOK, NOW, accept, claimed, finish
 
 from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.domain.application import Product, State
-from underwriting.store import applications, audit, decisions, evaluations, reported_floats, rulebooks
+from underwriting.store import applications, audit, decisions, evaluations, notices, reported_floats, rulebooks
 from underwriting.store.crypto import Keyring
 from underwriting.store.engines import create_engine
 from underwriting.store.limits.profiles import adopt
@@ -254,3 +254,24 @@ async def test_notice_of_lowered_limits_counts_from_their_application(database_u
     await migrate(database_url)
     rows = (await content(database_url, "limit_records"))["limit_records"]
     assert {row["notice_due"] for row in rows} == {(applied + timedelta(days=30)).date()}
+
+
+async def test_notices_of_limits_get_the_version_that_was_applied_as_their_number(
+    database_url: str, keyring: Keyring
+) -> None:
+    async with Store.open(database_url, keyring) as store:
+        await lowered(store)
+        async with store.begin() as work:
+            owed = await notices.get(work, "acme", RUN, "ada")
+            await notices.record(work, owed, how="letter", sent_at=NOW, sent_by="ann", content=b"")
+            assert await notices.warn(work, owed)
+            assert await notices.warn(work, owed.model_copy(update={"number": owed.number + 1}))
+    await down(database_url, "0018")
+    before = await content(database_url, "notices", "notice_warnings")
+    assert {name: [row["number"] for row in rows] for name, rows in before.items()} == {
+        "notices": [1],
+        "notice_warnings": [1],
+    }
+    await migrate(database_url)
+    after = await content(database_url, "notices", "notice_warnings")
+    assert {row["number"] for rows in after.values() for row in rows} == {owed.number} == {2}
