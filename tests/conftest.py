@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
@@ -66,8 +67,12 @@ def _clear_away_what_killed_runs_left() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that fork this process go first: later it has threads, whose locks a forked child would wait for.
 
-    Then come the kills: they wait for a minute, which others can use.
+    Then come the kills: they wait for a minute, which others can use. Of two tests of one name only one would be run by
+    several processes.
     """
+    twice = [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]
+    if twice:
+        raise pytest.UsageError(f"{len(twice)} tests have the name of another, the first is {twice[0]}")
     items.sort(key=lambda item: (item.get_closest_marker("forks") is None, "kills" not in item.path.parts))
 
 

@@ -19,10 +19,12 @@ from joserfc.jwk import ECKey, KeySet
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from pytest_httpserver import HTTPServer
 from support.databases import run, sqlite_database
+from support.eligibility_api import in_force
 
 from rules.eligibility.book import shipped_eligibility_books
 from rules.prescreening.book import shipped_rulebooks
 from underwriting.api.app import create_app
+from underwriting.domain.application import Product
 from underwriting.local import free_port
 from underwriting.settings import Settings
 from underwriting.store import rulebooks
@@ -163,3 +165,12 @@ async def _until_up(url: str) -> None:
                 await asyncio.sleep(0.02)
             else:
                 return
+
+
+@pytest.fixture
+async def books(api_store: Store) -> str:
+    """The shipped books are published; the digest of those for floats."""
+    async with api_store.begin() as work:
+        for book in shipped_eligibility_books().values():
+            await rulebooks.publish(work, book.ref, book.product, book.text, "test", RulebookKind.ELIGIBILITY)
+    return await in_force(api_store, Product.FLOAT)

@@ -4,63 +4,23 @@ import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
-from support.evaluated import claim_check, eligibility, finish_check
+from support.eligibility_api import fresh, in_force, judged, url
 
 from rules.core.reasons import reason
 from rules.eligibility.book import EligibilityBook, shipped_eligibility_books
 from rules.eligibility.manual_decision import rejected
-from rules.limits.policy import shipped_policies
-from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.domain.application import Product
 from underwriting.domain.decision import Outcome, Result, Verdict
 from underwriting.domain.eligibility import BookResult
-from underwriting.rulebook_cache import digest_of
 from underwriting.store import evaluations, profiles, rulebooks
 from underwriting.store.models import Channel, RulebookKind
 from underwriting.store.queue import outbox
-from underwriting.store.session import Store
 
 HOST = "hooks.partner.example"
 
 
-@pytest.fixture(autouse=True)
-async def books(api_store: Store) -> str:
-    """The shipped books are published; the digest of those for floats."""
-    async with api_store.begin() as work:
-        for book in shipped_eligibility_books().values():
-            await rulebooks.publish(work, book.ref, book.product, book.text, "test", RulebookKind.ELIGIBILITY)
-    return await in_force(api_store, Product.FLOAT)
-
-
-async def in_force(store: Store, product: Product) -> str:
-    async with store.read() as work:
-        current = await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, product, datetime.now(UTC).date())
-    return digest_of(current, shipped_policies()["cfi"])
-
-
-def url(user_id: str = "ada", what: str = "eligibility") -> str:
-    return f"/v1/{user_id}/underwriting/{what}"
-
-
-async def judged(store: Store, evaluation_id: str, books_digest: str, **changes: object) -> None:
-    """What the flow does to the store, with a result of the test's own."""
-    now = datetime.now(UTC)
-    claim = await claim_check(store, evaluation_id)
-    assert claim is not None
-    async with store.begin() as work:
-        request = claim.subject
-        profile = await profiles.on_first_contact(work, request.tenant, request.user_id, now, CURRENCY, TIERS)
-    result = eligibility(**{"profile_version": profile.version, "decided_at": now, **changes})
-    await finish_check(store, claim, result, books_digest)
-
-
-async def fresh(api: httpx.AsyncClient, store: Store, books_digest: str, **changes: object) -> httpx.Response:
-    """The answer of a check that was judged."""
-    asked = await api.get(url())
-    await judged(store, asked.json()["id"], books_digest, **changes)
-    return await api.get(url())
+pytestmark = pytest.mark.usefixtures("books")
 
 
 async def test_an_unknown_user_is_evaluated_in_the_background_and_then_answered_at_once(api, api_store, books):
@@ -216,84 +176,6 @@ async def test_an_unknown_product_is_refused(api, params):
 @pytest.mark.parametrize("user_id", ["a b", "-x", "x" * 65, "ä"])
 async def test_an_impossible_user_is_refused(api, user_id):
     assert (await api.get(url(user_id))).status_code == 422
-
-
-# Profiles.
-
-
-async def test_a_profile_is_met_changed_and_versioned(api, api_store, books):
-    assert (await api.get(url(what="float_profile"))).status_code == 404
-    await fresh(api, api_store, books)
-    met = await api.get(url(what="float_profile"))
-    assert (met.json()["limit"], met.json()["reason"], met.headers["ETag"]) == ("20.00", "first_contact", '"1"')
-    change = {"enabled": ["1", "2", "3"], "reason": "goodwill", "notes": "called us", "paused": ["loan"]}
-    changed = await api.put(url(what="float_profile"), json=change, headers={"If-Match": '"1"'})
-    assert (changed.status_code, changed.json()["limit"], changed.json()["paused"]) == (200, "30.00", ["loan"])
-    assert changed.json()["created_by"] == "ann"
-    assert b"called us" not in changed.content
-    stale = await api.put(url(what="float_profile"), json=change, headers={"If-Match": '"1"'})
-    assert (stale.status_code, stale.json()["error_code"]) == (412, "VERSION_CONFLICT")
-    versions = (await api.get(url(what="float_profile/versions"))).json()["items"]
-    assert [version["version"] for version in versions] == [2, 1]
-
-
-async def test_a_temporary_profile_wins_until_it_expires(api):
-    until = datetime.now(UTC) + timedelta(seconds=1.5)
-    change = {"enabled": ["1", "2", "special"], "reason": "holiday", "expires_on": until.isoformat()}
-    written = await api.put(url(what="float_profile/temporary"), json=change)
-    assert (written.status_code, written.json()["limit"]) == (200, "200.00")
-    assert (await api.get(url(what="float_profile"))).json()["limit"] == "200.00"
-    await asyncio.sleep(max(0.0, (until - datetime.now(UTC)).total_seconds()) + 0.05)
-    assert (await api.get(url(what="float_profile"))).json()["limit"] == "20.00"
-
-
-async def test_a_temporary_profile_is_ended_early(api, api_store, books):
-    temporary = url(what="float_profile/temporary")
-    change = {"enabled": ["1", "2", "special"], "reason": "holiday", "expires_on": "2099-01-01T00:00:00Z"}
-    written = await api.put(temporary, json=change)
-    stale = await api.delete(temporary, headers={"If-Match": '"1"'})
-    assert (stale.status_code, stale.json()["error_code"]) == (412, "VERSION_CONFLICT")
-    ended = await api.delete(temporary, headers={"If-Match": written.headers["ETag"]})
-    assert (ended.status_code, ended.content, ended.headers["ETag"]) == (204, b"", '"4"')
-    in_force = await api.get(url(what="float_profile"))
-    told = in_force.json()
-    assert (told["limit"], told["reason"], told["created_by"]) == ("20.00", "temporary_ended", "ann")
-    assert (in_force.headers["ETag"], told["expires_on"]) == ('"4"', None)
-    again = await api.delete(temporary)
-    assert (again.status_code, again.json()["error_code"]) == (404, "NOT_FOUND")
-
-
-async def test_a_user_without_a_profile_has_no_temporary_one_to_end(api):
-    refused = await api.delete(url(what="float_profile/temporary"))
-    assert (refused.status_code, refused.json()["error_code"]) == (404, "NOT_FOUND")
-    assert (await api.get(url(what="float_profile"))).status_code == 404, "to end is no first contact"
-
-
-@pytest.mark.parametrize(
-    ("change", "place"),
-    [
-        ({"enabled": ["9"]}, "body.enabled"),
-        ({"enabled": ["everything"]}, "body.enabled.0"),
-        ({"reason": "Because I say so"}, "body.reason"),
-        ({"paused": ["mortgage"]}, "body.paused.0"),
-        ({"expires_on": "2020-01-01T00:00:00Z"}, "body.expires_on"),
-        ({"expires_on": "2099-01-01T00:00:00"}, "body.expires_on"),
-        ({"surprise": 1}, "body.surprise"),
-    ],
-)
-async def test_an_impossible_change_says_where_and_changes_nothing(api, change, place):
-    sound = {"enabled": ["1"], "reason": "x", "expires_on": "2099-01-01T00:00:00Z"}
-    refused = await api.put(url(what="float_profile/temporary"), json=sound | change)
-    assert (refused.status_code, refused.json()["problems"][0]["place"]) == (422, place)
-    assert (await api.get(url(what="float_profile"))).status_code == 404
-
-
-@pytest.mark.parametrize("tag", ["3", 'W/"3"', '"x"', '""'])
-async def test_if_match_has_to_be_a_tag_of_ours(api, tag):
-    refused = await api.put(
-        url(what="float_profile"), json={"enabled": ["1"], "reason": "x"}, headers={"If-Match": tag}
-    )
-    assert (refused.status_code, refused.json()["error_code"]) == (400, "BAD_ETAG")
 
 
 # Tenants and scopes.

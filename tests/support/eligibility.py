@@ -6,10 +6,12 @@ import pandas as pd
 from support.applicants import frame
 
 from rules.eligibility.book import EligibilityBook, parse_eligibility_book
+from rules.eligibility.decide import decide
 from rules.eligibility.user import results_for
 from rules.explain.catalogue_page import facts_read_by
 from rules.limits.tiers import TIERS
-from underwriting.domain.eligibility import BookResult
+from underwriting.domain.application import Product
+from underwriting.domain.eligibility import BookResult, Eligibility
 from underwriting.domain.profile import FloatProfile
 
 
@@ -135,3 +137,23 @@ def results_of(*books: EligibilityBook, user_id: str = "u-1", **changes: object)
     read |= {"segment", *changes}
     row = {name: [{**GOOD, **changes}[name]] for name in read}
     return results_for(books, user_id, frame(**row), {})
+
+
+PROFILE = profile_of()
+
+
+def judged(
+    *books: EligibilityBook,
+    cap: int | None = 100_000,
+    profile: FloatProfile = PROFILE,
+    product: Product = Product.FLOAT,
+    **changes: object,
+) -> Eligibility:
+    """What the books come to for the good user, with other facts in `changes`."""
+    results = results_of(*books, **changes)
+    return decide(product, books, results, profile, cap, {**GOOD, **changes}, NOW)
+
+
+def codes(eligibility: Eligibility) -> list[str]:
+    """The codes of its reasons."""
+    return [reason.code for reason in eligibility.reasons]

@@ -1,19 +1,14 @@
 """What the books come to: precedence in every combination, amounts, reasons."""
 
 from datetime import date, timedelta
-from fractions import Fraction
 from functools import cache
 from itertools import product
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from support.eligibility import GOOD, NOW, book_of, profile_of, results_of
+from support.eligibility import GOOD, NOW, PROFILE, book_of, codes, judged, profile_of, results_of
 
-from rules.core.problems import RulebookError
 from rules.eligibility.book import shipped_eligibility_books
 from rules.eligibility.decide import decide
-from rules.limits.tiers import TIERS
 from underwriting.domain.application import Product
 from underwriting.domain.decision import Result, Verdict
 from underwriting.domain.eligibility import Eligibility
@@ -30,14 +25,6 @@ STATES = {
 UNKNOWN = {"feed_age_hours": None}
 
 
-PROFILE = profile_of()
-
-
-def judged(*books, cap=100_000, profile=PROFILE, product=Product.FLOAT, **changes):
-    results = results_of(*books, **changes)
-    return decide(product, books, results, profile, cap, {**GOOD, **changes}, NOW)
-
-
 @pytest.mark.parametrize(("state", "due"), [("pass", None), ("fail", date(2026, 3, 30)), ("refer", date(2026, 3, 30))])
 def test_notice_is_due_from_the_request_however_late_it_is_decided(state, due):
     book = in_state(state, 1, superseding=False)
@@ -45,10 +32,6 @@ def test_notice_is_due_from_the_request_however_late_it_is_decided(state, due):
     requested_on = NOW.date() - timedelta(days=2)
     made = decide(Product.FLOAT, [book], results, PROFILE, 100_000, GOOD, NOW, requested_on=requested_on)
     assert made.notice_due == due
-
-
-def codes(eligibility):
-    return [reason.code for reason in eligibility.reasons]
 
 
 @cache
@@ -86,8 +69,8 @@ def up_to_two():
     return [states for count in range(3) for states in product(STATES, repeat=count)]
 
 
-@pytest.mark.parametrize("superseding", up_to_two(), ids="-".join)
-@pytest.mark.parametrize("regular", up_to_two(), ids="-".join)
+@pytest.mark.parametrize("superseding", up_to_two(), ids="+".join)
+@pytest.mark.parametrize("regular", up_to_two(), ids="+".join)
 def test_precedence_of_up_to_two_and_two(superseding, regular):
     books = [in_state(state, number, superseding=True) for number, state in enumerate(superseding)]
     books += [in_state(state, number, superseding=False) for number, state in enumerate(regular)]
@@ -180,28 +163,6 @@ def test_what_is_affordable_is_asked_of_the_deciding_book_where_it_is_not_known(
 def test_a_pause_holds_for_its_product_alone():
     paused = profile_of(paused=frozenset({Product.LOAN}))
     assert judged(book_of("GoodStanding"), profile=paused).verdict is APPROVED
-
-
-def test_a_loan_has_no_tiers_and_opens_what_its_book_offers():
-    book = book_of("GoodStanding", product="loan", offers=[20_000, 35_000])
-    made = judged(book, product=Product.LOAN, profile=profile_of(0), cap=30_000)
-    assert (made.verdict, made.approved_amounts) == (APPROVED, (20_000,))
-
-
-@pytest.mark.parametrize(
-    ("cap", "amounts"),
-    # An instalment is rounded up: 20,001 in four are 5,001 in the dearest.
-    [(5_000, (20_000,)), (5_001, (20_000, 20_001)), (8_749, (20_000, 20_001)), (8_750, (20_000, 20_001, 35_000))],
-)
-def test_of_a_loan_an_instalment_has_to_be_affordable(cap, amounts):
-    book = book_of("GoodStanding", product="loan", offers=[20_000, 20_001, 35_000], instalments=4)
-    assert judged(book, cap=cap, product=Product.LOAN).approved_amounts == amounts
-
-
-def test_a_loan_of_which_no_instalment_is_affordable_is_rejected():
-    book = book_of("GoodStanding", product="loan", offers=[20_000], instalments=4)
-    made = judged(book, cap=4_999, product=Product.LOAN)
-    assert (made.verdict, codes(made)) == (REJECTED, ["amount_unaffordable"])
 
 
 def test_no_amount_goes_above_what_an_unknown_book_before_the_deciding_one_would_have_allowed():
@@ -385,53 +346,3 @@ def test_a_score_that_is_too_low_names_what_lowered_it(rule, code, low):
     assert (other.key_factors, "lowered" in other.sentence) == ((), False)
     (bare,) = judged(book_of(rule), **low).reasons
     assert (bare.key_factors, bare.model_dump().keys()) == ((), {"code", "sentence"})
-
-
-LOAN = {"product": "loan", "offers": [20_000, 35_000], "instalments": 4}
-
-
-@pytest.mark.parametrize(
-    ("terms", "due"),
-    [
-        ({}, 5_000),
-        ({"fee": 1_000}, 5_250),
-        # 200.00 over four months at 36% of 365 days: a month of 31 days costs 3.0575%.
-        ({"annual_rate": 0.36}, 5_388),
-        ({"annual_rate": 0.36, "instalment_days": 14}, 5_174),
-        ({"annual_rate": 0.36, "fee": 1_000}, 5_658),
-    ],
-)
-def test_an_instalment_has_its_part_of_interest_and_fees(terms, due):
-    book = book_of("GoodStanding", **LOAN, **terms)
-    assert book.due_a_pay(20_000) == due
-    assert judged(book, cap=due, product=Product.LOAN).approved_amounts == (20_000,)
-    assert codes(judged(book, cap=due - 1, product=Product.LOAN)) == ["amount_unaffordable"]
-
-
-@given(
-    st.integers(1, 10**7),
-    st.integers(1, 52),
-    st.decimals(0, 2, places=4),
-    st.integers(0, 10**5),
-    st.integers(1, 366),
-)
-def test_the_instalments_pay_the_loan_off_with_less_than_a_unit_each_to_spare(amount, pays, rate, fee, days):
-    terms = {"instalments": pays, "annual_rate": float(rate), "fee": fee, "instalment_days": days}
-    book = book_of("GoodStanding", product="loan", offers=[amount], **terms)
-    owed, growth = Fraction(amount + fee), 1 + Fraction(rate) * days / 365
-    spare = Fraction(0)
-    for _ in range(pays):
-        owed, spare = owed * growth - book.due_a_pay(amount), spare * growth + 1
-    assert -spare < owed <= 0
-
-
-@given(st.integers(0, 25_000))
-def test_no_float_is_approved_whose_amount_and_fee_are_above_the_cap(cap):
-    made = judged(book_of("GoodStanding", offers=list(ALL)), cap=cap, profile=profile_of(20_000))
-    assert made.approved_amounts == tuple(tier.amount for tier in TIERS if tier.amount + tier.fee <= cap)
-
-
-@pytest.mark.parametrize("terms", [{"annual_rate": 0.1}, {"fee": 1}, {"instalment_days": 7}, {"instalments": 2}])
-def test_only_a_regular_book_for_loans_has_costs(terms):
-    with pytest.raises(RulebookError, match="only a regular book for loans has"):
-        book_of("GoodStanding", offers=[1000], **terms)
