@@ -3,7 +3,7 @@
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
@@ -37,12 +37,12 @@ def compute_facts(query: str, tables: Mapping[str, pa.Table]) -> pd.DataFrame:
     as empty, so that its source is not known to have answered. FactsError where a table is unknown, lacks a column,
     or has two rows for a subject where it should have one; KeyError where there is no such query.
     """
-    return _computed([query], tables)
+    return _computed([query], tables, [fact.name for fact in facts_of(query)])
 
 
 def user_facts(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
     """Everything that rules and policies about users may speak of (`USER_FACTS`), as `compute_facts` gives it."""
-    return _computed([*HISTORIES_QUERIES, SCREENING], tables)[list(USER_FACTS)]
+    return _computed([*HISTORIES_QUERIES, SCREENING], tables, USER_FACTS)
 
 
 def shared_sql() -> str:
@@ -70,7 +70,7 @@ def facts_sql(query: str) -> str:
     return f"SELECT subject_id, {', '.join(columns)} FROM (\n{_sql(query)})"  # noqa: S608
 
 
-def _computed(queries: Sequence[str], tables: Mapping[str, pa.Table]) -> pd.DataFrame:
+def _computed(queries: Sequence[str], tables: Mapping[str, pa.Table], facts: Iterable[str]) -> pd.DataFrame:
     if SUBJECTS not in tables:
         raise FactsError(f"the table {SUBJECTS} is missing: it says who is judged, and as of when")
     given = {name: _conformed(name, rows) for name, rows in tables.items()}
@@ -79,9 +79,9 @@ def _computed(queries: Sequence[str], tables: Mapping[str, pa.Table]) -> pd.Data
         answers = database.facts(queries, given)
     if len(subjects.unique()) < len(subjects):
         raise FactsError(f"{queries[0]}: a subject stands twice in a table that has one row for each")
-    columns = [column for query, answer in answers.items() for column in _columns(query, answer, subjects)]
+    columns = dict(column for query, answer in answers.items() for column in _columns(query, answer, subjects))
     index = pd.Index(_to_pandas(subjects, DTYPES["text"]), name="subject_id")
-    return pd.DataFrame(dict(columns), index=index)
+    return pd.DataFrame({fact: columns[fact] for fact in facts}, index=index, copy=False)
 
 
 def _columns(query: str, answer: pa.Table, subjects: pa.ChunkedArray) -> Iterator[tuple[str, ExtensionArray]]:
