@@ -1,13 +1,14 @@
 """Whose tokens count: those of an issuer's published keys, also after it changed them."""
 
 import json
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
+from joserfc.jws import JWSRegistry
 from pytest_httpserver import HTTPServer
 
 from underwriting.api import keys
@@ -122,6 +123,55 @@ async def test_a_token_that_was_verified_ends_when_it_expires(api, token):
     assert (await api.get("/v1/applications")).status_code == 200
     with time_machine.travel(now + timedelta(seconds=11)):
         assert (await api.get("/v1/applications")).status_code == 401
+
+
+def signed_by(key, claims, **header):
+    return jwt.encode({"alg": "ES256", **header}, claims, key, algorithms=["ES256", "RS256", "EdDSA"])
+
+
+async def test_a_token_that_names_no_key_is_verified_by_any_that_fits(behind, httpserver, token):
+    rsa, ec, ed = RSAKey.generate_key(2048), ECKey.generate_key("P-256"), OKPKey.generate_key("Ed25519")
+    sealing = ECKey.generate_key("P-256", {"use": "enc"})
+    others = [OKPKey.generate_key("X25519"), ECKey.generate_key("P-384"), ECKey.generate_key("P-256"), sealing]
+    httpserver.expect_request("/jwks").respond_with_json(published(*others, rsa, ec, ed))
+    for algorithm, key in {"RS256": rsa, "ES256": ec, "EdDSA": ed}.items():
+        assert await status(behind, signed_by(key, claims_of(token()), alg=algorithm)) == 200
+    for key in (ECKey.generate_key("P-256"), ECKey.import_key(sealing.as_dict(private=True) | {"use": "sig"})):
+        assert await status(behind, signed_by(key, claims_of(token()))) == 401
+
+
+async def test_a_token_that_names_a_key_is_verified_by_keys_of_that_name_alone(behind, httpserver, token):
+    named, twin = ECKey.generate_key("P-256", {"kid": "a"}), ECKey.generate_key("P-256", {"kid": "a"})
+    other = ECKey.generate_key("P-256", {"kid": "b"})
+    rsa = RSAKey.generate_key(2048, {"kid": "a"})
+    httpserver.expect_request("/jwks").respond_with_json(published(rsa, named, twin, other))
+    assert await status(behind, signed_by(rsa, claims_of(token()), alg="RS256", kid="a")) == 200
+    assert [await status(behind, signed_by(key, claims_of(token()), kid="a")) for key in (named, twin, other)] == [
+        200, 200, 401,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("header", "answer"),
+    [
+        ({"tier": "gold"}, 200),
+        ({"x5c": ["A" * 6000]}, 200),
+        ({"tier": "gold", "crit": ["tier"]}, 401),
+    ],
+)
+async def test_a_header_that_we_do_not_know_is_ignored_unless_it_is_critical(api, issuer, token, header, answer):
+    protected = b64(json.dumps({"alg": "ES256", "kid": issuer.kid, **header}).encode())
+    signing_input = f"{protected}.{token().split('.')[1]}"
+    signature = JWSRegistry.algorithms["ES256"].sign(signing_input.encode(), issuer)
+    assert await status(api, f"{signing_input}.{b64(signature)}") == answer
+
+
+async def test_an_impossible_expiry_is_no_fault_of_ours(api, token):
+    assert await status(api, token(exp=10**400)) == 401
+
+
+def b64(content):
+    return urlsafe_b64encode(content).decode().rstrip("=")
 
 
 @pytest.mark.parametrize("both", [True, False])

@@ -10,7 +10,9 @@ from cachetools import TTLCache
 from fastapi import Request, Security
 from fastapi.security import HTTPBearer
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import BadSignatureError, JoseError
+from joserfc.jwk import KeySet
+from joserfc.jws import JWSRegistry, extract_compact
 
 from underwriting.api.errors import ApiError
 from underwriting.api.keys import KeysUnavailable, PublicKeys
@@ -19,6 +21,10 @@ from underwriting.api.quota import Quota
 # Asymmetric signatures only, since the API holds public keys. EdDSA is the older name
 # (RFC 8037) of what RFC 9864 calls Ed25519, and what most issuers still write.
 ALGORITHMS = ["ES256", "RS256", "Ed25519", "EdDSA"]
+# Members of a header that we do not know are ignored, unless `crit` lists them (RFC 7515, 4). Some issuers put their
+# certificates there, hence the length in bytes.
+_HEADERS = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
+_HEADERS.max_header_length = 16_384
 # Seconds that our clock and the issuer's may differ: for `iat`, `nbf` and `exp` alike (RFC 7519, 4.1).
 LEEWAY = 30
 APPLY = "applications:write"
@@ -82,7 +88,7 @@ class Verifier:
             caller = _caller(decoded.claims)
             self._verified[digest] = caller, float(decoded.claims["exp"]) + LEEWAY
             return caller
-        except (JoseError, ValueError, TypeError) as error:
+        except (JoseError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise unauthorized("The bearer token is not valid, or no longer.") from error
         except KeysUnavailable as error:
             raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "KEYS_UNAVAILABLE", str(error)) from error
@@ -91,12 +97,28 @@ class Verifier:
         """The token's claims, by a cached key or, if none fits, by a newly published one."""
         keys = await self._keys.current()
         try:
-            return jwt.decode(token, keys, algorithms=ALGORITHMS)
+            return _verified(token, keys)
         except (JoseError, ValueError):
             renewed = await self._keys.renewed()
             if renewed is keys:
                 raise
-            return jwt.decode(token, renewed, algorithms=ALGORITHMS)
+            return _verified(token, renewed)
+
+
+def _verified(token: str, keys: KeySet) -> jwt.Token:
+    """The token's claims, by the first key that verifies it: of those with its `kid`, or of all where it names none.
+
+    Several keys may have one `kid` (RFC 7517, 4.5), and a token need not name any (RFC 7515, 4.1.4).
+    """
+    header = extract_compact(token.encode(), registry=_HEADERS).headers()
+    for key in keys:
+        if "kid" not in header or key.kid == header["kid"]:
+            try:
+                return jwt.decode(token, key, registry=_HEADERS)
+            except (JoseError, ValueError):
+                # Another key's token, or a key of another kind, use or algorithm.
+                continue
+    raise BadSignatureError("no key of the issuer verifies the token")
 
 
 def _caller(claims: dict[str, Any]) -> Caller:
