@@ -13,6 +13,12 @@ def _at_least(fact: str, limit: str) -> tuple[str, str]:
     return f"{fact} != null and {fact} < {limit}", f"{fact} == null"
 
 
+def _equal(fact: str, value: str) -> tuple[str, str]:
+    return f"{fact} != null and {fact} != {value}", f"{fact} == null"
+
+
+# A person has to look at the bureau's file first.
+CONCERN = "credit_alert != null and credit_alert != 'none'"
 CONDITIONS: dict[str, tuple[str, str]] = {
     "IdentityComplete": _at_most("identity_fields_missing", "0"),
     "AdultApplicant": _at_least("age_years", "{min_age_years}"),
@@ -32,6 +38,7 @@ CONDITIONS: dict[str, tuple[str, str]] = {
         "email_verified == false and phone_verified == false",
         "not (email_verified == true or phone_verified == true)",
     ),
+    "StatementsAddUp": _equal("broken_statement_line", "0"),
     "StatementCoverage": (
         "(months_covered != null and months_covered < {min_months})"
         " or (statement_age_days != null and statement_age_days > {max_age_days})",
@@ -45,15 +52,29 @@ CONDITIONS: dict[str, tuple[str, str]] = {
     "StableSpending": _at_most("spending_cv", "{max_cv}"),
     "NegativeBalanceDays": _at_most("negative_balance_days", "{max_days}"),
     "ReturnedPayments": _at_most("returned_payments", "{max_count}"),
+    "AccountsAddUp": _equal("accounts_add_up", "true"),
     "PositiveProfit": _at_least("profit_margin", "{min_margin}"),
     "RevenueTrend": _at_least("revenue_growth", "{min_growth}"),
     "RepaymentCapacity": _at_least("debt_service_coverage", "{min_dscr}"),
     "DebtToIncome": _at_most("debt_to_income", "{max_ratio}"),
-    "CreditScore": _at_least("credit_score", "{min_score}"),
+    "NoCreditAlert": _equal("credit_alert", "'none'"),
+    "MilitaryLending": (
+        "covered_borrower == true and mapr != null and mapr > {max_mapr}"
+        " and covered_borrower_age_days != null and covered_borrower_age_days <= {max_age_days}",
+        "not ((mapr != null and mapr <= {max_mapr}) or (covered_borrower == false"
+        " and covered_borrower_age_days != null and covered_borrower_age_days <= {max_age_days}))",
+    ),
+    # Nobody is rejected by a score of which nobody knows what lowered it.
+    "CreditScore": (
+        "credit_score != null and credit_score < {min_score} and credit_score_factor_1 != null",
+        "credit_score == null or credit_score < {min_score}",
+    ),
     "Utilisation": _at_most("revolving_utilisation", "{max_ratio}"),
     "Delinquencies": _at_most("delinquencies_24m", "{max_24m}"),
     "NoInsolvency": _at_most("insolvencies", "0"),
     "Inquiries": _at_most("inquiries_6m", "{max_6m}"),
+    "ReportedRepaymentCapacity": _at_least("reported_debt_service_coverage", "{min_dscr}"),
+    "ReportedDebtToIncome": _at_most("reported_debt_to_income", "{max_ratio}"),
     "WithinExposure": _at_most("exposure_with_request", "{max_total}"),
     "NotListed": (
         "list_match_score != null and list_match_score >= {min_match_score}"

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import zen
 
-from benchmarks.peer_rules import CONDITIONS
+from benchmarks.peer_rules import CONCERN, CONDITIONS
 from rules.facts import CHECKS, facts_of
 from rules.prescreening.book import Rulebook, shipped_rulebooks
 from rules.prescreening.engine import evaluate
@@ -31,6 +31,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "identity_fields_missing": (-9, 1),
     "age_years": (17, 80),
     "company_age_days": (600, 9_000),
+    "broken_statement_line": (-19, 1),
     "months_covered": (6, 6),
     "statement_age_days": (0, 36),
     "lowest_month_end_balance": (-50_000, 2_000_000),
@@ -42,7 +43,14 @@ RANGES: dict[str, tuple[float, float]] = {
     "revenue_growth": (-0.25, 0.6),
     "debt_service_coverage": (1, 6),
     "debt_to_income": (0, 0.45),
+    "reported_debt_service_coverage": (1, 6),
+    "reported_debt_to_income": (0, 0.45),
     "credit_score": (600, 850),
+    "credit_score_min": (300, 300),
+    "credit_score_max": (850, 850),
+    "monthly_liabilities": (0, 500_000),
+    "covered_borrower_age_days": (0, 70),
+    "mapr": (0, 0.4),
     "revolving_utilisation": (0, 0.85),
     "delinquencies_24m": (0, 2),
     "insolvencies": (-19, 1),
@@ -60,7 +68,23 @@ RANGES: dict[str, tuple[float, float]] = {
     "on_time_ratio": (0.85, 1),
     "worst_days_past_due": (0, 31),
 }
-TRUE_SHARE = {"is_company": 0.1, "email_verified": 0.9, "phone_verified": 0.9, "company_active": 0.95}
+TRUE_SHARE = {
+    "is_company": 0.1,
+    "email_verified": 0.9,
+    "phone_verified": 0.9,
+    "company_active": 0.95,
+    "covered_borrower": 0.1,
+}
+# The text of most applicants, and that of an eighth of them. None is not known; so is a text that is not here.
+TEXTS = {
+    "residence_country": ("US", "DE"),
+    "company_country": ("US", "DE"),
+    "credit_file": ("found", "thin"),
+    "credit_alert": ("none", "fraud_alert"),
+    "credit_score_model": ("FICO 8", "VantageScore 3.0"),
+    "credit_score_factor_1": ("balances are high", "too many inquiries"),
+    "credit_score_exclusion": (None, "4"),
+}
 
 
 def applicants(rows: int) -> pd.DataFrame:
@@ -71,14 +95,16 @@ def applicants(rows: int) -> pd.DataFrame:
         if fact.type == "boolean":
             values: Any = random.random(rows) < TRUE_SHARE.get(name, 0.97)
         elif fact.type == "text":
-            values = np.array(["US", "US", "US", "US", "US", "US", "US", "DE"])[random.integers(0, 8, rows)]
+            usual, other = TEXTS.get(name, (None, None))
+            values = [other if draw < 1 / 8 else usual for draw in random.random(rows)]
         elif fact.type == "integer":
             low, high = RANGES[name]
             values = random.integers(int(low), int(high), rows, endpoint=True)
             values = values if name == "lowest_month_end_balance" else values.clip(min=0)
         else:
             values = random.uniform(*RANGES[name], rows)
-        facts[name] = pd.Series(values).astype(fact.dtype).mask(random.random(rows) < UNKNOWN_SHARE)
+        facts[name] = pd.Series(values, dtype=fact.dtype).mask(random.random(rows) < UNKNOWN_SHARE)
+    facts["credit_score"] = facts["credit_score"].mask(facts["credit_score_exclusion"].notna())
     return pd.DataFrame(facts)
 
 
@@ -118,7 +144,8 @@ def zen_engine(book: Rulebook) -> Callable[[list[dict[str, Any]]], list[list[int
 
     def run(rows: list[dict[str, Any]]) -> list[list[int]]:
         answers = engine.evaluate_batch([{"key": "book", "context": row} for row in rows])
-        return [list(answer["data"]["result"].values()) for answer in answers]
+        results = [answer["data"]["result"] for answer in answers]
+        return [[result[rule.name] for rule in book.rules] for result in results]
 
     return run
 
@@ -136,8 +163,12 @@ def plain_python(book: Rulebook) -> Callable[[list[dict[str, Any]]], list[list[i
 def conditions(rule: Any) -> tuple[str, str]:
     """When a rule fails and when it is unknown, with its properties filled in."""
     properties = {name: list(value) if isinstance(value, tuple) else value for name, value in rule}
-    fails, unknown = CONDITIONS[rule.name]
-    return fails.format(**properties), unknown.format(**properties)
+    fails, unknown = (condition.format(**properties) for condition in CONDITIONS[rule.name])
+    if rule.on_fail == "refer":
+        fails, unknown = "false", f"({fails}) or ({unknown})"
+    if rule.concerns:
+        fails, unknown = f"not ({CONCERN}) and ({fails})", f"({CONCERN}) or ({unknown})"
+    return fails, unknown
 
 
 def median_seconds(run: Callable[[], object]) -> float:

@@ -1,6 +1,6 @@
 """Facts as columns: pandas' nullable arrays, in the types that the catalogue gives them."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -64,21 +64,12 @@ def looked_up(column: Column, values: Mapping[str, str]) -> Column:
     return cast("Column", found)
 
 
-def wherever_known(column: Column, text: str) -> Column:
-    """`text` in every row where the column is known; NA elsewhere."""
-    rows, found = ~column.isna(), _unknown(len(column))
-    if rows.any():
-        found[rows] = text
-    return cast("Column", found)
-
-
-def where_begins(column: Column, other: Column, beginnings: str | tuple[str, ...], *, begins: bool = True) -> Column:
-    """The column in rows where `other` begins with one of `beginnings`, in any case, or does not; NA elsewhere."""
+def wherever_known(column: Column, other: Column, text_of: Callable[[str, str | None], str]) -> Column:
+    """What `text_of` gives for the texts of both columns, None for an unknown one, wherever `column` is known."""
     rows, found = np.flatnonzero(~column.isna()), _unknown(len(column))
     if len(rows):
-        names = pd.Series(_texts(other, rows), dtype=_TEXT).str.lower()
-        rows = rows[(names.str.startswith(beginnings).fillna(value=False) == begins).to_numpy(np.bool_)]
-        found[rows] = _texts(column, rows)
+        others = (None if text is pd.NA else text for text in _texts(other, rows))
+        found[rows] = [text_of(text, beside) for text, beside in zip(_texts(column, rows), others, strict=True)]
     return cast("Column", found)
 
 
@@ -116,6 +107,8 @@ class Columns(Mapping[str, Column]):
         self.index = frame.index
         self._frame = frame
         self._conformed: dict[str, Column] = {}
+        # What `rules.core.rule.derived` computed of these facts, and the names of the facts that it read.
+        self.derived: dict[object, tuple[Column, list[str]]] = {}
 
     def __getitem__(self, name: str) -> Column:
         if name not in self._conformed:

@@ -1,12 +1,13 @@
 """What a rule is: one claim about facts, with typed properties."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo
 
-from rules.core.columns import Column, Truth
+from rules.core.columns import Column, Columns, Truth
 from rules.core.problems import did_you_mean
 from underwriting.domain.money import MAX_MINOR
 
@@ -37,7 +38,7 @@ AlwaysRefer = Annotated[
 class Facts:
     """The facts as a rule reads them: `facts.age_years` is that column. `names_read` has those read so far."""
 
-    def __init__(self, columns: Mapping[str, Column]) -> None:
+    def __init__(self, columns: Columns) -> None:
         self._columns = columns
         self.names_read: list[str] = []
 
@@ -47,14 +48,33 @@ class Facts:
         except KeyError:
             hint = did_you_mean(name, self._columns, "the catalogue of facts lists them")
             raise AttributeError(f"no fact is called {name}; {hint}") from None
-        if name not in self.names_read:
-            self.names_read.append(name)
+        self._note([name])
         return column
 
     def over(self, days: int, name: str) -> Column:
         """The fact `name` of the last `days` days; the catalogue has one fact for each window."""
         column: Column = getattr(self, f"{name}_{days}d")
         return column
+
+    def derived(self, derive: "Derivation") -> Column:
+        """What `derive` makes of the facts, computed once for all rules; the facts that it reads count as read."""
+        if derive not in self._columns.derived:
+            facts = Facts(self._columns)
+            self._columns.derived[derive] = derive(facts), facts.names_read
+        column, names = self._columns.derived[derive]
+        self._note(names)
+        return column
+
+    def _note(self, names: Iterable[str]) -> None:
+        self.names_read += [name for name in names if name not in self.names_read]
+
+
+Derivation = Callable[[Facts], Column]
+
+
+def derived(derive: Derivation) -> Derivation:
+    """For a column that several rules derive from facts: it is computed once for them all."""
+    return wraps(derive)(lambda facts: facts.derived(derive))
 
 
 class Rule(BaseModel, ABC):

@@ -1,5 +1,6 @@
 """What the credit bureau knows."""
 
+from functools import cache
 from importlib.resources import files
 from typing import Annotated, ClassVar, cast
 
@@ -7,8 +8,8 @@ import pandas as pd
 from pydantic import Field
 from ruamel.yaml import YAML
 
-from rules.core.columns import Column, Truth, first_known, is_one_of, looked_up, where_begins, wherever_known
-from rules.core.rule import AlwaysRefer, Count, Facts, Ratio, Rule
+from rules.core.columns import Column, Truth, first_known, is_one_of, looked_up, wherever_known
+from rules.core.rule import AlwaysRefer, Count, Facts, Ratio, Rule, derived
 
 # Why the bureau's file says nothing, by `credit_alert` and by `credit_file`.
 ALERTS = {
@@ -34,20 +35,27 @@ DEATHS = {code: why for codes in EXCLUSIONS.values() for code, why in codes.item
 WITHOUT_FILE = (*dict.fromkeys((*CONCERNS, *FILES.values())),)
 
 
+@cache
+def exclusion_reason(code: str, model: str | None) -> str:
+    """Why the bureau gave this exclusion code instead of a score, as a reason code."""
+    known = [codes for name, codes in EXCLUSIONS.items() if (model or "").lower().startswith(name)] or [DEATHS]
+    return next((codes[code] for codes in known if code in codes), "credit_score_excluded")
+
+
+@derived
 def excluded(facts: Facts) -> Column:
     """Why there is no score, as a reason code; NA where the bureau gave no exclusion code."""
-    code, model = facts.credit_score_exclusion, facts.credit_score_model
-    known = [looked_up(where_begins(code, model, name), codes) for name, codes in EXCLUSIONS.items()]
-    unknown_model = looked_up(where_begins(code, model, tuple(EXCLUSIONS), begins=False), DEATHS)
-    return first_known(*known, unknown_model, wherever_known(code, "credit_score_excluded"))
+    return wherever_known(facts.credit_score_exclusion, facts.credit_score_model, exclusion_reason)
 
 
+@derived
 def concern(facts: Facts) -> Column:
     """What a person has to look at first, as a reason code: an alert, or that the holder of the file has died."""
     died = looked_up(excluded(facts), {ALERTS["deceased"]: ALERTS["deceased"]})
     return first_known(died, looked_up(facts.credit_alert, ALERTS))
 
 
+@derived
 def without_file(facts: Facts) -> Column:
     """Why the file says nothing, as a reason code; NA where it may be read, or where the bureau gave no answer."""
     return first_known(concern(facts), looked_up(facts.credit_file, FILES))

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from support.applicants import PERSON, asking, book_of, frame, one_applicant
 from support.examples import steady
 
-from rules.core.rule import Facts
+from rules.core.columns import Columns
+from rules.core.rule import Facts, derived
 from rules.facts import CATALOGUE, compute_facts
 from rules.prescreening.book import shipped_rulebooks
 from rules.prescreening.decide import decide
@@ -268,4 +269,20 @@ def test_the_frame_is_left_as_it_was():
 
 def test_a_rule_that_names_no_fact_is_told_so():
     with pytest.raises(AttributeError, match="no fact is called credit_scor; did you mean credit_score"):
-        _ = Facts(dict.fromkeys(CATALOGUE)).credit_scor
+        _ = Facts(Columns(pd.DataFrame())).credit_scor
+
+
+def test_a_column_that_rules_derive_is_computed_once_and_its_facts_count_as_read_by_each():
+    computed = []
+
+    @derived
+    def doubled(facts):
+        computed.append(1)
+        return facts.credit_score + facts.credit_score
+
+    columns = Columns(frame(credit_score=[700]))
+    for _ in range(2):
+        facts = Facts(columns)
+        assert list(doubled(facts)) == [1400]
+        assert facts.names_read == ["credit_score"]
+    assert len(computed) == 1
