@@ -1,6 +1,7 @@
 """From `POST` to stored decision, one application at a time, sources that answer at once: warm against process worker.
 
 `python -m benchmarks.latency [--warm 40] [--process 7]`; both in one run, on one Prefect server on PostgreSQL.
+The warm worker also runs the scheduled sweeps, the process worker only the applications.
 """
 
 import argparse
@@ -52,7 +53,7 @@ async def series(applicants: Applicants, name: str, count: int) -> list[float]:
 
 
 class process_worker:  # noqa: N801 - a context manager, called like a function
-    """The same deployments in a process pool with Prefect's process worker, which asks for work every second."""
+    """The same deployments, without their schedules, in a process pool whose worker asks for work every second."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -84,8 +85,12 @@ class process_worker:  # noqa: N801 - a context manager, called like a function
                 await client.create_work_pool(
                     WorkPoolCreate(name=PROCESS_POOL, type=ProcessWorker.type, base_job_template=template)
                 )
-        self._deploy.start()
-        await self._deploy.succeed(120)
+                self._deploy.start()
+                await self._deploy.succeed(120)
+                # A process for each sweep would leave this worker no time for applications.
+                for deployment in await client.read_deployments():
+                    if deployment.schedules:
+                        await client.pause_deployment(deployment.id)
         self._worker.start()
 
     async def __aexit__(self, *_: object) -> None:
