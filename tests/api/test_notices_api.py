@@ -129,6 +129,7 @@ async def test_a_user_service_that_is_away_leaves_the_customer_without_a_name(
     [
         ({"how": "letter", "sent_at": "2999-01-01T00:00:00Z"}, "body.sent_at"),
         ({"how": "letter", "sent_at": "2026-01-01T00:00:00"}, "body.sent_at"),
+        ({"how": "letter", "sent_at": "2026-03-01T09:00:00Z"}, "body.sent_at"),
         ({"how": ""}, "body.how"),
     ],
 )
