@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rules.core.edition import Book, book_from, read_document, read_file
-from rules.core.experiments import moved
+from rules.core.experiments import Experiment, moved
 from rules.core.problems import RulebookError
 from rules.eligibility.book import EligibilityBook
 from rules.prescreening.book import Rulebook
@@ -40,9 +40,13 @@ def agree_on_experiments(books: Iterable[Book]) -> None:
         raise RulebookError(problems)
 
 
-def keep_arms(published: Iterable[Book], books: Iterable[Book]) -> None:
-    """RulebookError where a new version of an experiment would move users who are in an arm already."""
-    before = {book.experiment.name: book.experiment for book in published if book.experiment}
+def keep_arms(published: Iterable[Experiment], books: Iterable[Book]) -> None:
+    """RulebookError where a new version of an experiment would move users who are in an arm already.
+
+    `published` has the experiments as they were published, the oldest first, also those that ended: one that begins
+    again has its users back in their arms.
+    """
+    before = {experiment.name: experiment for experiment in published}
     problems = []
     for book in books:
         now = book.experiment

@@ -135,6 +135,33 @@ def test_a_version_that_would_move_users_between_arms_is_not_published(migrated:
     assert (code, "different shares" in error) == (2, True)
 
 
+def test_an_experiment_that_begins_again_has_its_users_back_in_their_arms(migrated: Shell) -> None:
+    file = migrated.folder / "users.yaml"
+
+    def publish(version: int, applies_to: str | None) -> tuple[int, str]:
+        experiment = f"{{experiment: {{name: trial, arm: a, shares: {applies_to}}}}}"
+        text = USERS_BOOK.replace("version: 1", f"version: {version}")
+        line = next(line for line in text.splitlines(keepends=True) if line.startswith("applies_to"))
+        file.write_text(text.replace(line, f"applies_to: {experiment}\n" if applies_to else ""))
+        code, _, error = migrated.run("rulebooks", "publish", str(file))
+        return code, error
+
+    assert publish(1, "{a: 0.2, b: 0.8}")[0] == 0
+    assert publish(2, None)[0] == 0
+    code, error = publish(3, "{a: 0.8, b: 0.2}")
+    assert (code, "tiny-float v3 would move 60.00% of all users out of their arms of trial" in error) == (2, True)
+    assert publish(3, "{a: 0.2, b: 0.8}")[0] == 0
+
+
+def test_a_version_of_an_experiment_that_is_published_already_is_not_compared_again(migrated: Shell) -> None:
+    first, second = migrated.folder / "first.yaml", migrated.folder / "second.yaml"
+    first.write_text(USERS_BOOK.replace("{a: 1}", "{a: 0.2, b: 0.2}"))
+    second.write_text(USERS_BOOK.replace("{a: 1}", "{a: 0.4, b: 0.4}").replace("version: 1", "version: 2"))
+    for file, answer in ((first, "published"), (second, "published"), (first, "is published already")):
+        code, out, _ = migrated.run("rulebooks", "publish", str(file))
+        assert (code, answer in out) == (0, True)
+
+
 def test_books_that_disagree_on_an_experiment_are_refused_together(shell: Shell) -> None:
     one, other = shell.folder / "one.yaml", shell.folder / "other.yaml"
     one.write_text(USERS_BOOK)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rules.books import AnyBook, agree_on_experiments, keep_arms, load_rulebook
+from rules.core.experiments import Experiment
 from rules.core.reasons import reason
 from rules.eligibility.book import eligibility_schema, parse_eligibility_book, shipped_eligibility_books
 from rules.explain.adverse_reasons import adverse_codes
@@ -119,13 +120,21 @@ def _loaded(files: list[Path] | None) -> list[AnyBook]:
 
 def _check_experiments(published: Iterable[Published], books: Iterable[AnyBook]) -> None:
     """RulebookError if experiments would contradict those that stay published, or would move users to another arm."""
-    new = list(books)
-    # The newest version of each name comes first.
-    newest = {book.name: book for book in reversed(list(published))}
+    versions = sorted(published, key=lambda version: (version.published_at, version.version))
+    refs = {version.ref for version in versions}
+    new = [book for book in books if book.ref not in refs]
+    keep_arms(filter(None, map(_experiment_of, versions)), new)
+    newest = {version.name: version for version in sorted(versions, key=lambda version: version.version)}
     others = [PARSERS[book.kind](book.text, str(book.ref)) for book in newest.values() if book.kind in PARSERS]
-    keep_arms(others, new)
     replaced = {book.name for book in new}
     agree_on_experiments([*new, *(book for book in others if book.name not in replaced)])
+
+
+def _experiment_of(version: Published) -> Experiment | None:
+    """The experiment of a published version; the rest of its text may be of an earlier release."""
+    # A limit policy applies to everybody.
+    experiment = (json.loads(version.text).get("applies_to") or {}).get("experiment")
+    return Experiment.model_validate(experiment) if experiment else None
 
 
 def _shipped() -> list[AnyBook]:

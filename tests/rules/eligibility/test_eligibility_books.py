@@ -213,11 +213,11 @@ def test_a_new_version_of_an_experiment_moves_nobody():
         changed_to = {"applies_to": {"experiment": {"name": experiment.name, "arm": experiment.arm, "shares": shares}}}
         newer = small.model_copy(update={"version": 2, **changed_to})
         if problem is None:
-            keep_arms([small], [newer])
+            keep_arms([experiment], [newer])
             keep_arms([], [newer])
             continue
         with pytest.raises(RulebookError, match=f"{newer.ref} would move .*% of all users out of their arms of "):
-            keep_arms([small], [newer])
+            keep_arms([experiment], [newer])
 
 
 @pytest.mark.parametrize(
