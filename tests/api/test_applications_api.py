@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -10,8 +10,10 @@ import pytest
 import time_machine
 from support.reviews import rows
 
+from rules.prescreening.book import shipped_rulebooks
+from underwriting import rulebook_cache
 from underwriting.domain.decision import CheckResult, Decision, Outcome, Reason, Result, RulebookRef, Verdict
-from underwriting.store import claims, decisions
+from underwriting.store import claims, decisions, rulebooks
 from underwriting.store.kinds import APPLICATIONS
 from underwriting.store.session import Store
 
@@ -59,6 +61,22 @@ async def test_a_retry_is_the_same_request_and_a_decided_one_is_replayed_byte_fo
     assert len({replay.content for replay in replays}) == 1
     assert replays[0].content == (await api.get(first.headers["Location"])).content
     assert replays[0].json()["reasons"] == [SCORE.model_dump()]
+
+
+async def test_a_retry_after_the_rulebook_ended_is_the_same_request(
+    api: httpx.AsyncClient, api_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rulebook_cache, "LOOK_SECONDS", 0.0)
+    first = await apply(api)
+    book = shipped_rulebooks()["prescreening"]
+    async with api_store.begin() as work:
+        ref = RulebookRef(name=book.name, version=book.version + 1, digest="0" * 64)
+        ended = {"valid_from": book.valid_from, "valid_until": date(2026, 1, 31)}
+        await rulebooks.publish(work, ref, book.product, book.text, "test", **ended)
+    again = await apply(api)
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+    assert (await apply(api, key="another")).status_code == 404
+    assert [item["id"] for item in (await api.get("/v1/applications")).json()["items"]] == [first.json()["id"]]
 
 
 async def test_fifty_concurrent_retries_are_one_application(api: httpx.AsyncClient) -> None:

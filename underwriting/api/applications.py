@@ -11,14 +11,16 @@ from rules.explain.adverse_reasons import AdverseCodes, reasons_given
 from underwriting import referrals
 from underwriting.api.answering import RETRY_AFTER, UNDECIDED
 from underwriting.api.auth import BACKDATE, Applicant, Reader, Reviewer, require
-from underwriting.api.context import Context, refusing
+from underwriting.api.context import ApiContext, Context, refusing
 from underwriting.api.documented import JSON, POLL, REPLAYED, answer, refusals
 from underwriting.api.errors import ApiError
 from underwriting.api.examples import APPLICATION, PENDING_APPLICATION
 from underwriting.domain.application import ApplicationId, ApplicationRequest, State
 from underwriting.domain.decision import Verdict
+from underwriting.rulebook_cache import NotLent
 from underwriting.store import applications, waiting
 from underwriting.store.applications import StoredApplication
+from underwriting.store.errors import UnknownRulebook
 from underwriting.store.record import Record
 from underwriting.store.waiting import Answer
 
@@ -108,13 +110,16 @@ async def apply(
         raise ApiError(
             HTTPStatus.BAD_REQUEST, "IDEMPOTENCY_KEY_MISSING", "Send a header Idempotency-Key with a key of your own."
         )
-    await context.rulebook_cache.book_for(body)
+    refused = await _refused(context, body)
     async with context.store.begin() as work:
         now = datetime.now(UTC)
         accepted = await applications.accept(work, caller.tenant, body, idempotency_key, now)
-        if not accepted.replay and accepted.stored.subject.as_of < now.date():
-            # It rolls back. A replay is exempt, since a retry may come on the next day.
-            require(caller, BACKDATE)
+        # It rolls back. A replay is exempt, since a retry may come on the next day, and after the rulebook has ended.
+        if not accepted.replay:
+            if refused is not None:
+                raise refused
+            if accepted.stored.subject.as_of < now.date():
+                require(caller, BACKDATE)
     if not accepted.replay:
         after_answering.add_task(context.dispatch, accepted.stored.subject)
     return _answer(accepted.stored, replayed=accepted.replay)
@@ -203,6 +208,15 @@ async def hand_in(
     if stored.state is State.PENDING:
         after_answering.add_task(context.dispatch, stored.subject, stored.dispatch_no + 1)
     return _answer(stored, replayed=False)
+
+
+async def _refused(context: ApiContext, body: ApplicationRequest) -> NotLent | UnknownRulebook | None:
+    """Why no rulebook decides on a new request; None if one does."""
+    try:
+        await context.rulebook_cache.book_for(body)
+    except (NotLent, UnknownRulebook) as error:
+        return error
+    return None
 
 
 def _answer(stored: StoredApplication, *, replayed: bool) -> Response:
