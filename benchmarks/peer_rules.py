@@ -64,7 +64,7 @@ CONDITIONS: dict[str, tuple[str, str]] = {
         "not ((mapr != null and mapr <= {max_mapr}) or (covered_borrower == false"
         " and covered_borrower_age_days != null and covered_borrower_age_days <= {max_age_days}))",
     ),
-    # Nobody is rejected by a score of which nobody knows what lowered it.
+    # Nobody is rejected by a score without key factors.
     "CreditScore": (
         "credit_score != null and credit_score < {min_score} and credit_score_factor_1 != null",
         "credit_score == null or credit_score < {min_score}",

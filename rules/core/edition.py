@@ -51,7 +51,7 @@ class Edition(BaseModel):
     def _ends_no_earlier_than_it_begins(cls, until: date | None, given: ValidationInfo) -> date | None:
         begins = given.data.get("valid_from")
         if until is not None and begins is not None and until < begins:
-            raise wrong(f"{until} lies before {begins}, the first day; end it later")
+            raise wrong(f"{until} is before {begins}, the first day; end it later")
         return until
 
     def in_force_on(self, day: date) -> bool:

@@ -48,7 +48,7 @@ class Experiment(BaseModel):
 
 
 class InExperiment(BaseModel):
-    """Whom a book of the pre-screening applies to, where not to everybody: the customers of one arm."""
+    """The customers whom a book of the pre-screening applies to: those in one arm of an experiment."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -77,9 +77,9 @@ def arms_of(experiment: Experiment) -> Arms:
     """The arm of each bucket; None where it belongs to no arm.
 
     The arms are evenly spaced along the buckets, in the order of their names: the first at the lowest, the last at the
-    highest. Each takes the buckets nearest to it, as many as its share; a bucket that two want goes to the nearer. So
-    an arm that grows takes more buckets and gives none away, until two arms meet. Two arms start at opposite ends, so
-    neither ever takes a bucket of the other.
+    highest. Each arm gets as many buckets as its share, those nearest to it; a bucket near to two arms goes to the
+    nearer one. So an arm that grows gets more buckets and loses none, until two arms meet. Two arms start at opposite
+    ends, so neither ever gets a bucket of the other.
     """
     return _arms_of(tuple(sorted(experiment.shares.items())))
 

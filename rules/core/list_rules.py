@@ -9,7 +9,7 @@ from rules.core.rule import Count, Facts, Rule, Score
 
 
 class NotListed(Rule):
-    """The applicant is on no sanction or block list; a person judges a match that only the name supports."""
+    """The applicant is on no sanction or block list; a person judges a match of the name alone."""
 
     check: ClassVar[str] = "fraud"
     fails_as: ClassVar[str] = "list_match"
@@ -23,13 +23,13 @@ class NotListed(Rule):
 
     @field_validator("grey_match_score")
     @classmethod
-    def _lies_below_a_hit(cls, grey: float, given: ValidationInfo) -> float:
+    def _is_below_a_hit(cls, grey: float, given: ValidationInfo) -> float:
         if grey > given.data.get("min_match_score", grey):
-            raise ValueError("lies above min_match_score, so that no match would be grey; lower it")
+            raise ValueError("is above min_match_score, so that no match would be grey; lower it")
         return grey
 
     def claim(self, facts: Facts) -> Truth:
-        """No match is a hit that more than the name supports."""
+        """The best match is below the threshold, or only its name agrees."""
         return (facts.list_match_score < self.min_match_score) | (facts.list_confirmed_score < self.min_match_score)
 
     def grey(self, facts: Facts) -> Truth:

@@ -50,7 +50,7 @@ def reworded(error: ValidationError, model: type[BaseModel], within: Path = ()) 
                 input=each["input"],
             )
             for each in found
-            # A list is not too short for what it has of wrong items.
+            # Pydantic does not count wrong items, so a list of them would also be reported as too short.
             if each["type"] != "too_short" or not any(_lies_below(other["loc"], each["loc"]) for other in found)
         ],
     )

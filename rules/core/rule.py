@@ -23,9 +23,9 @@ Rank = Annotated[int, Field(ge=0, le=8)]
 
 
 def not_below(lower: str, value: int, given: ValidationInfo) -> int:
-    """`value`, for a property that may not lie below the one called `lower`."""
+    """`value`, for a property that must not be below the one called `lower`."""
     if value < given.data.get(lower, value):
-        raise ValueError(f"lies below {lower}; raise it")
+        raise ValueError(f"is below {lower}; raise it")
     return value
 
 
@@ -97,11 +97,11 @@ class Rule(BaseModel, ABC):
     # The fact that names what is missing, where the rule fails because something is missing.
     missing_in: ClassVar[str | None] = None
 
-    # The facts that name what lowered the score that the rule is about, the weightiest first.
+    # The facts with the key factors of the score that the rule is about, the most important first.
     factors_in: ClassVar[tuple[str, ...]] = ()
 
-    # Every code that `unknown_code` may give, and those of them for which a person always has to look, whatever the
-    # rule claims and the book does with unknowns.
+    # Every code that `unknown_code` may give; and those of them that always refer, whatever the claim's result and the
+    # book's `on_unknown`.
     unknown_codes: ClassVar[tuple[str, ...]] = ()
     concerns: ClassVar[tuple[str, ...]] = ()
 

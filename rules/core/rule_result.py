@@ -15,7 +15,7 @@ from underwriting.domain.decision import MAX_PRINCIPAL_REASONS, Outcome, Reason,
 FAIL, PASS, UNKNOWN = 0, 1, 2
 NO_CAP = -1
 # A score that is too low is no specific reason without what lowered it (Official interpretation of 12 CFR
-# 1002.9(b)(2), 4), so it rejects nobody then.
+# 1002.9(b)(2), 4), so nobody is rejected by it.
 UNEXPLAINED = "score_unexplained"
 RESULTS = {FAIL: Result.FAIL, PASS: Result.PASS, UNKNOWN: Result.UNKNOWN}
 
@@ -34,7 +34,7 @@ class RuleResult:
 
     `refers` has the rows that a person has to look at, whatever the book does with unknowns: those in the rule's grey
     band, those with a concern, those that failed where the book refers failures of the rule (`failures_refer`), and
-    those that failed by a score of which nobody knows what lowered it (`unexplained`). `facts_read` has the names of
+    those that failed by a score without key factors (`unexplained`). `facts_read` has the names of
     the facts that the rule read, `cap` the amount that it allows where it passes, and `unknown_codes` the reason code
     of rows that are unknown for a reason of their own. A part that the rule does not have is None.
     """
@@ -98,8 +98,8 @@ def evaluate_rule(rule: Rule, facts: Columns) -> RuleResult:
     """The rule's result for every row.
 
     A rule that allows no amount fails, and one whose amount is not known is unknown, whatever it claims. It is also
-    unknown, and a person has to look, where the book refers failures of the rule, where nobody knows what lowered the
-    score that it fails by, and where one of the rule's concerns applies.
+    unknown, and a person has to look, where the book refers failures of the rule, where the score that it fails by has
+    no key factors, and where one of the rule's concerns applies.
     """
     read = Facts(facts)
     results = _truth(rule, rule.claim(read))

@@ -1,7 +1,7 @@
 """YAML whose every value remembers its line, so that an error can name its place.
 
 A plain subset: one document of mappings with text keys, lists and scalars. Anchors and tags are refused, a key that
-stands twice is an error.
+appears twice is an error.
 """
 
 import re
@@ -86,7 +86,7 @@ def _mapping(reader: YAML, node: MappingNode, path: Path, lines: dict[Path, int]
         if not isinstance(key, str):
             raise YamlProblem(line, "a key has to be text")
         if key in values:
-            raise YamlProblem(line, f"{key} stands twice, first in line {lines[(*path, key)]}; keep one")
+            raise YamlProblem(line, f"{key} appears twice, first in line {lines[(*path, key)]}; keep one")
         lines[(*path, key)] = line
         values[key] = _plain(reader, value_node, (*path, key), lines)
     return values
@@ -95,9 +95,9 @@ def _mapping(reader: YAML, node: MappingNode, path: Path, lines: dict[Path, int]
 def _scalar(reader: YAML, node: Node) -> object:
     line = node.start_mark.line + 1
     if strange := _STRANGE.search(node.value):
-        raise YamlProblem(line, f"the character U+{ord(strange[0]):04X} cannot stand in a text here; leave it out")
+        raise YamlProblem(line, f"the character U+{ord(strange[0]):04X} is not allowed in a text here; leave it out")
     try:
         return reader.constructor.construct_object(node)
     except (ValueError, LookupError):
         # A date such as 2026-13-45, a number of ten thousand digits; `!!int ""` and `!!bool maybe`.
-        raise YamlProblem(line, f"{node.value[:40]} is no date or number that there is") from None
+        raise YamlProblem(line, f"{node.value[:40]} is not a possible date or number") from None

@@ -8,7 +8,7 @@ from rules.core.experiments import Experiment
 
 
 class AppliesTo(BaseModel):
-    """Whom a book applies to; everybody, where nothing is given. All that is given has to hold."""
+    """Whom a book applies to: users who meet every condition that is given; all users, if none is given."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

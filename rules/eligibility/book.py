@@ -39,7 +39,7 @@ def _doubled(rules: tuple[Rule, ...]) -> Iterator[tuple[Path, str]]:
     names = [rule.name for rule in rules]
     for index, name in enumerate(names):
         if name in names[:index]:
-            yield (index, name), "stands twice; keep one"
+            yield (index, name), "appears twice; keep one"
 
 
 def _rising(amounts: tuple[int, ...]) -> tuple[int, ...]:
@@ -73,7 +73,7 @@ class EligibilityBook(Book):
             ge=1,
             le=52,
             exclude_if=lambda pays: pays == 1,
-            description="Into how many pays a loan is repaid, in equal parts; a float is repaid from one",
+            description="Number of pays from which a loan is repaid, in equal parts; a float is repaid from one",
         ),
     ] = 1
     # The costs of a loan, left out of the canonical form where they are the defaults.
@@ -106,7 +106,7 @@ class EligibilityBook(Book):
             ge=0,
             le=MAX_MINOR,
             exclude_if=lambda fee: fee == 0,
-            description="What the subscription that a loan asks for costs a month, minor units; it is paid beside the "
+            description="Monthly price of the subscription that a loan requires, minor units; it is paid beside the "
             "loan, and counts in its military annual percentage rate",
         ),
     ] = 0
@@ -150,7 +150,7 @@ class EligibilityBook(Book):
         for index, rule in enumerate(self.rules):
             if isinstance(rule, MilitaryRate) and Decimal(str(rule.mapr)) < self.mapr:
                 message = (
-                    f"lies below {self.mapr.normalize():f}, the rate of {self.offers[0]} by the book's costs; raise it"
+                    f"is below {self.mapr.normalize():f}, the rate of {self.offers[0]} by the book's costs; raise it"
                 )
                 yield ("rules", index, rule.name, "mapr"), message
 
@@ -168,7 +168,7 @@ class EligibilityBook(Book):
     def mapr(self) -> Decimal:
         """The highest military annual percentage rate of the book's amounts: the lowest one's, repaid every week.
 
-        A subscription that a loan asks for is a charge to participate (32 CFR 232.4(c)(1)(iii)(C)). Its renewals during
+        A subscription that a loan requires is a charge to participate (32 CFR 232.4(c)(1)(iii)(C)). Its renewals during
         the loan count as if they were paid at once.
         """
         days = min(self.instalment_days, _SHORTEST_PAY_PERIOD)

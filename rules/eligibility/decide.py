@@ -42,7 +42,7 @@ NO_BOOK = "no_rulebook_applies"
 NO_AMOUNT = "no_amount_enabled"
 UNAFFORDABLE = "amount_unaffordable"
 AFFORDABILITY_UNKNOWN = "limit_affordability_unknown"
-# Every reason that comes from no rule.
+# The reasons that do not come from a rule.
 REASONS_OF_JUDGEMENT = (SEGMENT_UNKNOWN, FLAG_UNKNOWN, PAUSED, NO_BOOK, NO_AMOUNT, UNAFFORDABLE, AFFORDABILITY_UNKNOWN)
 
 

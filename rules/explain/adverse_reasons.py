@@ -1,8 +1,8 @@
 """The reasons that a person may give for a rejection: what a customer can be told and can dispute.
 
-They are the reasons with which rules fail and those of `policies/persons_reasons.yaml`, without reasons that say
-nothing about the applicant. Missing information, or a need to look, explains why a person had to decide; it is no
-reason for a rejection.
+They are the reasons with which rules fail and those of `policies/persons_reasons.yaml`, without those that are not
+about the applicant. Missing information, or a need to look, explains why a person had to decide; it is no reason for a
+rejection.
 """
 
 import difflib
@@ -67,5 +67,5 @@ def reasons_given(
         return tuple(map(reason, given))
     found = as_found(map(reason, given), outcomes)
     if bare := [each.code for each in found if each.code in _OF_SCORES and not each.key_factors]:
-        raise ValueError(f"nobody knows what lowered the score, so {', '.join(bare)} is no reason: choose another")
+        raise ValueError(f"the score has no key factors, so {', '.join(bare)} is no reason: choose another")
     return found

@@ -37,7 +37,7 @@ class Span:
         return isinstance(value, int | float) and self.distance(value) <= 0
 
     def distance(self, observed: Number) -> Number:
-        """How far a number lies outside; 0 or less where it does not."""
+        """How far a number is outside; 0 or less where it does not."""
         below = 0 if self.low is None else self.low - observed
         above = 0 if self.high is None else observed - self.high
         return max(below, above)

@@ -85,7 +85,7 @@ def _way(rule: Rule, facts: Known, names: Sequence[str]) -> Way | None:
 
 
 def _nearest_together(rule: Rule, facts: Known, names: Sequence[str]) -> dict[str, FactValue] | None:
-    """The values of several facts with which the rule passes that lie fewest steps from what they are."""
+    """Values of several facts with which the rule passes: those the fewest steps from the actual ones."""
     values = [few(rule, CATALOGUE[name], facts.get(name)) for name in names]
     steps = list(product(*(range(len(found)) for found in values)))
     columns = {name: [values[column][row[column]] for row in steps] for column, name in enumerate(names)}
@@ -148,7 +148,7 @@ def _spans(values: Sequence[Number], passes: Mask) -> Iterable[Span]:
 
 
 def _border(inside: Number, outside: Number) -> tuple[Number, bool]:
-    """The number that names a border, and whether it lies outside; of two adjacent numbers the shorter one."""
+    """The number that names a border, and whether it is outside; of two adjacent numbers the shorter one."""
     touching = isinstance(inside, float) and inside in {
         math.nextafter(outside, math.inf),
         math.nextafter(outside, -math.inf),

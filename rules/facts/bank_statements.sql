@@ -16,7 +16,7 @@ entries AS (
     JOIN period USING (subject_id)
     WHERE booked_on BETWEEN covered_from AND covered_to
 ),
--- A balance stands until the day of the next entry, so that only the last one of a day stands at its end.
+-- A balance is valid until the day of the next entry, so the last entry of a day has the balance at its end.
 standing AS (
     SELECT *, lead(day, 1, covered_to + 1) OVER (PARTITION BY subject_id ORDER BY day, line_no) AS until
     FROM entries
@@ -49,7 +49,7 @@ missing_months AS (
     ANTI JOIN months USING (subject_id, first_of_month)
     GROUP BY subject_id
 ),
--- The entries of each month, and the one whose balance stands at its end.
+-- The entries of each month, and the one with the balance at its end.
 month_totals AS (
     SELECT
         subject_id,

@@ -48,7 +48,7 @@ def _by_name(facts: Iterable[Fact]) -> dict[str, Fact]:
     named: dict[str, Fact] = {}
     for fact in facts:
         if fact.name in named:
-            raise ValueError(f"the fact {fact.name} stands in {named[fact.name].check} and in {fact.check}: rename one")
+            raise ValueError(f"the fact {fact.name} is in {named[fact.name].check} and in {fact.check}: rename one")
         named[fact.name] = fact
     return named
 

@@ -1,12 +1,12 @@
--- What the bureau knows. A file that is not there, is closed to us, is disputed or carries an alert says nothing of the
--- applicant's credit: a person has to look first, or the customer has to act.
+-- What the bureau states. If the file is missing, closed to us or disputed, or has an alert, the facts about the
+-- applicant's credit are unknown: a person has to look first, or the customer has to act.
 WITH files AS (
     SELECT credit_reports.*, as_of
     FROM credit_reports
     JOIN subjects USING (subject_id, currency)
     WHERE reported_on <= as_of
 ),
--- One word for what a person has to look at, the gravest first.
+-- What a person has to look at, the most serious first.
 concerns AS (
     SELECT
         subject_id,

@@ -1,4 +1,4 @@
--- Our own record of the limit. One that was raised or lowered after as_of tells nothing of the limit that stood then.
+-- Our own record of the limit. If it was raised or lowered after as_of, the limit on as_of is unknown.
 WITH standing AS (
     SELECT subject_id, currency, as_of, amount, raised_on, lowered_on, runs_below, below_since
     FROM current_limits

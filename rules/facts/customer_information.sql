@@ -1,5 +1,5 @@
 -- Who applies: the user service's person and, where a company applies, the registry's company.
--- What lies after as_of was not known then: a birth date is missing, a company does not exist yet.
+-- Dates after as_of were not known then: such a birth date is missing, such a company does not exist yet.
 WITH person AS (
     SELECT
         subject_id,

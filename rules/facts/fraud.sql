@@ -1,4 +1,4 @@
--- The fraud service's word, and the best match on our lists; each may be missing on its own.
+-- What the fraud service states, and the best match on our lists; either may be missing.
 SELECT
     subject_id,
     match_score AS list_match_score,

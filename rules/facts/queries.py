@@ -18,7 +18,7 @@ from rules.facts.catalogue import DTYPES, HISTORIES_QUERIES, SCREENING, USER_FAC
 from rules.facts.tables import SUBJECTS, TABLES, input_schema
 from rules.facts.terms import fact_terms
 
-# From this many subjects on, a query runs on all cores; below, waking them takes longer than the query.
+# From this many subjects on, a query runs on all cores; below, starting threads takes longer than the query.
 MANY_SUBJECTS = 1_000
 
 _SQL_TYPES = {"boolean": "BOOLEAN", "integer": "BIGINT", "number": "DOUBLE", "text": "VARCHAR"}
@@ -41,7 +41,7 @@ def compute_facts(query: str, tables: Mapping[str, pa.Table]) -> pd.DataFrame:
 
 
 def user_facts(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
-    """Everything that rules and policies about users may speak of (`USER_FACTS`), as `compute_facts` gives it."""
+    """Every fact that rules and policies about users may use (`USER_FACTS`), as `compute_facts` gives it."""
     return _computed([*HISTORIES_QUERIES, SCREENING], tables, USER_FACTS)
 
 
@@ -72,13 +72,13 @@ def facts_sql(query: str) -> str:
 
 def _computed(queries: Sequence[str], tables: Mapping[str, pa.Table], facts: Iterable[str]) -> pd.DataFrame:
     if SUBJECTS not in tables:
-        raise FactsError(f"the table {SUBJECTS} is missing: it says who is judged, and as of when")
+        raise FactsError(f"the table {SUBJECTS} is missing: it has the subjects and the date")
     given = {name: _conformed(name, rows) for name, rows in tables.items()}
     subjects = given[SUBJECTS].column("subject_id")
     with _database(parallel=len(subjects) >= MANY_SUBJECTS) as database:
         answers = database.facts(queries, given)
     if len(subjects.unique()) < len(subjects):
-        raise FactsError(f"{queries[0]}: a subject stands twice in a table that has one row for each")
+        raise FactsError(f"{queries[0]}: a subject appears twice in a table that has one row for each")
     columns = dict(column for query, answer in answers.items() for column in _columns(query, answer, subjects))
     index = pd.Index(_to_pandas(subjects, DTYPES["text"]), name="subject_id")
     return pd.DataFrame({fact: columns[fact] for fact in facts}, index=index, copy=False)
@@ -88,7 +88,7 @@ def _columns(query: str, answer: pa.Table, subjects: pa.ChunkedArray) -> Iterato
     """The answer as columns of the catalogue's dtypes, in the order of the subjects."""
     found = answer.column("subject_id")
     if len(found.unique()) < len(found):
-        raise FactsError(f"{query}: a subject stands twice in a table that has one row for each")
+        raise FactsError(f"{query}: a subject appears twice in a table that has one row for each")
     if not found.equals(subjects):
         # A subject whose source gave nothing has no row.
         answer = answer.take(pc.index_in(subjects, value_set=found))

@@ -1,7 +1,7 @@
 -- Part of transactions.sql: which income recurs, by payer, and the main stream of each account.
 --
--- What a payer pays on days that lie close together is one pay in parts, which is as old as the last of them; parts that
--- go on are added up to weeks, counted back from the last. Windows without an order run in that of the rows.
+-- What a payer pays on days close together is one pay in parts, as old as the last of them; parts that go on are added
+-- up to weeks, counted back from the last. Windows without an order run in that of the rows.
 parts AS MATERIALIZED (
     SELECT
         account,
@@ -42,13 +42,13 @@ payers AS (
     FROM pays
     GROUP BY payer
 ),
--- More than half of these days lie in one cadence, which leaves room for a bonus.
+-- More than half of these days fit one cadence, which leaves room for a bonus.
 rhythmic AS MATERIALIZED (
     SELECT *, unnest(cadence_of(gaps)) AS cadence
     FROM payers
 ),
--- One missed pay is forgiven, two end the stream: what came before them is another, and it runs no more where they
--- are the last.
+-- One missed pay is allowed, two end the stream: earlier pays are another stream, which has ended if the two are the
+-- last.
 streams AS (
     SELECT
         account,

@@ -1,4 +1,4 @@
--- The score service's word; of two scores of one bracket the lower.
+-- What the score service states. Of two scores of one bracket, the lower one counts.
 WITH brackets AS (
     SELECT
         subject_id,

@@ -1,6 +1,6 @@
 -- What several queries read out of the histories of users.
 
--- Floats as they stood on as_of. One is due once its day is over; it is settled when it was repaid or is past due.
+-- Floats as they were on as_of. One is due once its day is over; it is settled when it was repaid or is past due.
 CREATE MACRO floats_as_of() AS TABLE
 SELECT
     subject_id,
@@ -45,9 +45,9 @@ CREATE MACRO may_be_essential(kind) AS kind BETWEEN -18 AND -11;
 CREATE MACRO is_spending(kind) AS kind BETWEEN -22 AND -8 OR kind BETWEEN 21 AND 22 OR kind = kind_of('overdraft_fee');
 -- A fee given back, a returned debit taken back, a pay taken back.
 CREATE MACRO is_reversal(kind) AS kind BETWEEN -4 AND -1 OR kind = kind_of('overdraft_fee') OR kind = -kind_of('returned');
--- What tells of more than totals: income, debts, trouble, transfers out, and what nobody could classify.
+-- What is used for more than totals: income, debts, returned debits and fees, transfers out, unclassified transactions.
 CREATE MACRO is_noted(kind) AS kind BETWEEN -11 AND 11 AND kind <> kind_of('transfer');
--- Income of somebody who is named.
+-- Income of a payer with a name.
 CREATE MACRO has_payer(kind, counterparty) AS is_income(kind) AND coalesce(counterparty <> '', FALSE);
 
 -- What is open of a provider's advances (below zero), by what was paid to it: oldest first, and on a day advances first.
@@ -94,7 +94,7 @@ CREATE MACRO open_principal(moves, advances) AS list_reduce(
     {'open': 0, 'largest': 0, 'principal': 0, 'may_roll': FALSE}
 ).open;
 
--- Of the days between deposits those that lie in a cadence; and the first cadence in which more than half of them lie.
+-- Of the days between deposits, those that fit a cadence; and the first cadence that more than half of them fit.
 CREATE MACRO within(gaps, cadence) AS
     list_filter(gaps, lambda gap: gap BETWEEN cadence.shortest AND cadence.longest);
 CREATE MACRO cadence_of(gaps) AS

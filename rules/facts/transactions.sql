@@ -1,15 +1,14 @@
--- What the bank feed of the main account says. Its lines are believed from covered_from to the day of the refresh.
+-- The bank feed of the main account. Its lines are used from covered_from to the day of the refresh.
 --
--- A feed that was refreshed up to feed_stands_days before as_of stands for those days, too: the age of the feed is a
--- fact of its own (72 h is the limit run's gate). One that is older says nothing of the present: whatever hangs on the
--- last days is unknown. So is whatever hangs on days before covered_from.
+-- A feed that was refreshed up to feed_stands_days before as_of counts as covering those days, too: the age of the feed
+-- is a fact of its own (72 h is the limit run's gate). If it is older, facts that depend on the last days are unknown.
+-- So are facts that depend on days before covered_from.
 --
--- A transaction that nobody could classify counts for nothing that speaks for the user: neither as income nor as an
--- advance or a repayment shown, nor as an essential transaction. Money out is taken for spending, and for essential
--- spending in what an advance has to leave untouched. Fees, returned debits, transfers, gambling and advances due, which
--- speak against the user, are unknown where it may be one of them. A transaction that could not be read (unread_on)
--- counts as one that nobody could classify, of either sign; what was spent and the balances before its day are unknown,
--- too.
+-- An unclassified transaction never counts in the user's favour: it is no income, no advance or repayment, and no
+-- essential transaction. Money out is taken for spending, and for essential spending where that is deducted from a pay.
+-- Fees, returned debits, transfers, gambling and advances due, which count against the user, are unknown if it may be
+-- one of them. A transaction that could not be read (unread_on) counts as an unclassified one of either sign; what was
+-- spent and the balances before its day are unknown, too.
 --
 -- Where changes_unknown, the bank may have changed any transaction: only their dates and today's balance are believed.
 -- Where still_reading, older transactions are yet to come: the age of the history and the income streams are unknown.
@@ -86,7 +85,8 @@ totals AS (
     FROM booked
     GROUP BY account
 ),
--- Aggregates with a selective FILTER scan all rows, so the few that tell of more than totals are filtered first.
+-- Aggregates with a selective FILTER scan all rows, so the few rows that are used for more than totals are filtered
+-- first.
 noted AS MATERIALIZED (
     SELECT row_number() OVER () AS line, account, age, amount, kind, counterparty
     FROM booked
@@ -153,10 +153,10 @@ telling AS (
         -(sum(amount) FILTER (age < 90 AND kind = -kind_of('loan')))::BIGINT AS served_90d,
         -(sum(amount) FILTER (age < 90 AND kind = -kind_of('gambling')))::BIGINT AS gambled_90d,
         -(sum(amount) FILTER (age < 90 AND kind = -kind_of('transfer')))::BIGINT AS transfers_90d,
-        -- How long ago something was booked last that nobody could classify, of either sign.
+        -- The age of the latest unclassified transaction, by sign.
         min(age) FILTER (kind = -unclassified()) AS unclassified_out,
         min(age) FILTER (kind = unclassified()) AS unclassified_in,
-        -- The last deposit that may belong to a stream, though nobody knows whose.
+        -- The last deposit of an unknown payer that may belong to a stream.
         min(age) FILTER (amount >= min_deposit AND (is_income(kind) OR kind = unclassified())) AS doubtful_deposit
     FROM standing
     WHERE NOT has_payer(kind, counterparty) AND (age < 90 OR (age < income_window_days() AND amount >= min_deposit))
@@ -193,8 +193,8 @@ entries AS (
     FROM booked
     WHERE age < 59
 ),
--- A balance stands until the day of the next entry: for no day at all where that is of the same day. Only low balances
--- are counted: the other days are healthy. Counts of days that the feed does not cover are not used.
+-- A balance is valid until the day of the next entry: for no day at all where that is of the same day. Only low
+-- balances are counted: the other days are healthy. Counts of days that the feed does not cover are not used.
 low_days AS (
     SELECT
         account,
@@ -236,7 +236,7 @@ together AS MATERIALIZED (
 )
 SELECT
     subject_id,
-    -- How long ago there was last something that nobody could classify or read; least() ignores NULL.
+    -- The age of the latest transaction that is unclassified or could not be read; least() ignores NULL.
     least(unclassified_out, unread_age) AS vague_out,
     least(unclassified_in, unread_age) AS vague_in,
     least(doubtful_deposit, unread_age) AS doubtful,
@@ -268,7 +268,7 @@ SELECT
     main.amount AS recurring_deposit_amount,
     ratio(list_aggregate(main.amounts, 'stddev_samp'), list_aggregate(main.amounts, 'avg')) AS recurring_income_cv,
     main.period AS pay_period_days,
-    -- A pay that is overdue may be among the deposits that nobody could tell.
+    -- A pay that is overdue may be among the unclassified deposits.
     CASE
         WHEN main.days_since <= main.period OR none_within(main.days_since, doubtful)
         THEN main.days_since

@@ -1,4 +1,4 @@
--- The user service's word. A status under the Military Lending Act counts from the day it was looked up.
+-- What the user service states. A status under the Military Lending Act counts from the day it was looked up.
 SELECT
     subject_id,
     good_standing,

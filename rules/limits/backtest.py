@@ -76,7 +76,7 @@ def standing_of(decisions: LimitDecisions) -> MonthFigures:
 def moves_of(decisions: LimitDecisions) -> MonthFigures:
     """The moves of one date's decisions."""
     change = _change(decisions)
-    # In the walk a paused user has the limit 0 from then on: one pause counts once.
+    # From day to day a paused user has the limit 0 from then on: one pause counts once.
     paused = decisions.paused & decisions.frame["before"].gt(0).to_numpy(np.bool_, na_value=False)
     return MonthFigures(
         raised=int(decisions.raised.sum()),

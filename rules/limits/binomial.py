@@ -14,7 +14,7 @@ def most_by_chance(users: int, share: float) -> int:
         return 0
     if share >= 1:
         return users
-    # The likeliest count: half of all chances lie about there, so that the tail never reaches it.
+    # The likeliest count: about half of the probability is below it, so the tail never reaches it.
     middle = min(users, floor((users + 1) * share))
     odds = share / (1 - share)
     chances = [exp(_log_chance(users, share, middle))]

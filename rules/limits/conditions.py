@@ -54,7 +54,7 @@ def _less(thresholds: Numbers, share: Decimal) -> Numbers:
 class TableConditions:
     """The policy's table, applied to all users. Row 0 is the lowest tier, which requires nothing but the cap.
 
-    `amounts` are the tiers by row. The row after the last one stands for limits above the table and requires nothing.
+    `amounts` are the tiers by row. The row after the last one is for limits above the table and requires nothing.
     With `dead_band`, balance and cap may be below what a tier requires by that share of it, which is enough to keep a
     limit.
     """

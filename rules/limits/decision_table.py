@@ -66,7 +66,7 @@ def _against(before: TierRow, row: TierRow, index: int) -> Iterator[tuple[Path, 
         yield (index, "tier"), f"{row.tier} overlaps with the row before, which is of the same tier; keep one"
         return
     if row.tier < before.tier:
-        yield (index, "tier"), f"{row.tier} stands after {before.tier}; put the rows in the order of their tiers"
+        yield (index, "tier"), f"{row.tier} comes after {before.tier}; put the rows in the order of their tiers"
         return
     yield from _missing(index, before.tier, row.tier)
     if row.thresholds == before.thresholds:
@@ -87,7 +87,7 @@ def _missing(index: int, lower: int, upper: int) -> Iterator[tuple[Path, str]]:
     if gap := [amount for amount in AMOUNTS if lower < amount < upper]:
         yield (
             (index, "tier"),
-            f"a gap: {_listed(gap)} lies between {lower} and {upper} and has no row; limits rise one tier at a time",
+            f"a gap: {_listed(gap)} is between {lower} and {upper} and has no row; limits rise one tier at a time",
         )
 
 

@@ -63,9 +63,9 @@ class IncomeRuns(Rule):
     def claim(self, facts: Facts) -> Truth:
         """The days since the last pay stay within so many pay periods.
 
-        It fails only where the feed was refreshed after that: a pay that came while we did not look is not known.
+        It fails only where the feed was refreshed after that: a pay that came after the last refresh is not known.
         Where there is known to be no recurring income, none can stop: `IncomeRecurs` fails, and nothing is affordable.
-        Compared in hundredths of hours, which are whole but for the feed's age.
+        Compared in hundredths of hours; only the feed's age has a fraction of them.
         """
         allowed = facts.pay_period_days * (round(self.max_pay_periods * 100) * _HOURS)
         came = facts.days_since_pay * (100 * _HOURS)
@@ -74,7 +74,7 @@ class IncomeRuns(Rule):
 
 
 class IncomeSteady(Rule):
-    """The pays are of about the same amount, so that the next ones can be foreseen."""
+    """The pays are of about the same amount, so that the next ones are predictable."""
 
     fails_as: ClassVar[str] = "limit_income_unsteady"
     unknown_as: ClassVar[str] = "limit_income_unknown"
@@ -207,7 +207,7 @@ class Gates(BaseModel):
     @model_validator(mode="after")
     def _none_refers(self) -> Self:
         if referring := [name for name, gate in self.by_name.items() if gate.on_fail == "refer"]:
-            message = "a closed gate keeps the limit where it is and asks nobody; leave on_fail out"
+            message = "a gate that fails keeps the limit and refers nobody; leave on_fail out"
             raise wrong_at([((name, "on_fail"), message) for name in referring])
         return self
 

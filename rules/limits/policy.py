@@ -55,7 +55,7 @@ class LimitPolicy(Edition):
     business_day: BusinessDay
     balance: Annotated[
         Literal["cycle_available_balance", "available_balance"],
-        Field(description="The fact that min_available is held against: of a whole pay cycle, or of one day"),
+        Field(description="The fact that min_available is compared with: of a full pay cycle, or of one day"),
     ]
     table: Table
     affordability: AffordabilitySection

@@ -135,7 +135,7 @@ class AffordabilitySection(PolicySection):
     def _within_the_pay_and_rising(self) -> Self:
         problems = list(_falling_confidence(self.confidence))
         if self.base_share + self.health_share > 1:
-            problems.append((("health_share",), "with base_share more than the whole pay; lower one of them"))
+            problems.append((("health_share",), "with base_share more than the pay; lower one of them"))
         if self.base_share + self.health_share == 0:
             problems.append((("health_share",), "0, as base_share is: nothing is ever affordable; raise one of them"))
         if self.free_share == 0:
@@ -166,7 +166,7 @@ class StepSection(PolicySection):
     rest_days: Annotated[int, Field(strict=True, ge=0, le=3_650, description="Days from a decrease to the next raise")]
     pay_within: Annotated[PayPeriods, Field(description="For a raise, the last pay is at most so many pay periods ago")]
     dead_band: Annotated[
-        Share, Field(lt=1, description="Share by which balance and cap may lie below what a tier asks")
+        Share, Field(lt=1, description="Share by which balance and cap may be below what a tier requires")
     ]
     runs_below: Annotated[int, Field(strict=True, ge=1, le=100, description="Runs in a row below, to be lowered")]
     cycles_below: Annotated[int, Field(strict=True, ge=0, le=12, description="Pay cycles below, to be lowered")]
@@ -186,7 +186,7 @@ class StepSection(PolicySection):
                 hint = did_you_mean(name, Gates.model_fields, f"the gates are {', '.join(Gates.model_fields)}")
                 problems.append((path, f"no gate is called {name}; {hint}"))
             elif name in seen:
-                problems.append((path, f"{name} stands twice in at_once and pauses; keep one"))
+                problems.append((path, f"{name} appears twice in at_once and pauses; keep one"))
             seen.add(name)
         if problems:
             raise wrong_at(problems)
@@ -194,7 +194,7 @@ class StepSection(PolicySection):
 
 
 class ShareBand(PolicySection):
-    """How far a share of the users may be from the median of the last runs, and the ceiling that holds every run."""
+    """How far a share of the users may be from the median of the last runs, and the ceiling of every run."""
 
     ceiling: Share
     first_runs: Annotated[Share, Field(description="The most while there are too few earlier runs to compare with")]
@@ -214,7 +214,7 @@ class MoneyBand(PolicySection):
 class GuardSection(PolicySection):
     """When a run waits for a person: see `rules.limits.guard`."""
 
-    last_runs: Annotated[int, Field(strict=True, ge=1, le=100, description="How many runs tell what is usual")]
+    last_runs: Annotated[int, Field(strict=True, ge=1, le=100, description="How many runs define what is usual")]
     min_runs: Annotated[int, Field(strict=True, ge=1, le=100, description="With fewer, the bounds of first_runs judge")]
     share_raised: ShareBand
     share_lowered: ShareBand

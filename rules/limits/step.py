@@ -23,7 +23,7 @@ class Pace:
     """What keeps a limit from being raised yet.
 
     `too_soon`: too little time since the last raise. `rests`: too little time since the last decrease. `awaits_pay`:
-    the last pay is too long ago; later in a pay cycle nobody can tell whether the next pay comes. `too_few`: too few
+    the last pay is too long ago; later in a pay cycle it is uncertain whether the next pay comes. `too_few`: too few
     repayments on time. A limit that never moved has waited long enough.
     """
 
@@ -91,7 +91,7 @@ def moves(
     - Down, to the next lower tier: no gate is unknown, the limit was below for the policy's number of runs in a row and
       of pay cycles, and the last decrease is as many pay cycles ago. The count then starts again. A run whose target is
       not known does not count as below.
-    - Else it holds. A user without a limit, new or with no tier enabled, has nothing to move up or down: the first
+    - Otherwise held. A user without a limit, new or with no tier enabled, has nothing to move up or down: the first
       limit is given on first contact, and a person gives back one that was taken away.
     """
     before = to_integers(facts["current_limit"])

@@ -35,7 +35,7 @@ class Incomplete(BaseModel):
 
     @staticmethod
     def always(rule: Rule) -> bool:
-        """Whether every failure of the rule can be mended: the rule has no properties of its own."""
+        """Whether every failure of the rule can be resolved: the rule has no properties of its own."""
         return not type(rule).model_fields.keys() - Rule.model_fields.keys()
 
 
@@ -47,7 +47,7 @@ class Counteroffer(BaseModel):
     amounts: Annotated[tuple[Annotated[Amount, Field(gt=0)], ...], Field(description="Minor units, ascending")]
     terms: Annotated[tuple[Months, ...], Field(description="Months, ascending")]
     min_share: Annotated[Ratio, Field(le=1, description="Least share of the requested amount that is worth an offer")]
-    days: Annotated[Days, Field(description="Days for which the offer stands")]
+    days: Annotated[Days, Field(description="Days for which the offer is open")]
 
     @model_validator(mode="after")
     def _offers_something_in_order(self) -> Self:

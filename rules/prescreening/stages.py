@@ -54,7 +54,7 @@ def _misplaced(stages: tuple[Stage, ...]) -> Iterator[tuple[Path, str]]:
     for number, stage in enumerate(stages):
         for check, rules in stage.items():
             if check in checks:
-                yield (number, check), "stands in an earlier stage already; a check runs once"
+                yield (number, check), "is in an earlier stage already; a check runs once"
             checks.add(check)
             names = [rule.name for rule in rules]
             for index, rule in enumerate(rules):
@@ -64,7 +64,7 @@ def _misplaced(stages: tuple[Stage, ...]) -> Iterator[tuple[Path, str]]:
                         f"belongs to the check {rule.check}, not to {check}; move it there",
                     )
                 if rule.name in names[:index]:
-                    yield (number, check, index, rule.name), "stands twice; keep one"
+                    yield (number, check, index, rule.name), "appears twice; keep one"
 
 
 Stages = Annotated[

@@ -253,7 +253,7 @@ async def test_a_referred_application_is_decided_once_by_a_person(api: httpx.Asy
         # It says nothing of the applicant.
         ({"verdict": "rejected", "reasons": ["lists_outdated"]}, "body.reasons.0", "is no reason that a person"),
         # Nobody has key factors of it.
-        ({"verdict": "rejected", "reasons": ["credit_score_low"]}, "body", "nobody knows what lowered the score"),
+        ({"verdict": "rejected", "reasons": ["credit_score_low"]}, "body", "the score has no key factors"),
         ({"verdict": "rejected", "reasons": ["income_low"] * 5}, "body.reasons", "at most 4"),
     ],
 )

@@ -127,7 +127,7 @@ FAMILIES = [
     *((rule, PRESCREENING[name]) for name, rule in RULES.items()),
     *((rule, USERS[name]) for name, rule in USER_RULES.items()),
 ]
-# Properties of which the second may not lie below the first.
+# Properties of which the second must not be below the first.
 ORDERED = {
     "NotListed": ("grey_match_score", "min_match_score"),
     "FloatRank": ("min_float_rank", "max_float_rank"),

@@ -143,7 +143,7 @@ def test_the_same_entry_twice_is_refused(ofac_folder: Path) -> None:
     path = ofac_folder / "sdn.csv"
     first = path.read_text("utf-8").splitlines(keepends=True)[0]
     path.write_text(path.read_text("utf-8").rstrip("\x1a") + first, "utf-8")
-    with pytest.raises(ListFileError, match=r"sdn.csv:28: entry 9001 stands on line 1 already"):
+    with pytest.raises(ListFileError, match=r"sdn.csv:28: entry 9001 appears on line 1 already"):
         load_ofac(ofac_folder)
 
 
@@ -258,7 +258,7 @@ def test_a_block_list_names_persons_and_companies() -> None:
         ("id,name\n", ":1: 2 fields instead of 6"),
         (HEADER.replace("reason", "why"), ":1: the header is entry_id,name,aliases,birth_date,country,why"),
         (HEADER, ":1: the list has no entries"),
-        (HEADER + "1,Ann Low,,,,\n1,Bo Hall,,,,\n", ":3: entry 1 stands on line 2 already"),
+        (HEADER + "1,Ann Low,,,,\n1,Bo Hall,,,,\n", ":3: entry 1 appears on line 2 already"),
         (HEADER + "1,,,,,\n", ":2: entry_id and name are both needed"),
         (HEADER + ",Ann Low,,,,\n", ":2: entry_id and name are both needed"),
         (HEADER + "1,Ann Low,,1984-02-30,,\n", ":2: birth_date '1984-02-30' is not a date"),

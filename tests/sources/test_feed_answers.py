@@ -47,7 +47,7 @@ def test_our_own_format_keeps_its_sign():
         (b"<html>Quetzalcoatl</html>", "not JSON at line 1, column 1"),
         (b"[]", "the answer: model_type"),
         (native(refreshed_at="2026-03-31T00:00:00"), "refreshed_at: timezone_aware"),
-        (native(refreshed_at="2999-01-01T00:00:00Z"), "refreshed_at: lies in the future"),
+        (native(refreshed_at="2999-01-01T00:00:00Z"), "refreshed_at: is in the future"),
         (native(refreshed_at="0001-01-01T00:00:00+05:00", transactions=[]), "refreshed_at: is no moment of our time"),
         (native(accounts={}), "accounts: tuple_type"),
         (native(accounts=[]), "accounts: none is in the currency asked for"),

@@ -63,7 +63,7 @@ async def test_a_service_in_trouble_is_an_outage(sandbox, panel, question, fault
     ("user", "question", "error", "why"),
     [
         ("dead-feed", "feed", SourceOutage, "answered 503"),
-        ("broken-feed", "feed", MalformedAnswer, "refreshed_at: lies in the future"),
+        ("broken-feed", "feed", MalformedAnswer, "refreshed_at: is in the future"),
         ("broken-floats-00003", "floats", MalformedAnswer, "floats: tuple_type"),
     ],
 )

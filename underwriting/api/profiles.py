@@ -208,7 +208,7 @@ async def _write(
 ) -> Response:
     tiers, expected, now = body.tiers(), _expected(if_match), datetime.now(UTC)
     if expires_on is not None and expires_on <= now:
-        raise problem("body.expires_on", "lies in the past; give a moment that is still to come")
+        raise problem("body.expires_on", "is in the past; give a moment that is still to come")
     tenant, subject = caller.tenant, caller.subject
     async with context.store.begin() as work:
         await profiles.on_first_contact(work, tenant, user_id, now, CURRENCY, TIERS)

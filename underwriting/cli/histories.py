@@ -37,7 +37,7 @@ def generate(
 ) -> None:
     """Write the histories of made-up users, in memory that does not grow with their number."""
     if end.date() > datetime.now(UTC).date():
-        refuse(f"--end {end.date()} lies in the future; histories end with a day that is known")
+        refuse(f"--end {end.date()} is in the future; histories end with a day that is known")
     plan = Plan(users, seed, Window(end.date(), months), personas, malformed, partitioned)
     with refusing(GeneratorError, OSError):
         written = write(shipped_world(), plan, folder)

@@ -58,7 +58,7 @@ CLOCK_DIFFERENCE = timedelta(seconds=30)
 
 def _given_already(moment: datetime) -> datetime:
     if moment > datetime.now(UTC) + CLOCK_DIFFERENCE:
-        raise ValueError("lies in the future; send the moment at which the customer consented")
+        raise ValueError("is in the future; send the moment at which the customer consented")
     return moment.astimezone(UTC)
 
 

@@ -49,9 +49,9 @@ class FloatProfile(BaseModel):
     def _each_tier_once_and_in_order(self) -> Self:
         amounts = [tier.amount for tier in self.tiers]
         if amounts != sorted(set(amounts)):
-            raise ValueError("tiers have to stand in the order of their amounts, each amount once")
+            raise ValueError("tiers have to be in the order of their amounts, each amount once")
         if len({tier.id for tier in self.tiers}) < len(self.tiers):
-            raise ValueError("a tier's id stands twice; keep one")
+            raise ValueError("a tier's id appears twice; keep one")
         return self
 
     @property

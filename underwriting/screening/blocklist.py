@@ -40,7 +40,7 @@ def _entries(path: Path, lines: Iterator[Line]) -> Iterator[Entry]:
         if not id_ or not name:
             refuse(path, line, "entry_id and name are both needed")
         if (earlier := seen.setdefault(id_, line.number)) != line.number:
-            refuse(path, line, f"entry {id_} stands on line {earlier} already")
+            refuse(path, line, f"entry {id_} appears on line {earlier} already")
         if country and not _COUNTRY.fullmatch(country):
             refuse(path, line, f"country {country!r} is not an ISO 3166-1 code such as DE")
         yield Entry(

@@ -113,7 +113,7 @@ def _listed(path: Path, text: str, odd: list[str]) -> Iterator[tuple[str, Line]]
             refuse(path, line, f"entry {number} is a {kind!r}, not an individual, vessel, aircraft or {_NOTHING}")
         for earlier in seen[number]:
             if earlier.fields[1] == name:
-                refuse(path, line, f"entry {number} stands on line {earlier.number} already")
+                refuse(path, line, f"entry {number} appears on line {earlier.number} already")
             odd.append(f"{path}:{line.number}: entry {number} is another one on line {earlier.number}; both are kept")
         yield f"{number}.{len(seen[number]) + 1}" if seen[number] else number, line
         seen[number].append(line)

@@ -37,7 +37,7 @@ class BalanceBetweenBounds(Rule):
         return not_below("min_balance", balance, given)
 
     def claim(self, facts: Facts) -> Truth:
-        """The rank is higher, or the current balance, its sign aside, lies outside the range."""
+        """The rank is higher, or the current balance, its sign aside, is outside the range."""
         size = abs(facts.current_balance)
         return (facts.float_rank > self.max_float_rank) | (size < self.min_balance) | (size > self.max_balance)
 

@@ -64,7 +64,7 @@ class MlPaybackPredictionVariableThreshold(Rule):
     min_float_count_for_high_threshold: Annotated[Count, Field(description="Floats repaid")]
 
     def claim(self, facts: Facts) -> Truth:
-        """The prediction reaches both thresholds, or the one that holds for the floats repaid."""
+        """The prediction reaches both thresholds, or the one for the number of floats repaid."""
         low = facts.payback_prediction >= self.low_float_threshold
         high = facts.payback_prediction >= self.high_float_threshold
         many = facts.float_count >= self.min_float_count_for_high_threshold

@@ -7,7 +7,7 @@ from pydantic import Field
 from rules.core.columns import Truth
 from rules.core.rule import Count, Facts, Rule
 
-# A hundred years: whenever it was.
+# A hundred years: no limit.
 _ANY_TIME = 36_500
 
 

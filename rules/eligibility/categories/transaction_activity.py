@@ -95,7 +95,7 @@ class TransactionRecency(Rule):
 
 
 class FeedComplete(Rule):
-    """We have read the whole history of the bank account."""
+    """The full history of the bank account has been read."""
 
     fails_as: ClassVar[str] = "feed_still_reading"
     unknown_as: ClassVar[str] = "feed_freshness_unknown"

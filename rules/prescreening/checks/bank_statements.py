@@ -9,7 +9,7 @@ from rules.core.rule import AlwaysRefer, Count, Facts, MinorUnits, Ratio, Rule
 
 
 class StatementsAddUp(Rule):
-    """Each line of the statements leads from one balance to the next; where one does not, a person judges it."""
+    """Each line of the statements leads from one balance to the next; if one does not, a person decides."""
 
     fails_as: ClassVar[str] = "statements_inconsistent"
     unknown_as: ClassVar[str] = "statements_unavailable"

@@ -1,4 +1,4 @@
-"""What the credit bureau knows."""
+"""What the credit bureau states."""
 
 from functools import cache
 from importlib.resources import files
@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from rules.core.columns import Column, Truth, first_known, is_one_of, looked_up, wherever_known
 from rules.core.rule import AlwaysRefer, Count, Facts, Ratio, Rule, derived
 
-# Why the bureau's file says nothing, by `credit_alert` and by `credit_file`.
+# Why the bureau's file cannot be used, by `credit_alert` and by `credit_file`.
 ALERTS = {
     "deceased": "credit_file_deceased",
     "fraud_alert": "credit_file_fraud_alert",
@@ -57,12 +57,12 @@ def concern(facts: Facts) -> Column:
 
 @derived
 def without_file(facts: Facts) -> Column:
-    """Why the file says nothing, as a reason code; NA where it may be read, or where the bureau gave no answer."""
+    """Why the file cannot be used, as a reason code; NA where it may be read, or where the bureau gave no answer."""
     return first_known(concern(facts), looked_up(facts.credit_file, FILES))
 
 
 class FileRule(Rule):
-    """A claim about the bureau's file. Without one, the customer reads why; an alert is always a person's to judge."""
+    """A claim about the bureau's file. Without one, the customer reads why; an alert always refers."""
 
     unknown_codes: ClassVar[tuple[str, ...]] = WITHOUT_FILE
     concerns: ClassVar[tuple[str, ...]] = CONCERNS
@@ -73,7 +73,7 @@ class FileRule(Rule):
 
 
 class NoCreditAlert(FileRule):
-    """No alert or dispute stands on the bureau's file, and nobody is reported deceased; a person judges what does."""
+    """The bureau's file has no alert, dispute or report of death; otherwise a person decides."""
 
     fails_as: ClassVar[str] = "credit_alert"
     unknown_as: ClassVar[str] = "credit_file_unknown"

@@ -9,7 +9,7 @@ from rules.core.rule import AlwaysRefer, Facts, Ratio, Rule
 
 
 class AccountsAddUp(Rule):
-    """The company's accounts do not contradict themselves; where they do, a person judges them."""
+    """The company's accounts do not contradict themselves; if they do, a person decides."""
 
     fails_as: ClassVar[str] = "accounts_inconsistent"
     unknown_as: ClassVar[str] = "income_unverified"

@@ -45,7 +45,7 @@ def test_quotes_and_blank_lines_are_read_too(bank: Bank) -> None:
         ("loan.csv", 3, "42;12;970301;60000;0;5000.0;B", "duration: Input should be greater than or equal to 1"),
         ("loan.csv", 3, "42;12;970301;60000;12;5000.0;E", "status: Input should be 'A', 'B', 'C' or 'D'"),
         ("loan.csv", 3, "42;99;970301;60000;12;5000.0;B", "account_id: there is no account 99"),
-        ("loan.csv", 3, "42;11;970301;60000;12;5000.0;B", "account_id 11 stands already in"),
+        ("loan.csv", 3, "42;11;970301;60000;12;5000.0;B", "account_id 11 appears already in"),
         ("account.csv", 3, "12;2;POPLATEK TYDNE;970301", "account 12 was opened after 1997-02-28"),
         ("client.csv", 3, "22;626331;2", "birth_number: 621331 is no day of the calendar"),
         ("client.csv", 3, "2x;626231;2", "client_id: String should match pattern"),

@@ -39,7 +39,7 @@ def test_a_day_to_come_is_refused(tmp_path: Path) -> None:
     tomorrow = datetime.now(UTC).date() + timedelta(days=1)
     done = run("generate", tmp_path / "h", "--end", tomorrow)
     assert done.exit_code == 2
-    assert "lies in the future" in done.stderr
+    assert "is in the future" in done.stderr
     assert not (tmp_path / "h").exists()
 
 

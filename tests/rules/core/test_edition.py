@@ -39,5 +39,5 @@ def test_an_edition_decides_from_its_first_to_its_last_day(edition: Edition) -> 
     assert [dated.in_force_on(day) for day in days] == [False, True, True, False]
     assert [edition.model_copy(update={"valid_from": first}).in_force_on(day) for day in days] == [False] + 3 * [True]
     assert "valid_until" not in edition.text
-    with pytest.raises(ValidationError, match="2027-02-28 lies before 2027-03-01, the first day"):
+    with pytest.raises(ValidationError, match="2027-02-28 is before 2027-03-01, the first day"):
         edition.model_copy(update={"valid_from": first, "valid_until": first - DAY})

@@ -89,5 +89,5 @@ def test_a_person_gives_a_low_score_as_a_reason_only_with_what_lowered_it(said, 
         (given,) = reasons_given(Verdict.REJECTED, ["credit_score_low"], outcomes)
         assert given.sentence == told
         return
-    with pytest.raises(ValueError, match="nobody knows what lowered the score, so credit_score_low is no reason"):
+    with pytest.raises(ValueError, match="the score has no key factors, so credit_score_low is no reason"):
         reasons_given(Verdict.REJECTED, ["income_low", "credit_score_low"], outcomes)

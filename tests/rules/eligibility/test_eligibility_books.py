@@ -152,14 +152,14 @@ def test_another_meaning_has_another_digest(old, new):
         (
             "- GoodStanding",
             "- FloatRank: {min_float_rank: 3, max_float_rank: 2}",
-            ["13: rule FloatRank: property max_float_rank: lies below min_float_rank; raise it"],
+            ["13: rule FloatRank: property max_float_rank: is below min_float_rank; raise it"],
         ),
         (
             "- GoodStanding",
             "- InstitutionCheck: {institution_list: [], min_balance: 0}",
             ["13: rule InstitutionCheck: property institution_list: empty; list at least one"],
         ),
-        ("- GoodStanding", "- AgeOfAccount: {min_age: 1}", ["13: rule AgeOfAccount: stands twice; keep one"]),
+        ("- GoodStanding", "- AgeOfAccount: {min_age: 1}", ["13: rule AgeOfAccount: appears twice; keep one"]),
         ("- GoodStanding", "- 12", ["13: rules: write a rule as Name, or as Name: {property: value}"]),
         (
             "- GoodStanding",
@@ -273,7 +273,7 @@ def test_the_rate_for_covered_borrowers_is_no_lower_than_what_the_book_costs(cos
     if rate != "0":
         below = Decimal(rate) - Decimal("1e-9")
         assert problems(changed("MAPR", f"{below:f}", loan)) == [
-            f"book.yaml:15: rule MilitaryRate: property mapr: lies below {rate}, the rate of 1000 by the book's costs; "
+            f"book.yaml:15: rule MilitaryRate: property mapr: is below {rate}, the rate of 1000 by the book's costs; "
             "raise it"
         ]
 

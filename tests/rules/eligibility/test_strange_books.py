@@ -92,7 +92,7 @@ def test_a_text_that_could_not_be_read_back_is_refused(code):
     document = json.loads(parse_eligibility_book(SMALL).text)
     document["applies_to"] = {"segments": [f"new{chr(code)}users"]}
     assert problems(json.dumps(document)) == [
-        f"book.yaml:1: the character U+{code:04X} cannot stand in a text here; leave it out"
+        f"book.yaml:1: the character U+{code:04X} is not allowed in a text here; leave it out"
     ]
 
 

@@ -188,7 +188,7 @@ def nearest(condition, observed: FactValue) -> FactValue:
 
 
 def outside(condition: Span, observed: float) -> FactValue:
-    """The last value, coming from the observed one, that lies outside."""
+    """The last value, coming from the observed one, that is outside."""
     up = condition.low is not None and observed < condition.low
     end, is_open = (condition.low, condition.low_open) if up else (condition.high, condition.high_open)
     if end is None or condition.holds(observed):

@@ -199,7 +199,7 @@ def test_a_column_of_another_type_is_refused_or_read():
 def test_two_answers_for_one_subject_are_refused(table):
     tables = one_applicant(PERSON)
     tables[table] = pa.concat_tables([tables[table]] * 2)
-    with pytest.raises(FactsError, match="customer_information: a subject stands twice"):
+    with pytest.raises(FactsError, match="customer_information: a subject appears twice"):
         compute_facts("customer_information", tables)
 
 

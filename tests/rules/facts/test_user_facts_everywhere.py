@@ -151,7 +151,7 @@ def test_a_user_of_whom_nothing_is_known_has_a_row_all_the_same():
 
 
 def test_a_user_may_stand_once_only():
-    with pytest.raises(FactsError, match="a subject stands twice"):
+    with pytest.raises(FactsError, match="a subject appears twice"):
         user_facts(users_as_of(["a", "a"], AS_OF, JUDGED_AT, "USD"))
 
 

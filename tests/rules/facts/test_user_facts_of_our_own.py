@@ -286,7 +286,7 @@ def test_floats_repaid_on_time_since_the_raise():
     ],
 )
 def test_two_answers_of_one_source_are_refused(query, document):
-    with pytest.raises(FactsError, match=f"{query}: a subject stands twice"):
+    with pytest.raises(FactsError, match=f"{query}: a subject appears twice"):
         compute_facts(query, user_tables(document, document))
 
 

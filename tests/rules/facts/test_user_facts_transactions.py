@@ -282,7 +282,7 @@ def test_a_refund_undoes_spending():
 
 def test_two_feeds_of_one_user_are_refused():
     tables = {**users_as_of(["u"], AS_OF, JUDGED_AT, "USD"), **tables_of("u", [feed(), feed()])}
-    with pytest.raises(FactsError, match="transactions: a subject stands twice"):
+    with pytest.raises(FactsError, match="transactions: a subject appears twice"):
         compute_facts("transactions", tables)
 
 

@@ -26,10 +26,7 @@ FOURTH = "  - {tier: 4000, min_float_rank: 3, min_subscription_rank: 2, min_avai
             FOURTH,
             "",
             FOURTH,
-            [
-                "table: row 3: tier: a gap: 4000 lies between 3000 and 5000 and has no row; "
-                "limits rise one tier at a time"
-            ],
+            ["table: row 3: tier: a gap: 4000 is between 3000 and 5000 and has no row; limits rise one tier at a time"],
         ),
         (
             FOURTH,
@@ -147,7 +144,7 @@ FOURTH = "  - {tier: 4000, min_float_rank: 3, min_subscription_rank: 2, min_avai
             "base_share: 0.10",
             "base_share: 0.81",
             "  health_share",
-            ["affordability: health_share: with base_share more than the whole pay; lower one of them"],
+            ["affordability: health_share: with base_share more than the pay; lower one of them"],
         ),
         (
             "base_share: 0.10\n  health_share: 0.20",
@@ -209,7 +206,7 @@ FOURTH = "  - {tier: 4000, min_float_rank: 3, min_subscription_rank: 2, min_avai
             "no_fraud: {}",
             "no_fraud: {on_fail: refer}",
             "no_fraud: {}",
-            ["gates: no_fraud: on_fail: a closed gate keeps the limit where it is and asks nobody; leave on_fail out"],
+            ["gates: no_fraud: on_fail: a gate that fails keeps the limit and refers nobody; leave on_fail out"],
         ),
         (
             "max_pay_periods: 1.5",
@@ -227,10 +224,7 @@ FOURTH = "  - {tier: 4000, min_float_rank: 3, min_subscription_rank: 2, min_avai
             "grey_match_score: 0.75",
             "grey_match_score: 0.95",
             "grey_match_score",
-            [
-                "gates: not_listed: grey_match_score: "
-                "lies above min_match_score, so that no match would be grey; lower it"
-            ],
+            ["gates: not_listed: grey_match_score: is above min_match_score, so that no match would be grey; lower it"],
         ),
         (
             "recurring_income: {min_deposits: 4}",
@@ -252,7 +246,7 @@ FOURTH = "  - {tier: 4000, min_float_rank: 3, min_subscription_rank: 2, min_avai
             "pauses: [no_fraud, not_listed]",
             "pauses: [no_fraud, running_income]",
             "  pauses",
-            ["step: pauses: row 2: running_income stands twice in at_once and pauses; keep one"],
+            ["step: pauses: row 2: running_income appears twice in at_once and pauses; keep one"],
         ),
         (
             "America/New_York",
@@ -322,13 +316,13 @@ def test_a_row_that_stands_for_another_leaves_a_gap():
     assert problems(changed("{tier: 2000", "{tier: 1000")) == [
         f"policy.yaml:{line('{tier: 2000')}: table: row 1: tier: 1000 is the lowest tier, which everybody keeps; "
         "leave the row out",
-        f"policy.yaml:{line('{tier: 3000')}: table: row 2: tier: a gap: 2000 lies between 1000 and 3000 "
+        f"policy.yaml:{line('{tier: 3000')}: table: row 2: tier: a gap: 2000 is between 1000 and 3000 "
         "and has no row; limits rise one tier at a time",
     ]
     assert problems(changed("{tier: 10000", "{tier: 8000")) == [
         f"policy.yaml:{line('{tier: 10000')}: table: row 6: tier: 8000 overlaps with the row before, "
         "which is of the same tier; keep one",
-        f"policy.yaml:{line('{tier: 20000')}: table: row 7: tier: a gap: 10000 lies between 8000 and 20000 "
+        f"policy.yaml:{line('{tier: 20000')}: table: row 7: tier: a gap: 10000 is between 8000 and 20000 "
         "and has no row; limits rise one tier at a time",
     ]
 
@@ -337,7 +331,7 @@ def test_rows_out_of_order():
     rows = TABLE.splitlines(keepends=True)
     rows[2], rows[3] = rows[3], rows[2]
     found = problems(TEXT.replace(TABLE, "".join(rows)))
-    assert f"policy.yaml:{line('{tier: 5000')}: table: row 4: tier: 4000 stands after 5000; " in found[1]
+    assert f"policy.yaml:{line('{tier: 5000')}: table: row 4: tier: 4000 comes after 5000; " in found[1]
 
 
 def test_every_problem_is_told_at_once():

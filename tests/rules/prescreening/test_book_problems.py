@@ -60,7 +60,7 @@ def read_or_refused(text):
             "0.95",
             [
                 "16: rule NotListed: property grey_match_score: "
-                "lies above min_match_score, so that no match would be grey; lower it"
+                "is above min_match_score, so that no match would be grey; lower it"
             ],
         ),
         (
@@ -84,7 +84,7 @@ def read_or_refused(text):
             "NoWriteOff",
             ["12: rule NoWriteOff: belongs to the check payment_history, not to credit_report; move it there"],
         ),
-        ("NoInsolvency", "CreditScore: {min_score: 1}", ["12: rule CreditScore: stands twice; keep one"]),
+        ("NoInsolvency", "CreditScore: {min_score: 1}", ["12: rule CreditScore: appears twice; keep one"]),
         ("- fraud", "- fruad", ["13: check fruad: no such check; did you mean fraud?"]),
         (
             "- fraud",
@@ -94,7 +94,7 @@ def read_or_refused(text):
         (
             "    payment_history:\n      - NoWriteOff\n",
             "  - credit_report:\n      - NoInsolvency\n",
-            ["17: check credit_report: stands in an earlier stage already; a check runs once"],
+            ["17: check credit_report: is in an earlier stage already; a check runs once"],
         ),
         ("      - NoWriteOff\n", "", ["17: check payment_history: should be a valid tuple, not None"]),
         ("      - NoWriteOff\n", "      []\n", ["17: check payment_history: empty; list at least one"]),
@@ -108,7 +108,7 @@ def read_or_refused(text):
         ("version: 1", "version: one", ["2: version: should be a valid integer, not 'one'"]),
         ("product: loan", "product: lone", ["3: product: should be 'loan' or 'float', not 'lone'"]),
         ("USD", "XXY", ["4: currency: 'XXY' is not an ISO 4217 currency code, such as USD"]),
-        ("2025-01-01", "2025-02-30", ["5: 2025-02-30 is no date or number that there is"]),
+        ("2025-01-01", "2025-02-30", ["5: 2025-02-30 is not a possible date or number"]),
         ("2025-01-01", "soon", ["5: valid_from: should be a valid date or datetime, input is too short, not 'soon'"]),
         ("months: 12", "months: 0", ["8: terms: months: should be greater than or equal to 1, not 0"]),
         (
@@ -133,7 +133,7 @@ def read_or_refused(text):
             ["6: superseding: one rulebook judges an application, and there are no others to supersede; leave it out"],
         ),
         ("terms:", "on_unknwon: refer\nterms:", ["6: on_unknwon: no such key; did you mean on_unknown?"]),
-        ("name: small", "name: small\nname: smaller", ["2: name stands twice, first in line 1; keep one"]),
+        ("name: small", "name: small\nname: smaller", ["2: name appears twice, first in line 1; keep one"]),
         ("620", "&score 620", ["11: anchors are not used here; write the value out"]),
         (
             "620",
@@ -141,7 +141,7 @@ def read_or_refused(text):
             ["11: the tag tag:yaml.org,2002:python/object:os.system is not used here; leave it out"],
         ),
         ("{min_score: 620}", "{min_score: 620", ["13: not YAML: expected ',' or '}', but got ':'"]),
-        ("620", "9" * 5_000, [f"11: {'9' * 40} is no date or number that there is"]),
+        ("620", "9" * 5_000, [f"11: {'9' * 40} is not a possible date or number"]),
         ("NoInsolvency", "a: b: c", ["12: not YAML: mapping values are not allowed here"]),
         ("min_score", "1", ["11: a key has to be text"]),
     ],
@@ -259,4 +259,4 @@ def test_strange_properties_are_refused_or_read_and_nothing_else(rule, value):
 def test_a_value_that_is_not_what_it_says_is_refused(value):
     (problem,) = problems(SMALL.replace("version: 1", f"version: {value}"))
     assert problem.startswith("book.yaml:2: ")
-    assert problem.endswith("is no date or number that there is")
+    assert problem.endswith("is not a possible date or number")

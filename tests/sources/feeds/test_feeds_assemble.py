@@ -127,7 +127,7 @@ class TestOwnTransfers:
 class TestImplausible:
     def test_a_refresh_in_the_future(self):
         raw = RawFeed(datetime.now(UTC) + timedelta(minutes=6), [CHECKING], [])
-        with pytest.raises(FeedError, match=r"^refreshed_at: lies in the future$"):
+        with pytest.raises(FeedError, match=r"^refreshed_at: is in the future$"):
             transaction_feed(raw, "USD", 30, AS_OF)
         soon = replace(raw, refreshed_at=datetime.now(UTC) + timedelta(minutes=4))
         assert transaction_feed(soon, "USD", 30, soon.refreshed_at.date()).feed.transactions == ()

@@ -155,7 +155,7 @@ class TestCustomUser:
         (get(accounts=[ACCOUNT | {"balances": {"current": 1, "unofficial_currency_code": "BTC"}}]),
          "accounts: none is in the currency asked for"),
         (get(status={"transactions": {"last_successful_update": "2999-01-01T00:00:00Z"}}),
-         "refreshed_at: lies in the future"),
+         "refreshed_at: is in the future"),
         (sync(told(1), modified=[told(None)]), "modified.0.amount: decimal_type"),
     ],
 )  # fmt: skip

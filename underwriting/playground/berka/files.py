@@ -143,7 +143,7 @@ def by_key(rows: Iterable[R], key: str) -> dict[str, R]:
     found: dict[str, R] = {}
     for row in rows:
         if (first := found.setdefault(getattr(row, key), row)) is not row:
-            raise BerkaError(f"{row.place}: {key} {getattr(row, key)} stands already in {first.place}")
+            raise BerkaError(f"{row.place}: {key} {getattr(row, key)} appears already in {first.place}")
     return found
 
 

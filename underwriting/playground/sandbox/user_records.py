@@ -146,7 +146,7 @@ def transactions(who: FloatUser, request: SourceRequest) -> NativeFeed:
     )
     savings = NativeAccount(account_id="acc-savings", kind=AccountKind.SAVINGS, currency=request.currency, balance=0)
     return NativeFeed(
-        # The refresh is at midnight, so that it never lies in the future.
+        # The refresh is at midnight, so that it never is in the future.
         refreshed_at=datetime.combine(refreshed, time(), UTC),
         accounts=(main, savings),
         transactions=tuple(

@@ -85,12 +85,12 @@ def _categorised(
 
 
 def _last_day(raw: RawFeed) -> date:
-    """The day up to which transactions may be dated; FeedError where a refresh lies in the future."""
+    """The day up to which transactions may be dated; FeedError where a refresh is in the future."""
     now = datetime.now(UTC)
     known = [one for one in (raw.refreshed_at, *(account.refreshed_at for account in raw.accounts)) if one]
     latest = max(known, default=now)
     if latest > now + CLOCK_SKEW:
-        raise FeedError("refreshed_at", "lies in the future")
+        raise FeedError("refreshed_at", "is in the future")
     return utc_day("refreshed_at", latest)
 
 
