@@ -19,6 +19,7 @@ async def main(applications: int, latency: float) -> None:
     async with running() as services, Applicants.of(services) as applicants:
         await applicants.seconds_to_decision("good")
         async with httpx.AsyncClient(base_url=services.settings.sandbox_url) as sandbox:
+            await all_posted(sandbox, 1)
             await sandbox.delete("/_control/ledger")
             (await sandbox.put("/_control", json={"others": {"latency": latency}})).raise_for_status()
             began, used = time.perf_counter(), cpu_seconds(services)
