@@ -59,7 +59,7 @@ def transactions(history: Path) -> int:
 
 
 def lenient() -> LimitPolicy:
-    """The shipped policy with a guard that holds nothing, so that the measured run is applied."""
+    """The shipped policy with a guard that holds no run, so that the measured run is applied."""
     document = shipped_policies()["cfi"].model_dump(mode="json")
     shares = {"ceiling": "1", "first_runs": "1", "times": "100", "slack": "1"}
     money = {"ceiling": 10**9, "first_runs": 10**9, "times": "100", "slack": 10**9}

@@ -1,6 +1,7 @@
 """Load on the API from a process of its own: `python -m benchmarks.load`, the job as JSON on standard input.
 
-A client library would take longer than the API: this speaks just enough HTTP/1.1 on connections that stay open.
+A client library would take longer than the API: this implements only the needed part of HTTP/1.1, on connections that
+stay open.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """Generated users with a known right decision, as bank feeds in Plaid's format.
 
 Each kind has users who should be offered a float and users who should not. Names of employers, lenders and shops are
-invented from syllables, so that a word list can know none of them; what a name cannot tell, the provider's code, the
-words around it, or the bookings themselves do.
+invented from syllables, so that no word list contains them: the provider's code, the words around the name, or the
+bookings themselves have to identify the payer.
 """
 
 from collections.abc import Callable, Iterator
@@ -190,7 +190,7 @@ def semimonthly(user: User) -> None:
 
 
 def pay_in_parts(user: User) -> None:
-    """A pay that comes in two parts on two days; not those whom living leaves nothing of it, or whose pay stopped."""
+    """A pay that comes in two parts on two days; not those who spend all of it, or whose pay stopped."""
     user.variant = "paid" if user.good else user.random.choice(["spent", "stopped"])
     daily_life(user, *((200_000, 7_000) if user.variant == "spent" else (60_000, 4_000)))
     user.opening = 900_000 if user.variant == "spent" else 250_000

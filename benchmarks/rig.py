@@ -77,7 +77,7 @@ class Applicants:
         return count
 
     async def until_decided(self, application_id: str, patience: float) -> None:
-        """Wait until the store holds the decision; TimeoutError after `patience` seconds."""
+        """Wait until the store has the decision; TimeoutError after `patience` seconds."""
         async with asyncio.timeout(patience):
             while not await self._store.fetchval("SELECT 1 FROM decisions WHERE application_id = $1", application_id):
                 await asyncio.sleep(POLL_SECONDS)

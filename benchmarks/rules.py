@@ -88,7 +88,7 @@ TEXTS = {
 
 
 def applicants(rows: int) -> pd.DataFrame:
-    """The facts of synthetic applicants, each not known now and then; counts below zero stand for none."""
+    """The facts of synthetic applicants, each not known now and then; counts below zero mean none."""
     random = np.random.default_rng(20_260_101)
     facts = {}
     for name, fact in FACTS.items():

@@ -1,7 +1,7 @@
 """How stable limits are under version 1 of the policy and now: moves, reversed moves, adverse actions, losses.
 
-`python -m benchmarks.stability [--users 2000] [--months 6] [--seed 18]`: generated histories, walked day by day as
-`limits backtest` walks them, everybody from the first limit on.
+`python -m benchmarks.stability [--users 2000] [--months 6] [--seed 18]`: generated histories, decided day by day as by
+`limits backtest`, everybody from the first limit on.
 """
 
 import argparse
@@ -71,7 +71,7 @@ class Walked:
         self.floats.append(under_limits(decisions, taken))
 
     def figures(self, stopped_on: Mapping[int, int]) -> dict[str, Any]:
-        """The figures of the whole walk; `stopped_on` has the place of each user whose income stops, and the day."""
+        """The figures of all days; `stopped_on` has the place of each user whose income stops, and the day."""
         limits = np.array(self.limits)
         change = np.sign(np.diff(limits, axis=0))
         days, users = limits.shape
@@ -135,7 +135,7 @@ def walk(folder: Path, window: Window, first: date, policies: Mapping[str, Limit
 
 
 def stopping(window: Window, users: int, seed: int, first: date) -> dict[int, int]:
-    """The place of each user whose income stops in time to be watched, and on which day of the walk that is."""
+    """The place of each user whose income stops in time to be watched, and the number of that day."""
     histories = Histories(shipped_world(), window, seed, np.arange(users))
     order = np.argsort(np.array(subject_ids(histories.numbers)))
     since = histories.traits.stopped_on[order] - (first - window.first).days

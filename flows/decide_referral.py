@@ -36,7 +36,7 @@ Staff = Annotated[str, Field(min_length=1, max_length=100, description="Your sta
 
 ClearsMatch = Annotated[
     bool,
-    Field(description="The customer is nobody of those on the lists who were found; remember it. Only to approve."),
+    Field(description="The customer is none of the listed persons found; store that. Only with an approval."),
 ]
 
 

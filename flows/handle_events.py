@@ -1,4 +1,4 @@
-"""Events that other services sent: kept in the inbox, and handled from there."""
+"""Events that other services sent: stored in the inbox, and handled from there."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State

@@ -22,7 +22,7 @@ async def publish_run(
     only the table is missing.
     """
     url = f"{runtime.config.public_url or runtime.config.api_url}{path}"
-    link = f"[Record of {subject_id}]({url}); the API asks for a token of the tenant."
+    link = f"[Record of {subject_id}]({url}); the API requires a token of the tenant."
     try:
         await asyncio.gather(acreate_table_artifact(rows, description=f"{description}\n\n{link}"), _tag(tag))
     except (httpx.HTTPError, PrefectException) as error:

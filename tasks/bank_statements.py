@@ -6,7 +6,7 @@ from tasks.check import CHECK, judge
 from tasks.review import Review
 from underwriting.domain.decision import CheckResult
 
-# Six whole months, as the pre-screening asks for.
+# Six full months, as the shipped rulebook requires.
 MONTHS = 6
 
 

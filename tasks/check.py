@@ -21,7 +21,7 @@ def is_outage(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     return isinstance(state.data, SourceOutage | TimeoutError)
 
 
-# Prefect keeps neither arguments, which hold personal data, nor results, which go to the store.
+# Prefect stores neither arguments, which contain personal data, nor results, which go to the store.
 CHECK: dict[str, Any] = {
     "retries": len(settings().retry_delays),
     "retry_delay_seconds": list(settings().retry_delays),

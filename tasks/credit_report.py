@@ -17,7 +17,7 @@ from underwriting.store.ledger import Effect
 from underwriting.store.models import EffectState
 
 PULL = "bureau-pull"
-NO_CONSENT = "not asked, since the application names no permissible purpose and consent (bureau_consent)"
+NO_CONSENT = "no report is pulled, since the application names no permissible purpose and consent (bureau_consent)"
 # The global concurrency limit that bounds simultaneous pulls over all workers; made when the project is deployed.
 BUREAU = "bureau"
 # Seconds until the slot of a killed worker is free again: the least that Prefect allows, and less than all tries of a
@@ -59,7 +59,7 @@ async def _pulled(review: Review, pull: Effect, consent: BureauConsent) -> Credi
     application, sources = review.application, review.runtime.sources
     order = BureauOrder(pull.provider_key, application.requested.currency, application.as_of, consent)
     if pull.state is EffectState.UNKNOWN:
-        raise SourceRefusal("bureau", "an earlier pull is of unknown fate; it is not repeated")
+        raise SourceRefusal("bureau", "the result of an earlier pull is unknown; it is not repeated")
     if pull.first or review.runtime.config.bureau_idempotent:
         return await sources.credit_report(application.customer_id, order)
     if (found := await sources.find_credit_report(order.reference, order.currency)) is not None:

@@ -1,4 +1,4 @@
-"""What the sources know of a user: one task for each source, all run at the same time."""
+"""What the sources state about a user: one task for each source, all run at the same time."""
 
 import asyncio
 

@@ -61,7 +61,7 @@ async def handle_due(runtime: Runtime) -> int:
 
 
 async def _handle(runtime: Runtime, event: inbox.Event) -> bool:
-    """Handle one event in one transaction; False if it failed, and is tried again or buried.
+    """Handle one event in one transaction; False if it failed, and is tried again or dead.
 
     StoreUnreachable is raised: the event is due again once its lease has expired.
     """

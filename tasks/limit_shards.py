@@ -76,7 +76,7 @@ class OnRunner:
         self._turn = asyncio.Lock()
 
     async def __call__(self, spec: ShardSpec) -> ShardResult:
-        """Submit the shard, and wait for it without holding up the event loop."""
+        """Submit the shard, and wait for it without blocking the event loop."""
         async with self._turn:
             future: PrefectFuture[ShardResult] = await asyncio.to_thread(limit_shard.submit, spec)
         loop, done = asyncio.get_running_loop(), asyncio.Event()

@@ -24,7 +24,7 @@ from underwriting.store.session import Work
 
 log = logging.getLogger(__name__)
 
-# Customers whose details are asked for at the same time.
+# Customers whose details are requested at the same time.
 AT_ONCE = 16
 # Who ends the stored answers about a customer with a new match.
 SCREENING = "screening"

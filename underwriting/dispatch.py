@@ -53,7 +53,7 @@ def _run_of(subject: Application | EvaluationRequest) -> _Run:
 async def dispatch(client: PrefectClient, subject: Application | EvaluationRequest, dispatch_no: int) -> FlowRun:
     """Create the flow run of one dispatch; the same dispatch twice gives the same run.
 
-    Prefect forgets idempotency keys with their runs. A second run is harmless, because only one can hold the claim.
+    Prefect forgets idempotency keys with their runs. A second run is harmless, because only one can have the claim.
     httpx.HTTPError or ObjectNotFound if Prefect cannot take it now; the sweep tries again.
     """
     run = _run_of(subject)
@@ -113,7 +113,8 @@ async def resume_limits(client: PrefectClient, run: LimitRunRow) -> FlowRun:
         begun = await client.create_flow_run_from_deployment(
             deployment.id, parameters=parameters, idempotency_key=key, name=f"resume-{run.id}"
         )
-        # A flow run whose worker died before it claimed the limit run has not raised the fence: its key is used up.
+        # A flow run whose worker died before it claimed the limit run has not raised the fence: its key cannot be used
+        # again.
         if begun.state is None or not begun.state.is_crashed():
             break
     return begun

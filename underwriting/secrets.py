@@ -2,7 +2,7 @@
 
 Two ways. A variable, or a string inside a variable's JSON, of the form `secretsmanager:NAME` is the secret's text, and
 `secretsmanager:NAME#KEY` one member of a secret that is a JSON object. And `UNDERWRITING_SETTINGS_SECRET` names one
-secret that is a JSON object of settings; what the environment says itself goes before.
+secret that is a JSON object of settings; variables of the environment take precedence.
 """
 
 import json
@@ -16,7 +16,7 @@ Variables = Mapping[str, str | None]
 
 
 class SecretUnavailable(ValueError):
-    """A secret that a setting refers to cannot be had; the message names the secret and never shows one."""
+    """A secret that a setting refers to is not available; the message names the secret and never shows one."""
 
 
 class Secrets:
@@ -39,7 +39,7 @@ class Secrets:
         return _as_variable(members[key])
 
     def settings(self, name: str) -> dict[str, str]:
-        """The settings of a secret that is a JSON object of them, as variables would say them."""
+        """The settings of a secret that is a JSON object of them, in the form of variables."""
         return {key.lower(): _as_variable(value) for key, value in _object(name, self._secret(name)).items()}
 
     def _secret(self, name: str) -> str:
@@ -59,7 +59,7 @@ class Secrets:
         except ClientError as error:
             raise SecretUnavailable(f"secret {name}: AWS answered {error.response['Error']['Code']}") from None
         except BotoCoreError as error:
-            raise SecretUnavailable(f"secret {name}: AWS cannot be asked: {error}") from None
+            raise SecretUnavailable(f"secret {name}: AWS cannot be called: {error}") from None
         if secret is None:
             raise SecretUnavailable(f"secret {name} is binary; store it as text")
         return secret
@@ -69,7 +69,7 @@ def with_secrets(variables: Variables, prefix: str, names: frozenset[str]) -> Va
     """The environment's variables with all secrets filled in.
 
     `prefix` is that of our own variables, lower-case as they are, and `names` those of the settings there are.
-    SecretUnavailable where a secret cannot be had, or holds a setting that there is not.
+    SecretUnavailable where a secret is not available, or has a setting that does not exist.
     """
     ours = {name: text for name, text in variables.items() if name.startswith(prefix) and text}
     if not any(REFERENCE in text for text in ours.values()) and prefix + SETTINGS_SECRET not in ours:
@@ -87,7 +87,7 @@ def _of_one_secret(secrets: Secrets, name: str | None, prefix: str, names: froze
         return {}
     found = secrets.settings(name)
     if strange := sorted(set(found) - names):
-        raise SecretUnavailable(f"secret {name} holds {', '.join(strange)}, and there is no such setting")
+        raise SecretUnavailable(f"secret {name} has {', '.join(strange)}, and there is no such setting")
     return {prefix + key: _filled_in(secrets, text) for key, text in found.items()}
 
 
@@ -98,7 +98,7 @@ def _filled_in(secrets: Secrets, text: str) -> str:
     try:
         return json.dumps(_replaced(secrets, json.loads(text)))
     except json.JSONDecodeError:
-        # It only mentions the word: the setting's own rules judge it.
+        # It only contains the prefix: the setting's own validation decides.
         return text
 
 

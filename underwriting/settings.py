@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from underwriting.domain.creditor import Bureau, Creditor
 from underwriting.secrets import with_secrets
 
-# Sources whose documents may lie in S3 instead of behind a service.
+# Sources whose documents may be in S3 instead of behind a service.
 IN_S3 = ("statements_url", "accounts_url")
 
 
@@ -64,11 +64,11 @@ class Settings(BaseSettings):
     float_service_url: str = ""
     transactions_url: str = ""
     scores_url: str = ""
-    # What the transaction service speaks: the format of docs/integrating.md, or Plaid's JSON.
+    # The format of the transaction service: that of docs/feeds.md, or Plaid's JSON.
     transactions_format: Literal["native", "plaid"] = "native"
-    # Sent as a bearer token to every outside service, where they ask for one.
+    # Sent as a bearer token to every outside service, if set.
     sources_token: SecretStr | None = None
-    # False for a bureau that ignores Idempotency-Key: then a pull of unknown fate is looked up, never repeated.
+    # False for a bureau that ignores Idempotency-Key: then a pull with an unknown result is looked up, never repeated.
     bureau_idempotent: bool = True
     # One try of one call, seconds; an answer larger than this many bytes is refused.
     source_timeout: Annotated[float, Field(gt=0, le=120)] = 5.0
@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     notice_warning_days: Annotated[int, Field(ge=0, le=30)] = 7
 
     # Verification of bearer tokens: the issuer's public keys (a JWKS file, or the address where the issuer publishes
-    # it, asked again after this many seconds), and what a token must say.
+    # it, read again after this many seconds), and the required claims of a token.
     jwks_file: Path | None = None
     jwks_url: str = ""
     jwks_ttl: Annotated[float, Field(gt=0)] = 300.0
@@ -107,17 +107,18 @@ class Settings(BaseSettings):
     # Rulebook for an application of a product, where the request does not say.
     rulebook: str = "prescreening"
     rulebook_ttl: Annotated[float, Field(ge=0)] = 3600.0
-    # Which shipped limit policy says what a user can afford.
+    # The shipped limit policy that decides what a user can afford.
     limit_policy: str = "cfi"
-    # How old an evaluation may be that answers at once, hours.
+    # How old an evaluation may be to answer at once, hours.
     evaluation_hours: Annotated[float, Field(ge=0, le=24 * 7)] = 24.0
-    # Feature flags that rulebooks may hang on, in GrowthBook's format: a file or an http(s) address; none where empty.
+    # Feature flags that rulebooks may depend on, in GrowthBook's format: a file or an http(s) address; none where
+    # empty.
     flags: str = ""
     flags_ttl: Annotated[float, Field(ge=0)] = 60.0
     # How long a worker owns an application without renewing, seconds; renewed at a third of it.
     lease_seconds: Annotated[float, Field(gt=0)] = 30.0
     max_attempts: Annotated[int, Field(ge=1)] = 5
-    # How long the sweeper leaves alone what the API may just be dispatching, and a run that may just be starting:
+    # How long the sweep ignores requests that the API may just be dispatching, and runs that may just be starting:
     # a process worker on a busy machine takes some ten seconds to a flow's first line.
     dispatch_seconds: Annotated[float, Field(ge=0)] = 15.0
     start_seconds: Annotated[float, Field(ge=0)] = 30.0
@@ -125,8 +126,8 @@ class Settings(BaseSettings):
     # that Prefect shows as under way for so long has lost its worker.
     longest_run_seconds: Annotated[float, Field(gt=0)] = 1200.0
 
-    # The edges; each is off while its setting is empty. AWS: the region, and the address of another service than
-    # Amazon's that speaks its protocols. Credentials come from botocore's own chain (role, profile, environment).
+    # The integrations; each is off while its setting is empty. AWS: the region, and the address of a service other than
+    # Amazon's with the same protocols. Credentials come from botocore's own chain (role, profile, environment).
     aws_region: str = ""
     aws_endpoint_url: str = ""
     # One secret in Secrets Manager that is a JSON object of settings; any single setting may be `secretsmanager:NAME`
@@ -139,7 +140,7 @@ class Settings(BaseSettings):
     event_source: str = "underwriting"
     # Kinesis stream that the audit chain is copied to.
     audit_stream: str = ""
-    # Segment: the source's write key; the address of another host than Segment's own.
+    # Segment: the source's write key; the address of a host other than Segment's own.
     segment_write_key: SecretStr | None = None
     segment_url: str = ""
     # DogStatsD: the agent's host and UDP port.
@@ -173,7 +174,7 @@ class Settings(BaseSettings):
     work_pool: str = "underwriting"
     # Reviews that one warm worker runs at once; most of them wait for a source.
     worker_limit: Annotated[int, Field(ge=1)] = 12
-    # Seconds between a warm worker's questions for new runs; it asks at once when the server tells of one.
+    # Seconds between a warm worker's polls for new runs; it polls at once when the server sends an event of one.
     worker_poll: Annotated[float, Field(gt=0)] = 1.0
 
     @classmethod

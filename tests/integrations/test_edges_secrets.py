@@ -64,7 +64,7 @@ def test_one_secret_holds_many_settings_and_the_environment_goes_before(
         ("SOURCES_TOKEN", "secretsmanager:nowhere", "secret nowhere: AWS answered ResourceNotFoundException"),
         ("SOURCES_TOKEN", "secretsmanager:prod/db#user", "secret prod/db has no member user; it has url"),
         ("SOURCES_TOKEN", "secretsmanager:prod/text#user", "secret prod/text is no JSON object"),
-        ("SETTINGS_SECRET", "prod/db", "secret prod/db holds url, and there is no such setting"),
+        ("SETTINGS_SECRET", "prod/db", "secret prod/db has url, and there is no such setting"),
         ("SETTINGS_SECRET", "prod/text", "secret prod/text is no JSON object"),
     ],
 )
@@ -85,7 +85,7 @@ def test_a_secret_store_that_is_away_says_so(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("UNDERWRITING_AWS_REGION", "us-east-1")
     monkeypatch.setenv("UNDERWRITING_AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("UNDERWRITING_SOURCES_TOKEN", "secretsmanager:prod/token")
-    with pytest.raises(SecretUnavailable, match="secret prod/token: AWS cannot be asked: Could not connect"):
+    with pytest.raises(SecretUnavailable, match="secret prod/token: AWS cannot be called: Could not connect"):
         Settings()
 
 

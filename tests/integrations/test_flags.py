@@ -110,7 +110,7 @@ async def test_a_share_is_sticky_and_met(tmp_path):
         ({"features": {"a": {"rules": [1]}}}, "features.a.rules.0: Input should be a valid dictionary"),
         (
             {"features": {"a": {"rules": [{"coverage": "half", "force": True}]}}},
-            "features.a: the engine cannot judge it",
+            "features.a: the engine cannot evaluate it",
         ),
         ({"encryptedFeatures": "x"}, "the features are encrypted"),
     ],
@@ -163,12 +163,12 @@ async def test_an_address_that_gives_nothing_leaves_what_was_last_known(httpserv
     assert await flags.known(["everybody"], "u") == {"everybody": True}
     with caplog.at_level(logging.WARNING):
         assert await flags.known(["everybody"], "u") == {"everybody": True}
-    assert "what was last known holds" in caplog.text
+    assert "the last flags are used" in caplog.text
 
 
 async def test_a_book_behind_a_flag_is_unknown_before_any_is_known(caplog):
     flags = Flags("http://127.0.0.1:9/flags", 60.0, 1.0)
     known = await flags.known(["new"], "u")
     assert known == {}
-    assert "no flag is known, so every book behind one is unknown" in caplog.text
+    assert "no flag is known, so every book with one is unknown" in caplog.text
     assert not applies(book_of("GoodStanding", applies_to="{flag: new}"), "u", None, known).certain

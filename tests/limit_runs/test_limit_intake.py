@@ -54,7 +54,7 @@ def test_too_many_malformed_rows_fail_the_shard_and_say_where(tmp_path: Path) ->
     result = recalculate_shard(spec)
     assert (result.records, result.totals.users) == (None, 0)
     assert "transactions: " in (result.error or "")
-    assert "rows are malformed; 1.00% at most are let pass" in (result.error or "")
+    assert "rows are malformed; 1.00% at most are allowed" in (result.error or "")
     assert len(quarantined(spec)) == sum(result.tables["transactions"].malformed.values())
 
 

@@ -167,12 +167,12 @@ class TestCompression:
     @pytest.mark.parametrize(
         ("packed", "why"),
         [
-            (BODY, "is not the gzip"),
+            (BODY, "is not gzip"),
             (gzip.compress(BODY, mtime=0)[:-9], "ends before its gzip"),
             (b"", "ends before its gzip"),
-            (gzip.compress(BODY, mtime=0) + b"more", "goes on after its gzip"),
-            (gzip.compress(BODY, mtime=0) + gzip.compress(BODY, mtime=0), "goes on after its gzip"),
-            (gzip.compress(BODY, mtime=0)[:-8] + b"\0" * 8, "is not the gzip"),
+            (gzip.compress(BODY, mtime=0) + b"more", "continues after the end of its gzip"),
+            (gzip.compress(BODY, mtime=0) + gzip.compress(BODY, mtime=0), "continues after the end of its gzip"),
+            (gzip.compress(BODY, mtime=0)[:-8] + b"\0" * 8, "is not gzip"),
         ],
     )
     async def test_broken_gzip_is_malformed(self, httpserver, packed, why):

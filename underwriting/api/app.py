@@ -48,7 +48,7 @@ PAGE = {"defaultModelsExpandDepth": 0}
 
 
 def create_app(config: Settings | None = None) -> FastAPI:
-    """The API over the store and the Prefect server of `config`; its settings are the process's where left out."""
+    """The API over the store and the Prefect server of `config`; by default, of the process's settings."""
     config = config or settings()
 
     @asynccontextmanager

@@ -51,7 +51,7 @@ class StaffDecision(BaseModel):
     reasons: AdverseCodes = ()
     clears_match: bool = Field(
         default=False,
-        description="An approval only: the customer is nobody of those on the lists who were found; remember it",
+        description="Only with an approval: the customer is none of the listed persons found; this is stored",
     )
 
     @model_validator(mode="after")
@@ -73,7 +73,7 @@ class CustomerAnswer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     answer: Answer = Field(
-        description="`supplied`: what was missing is with its source now, so review again. `accepted` or `declined`: "
+        description="`supplied`: its source now has what was missing, so review again. `accepted` or `declined`: "
         "yes or no to the counteroffer"
     )
 
@@ -128,11 +128,11 @@ async def apply(
 @router.get(
     "/{application_id}",
     response_model=Record,
-    responses=answer(200, "Where it stands", APPLICATION) | refusals(404),
+    responses=answer(200, "Its state", APPLICATION) | refusals(404),
     summary="Read an application",
 )
 async def read(application_id: ApplicationId, caller: Reader, context: Context) -> Response:
-    """The record of one application: where it stands, and what was decided why, with every rule's outcome."""
+    """The record of one application: its state, and what was decided and why, with every rule's outcome."""
     async with context.store.read() as work:
         stored = await applications.get(work, caller.tenant, application_id)
     return Response(stored.body, media_type=JSON, headers=_headers(stored))

@@ -18,7 +18,7 @@ from underwriting.api.errors import ApiError
 from underwriting.api.keys import KeysUnavailable, PublicKeys
 from underwriting.api.quota import Quota
 
-# Asymmetric signatures only, since the API holds public keys. EdDSA is the older name
+# Asymmetric signatures only, since the API has public keys. EdDSA is the older name
 # (RFC 8037) of what RFC 9864 calls Ed25519, and what most issuers still write.
 ALGORITHMS = ["ES256", "RS256", "Ed25519", "EdDSA"]
 # Members of a header that we do not know are ignored, unless `crit` lists them (RFC 7515, 4). Some issuers put their
@@ -50,7 +50,7 @@ VERIFIED_TOKENS = 10_000
 
 @dataclass(frozen=True)
 class Caller:
-    """A verified token: the tenant whose data it may touch, who holds it, and what it may do."""
+    """A verified token: the tenant whose data it may access, its subject, and what it may do."""
 
     tenant: str
     subject: str

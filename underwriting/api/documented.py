@@ -1,4 +1,4 @@
-"""What the description of the API (OpenAPI) says of answers: every status with its body, its headers, an example."""
+"""What the description of the API (OpenAPI) has about answers: every status with its body, its headers, an example."""
 
 from http import HTTPStatus
 from typing import Any
@@ -9,7 +9,7 @@ from underwriting.api.examples import ERRORS
 Responses = dict[int | str, dict[str, Any]]
 
 JSON = "application/json"
-# Whatever asks for a token may say these, and so may whatever stores or reads.
+# Errors of every route with a token, and of every route that stores or reads.
 ALWAYS = (401, 403, 422, 429, 503)
 
 

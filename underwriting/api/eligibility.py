@@ -165,7 +165,7 @@ async def loan_check(
 @router.get(
     "/evaluations/{evaluation_id}",
     response_model=EvaluationRecord,
-    responses=answer(200, "Where it stands", EVALUATION, headers=ETAG) | UNCHANGED | refusals(404),
+    responses=answer(200, "Its state", EVALUATION, headers=ETAG) | UNCHANGED | refusals(404),
     summary="Read one evaluation",
 )
 async def evaluation(
@@ -175,14 +175,14 @@ async def evaluation(
     context: Context,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Where the evaluation stands, and what it came to: every book, every rule, and the facts that each looked at."""
+    """The evaluation's state and result: every book, every rule, and the facts that each read."""
     async with context.store.read() as work:
         stored = await _of_user(work, caller.tenant, user_id, evaluation_id)
     return shown(answer_of(stored), if_none_match)
 
 
 class EvaluationDecision(StaffDecision):
-    """The same of an evaluation: an approval may be of less than all that there may be."""
+    """The same for an evaluation: an approval may have a highest amount."""
 
     up_to: UpTo = None
 
@@ -225,7 +225,7 @@ async def history(
     user_id: CustomerId,
     caller: EvaluationReader,
     context: Context,
-    accept: Annotated[str, Header(description=f"`{LINES}` streams the whole history, a record a line")] = JSON,
+    accept: Annotated[str, Header(description=f"`{LINES}` streams the full history, a record a line")] = JSON,
     product: Product | None = None,
     after: Annotated[EvaluationId | None, Query(description="Continue below this evaluation")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
@@ -252,7 +252,7 @@ async def _of_user(work: Work, tenant: str, user_id: str, evaluation_id: str) ->
 
 
 async def _lines(store: Store, tenant: str, user_id: str, product: Product | None) -> AsyncIterator[bytes]:
-    """The whole history, a record a line, from one snapshot."""
+    """The full history, a record a line, from one snapshot."""
     async with store.read() as work:
         async for stored in evaluations.stream(work, tenant, user_id, product):
             yield stored.body + b"\n"

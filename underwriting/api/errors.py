@@ -55,7 +55,7 @@ def answer(error: ApiError) -> JSONResponse:
 
 
 def install(app: FastAPI) -> None:
-    """Give `app` this shape for its own errors, for FastAPI's, and for what nobody foresaw."""
+    """Give `app` this shape for its own errors, for FastAPI's, and for unexpected ones."""
 
     @app.exception_handler(ApiError)
     async def known(_request: Request, error: ApiError) -> JSONResponse:

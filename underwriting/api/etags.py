@@ -17,7 +17,7 @@ def matches(header: str | None, etag: str) -> bool:
 
 
 def version_of(header: str | None) -> int | None:
-    """The version that If-Match insists on; None where it names none or any. ValueError where it is no tag of ours."""
+    """The version that If-Match requires; None where it names none or any. ValueError where it is no tag of ours."""
     if header is None or header.strip() == "*":
         return None
     tag = header.strip()

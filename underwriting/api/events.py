@@ -19,18 +19,18 @@ KEPT = {"source": "float.service", "id": "evt-4711", "new": True}
 
 
 class Receipt(BaseModel):
-    """An event that is stored: it will be handled, however often it was told of."""
+    """A stored event: it will be handled, and a repetition changes nothing."""
 
     source: Origin
     id: EventId
-    new: bool = Field(description="False where this source told of this event before; nothing happens twice")
+    new: bool = Field(description="False if this source sent this event before; nothing happens twice")
 
 
 @router.post(
     "",
     status_code=HTTPStatus.ACCEPTED,
     responses=answer(202, "Stored, and handled soon", KEPT) | refusals(400),
-    summary="Tell of an event",
+    summary="Send an event",
 )
 async def tell(
     body: EventReport,
@@ -40,7 +40,7 @@ async def tell(
 ) -> Receipt:
     """Store an event about one of your users; 202 once it cannot be lost. It is handled within seconds.
 
-    Events may be told of more than once and in any order: `source` and `id` say which one it is.
+    Events may be sent more than once and in any order: `source` and `id` identify an event.
     """
     event = Event(tenant=caller.tenant, **dict(body))
     async with context.store.begin() as work:

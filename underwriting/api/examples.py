@@ -1,4 +1,4 @@
-"""Answers as a reader of the API's description sees them. A test holds them against their models."""
+"""Answers as a reader of the API's description sees them. A test compares them with their models."""
 
 import json
 from importlib.resources import files

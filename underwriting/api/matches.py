@@ -25,13 +25,13 @@ class EntryMatched(BaseModel):
     entry: str = Field(description="The list, and the entry's id on it", examples=["ofac-sdn:7150"])
     kind: str = Field(description="Whether it was compared as a person or as a company")
     score: float
-    confirmed: bool = Field(description="Whether the day of birth or a document speaks for it, beside the name")
+    confirmed: bool = Field(description="Whether the day of birth or a document agrees, besides the name")
     evidence: str = Field(description="What was found beside the name; it names nobody")
     found_at: datetime
 
     @classmethod
     def of(cls, match: Match) -> "EntryMatched":
-        """As it is stored, but for what was compared."""
+        """As it is stored, without what was compared."""
         found = match.found
         shared = {name: getattr(found, name) for name in ("kind", "score", "confirmed", "evidence")}
         return cls(entry=found.reference, found_at=match.found_at, **shared)
@@ -85,8 +85,8 @@ async def waiting(
 async def clear(user_id: CustomerId, body: Clearance, caller: MatchWriter, context: Context) -> Listed:
     """Remember that the customer is none of the entries found, until the customer's details or an entry change.
 
-    The token's subject is stored as who said so. What was answered with the matches in mind is no answer any more. The
-    same word again clears nothing more.
+    The token's subject is stored as who cleared them. Evaluations that rest on the matches are not returned any more.
+    The same request again changes nothing.
     """
     async with context.store.begin() as work:
         if not await matches.of_user(work, caller.tenant, user_id):

@@ -19,7 +19,7 @@ from underwriting.store import notices
 from underwriting.store.notices import Cursor
 
 TEXT, HTML = "text/plain", "text/html"
-# It names a person: nobody keeps a copy, and a page of it runs nothing.
+# It names a person: nobody may cache it, and its page runs no scripts.
 PRIVATE = {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'"}
 
 router = APIRouter(prefix="/v1/notices", tags=["notices"])

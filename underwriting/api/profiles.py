@@ -48,11 +48,11 @@ class ProfileRecord(BaseModel):
     created_on: datetime
     created_by: str
     reason: str
-    expires_on: datetime | None = Field(description="Set on a temporary version, which wins until then")
+    expires_on: datetime | None = Field(description="Set on a temporary version, which is in force until then")
 
     @classmethod
     def of(cls, profile: FloatProfile) -> "ProfileRecord":
-        """As the API shows it; staff's notes stay inside the house."""
+        """As the API shows it, without the notes of staff."""
 
         def decimal(minor: int) -> str:
             return Money(minor=minor, currency=profile.currency).decimal
@@ -100,7 +100,7 @@ class Change(BaseModel):
 
 
 class TemporaryChange(Change):
-    """A version that wins until it expires."""
+    """A temporary version, in force until it expires."""
 
     expires_on: AwareDatetime
 
@@ -124,7 +124,7 @@ async def read(
     context: Context,
     if_none_match: Annotated[str | None, Header(description="The ETag you have")] = None,
 ) -> Response:
-    """The version in force now; a user who was never met has none."""
+    """The version in force now; a new user has none."""
     async with context.store.read() as work:
         profile = await profiles.current(work, caller.tenant, user_id, datetime.now(UTC))
     if profile is None:
@@ -160,7 +160,7 @@ async def versions(
 async def write(
     user_id: CustomerId, body: Change, caller: ProfileWriter, context: Context, if_match: IfMatch = None
 ) -> Response:
-    """Enable these tiers and pause these products, as a new version; a user who was never met gets the default first.
+    """Enable these tiers and pause these products, as a new version; a new user gets the default one first.
 
     While a temporary version is active it stays in force, with the new pauses.
     """
@@ -176,7 +176,7 @@ async def write(
 async def write_temporary(
     user_id: CustomerId, body: TemporaryChange, caller: ProfileWriter, context: Context, if_match: IfMatch = None
 ) -> Response:
-    """A version that wins until `expires_on`, in the place of any earlier temporary one."""
+    """A version that is in force until `expires_on`, instead of any earlier temporary one."""
     return await _write(user_id, body, caller, context, if_match, body.expires_on)
 
 

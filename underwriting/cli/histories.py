@@ -31,7 +31,7 @@ def generate(
         float, typer.Option(min=0, max=1, help="Share of users with a known right answer (expected.parquet).")
     ] = PERSONAS,
     malformed: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of transactions with a spoilt copy (malformed.parquet).")
+        float, typer.Option(min=0, max=1, help="Share of transactions with a malformed copy (malformed.parquet).")
     ] = 0.0,
     partitioned: Annotated[bool, typer.Option(help="Transactions in a folder for each month.")] = False,
 ) -> None:
@@ -48,7 +48,7 @@ def generate(
 
 @app.command()
 def describe(folder: Folder) -> None:
-    """Show what a folder of histories holds: rows, spans, shares."""
+    """Describe a folder of histories: rows, spans, shares."""
     with refusing(GeneratorError, OSError):
         found = describe_folder(folder)
     table = Table("table", title=str(folder), title_justify="left")

@@ -116,7 +116,7 @@ def clear(
     user_id: Annotated[str, typer.Argument()],
     note: Annotated[str, typer.Option(help="Why the user is none of these entries. It is stored sealed.")],
 ) -> None:
-    """Record that a user is none of the matched list entries; this holds until details or entries change."""
+    """Record that a user is none of the matched list entries; this is valid until details or entries change."""
     by = getpass.getuser()
     for match in write_store(lambda work: referrals.clear_matches(work, tenant, user_id, by, note)):
         typer.echo(f"{match.found.reference} cleared for {user_id}")

@@ -20,7 +20,7 @@ def print_lines(headline: str, lines: Iterable[str]) -> None:
 
 
 def outcomes_table(title: str) -> Table:
-    """An empty table of rules, their outcomes and the facts that they saw."""
+    """An empty table of rules, their outcomes and the facts that they read."""
     table = Table(title=title, box=box.SIMPLE_HEAD)
     table.add_column("rule", no_wrap=True)
     table.add_column("outcome", no_wrap=True)

@@ -53,4 +53,4 @@ def _message(row: MessageRow) -> str:
 
 
 inbox = _commands(events.QUEUE, "Events that could not be handled", _event)
-outbox = _commands(messages.QUEUE, "Messages that nobody would take", _message)
+outbox = _commands(messages.QUEUE, "Messages that could not be delivered", _message)

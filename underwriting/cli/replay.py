@@ -1,4 +1,4 @@
-"""`underwriting replay`: the same answer once more, and what drifted if it comes out otherwise."""
+"""`underwriting replay`: decides again from what is stored, and shows what drifted if the result differs."""
 
 import asyncio
 from contextlib import suppress
@@ -19,10 +19,10 @@ def replay(
     subject_id: Annotated[str, typer.Argument(metavar="ID", help="An evaluation, or an application.")],
     fresh: Annotated[bool, typer.Option("--fresh", help="Ask the sources again, too, as of that day.")] = False,
 ) -> None:
-    """Judge an evaluation or an application again from its frozen facts and rulebooks.
+    """Decide an evaluation or an application again from its stored facts and rulebooks.
 
-    Exit code 1 where it comes out otherwise. The drift is named: rule (a book is not what it was), code (the same facts
-    and books, another answer) or, with --fresh, data (the sources say otherwise now).
+    Exit code 1 if the result differs. The drift is named: rule (a book has changed), code (the same facts and books
+    give another result) or, with --fresh, data (the sources answer differently now).
     """
     answered, asked = (
         (replay_evaluation.replayed, replay_evaluation.refreshed)
@@ -39,7 +39,7 @@ def replay(
                 return True
 
     async def refreshed() -> bool:
-        # That a book is gone or otherwise was told already: nothing can judge by it.
+        # RuleDrift was printed already: without the book nothing can be decided.
         with suppress(RuleDrift):
             return await asked(subject_id)
         return True

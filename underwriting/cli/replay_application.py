@@ -1,4 +1,4 @@
-"""An application once more: from the facts that its checks kept, and from what the sources say now."""
+"""Replays an application: from the facts that its checks stored, and from what the sources answer now."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,7 +20,8 @@ from underwriting.store.session import Work
 
 
 async def replayed(work: Work, application_id: str) -> bool:
-    """Say what the kept facts and the rulebook give now; whether that is another decision. RuleDrift: another book."""
+    """Print what the stored facts and the rulebook give now; returns whether the decision differs. RuleDrift if the
+    book has changed."""
     basis = await application_basis(work, application_id)
     then, checks = basis.decision, reevaluated(basis.book, basis.checks)
     if found := differences(then, basis.checks, _decision(basis, checks), checks):
@@ -41,8 +42,9 @@ async def replayed(work: Work, application_id: str) -> bool:
 
 
 async def refreshed(application_id: str) -> bool:
-    """Say which facts the sources give otherwise now, and what would come of it; whether there are any."""
-    # Prefect's tasks take seconds to import, and only this asks for them.
+    """Print the facts that the sources give differently now, and the decision that follows; returns whether there are
+    any."""
+    # Imported here, since Prefect's tasks take seconds to import.
     from tasks.again import checks_again  # noqa: PLC0415
 
     async with open_runtime(store_settings()) as runtime:
@@ -53,7 +55,7 @@ async def refreshed(application_id: str) -> bool:
         if check.trouble:
             typer.echo(f"no answer for {check.check}: {check.trouble}")
     then = {check.check: check.facts for check in basis.checks}
-    # Where another stage settled the matter, the checks are not the same; what both asked can be compared.
+    # If the review ended at another stage, other checks ran; those that ran in both are compared.
     found = [
         each for check in checks if check.check in then for each in fact_differences(then[check.check], check.facts)
     ]

@@ -1,4 +1,4 @@
-"""An evaluation once more: from its frozen facts and books, and from what the sources say now."""
+"""Replays an evaluation: from its stored facts and books, and from what the sources answer now."""
 
 import typer
 
@@ -16,8 +16,8 @@ from underwriting.store.session import Work
 
 
 async def replayed(work: Work, evaluation_id: str) -> bool:
-    """Say what the frozen facts and books give now; whether that is another answer. RuleDrift where a book or the limit
-    policy is not what it was.
+    """Print what the stored facts and books give now; returns whether the result differs. RuleDrift if a book or the
+    limit policy has changed.
     """
     basis = await evaluation_basis(work, evaluation_id, settings().limit_policy)
     then = basis.judged.eligibility
@@ -38,7 +38,7 @@ async def replayed(work: Work, evaluation_id: str) -> bool:
 
 
 def _print_changes_since(basis: EvaluationBasis) -> None:
-    """Print on what else a new evaluation would rest; the stored answer stays."""
+    """Print which other books, policy or numbers a new evaluation would use; the stored answer stays."""
     then = basis.judged.eligibility
     if basis.digest_now != basis.judged.books_digest:
         typer.echo("rule: other rulebooks, another limit policy or other numbers in the facts are in force today")
@@ -52,7 +52,7 @@ def _print_changes_since(basis: EvaluationBasis) -> None:
 
 
 def _print_fact_terms_change(then: Eligibility) -> None:
-    """Print where facts would rest on other numbers now; older evaluations did not keep theirs."""
+    """Print whether facts would use other numbers now; older evaluations did not store theirs."""
     if (rested := then.fact_terms) is not None and rested != (ref := fact_terms().ref):
         typer.echo(
             f"rule: facts rest on {ref} with digest {ref.digest[:12]} today, "
@@ -62,7 +62,7 @@ def _print_fact_terms_change(then: Eligibility) -> None:
 
 async def refreshed(evaluation_id: str) -> bool:
     """Print the facts that the sources give differently now, and the decision that follows; whether there are any."""
-    # Prefect's tasks take seconds to import, and only this asks for them.
+    # Imported here, since Prefect's tasks take seconds to import.
     from tasks.again import facts_again  # noqa: PLC0415
 
     async with open_runtime(store_settings()) as runtime:

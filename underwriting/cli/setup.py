@@ -1,4 +1,4 @@
-"""`underwriting migrate` and `underwriting deploy`, and what a fresh store of the embedded set-up is given."""
+"""`underwriting migrate` and `underwriting deploy`, and the content of a new store of the embedded set-up."""
 
 import asyncio
 import getpass

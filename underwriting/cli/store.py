@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def store_settings() -> Settings:
-    """The settings, with the database of `underwriting up` where they name none; refuses where that does not run."""
+    """The settings, with the database of `underwriting up` if they name none; an error if that does not run."""
     config = settings()
     if config.database_url:
         return config

@@ -16,8 +16,8 @@ SCOPES = (
 
 
 def token(
-    tenant: Annotated[str, typer.Option(help="Whose data the token opens.")] = SANDBOX_TENANT,
-    subject: Annotated[str, typer.Option(help="Who holds it; stored as who decided.")] = "shell",
+    tenant: Annotated[str, typer.Option(help="The tenant whose data the token may access.")] = SANDBOX_TENANT,
+    subject: Annotated[str, typer.Option(help="Whose token it is; stored as who decided.")] = "shell",
     scopes: Annotated[str, typer.Option(help="What it may do.")] = SCOPES,
     minutes: Annotated[int, typer.Option(min=1, max=24 * 60, help="How long it is good for.")] = 60,
 ) -> None:

@@ -46,7 +46,7 @@ class State(StrEnum):
 class PermissiblePurpose(StrEnum):
     """The purposes for which a consumer report may be pulled (US Fair Credit Reporting Act, 15 U.S.C. 1681b(a))."""
 
-    # (a)(3)(A): a credit transaction that the consumer asks for.
+    # (a)(3)(A): a credit transaction that the consumer requests.
     CREDIT_TRANSACTION = "credit_transaction"
     # (a)(2): the consumer's written instructions.
     WRITTEN_INSTRUCTIONS = "written_instructions"
@@ -99,7 +99,7 @@ class ApplicationRequest(BaseModel):
     bureau_consent: BureauConsent | None = Field(
         default=None,
         exclude_if=lambda consent: consent is None,
-        description="Permissible purpose and consent; without them no credit bureau is asked, and a person decides",
+        description="Permissible purpose and consent; without them no report is pulled, and a person decides",
     )
 
     @model_validator(mode="after")

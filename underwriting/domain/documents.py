@@ -4,7 +4,7 @@ Amounts are minor units of the document's currency, signed from the holder's sid
 value (negative revenue, a date in the future, NaN) is refused here, with its place.
 
 A field is required if leaving it out would be ambiguous: an empty list means none, a missing one that the source did
-not look. If a field has a default, leaving it out makes the facts that depend on it unknown.
+not check. If a field has a default, leaving it out makes the facts that depend on it unknown.
 """
 
 from collections.abc import Iterator

@@ -166,7 +166,7 @@ class Float(Row):
     amount: NonNegativeAmount
     fee: NonNegativeAmount
     taken_on: PastDate
-    # May lie ahead.
+    # May be in the future.
     due_on: date
     repaid_on: PastDate | None
     # Tries to collect it, and those of them that the bank refused.
@@ -234,7 +234,7 @@ class CurrentLimit(Document):
     amount: NonNegativeAmount
     # None where it was never raised.
     raised_on: date | None
-    # Runs in a row, up to the last one, whose target lay below the limit.
+    # Runs in a row, up to the last one, whose target was below the limit.
     runs_below: int = Field(strict=True, ge=0)
     # None where it was never lowered; the day of the first of those runs, None where there is none.
     lowered_on: date | None

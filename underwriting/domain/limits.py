@@ -46,7 +46,7 @@ class IdRange:
         return self.meets(subject_id, subject_id)
 
     def meets(self, lowest: str, highest: str) -> bool:
-        """Whether ids from `lowest` to `highest` may lie in it."""
+        """Whether ids from `lowest` to `highest` may be in it."""
         return (self.end is None or lowest < self.end) and (self.first is None or highest >= self.first)
 
 

@@ -21,7 +21,7 @@ class NoticeKind(StrEnum):
 class Owed(BaseModel):
     """One notice that is due: about an application, an evaluation, or a user in a limit run.
 
-    `number` counts the decisions about the subject: each may owe a notice of its own.
+    `number` counts the decisions about the subject: each may need a notice of its own.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -1,5 +1,5 @@
-"""The edges to AWS, Segment, Datadog and OpenTelemetry: each off until its setting is given.
+"""Integrations with AWS, Segment, Datadog and OpenTelemetry: each off until its setting is given.
 
-They talk to the outside and know nothing of flows, tasks or the store; what may not be lost comes to them out of the
-outbox, and what they receive goes into the inbox.
+They import no flows, tasks or store. Messages that must not be lost are sent from the outbox, and received events are
+stored in the inbox.
 """

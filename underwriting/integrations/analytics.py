@@ -1,7 +1,7 @@
 """Product analytics to Segment, by its SDK.
 
-The SDK's own queue lives in memory and reports errors to nobody who waits; so each call sends, and its error is seen.
-Messages come out of the outbox, and keep its ids: Segment drops a repetition by them.
+The SDK's own queue is in memory, and its errors reach no caller. So each call sends at once and raises its error.
+Messages have the ids of the outbox, by which Segment drops a repetition.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ SOURCE = "analytics"
 BUSY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 # Segment takes messages of 32 KB; this leaves room for what the SDK adds.
 MAX_BYTES = 30 * 1024
-# It logs whole answers as errors; what is worth knowing is in the error that it raises.
+# It logs full answers as errors; what is needed is in the error that it raises.
 logging.getLogger("segment").setLevel(logging.CRITICAL)
 
 

@@ -21,7 +21,7 @@ CONNECT_SECONDS = 3
 READ_SECONDS = 15
 # Tries of one call, the first included; botocore waits up to some seconds between them.
 TRIES = 3
-# Calls at once. A thread that waits for an answer holds nothing but its connection.
+# Calls at once. A thread that waits for an answer occupies only its connection.
 CALLS = 8
 LIMITS = Config(
     connect_timeout=CONNECT_SECONDS,
@@ -29,7 +29,7 @@ LIMITS = Config(
     retries={"total_max_attempts": TRIES, "mode": "standard"},
     max_pool_connections=CALLS,
 )
-# Codes of a 4xx answer that another try may heal: too much at once.
+# Codes of a 4xx answer after which another try may succeed: too many calls at once.
 THROTTLED = frozenset(
     {
         "Throttling",
@@ -113,4 +113,4 @@ def explained(source: str, work: Callable[[], T]) -> T:
     except (NoConnection, HTTPClientError) as error:
         raise SourceOutage(source, f"no answer from AWS ({type(error).__name__})") from None
     except BotoCoreError as error:
-        raise SourceRefusal(source, f"AWS cannot be asked: {error}") from None
+        raise SourceRefusal(source, f"AWS cannot be called: {error}") from None

@@ -78,7 +78,7 @@ class EventBus:
 
 
 def detail_of(message_id: str, tenant: str, user_id: str, data: object) -> str:
-    """The detail of our own events: an id, whose it is, and what there is to say."""
+    """The detail of our own events: its id, the user it is about, and the data."""
     return json.dumps({"event_id": message_id, "tenant": tenant, "user_id": user_id, "data": data})
 
 

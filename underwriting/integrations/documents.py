@@ -1,4 +1,4 @@
-"""Documents that lie in S3 instead of behind a service: `s3://bucket/prefix`, one object `CUSTOMER.json` each."""
+"""Documents in S3 instead of behind a service: `s3://bucket/prefix`, one object `CUSTOMER.json` each."""
 
 import asyncio
 from functools import partial

@@ -17,7 +17,7 @@ class SourceError(Exception):
 
 
 class SourceOutage(SourceError):
-    """No answer, or 429 or 5xx. `retry_after` is the source's own wish, in seconds."""
+    """No answer, or 429 or 5xx. `retry_after` is the delay in seconds that the source asks for."""
 
     def __init__(self, source: str, why: str, retry_after: float | None = None) -> None:
         super().__init__(source, why)
@@ -25,7 +25,7 @@ class SourceOutage(SourceError):
 
 
 class SourceRefusal(SourceError):
-    """A 4xx answer: asking again would not help."""
+    """A 4xx answer: another try would not help."""
 
 
 class MalformedAnswer(SourceError):

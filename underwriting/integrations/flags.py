@@ -93,9 +93,9 @@ class _ParsedFlags:
 class Flags:
     """Flags that are at most `ttl` seconds old; an empty `source` knows none.
 
-    A file that is missing or broken is an error at once. Where an address does not answer, or not in
-    GrowthBook's format, the last known flags stay; before any are known, every flag is unknown. A book behind an
-    unknown flag counts as unknown.
+    A file that is missing or broken is an error at once. Where an address does not answer, or not in GrowthBook's
+    format, the last known flags stay; before any are known, every flag is unknown. A book with an unknown flag counts
+    as unknown.
     """
 
     def __init__(self, source: str, ttl: float, timeout: float) -> None:
@@ -137,9 +137,7 @@ class Flags:
                 raise FlagsError("flags: answered 404; UNDERWRITING_FLAGS names the address")
             return _parsed(body, "flags")
         except (SourceError, FlagsError) as error:
-            known = (
-                "what was last known holds" if self._flags else "no flag is known, so every book behind one is unknown"
-            )
+            known = "the last flags are used" if self._flags else "no flag is known, so every book with one is unknown"
             log.warning("%s; %s", error, known)
             return self._flags
 
@@ -149,7 +147,7 @@ def _evaluated(flags: _ParsedFlags, name: str, attributes: dict[str, Any]) -> bo
     try:
         return flags.known(name, attributes)
     except _BROKEN as error:
-        log.warning("the flag %s cannot be judged, and so is unknown: %s", name, type(error).__name__)
+        log.warning("the flag %s cannot be evaluated, and so is unknown: %s", name, type(error).__name__)
         return None
 
 
@@ -177,5 +175,5 @@ def _parsed(body: bytes, origin: str) -> _ParsedFlags:
         try:
             _ParsedFlags(_Document(features={name: flag}, savedGroups=checked.savedGroups)).known(name, _NOBODY)
         except _BROKEN as error:
-            raise FlagsError(f"{origin}: features.{name}: the engine cannot judge it: {error}") from None
+            raise FlagsError(f"{origin}: features.{name}: the engine cannot evaluate it: {error}") from None
     return _ParsedFlags(checked)

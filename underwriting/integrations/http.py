@@ -44,7 +44,7 @@ class HttpService:
             timeout=httpx.Timeout(timeout, connect=timeout / 2, pool=timeout / 2),
             limits=httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=IDLE_SECONDS),
             verify=verify or tls(),
-            # Proxies and .netrc would be a second reader of the environment.
+            # No proxies and no .netrc: settings are the only configuration.
             trust_env=False,
             headers={"User-Agent": "underwriting-flows", "Accept-Encoding": "gzip"}
             | ({"Authorization": f"Bearer {token}"} if token else {}),
@@ -82,7 +82,7 @@ class HttpService:
     async def deliver(self, source: str, request: httpx.Request) -> None:
         """Return once the answer is 2xx, whatever its body; SourceRefusal where it is 404."""
         if await self._call(source, request, want_body=False) is None:
-            raise SourceRefusal(source, "answered 404: nobody takes results at this address")
+            raise SourceRefusal(source, "answered 404: there is no endpoint at this address")
 
     async def _call(self, source: str, request: httpx.Request, *, want_body: bool) -> bytes | None:
         # Causes are not chained: a parser's message may quote the answer, and a traceback would show it.
@@ -107,18 +107,18 @@ class HttpService:
             raise MalformedAnswer(source, "the answer's content type is not application/json")
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in {"identity", "gzip"}:
-            raise MalformedAnswer(source, "the answer has a content encoding that was not asked for")
+            raise MalformedAnswer(source, "the answer has a content encoding that was not requested")
         inflate = zlib.decompressobj(GZIP) if encoding == "gzip" else None
         body = bytearray()
         async for chunk in response.aiter_raw():
             try:
                 body += inflate.decompress(chunk, self._max_bytes + 1 - len(body)) if inflate else chunk
             except zlib.error:
-                raise MalformedAnswer(source, "the answer is not the gzip that it says it is") from None
+                raise MalformedAnswer(source, "the answer is not gzip, as its header states") from None
             if len(body) > self._max_bytes:
                 raise MalformedAnswer(source, f"the answer is larger than {self._max_bytes:,} bytes")
             if inflate and inflate.unused_data:
-                raise MalformedAnswer(source, "the answer goes on after its gzip's end")
+                raise MalformedAnswer(source, "the answer continues after the end of its gzip")
         if inflate and not inflate.eof:
             raise MalformedAnswer(source, "the answer ends before its gzip does")
         return bytes(body)
@@ -139,7 +139,7 @@ def _usable(source: str, response: httpx.Response) -> bool:
 
 
 def retry_after(header: str) -> float | None:
-    """Seconds that a Retry-After header asks for, of either form (RFC 9110, 10.2.3); None where it says nothing."""
+    """Seconds that a Retry-After header asks for, of either form (RFC 9110, 10.2.3); None where it states none."""
     if re.fullmatch(r"[0-9]{1,9}", header.strip()):
         return min(float(header), MAX_RETRY_AFTER)
     try:

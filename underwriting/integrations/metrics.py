@@ -1,4 +1,4 @@
-"""Metrics for Datadog's agent over DogStatsD. With UDP nothing waits for it, and a lost packet is a lost count.
+"""Metrics for Datadog's agent over DogStatsD. Over UDP nothing waits for the agent, and a lost packet is a lost count.
 
 | metric | kind | tags |
 |---|---|---|

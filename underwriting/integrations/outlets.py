@@ -1,4 +1,4 @@
-"""Where the outbox and the audit chain lead to, beside the partners: each None while its setting is empty."""
+"""The receivers of the outbox and of the audit chain, besides the partners: each None while its setting is empty."""
 
 from dataclasses import dataclass
 from typing import Self

@@ -39,7 +39,7 @@ Take = Callable[[Sequence[Event]], Awaitable[Sequence[bool]]]
 
 
 class QueueUnsafe(ValueError):
-    """The queue would lose or endlessly repeat what cannot be read; the message says what to set."""
+    """The queue would lose, or repeat for ever, messages that cannot be read; the error says what to set."""
 
 
 class NotAnEvent(ValueError):
@@ -48,7 +48,7 @@ class NotAnEvent(ValueError):
 
 @dataclass(frozen=True)
 class Delivery:
-    """One delivery of one message; `receipt` is good for deleting it until the next delivery."""
+    """One delivery of one message; `receipt` deletes it, until the next delivery."""
 
     message_id: str
     receipt: str
@@ -123,7 +123,8 @@ class EventQueue:
 
 
 class Consumer:
-    """Takes events off the queue; what `take` did not store stays there, as does what is no event."""
+    """Takes events off the queue; messages that `take` did not store stay there, and so do messages that are not
+    events."""
 
     def __init__(self, queue: EventQueue, attributes: QueueAttributes, take: Take) -> None:
         self._queue = queue

@@ -15,7 +15,7 @@ class Results:
     """The partners' results endpoints: `async with Results(settings()) as results`. One for each event loop."""
 
     def __init__(self, config: Settings) -> None:
-        # A pool of its own: the sources' token is no business of a partner's.
+        # A pool of its own: partners must not receive the sources' token.
         self._http = HttpService(config.source_timeout)
 
     async def __aenter__(self) -> Self:
@@ -27,9 +27,9 @@ class Results:
     async def post(self, partner: Partner, message_id: str, body: bytes, at: datetime) -> None:
         """Deliver one JSON message; returns once the partner answered 2xx.
 
-        `message_id` is the same on every try, so that the partner can drop a repetition; `at` is this try's aware
-        moment: receivers refuse old ones. SourceOutage where another try may help (no answer, 408, 425, 429, 5xx),
-        SourceRefusal where it would not (410 and the other 4xx, a redirect).
+        `message_id` is the same on every try, so that the partner can drop a repetition; `at` is the time of this try,
+        with its zone: receivers refuse old ones. SourceOutage where another try may help (no answer, 408, 425, 429,
+        5xx), SourceRefusal where it would not (410 and the other 4xx, a redirect).
         """
         headers = signature(partner, message_id, body, at)
         await self._http.deliver(
@@ -44,7 +44,7 @@ def signature(partner: Partner, message_id: str, body: bytes, at: datetime) -> d
     """
     if at.tzinfo is None:
         raise ValueError("a signature needs an aware moment")
-    # The library takes the wall clock for UTC whatever its zone, hence the conversion.
+    # The library ignores the time zone, hence the conversion to UTC.
     moment = at.astimezone(UTC)
     secrets = filter(None, (partner.signing_secret, partner.former_signing_secret))
     signers = [Webhook(secret.get_secret_value()) for secret in secrets]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Prefect's own name of the label: `prefect.telemetry.run_telemetry.LABELS_TRACEPARENT_KEY`.
 TRACEPARENT_LABEL = "__OTEL_TRACEPARENT"
 TRACEPARENT = "traceparent"
-# Seconds for one delivery to the collector. Whoever ends waits so long for a collector that is down.
+# Seconds for one delivery to the collector. A process that ends waits so long for a collector that is down.
 EXPORT_SECONDS = 3
 
 
@@ -32,7 +32,7 @@ def start(url: str, share: float, service: str) -> bool:
     """
     if not url:
         return False
-    # Whoever does not trace does not wait for these imports.
+    # Imported here, since processes without traces do not need them.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.sdk.resources import SERVICE_NAME, Resource  # noqa: PLC0415
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415

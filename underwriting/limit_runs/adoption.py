@@ -21,7 +21,7 @@ class AdoptionError(ValueError):
 class _Row(BaseModel):
     subject_id: CustomerId
     amount: Annotated[int, Field(strict=True, ge=0)]
-    # None where the limit was never raised, or nobody knows when.
+    # None where the limit was never raised, or the day is unknown.
     raised_on: Annotated[date | None, Field(strict=True)]
     # A file without the column is of our own currency.
     currency: str | None = None
@@ -49,7 +49,7 @@ def limits_in(file: Path, currency: str, tiers: Sequence[Tier], now: datetime) -
             _refuse(file, number, f"the limit is in {row.currency}; limits are in {currency} here")
         if row.raised_on is not None and row.raised_on > now.date():
             _refuse(file, number, f"it is raised on {row.raised_on}, which is still to come")
-    # The day of the last raise is what a limit run asks a profile for.
+    # A limit run reads the day of the last raise from the profile.
     return [
         (row.subject_id, row.amount, now if row.raised_on is None else datetime.combine(row.raised_on, time(), UTC))
         for row in rows

@@ -1,4 +1,4 @@
-"""Two policies on the same history, date and limits: who would end where, by how much, with a picture."""
+"""Compares two policies on the same history, date and limits: whose limit differs and by how much, with a picture."""
 
 import asyncio
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from underwriting.store.limits import bases as limit_bases
 
 @dataclass(frozen=True)
 class Compared:
-    """What two policies come to, and whoever ends at another limit, those who differ most first."""
+    """The results of two policies, and the users whose limits differ, the largest difference first."""
 
     comparison: Comparison
     movers: pd.DataFrame

@@ -1,6 +1,6 @@
 """A history of many users as Parquet: one folder for each input table, on a disk or in S3, partitioned or not.
 
-Only the footers of the files are read here: which ids a file holds, and whether its columns have their types. A range
+Only the footers of the files are read here: which ids a file has, and whether its columns have their types. A range
 of ids needs the files that overlap it and no others.
 """
 
@@ -49,7 +49,7 @@ class HistoryError(ValueError):
 
 @dataclass(frozen=True)
 class DataFile:
-    """One Parquet file of one table: which content it is, and which ids it holds."""
+    """One Parquet file of one table: its content's version, and the ids in it."""
 
     path: str
     # Size and time of the last change: a rewritten file has another version.

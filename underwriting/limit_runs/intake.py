@@ -1,7 +1,7 @@
 """Loads the rows of one range of ids as views of a DuckDB connection; malformed rows are counted and quarantined.
 
-A user with a malformed row is not judged by the other rows: the malformed one might be a returned debit. So the whole
-source counts as not answered for that user: its facts are unknown, and unknown never raises.
+For a user with a malformed row, the source counts as not answered, because the malformed row might be a returned debit.
+So its facts are unknown, and unknown never raises.
 """
 
 from collections.abc import Mapping

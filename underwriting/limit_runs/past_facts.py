@@ -30,8 +30,8 @@ from underwriting.limit_runs.shard_facts import (
 )
 from underwriting.store.limits.bases import SCHEMA
 
-# Facts that a history has as of its end only, with the value that stands for them on earlier days. None is not known;
-# no limit depends on those.
+# Facts that a history has as of its end only, with the value that is used for earlier days. None is unknown; no limit
+# depends on those.
 NOT_REWINDABLE: dict[str, bool | float | None] = {
     "fraud_hit": False,
     "list_match_score": 0.0,
@@ -95,7 +95,7 @@ class PastFacts:
         return facts
 
     def with_limits(self, past: pd.DataFrame, limits: pd.DataFrame | None) -> pd.DataFrame:
-        """The facts of `past`, which was asked last, with those about these limits (rows of `current_limits`).
+        """The facts of the last call of `past`, with those about these limits (rows of `current_limits`).
 
         Without any, everybody is at the first limit.
         """

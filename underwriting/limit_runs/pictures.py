@@ -41,7 +41,7 @@ def pictures(totals: Totals) -> Iterator[tuple[str, str, bytes]]:
     drawn: tuple[tuple[str, str, Callable[[Axes, Totals], None]], ...] = (
         ("limits", "Limits before and after", _limits),
         ("moves", "Moves by limit", _moves),
-        ("gates", "Gates that held users back from a tier whose row they meet", _gates),
+        ("gates", "Gates that kept users from a tier whose row they meet", _gates),
         ("promise", f"“{advertised().claim}”", _promise),
     )
     for name, title, draw in drawn:
@@ -100,7 +100,7 @@ def _png(title: str, draw: Callable[[Axes, Totals], None], totals: Totals) -> by
 
 
 def _figure(width: float, height: float) -> Figure:
-    """A figure of one's own, none of pyplot's: those are shared between threads."""
+    """A figure without pyplot, whose figures are shared between threads."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
@@ -150,7 +150,7 @@ def _gates(axes: Axes, totals: Totals) -> None:
     gates = sorted(totals.gates, key=lambda gate: totals.gates[gate])
     axes.barh([gate.replace("_", " ") for gate in gates], [totals.gates[gate] for gate in gates], color=DOWN)
     axes.set_xlabel("users")
-    _note_if_empty(axes, totals.gates, "no gate held anybody back")
+    _note_if_empty(axes, totals.gates, "no gate kept anybody from a tier")
 
 
 def _promise(axes: Axes, totals: Totals) -> None:

@@ -28,7 +28,7 @@ def plan_ranges(history: History, scope: Scope, shards: int | None, shard_users:
 
 
 def ranges_from(firsts: list[str]) -> list[IdRange]:
-    """The ranges that begin at these ids, in order; what lies before the first of them belongs to the first range."""
+    """The ranges that begin at these ids, in order; ids before the first of them belong to the first range."""
     bounds = [None, *firsts[1:], None]
     return [IdRange(first, end) for first, end in pairwise(bounds)]
 

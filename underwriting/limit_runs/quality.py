@@ -75,7 +75,7 @@ def optional_columns(model: type[Row]) -> frozenset[str]:
 
 
 def defects(model: type[Row], quality: Quality) -> tuple[Defect, ...]:
-    """Every defect that one row alone can show, by the model of its table; the first that holds is the reason."""
+    """Every defect that one row alone can show, by the model of its table; the first that applies is the reason."""
     found = [Defect("subject_id_missing", "subject_id IS NULL OR subject_id = ''")]
     for name, field in model.model_fields.items():
         if row_model(field.annotation) is None:

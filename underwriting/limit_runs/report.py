@@ -1,4 +1,4 @@
-"""What a limit run came to, as the store has it."""
+"""The result of a limit run, from the store."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from underwriting.store.models import LimitShardRow
 
 @dataclass(frozen=True)
 class Report:
-    """What a run came to. `state` is None for a dry run, which nothing is stored of."""
+    """The result of a run. `state` is None for a dry run, which is not stored."""
 
     run_id: str
     business_date: date
@@ -39,7 +39,7 @@ class Report:
     # Limits written by this very run of the program, and users whose profile was changed by somebody else meanwhile.
     written: int = 0
     overtaken: int = 0
-    # Somebody else works on it.
+    # Another worker owns it.
     busy: bool = False
 
     @property
@@ -83,12 +83,12 @@ def guard_result_of(stored: Mapping[str, Any] | None) -> GuardResult:
 
 
 def tables_of(shards: Iterable[LimitShardRow]) -> dict[str, TableIntake]:
-    """What each input table gave, over all shards."""
+    """The counts of each input table, over all shards."""
     return merged({name: TableIntake(**one) for name, one in shard.intake.items()} for shard in shards if shard.intake)
 
 
 def merged(intakes: Iterable[Mapping[str, TableIntake]]) -> dict[str, TableIntake]:
-    """The sums of what several shards took in."""
+    """The sums over several shards."""
     found: dict[str, TableIntake] = {}
     for tables in intakes:
         for name, one in tables.items():

@@ -105,7 +105,7 @@ def _reasons(totals: Totals) -> Iterator[str]:
     yield from ("", "| reason | users | |", "|---|---:|---|")
     for code, count in _largest_first(totals.reasons):
         yield f"| {code} | {count} | {reason(code).sentence} |"
-    yield from ("", "| gate that held users back from a tier whose row they meet | users |", "|---|---:|")
+    yield from ("", "| gate that kept users from a tier whose row they meet | users |", "|---|---:|")
     yield from (f"| {gate} | {count} |" for gate, count in _largest_first(totals.gates))
 
 

@@ -1,4 +1,4 @@
-"""What a limit run is asked for."""
+"""The request for a limit run."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime

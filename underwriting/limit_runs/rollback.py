@@ -32,7 +32,7 @@ class Rollback:
 async def roll_back(context: RunContext, run_id: str, by: str) -> Rollback:
     """Roll a run back, or continue doing so; a second call changes nothing. Its date may be run again afterwards.
 
-    RunInTheWay where the run changed nothing, or somebody works on it. Profiles that later runs or staff changed are
+    RunInTheWay where the run changed nothing, or another worker owns it. Profiles that later runs or staff changed are
     left alone, since they are newer.
     """
     async with context.lease(run_id) as claimed:
@@ -41,7 +41,7 @@ async def roll_back(context: RunContext, run_id: str, by: str) -> Rollback:
             if run.state is LimitRunState.ROLLED_BACK:
                 return Rollback(run_id, 0, 0)
             if claimed is None:
-                raise RunInTheWay(f"somebody works on {run_id}; try again when it is done")
+                raise RunInTheWay(f"another worker owns {run_id}; try again when it is done")
             if run.state not in CAN_BE_ROLLED_BACK:
                 raise RunInTheWay(f"{run_id} is {run.state}: it changed nothing that could be rolled back")
             if run.state is not LimitRunState.ROLLING_BACK:

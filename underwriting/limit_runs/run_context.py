@@ -79,7 +79,7 @@ class RunContext:
 
     @asynccontextmanager
     async def lease(self, run_id: str) -> AsyncIterator[Claimed | None]:
-        """Lease the run for the block, and renew the lease; None where somebody else works on it.
+        """Lease the run for the block, and renew the lease; None where another worker owns it.
 
         Every write asks the store whether the lease is still ours. A flow run that is interrupted from outside, as by
         a worker that stops, keeps its lease: it expires, and `sweep` continues the run. A command that is interrupted

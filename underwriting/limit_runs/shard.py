@@ -54,7 +54,7 @@ class ShardSpec:
 
 @dataclass(frozen=True)
 class ShardResult:
-    """What became of a shard. With an `error` there are no records. `unchanged`: the stored records still hold."""
+    """What became of a shard. With an `error` there are no records. `unchanged`: the stored records are still right."""
 
     number: int
     digest: str
@@ -128,7 +128,7 @@ def _too_malformed(tables: Mapping[str, TableIntake], quality: Quality) -> str |
         for name, one in tables.items()
         if one.malformed_share > quality.max_malformed_share
     ]
-    allowed = f"{quality.max_malformed_share:.2%} at most are let pass; see the quarantined rows, and mend the source"
+    allowed = f"{quality.max_malformed_share:.2%} at most are allowed; see the quarantined rows, and fix the source"
     return f"{'; '.join(broken)}; {allowed}" if broken else None
 
 

@@ -58,7 +58,7 @@ def create_subjects(
 
 
 def add_matches(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `list_screenings` say what the store knows besides the history: matches found since, and those cleared."""
+    """Add to `list_screenings` what the history does not have: matches found since, and those cleared."""
     if not connection.execute("SELECT 1 FROM bases WHERE match_score > 0 OR cleared <> '' LIMIT 1").fetchall():
         return
     connection.execute("ALTER VIEW list_screenings RENAME TO reported_screenings")
@@ -80,9 +80,10 @@ def add_matches(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def add_reported_floats(connection: duckdb.DuckDBPyConnection) -> None:
-    """Count the floats that events told of and that the history does not list yet, once there are `subjects`.
+    """Count the floats that events reported and that the history does not list yet. `subjects` has to exist.
 
-    They are open, as in the check of one user. When one is due is not told: it is late once it is listed as that.
+    They are open, as in the check of one user. An event has no due date: a float counts as late once the history lists
+    it as late.
     """
     connection.execute(
         f"""

@@ -1,4 +1,4 @@
-"""What a shard and a whole run come to: counts, money, reasons. Sums, so that those of shards add up to the run's."""
+"""The totals of a shard and of a run: counts, money, reasons. Sums, so that those of shards add up to the run's."""
 
 from collections.abc import Iterable
 from typing import Annotated
@@ -33,7 +33,7 @@ class Totals(BaseModel):
     limits_before: Counts = Field(default_factory=dict)
     limits_after: Counts = Field(default_factory=dict)
     moves: Counts = Field(default_factory=dict)
-    # Users by principal reason, by what they moved, and by the gate that held them from a tier whose row they meet.
+    # Users by principal reason, by what they moved, and by the gate that kept them from a tier whose row they meet.
     reasons: Counts = Field(default_factory=dict)
     gates: Counts = Field(default_factory=dict)
     # Users by limit who kept to what is advertised (repaid on time, and waited), and those of them who were raised.
@@ -83,7 +83,7 @@ def _count(mask: pa.ChunkedArray) -> int:
 
 
 def _counted(values: pa.ChunkedArray) -> Counts:
-    """How often each value stands there, in the order of the values; what is not known is left out."""
+    """How often each value occurs, in the order of the values; unknown ones are left out."""
     counts = pc.value_counts(pc.drop_null(values))
     return _in_order({str(one["values"].as_py()): int(one["counts"].as_py()) for one in counts})
 

@@ -146,7 +146,7 @@ class Child:
 
 
 async def until(holds: Callable[[], Awaitable[bool]], seconds: float) -> bool:
-    """Wait until something holds; False where it does not within `seconds`."""
+    """Wait until a condition is true; False if it is not within `seconds`."""
     end = time.monotonic() + seconds
     while not await holds():
         if time.monotonic() > end:

@@ -40,7 +40,7 @@ PREFECT_SERVER = {
     "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "PT5M",
     # In memory, slots of global concurrency limits leak when the server restarts.
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-    # The sweep runs every ten seconds: schedule minutes ahead, not an hour, or the UI drowns in upcoming runs.
+    # The sweep runs every ten seconds: schedule minutes ahead, not an hour, or the UI shows too many upcoming runs.
     "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT3M",
     # It is nine thousand runs a day, and what they did is in the store.
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "true",
@@ -79,7 +79,7 @@ def embedded_environment(settings: Settings) -> dict[str, str]:
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
-    """The environment of a child: the caller's, but for what it says of Prefect and of us."""
+    """The environment of a child: the caller's, without its variables for Prefect and for us."""
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "UNDERWRITING_"))
     }
@@ -96,7 +96,7 @@ def resolve_database_url(settings: Settings) -> str:
 
 
 def postgres_folder(settings: Settings) -> Path:
-    """Where the embedded PostgreSQL lives."""
+    """The folder of the embedded PostgreSQL."""
     return settings.state_dir.absolute() / "postgres"
 
 

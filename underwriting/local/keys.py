@@ -16,9 +16,9 @@ from underwriting.settings import Partner, Settings
 
 # The tenant whose results go to the sandbox's receiver.
 SANDBOX_TENANT = "sandbox"
-# Who answers there as the bureau.
+# The name of its bureau.
 SANDBOX_BUREAU = Bureau(name="Sandbox Credit Bureau", address="2 Oak Street, Springfield", telephone="+1 800 555 0100")
-# Standard Webhooks asks for 24 to 64 bytes.
+# Standard Webhooks requires 24 to 64 bytes.
 SECRET_BYTES = 32
 
 
@@ -73,12 +73,13 @@ def sandbox_creditor() -> Creditor:
 
 
 def keys_folder(settings: Settings) -> Path:
-    """Where the keys lie, readable by their owner only."""
+    """The folder of the keys, readable by their owner only."""
     return settings.state_dir.absolute() / "keys"
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file that only its owner reads, whole or not at all; of two writers at once the first one's stays."""
+    """Write a file that only its owner reads, completely or not at all; of two writers at once, the first one's file
+    stays."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:

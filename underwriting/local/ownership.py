@@ -17,7 +17,7 @@ ORPHAN_SECONDS = 15.0
 
 @contextmanager
 def locked(state_dir: Path) -> Iterator[bool]:
-    """Lock the state directory, which is made where it is missing; AlreadyRunning where another process holds it.
+    """Lock the state directory, which is made where it is missing; AlreadyRunning where another process has locked it.
 
     Yields whether its last owner was killed.
     """

@@ -167,7 +167,7 @@ class Postgres:
 
     async def _end_orphan(self) -> None:
         """End a server that survived its supervisor, and forget the lock files of one that did not: their process id
-        may be another's by now, or nobody's whom PostgreSQL would think alive.
+        may be another's by now, or that of no process that PostgreSQL would take for its own.
         """
         lock = self.data / "postmaster.pid"
 
@@ -210,7 +210,7 @@ def answers(folder: Path) -> bool:
 
 
 def socket_folder(folder: Path) -> Path:
-    """Where the socket lies: in `folder`, or, where its path is too long for a socket, under /tmp by its digest."""
+    """The folder of the socket: `folder`, or, where its path is too long for a socket, under /tmp by its digest."""
     if len(os.fsencode(folder / SOCKET_NAME)) <= LONGEST_SOCKET_PATH:
         return folder
     return Path("/tmp") / f"underwriting-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}"  # noqa: S108 - mode 0700

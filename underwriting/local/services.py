@@ -69,7 +69,7 @@ class Services:
         await asyncio.gather(*(self.start_worker() for _ in range(workers - len(self.workers))))
 
     async def start_worker(self, name: str | None = None) -> Child:
-        """Start one more warm worker and wait until it asks for work; its flows are imported by then."""
+        """Start one more warm worker and wait until it polls for work; its flows are imported by then."""
         name = name or f"warm-{len(self.workers) + 1}"
         command = ["-m", "underwriting.worker", "--pool", self.settings.work_pool, "--name", name]
         worker = self._child(name, command)
@@ -78,7 +78,7 @@ class Services:
         return worker
 
     async def until_online(self, worker: Child) -> None:
-        """Wait until Prefect hears of a worker that was started; ServiceFailed where it ends first."""
+        """Wait until Prefect knows a worker that was started; ServiceFailed where it ends first."""
         url = f"{self.settings.prefect_url}/api/work_pools/{self.settings.work_pool}/workers/filter"
 
         async def online(client: httpx.AsyncClient) -> bool:

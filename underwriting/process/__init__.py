@@ -1,1 +1,1 @@
-"""What concerns an operating system process as a whole: signals, garbage collection, points where a test kills it."""
+"""What concerns an operating system process: signals, garbage collection, points where a test kills it."""

@@ -26,7 +26,7 @@ class Case(NamedTuple):
 
     @property
     def held_out(self) -> bool:
-        """Whether the case lies in the half that the matcher was built without; decided by a hash of the names."""
+        """Whether the case is in the half that the matcher was built without; decided by a hash of the names."""
         return sha256("\0".join(sorted((self.left, self.right))).encode()).digest()[0] % 2 == 1
 
     @property

@@ -17,7 +17,7 @@ from underwriting.store.matches import Found
 from underwriting.store.session import Store
 
 SOURCE = "screening lists"
-# Matches from this score on are stored, so that a person can clear them; all shipped grey bands lie above it.
+# Matches from this score on are stored, so that a person can clear them; all shipped grey bands are above it.
 LEAST_SCORE = 0.65
 # The most entries found for a subject, besides those that a person cleared.
 MOST = 10
@@ -127,7 +127,7 @@ def _found(subject: Subject, match: Match) -> Found:
 
 
 def screening_of(found: Sequence[Found], oldest: datetime) -> ListScreening:
-    """What the open matches come to, where the list that was longest not looked for was last loaded at `oldest`."""
+    """The result from the open matches; `oldest` is when the list that was checked longest ago was last loaded."""
     best = max(found, key=lambda each: each.score, default=None)
     return ListScreening(
         match_score=best.score if best else 0.0,

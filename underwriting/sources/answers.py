@@ -18,7 +18,7 @@ LARGE_BYTES = 100_000
 FAILED = ("error", "errors", "errorcode", "errormessage", "exception", "fault")
 INCOMPLETE = ("partial", "incomplete", "truncated", "hasmore", "nextcursor", "nextpage", "nextpagetoken")
 SUCCEEDED = ("success", "ok")
-# Members that report how the request went, and the words and HTTP statuses by which they say that it failed.
+# Members that report the result of the request, and their words and HTTP statuses for a failure.
 STATUSES = ("status", "statuscode", "httpstatus", "code", "result", "state", "outcome")
 FAILURES = frozenset(
     ("error", "failed", "failure", "fail", "exception", "timeout", "unavailable", "partial", "incomplete")

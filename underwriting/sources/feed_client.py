@@ -22,7 +22,7 @@ async def read_feed(source: str, form: FeedFormat, body: bytes, currency: str, d
 
 def parse_feed(source: str, form: FeedFormat, body: bytes, currency: str, days: int, as_of: date) -> FeedReading:
     """The same without a thread."""
-    # A FeedError quotes no value, but its traceback would hold the answer's.
+    # A FeedError quotes no value, but its traceback would contain those of the answer.
     try:
         return transaction_feed(_raw_feed(source, form, body), currency, days, as_of)
     except FeedError as error:

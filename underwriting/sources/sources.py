@@ -133,7 +133,7 @@ class Sources:
         return await self._fetch_document(Service.REGISTRY, Company, request, None)
 
     async def bank_statements(self, customer_id: str, currency: str, months: int, as_of: date) -> BankStatements:
-        """The main account from the first day of the month that lies `months` months back, up to `as_of`."""
+        """The main account from the first day of the month `months` months back, up to `as_of`."""
         return await self._of_customer(
             Service.STATEMENTS, BankStatements, customer_id, as_of, currency, months=str(months)
         )
@@ -214,7 +214,7 @@ class Sources:
         self, service: Service, model: type[D], customer_id: str, as_of: date, currency: str | None = None, **more: str
     ) -> D:
         if (address := self._base_urls[service]).startswith(SCHEME):
-            # A document in S3 is the whole one; it cannot depend on `as_of` or `months`.
+            # A document in S3 is complete; it cannot depend on `as_of` or `months`.
             body = await self._s3.fetch(service, address, customer_id)
             return await _document(service, model, body, currency)
         money = {"currency": currency} if currency else {}

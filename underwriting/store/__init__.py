@@ -1,1 +1,1 @@
-"""The store: requests, what was found, what was decided, and what still has to be sent."""
+"""The store: requests, results, decisions, and messages to send."""

@@ -102,7 +102,7 @@ def _stream_subject(stream: str) -> str:
 
 
 async def verify(work: Work, anchors: Iterable[Head] = ()) -> list[Fault]:
-    """Read the whole chain, and compare it with its head and the anchors. Empty if all is as it was written."""
+    """Read the chain, and compare it with its head and the anchors. Empty if all is as it was written."""
     faults: list[Fault] = []
     anchored = {anchor.seq: anchor.hash for anchor in anchors}
     last = Head(0, GENESIS)

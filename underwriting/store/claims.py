@@ -39,7 +39,7 @@ class Unclaimed(Generic[T]):
     subject: T
     state: State
     dispatch_no: int
-    # The run that it was last given to, or that held it when its lease expired.
+    # The run that it was last given to, or that owned it when its lease expired.
     flow_run_id: str | None
 
 

@@ -77,7 +77,7 @@ def _on_sqlite(element: from_now, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 class day_after(FunctionElement[date]):  # noqa: N801 - it is called like SQL's own functions
-    """The day that lies `delta` after another day."""
+    """The day `delta` after another day."""
 
     type = Date()
     inherit_cache = True

@@ -38,7 +38,7 @@ class Keyring:
         for key_id, key in keys.items():
             if len(key) != KEY_BYTES:
                 raise ValueError(f"encryption key {key_id!r} has {len(key)} bytes; AES-256 needs {KEY_BYTES}")
-            if not 0 < len(key_id.encode()) < 256:  # noqa: PLR2004 - one byte holds its length
+            if not 0 < len(key_id.encode()) < 256:  # noqa: PLR2004 - its length is one byte
                 raise ValueError("an encryption key's id has 1 to 255 bytes")
         self.current = current
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}

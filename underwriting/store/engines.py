@@ -7,7 +7,7 @@ from pydantic_core import to_json
 from sqlalchemy import Connection, Engine, event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-# A worker that is stopped inside a transaction must not hold the audit head for ever: the server ends waits for a
+# A worker that is stopped inside a transaction must not lock the audit head for ever: the server ends waits for a
 # lock, sessions that sit idle inside a transaction, and runaway statements (milliseconds).
 POSTGRES_SETTINGS = {
     "application_name": "underwriting",

@@ -57,7 +57,7 @@ async def done(work: Work, claim: Claim[Application], name: str, payload: bytes)
 
 
 async def unknown(work: Work, claim: Claim[Application], name: str) -> None:
-    """Mark the call as one of which nobody can find out whether it happened."""
+    """Mark that it cannot be found out whether the call happened."""
     await _finish(work, claim, name, EffectRow.state == EffectState.INTENT, state=EffectState.UNKNOWN)
 
 

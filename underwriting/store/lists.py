@@ -40,7 +40,7 @@ class ListVersion:
 
 
 async def replace(work: Work, name: str, digest: str, listed: Iterable[ListEntry], by: str) -> bool:
-    """Replace the whole list by `listed`; False, and only the time of the check is noted, if this digest is loaded.
+    """Replace the list by `listed`; False, and only the time of the check is noted, if this digest is loaded.
 
     Unchanged entries keep their `changed_at`. Matches with removed entries are deleted.
     """

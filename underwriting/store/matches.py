@@ -1,6 +1,6 @@
 """Customers who may be on a screening list: what a screening found, and what staff cleared.
 
-A clearance holds for one customer, one entry and the details that were compared. If the customer's details or the
+A clearance is valid for one customer, one entry and the details that were compared. If the customer's details or the
 entry change, the match is open again.
 """
 

@@ -1,4 +1,5 @@
-"""Float profiles: versions are never changed, only followed by new ones; a temporary version wins while it is active.
+"""Float profiles: versions are never changed, only followed by new ones; a temporary version is in force while it is
+active.
 
 Permanent and temporary versions of a user share one series of numbers, so a number says exactly what was in force. A
 permanent version that is written while a temporary one is active is followed by the temporary one again, with the new

@@ -1,4 +1,4 @@
-"""Floats that events reported. The float service lists them too, but later: until then they are known from here.
+"""Floats that events reported. The float service lists them too, but later: until then they are read from here.
 
 A float is stored together with its event, so that it counts even while the event waits to be handled.
 """

@@ -73,7 +73,7 @@ class Work(AsyncSession):
     async def add_new(self, table: type[T], **values: Any) -> T | None:
         """INSERT … ON CONFLICT DO NOTHING: the new row, or None where its key is taken.
 
-        RETURNING tells the two apart on both databases; the row count does not.
+        RETURNING distinguishes the two on both databases; the row count does not.
         """
         insert = postgresql.insert if self.get_bind().dialect.name == "postgresql" else sqlite.insert
         statement = insert(table).values(values).on_conflict_do_nothing().returning(table)

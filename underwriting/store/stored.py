@@ -38,7 +38,7 @@ class Stored(Generic[T, R]):
     state: State
     # Why it failed or is quarantined; for the operator.
     trouble: str | None
-    # The run that it was last given to or that holds it, and how often it was given to one.
+    # The run that it was last given to or that owns it, and how often it was given to one.
     flow_run_id: str | None
     dispatch_no: int
     # The stored body of its newest decision, byte for byte. While it is undecided, the body is built when it is read.

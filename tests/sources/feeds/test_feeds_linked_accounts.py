@@ -55,7 +55,7 @@ def of_both(*rows, **more):
 )
 def test_trouble_on_another_account_is_counted_and_its_facts_are_not_known(account, amount, says, codes, fact):
     read = of_both(row(amount, says, on=days_ago(9), account=account, codes=codes))
-    assert read.missing == "transactions left out: 1 that speak against the user on other accounts"
+    assert read.missing == "transactions left out: 1 that count against the user on other accounts"
     assert facts(of_both())[fact] == 0
     assert fact not in facts(read)
     # What it cannot change stays known.

@@ -78,7 +78,7 @@ def orderings(applicants: Sequence[Applicant], facts: pd.DataFrame, evaluation: 
 
 
 def auc(ordering: Ordering, bad: Went) -> float:
-    """The probability that a bad loan stands above a good one; a tie counts half. NaN without both kinds."""
+    """The probability that a bad loan ranks above a good one; a tie counts half. NaN without both kinds."""
     was_bad = bad.reindex(ordering.index).to_numpy(bool)
     n_bad, n_good = int(was_bad.sum()), int((~was_bad).sum())
     if not n_bad or not n_good:

@@ -64,12 +64,12 @@ class Window:
         return np.asarray(since_1970 - self.epoch)
 
     def month_of(self, day: Ints) -> Ints:
-        """The month that a day of the window lies in."""
+        """The month of a day of the window."""
         months = (day + self.epoch).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
         return np.asarray(months + 1970 * 12)
 
     def business_day(self, day: Ints) -> Ints:
-        """The day, or the Friday before where it falls on a weekend. Holidays are not looked at."""
+        """The day, or the Friday before where it falls on a weekend. Holidays are ignored."""
         weekday = self.weekday(day)
         return np.asarray(np.where(weekday < _WEEKDAYS, day, day - (weekday - _FRIDAY)))
 

@@ -25,7 +25,7 @@ _EARLY_DAYS = 2
 
 @dataclass(frozen=True)
 class Floats:
-    """Columns with an element for each float, by user and in the order taken; NEVER stands for no day."""
+    """Columns with an element for each float, by user and in the order taken; NEVER means no day."""
 
     user: Ints
     # 0 for the user's first.
@@ -33,7 +33,7 @@ class Floats:
     tier: Ints
     taken_on: Ints
     due_on: Ints
-    # The day of its repayment, which may lie after the window; NEVER where it is lost.
+    # The day of its repayment, which may be after the window; NEVER where it is lost.
     repaid_on: Ints
 
     @property

@@ -97,7 +97,7 @@ def _encoded(column: pa.ChunkedArray, like: pa.ChunkedArray) -> pa.ChunkedArray:
     words = like.chunk(0).dictionary
     codes = pc.index_in(column, words).combine_chunks()
     if codes.null_count > column.null_count:
-        raise ValueError(f"a persona's word is not one of the world's: {words.to_pylist()}")
+        raise ValueError(f"a persona's text is not one of the world's: {words.to_pylist()}")
     return pa.chunked_array([pa.DictionaryArray.from_arrays(codes, words)])
 
 

@@ -1,4 +1,4 @@
-"""The traits of a user: drawn once, they determine the whole history."""
+"""The traits of a user: drawn once, they determine the full history."""
 
 from dataclasses import dataclass
 
@@ -97,5 +97,5 @@ def _joined_on(world: World, window: Window, draws: Draws) -> Ints:
 
 
 def after(day: Ints, started_on: Ints) -> Flags:
-    """Whether days lie on or after the days on which something started."""
+    """Whether days are on or after the days on which something started."""
     return np.asarray(day >= started_on)

@@ -98,7 +98,7 @@ async def _discard(_: Message) -> None:
 
 
 async def _close_connection(receive: Receive) -> None:
-    """Close the connection without a byte. ASGI has no word for it, so this asks uvicorn's transport."""
+    """Close the connection without a byte. ASGI has no message for it, so this uses uvicorn's transport."""
     connection: asyncio.Transport = receive.__self__.transport  # type: ignore[attr-defined]  # as said above
     connection.abort()
     while (await receive())["type"] != "http.disconnect":

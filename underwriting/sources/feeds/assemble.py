@@ -29,19 +29,19 @@ from underwriting.sources.feeds.related_transactions import correct_categories
 CLOCK_SKEW = timedelta(minutes=5)
 # The kinds of account that may be the main one, in order of preference.
 _MAIN = (AccountKind.CHECKING, AccountKind.DEPOSIT, AccountKind.SAVINGS)
-# What speaks against the user on any account: money out, money in.
+# Categories that count against the user on any account: money out, money in.
 _AGAINST_OUT = frozenset({Category.ADVANCE, Category.LOAN, Category.GAMBLING, Category.OVERDRAFT_FEE})
 _AGAINST_IN = frozenset({Category.ADVANCE, Category.RETURNED})
 
 
 def transaction_feed(raw: RawFeed, currency: str, days: int, as_of: date) -> FeedReading:
-    """The main account's last `days` days up to and with `as_of`, categorise, its balances reconciled.
+    """The main account's last `days` days up to and with `as_of`, categorised, its balances reconciled.
 
-    The main account is the checking account in `currency` that gets the most income (a savings account where there
-    is no checking account). The opening balance is the current balance less all amounts; debits that are not booked
-    yet become `holds`. Transactions that cannot be used are left out and counted, and so are those that speak against
-    the user on another account: the facts that they may worsen are unknown. FeedError names the place of an
-    impossible value.
+    The main account is the checking account in `currency` that gets the most income (a savings account where there is
+    no checking account). The opening balance is the current balance less all amounts; debits that are not booked yet
+    become `holds`. Transactions that cannot be used are left out and counted, and so are those that count against the
+    user on another account: the facts that they may worsen are unknown. FeedError names the place of an impossible
+    value.
     """
     if not raw.accounts and (raw.still_reading or raw.login_required):
         return _empty_feed(raw, currency, as_of)
@@ -125,7 +125,8 @@ def _main_account(accounts: Sequence[RawAccount], rows: dict[str, list[Categoris
 
 
 def _elsewhere(main: RawAccount, rows: dict[str, list[CategorisedTransaction]], as_of: date) -> Iterator[Skipped]:
-    """What speaks against the user on other accounts; it counts like unreadable bookings of the main one."""
+    """Transactions on other accounts that count against the user; they count like unreadable bookings of the main
+    one."""
     for one in chain.from_iterable(found for account_id, found in rows.items() if account_id != main.account_id):
         against = _AGAINST_OUT if one.raw.amount < 0 else _AGAINST_IN
         if one.category in against and not one.raw.pending and one.raw.booked_on <= as_of:

@@ -70,7 +70,7 @@ class Layer(BaseModel):
 
 
 class CategoryRules(BaseModel):
-    """The whole file."""
+    """The content of categories.yaml."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,4 +1,4 @@
-"""The project's own format of a bank feed, for providers other than Plaid; described in docs/integrating.md."""
+"""The project's own format of a bank feed, for providers other than Plaid; described in docs/feeds.md."""
 
 from datetime import date
 from typing import Annotated

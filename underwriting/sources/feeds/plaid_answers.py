@@ -54,7 +54,7 @@ class PlaidTransaction(Part):
 
 
 class PlaidAccount(Part):
-    """One account; in an asset report it holds its transactions and how many days of them there are."""
+    """One account; in an asset report it has its transactions and the number of their days."""
 
     account_id: Id
     type: Text

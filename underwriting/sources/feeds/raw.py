@@ -78,7 +78,7 @@ class Skip(StrEnum):
     UNREADABLE_AMOUNT = "with amounts that the currency does not have"
     DATED_AHEAD = "dated after the refresh"
     PLANNED = "planned for later"
-    ELSEWHERE = "that speak against the user on other accounts"
+    ELSEWHERE = "that count against the user on other accounts"
 
 
 @dataclass(frozen=True)

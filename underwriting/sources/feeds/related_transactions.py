@@ -163,7 +163,7 @@ def _is_open(one: CategorisedTransaction) -> bool:
 
 
 def _correct_collectors(rows: list[CategorisedTransaction]) -> None:
-    """A payer that collects a good part of what it pays is not an employer, whatever the words and codes say."""
+    """A payer that collects a good part of what it pays is not an employer, whatever its words and codes are."""
     by_first_word: dict[str, list[int]] = defaultdict(list)
     for index, one in enumerate(rows):
         if one.counterparty and not one.reversal:
@@ -195,7 +195,7 @@ def _correct_collector(payer: str, rows: list[CategorisedTransaction], indexes: 
     # One payment that is taken back once is no pattern.
     if not taken or len(indexes) < _PATTERN or amounts.total() < share * sum(rows[index].raw.amount for index in paid):
         return
-    # Uncategorised debits of somebody who pays as much are a lender's.
+    # Uncategorised debits of a payer that pays as much are a lender's.
     likeliest = Category.LOAN if amounts.most_common(1)[0][0] is None else None
     category = next((each for each, _ in amounts.most_common() if each in _COLLECTED), likeliest)
     # Two names with one first word may be an employer and a lender. An employer that also lends is uncertain.
@@ -221,7 +221,7 @@ def _is_employer(paid: Sequence[CategorisedTransaction], taken: int) -> bool:
 
 
 def _correct_advances(rows: list[CategorisedTransaction]) -> None:
-    """Payouts of somebody who only collects advances are advances: some codes do not tell them from loans."""
+    """Payouts of a payer that only collects advances are advances: some codes do not distinguish them from loans."""
     collected: dict[str, set[Category | None]] = defaultdict(set)
     for one in rows:
         if one.raw.amount < 0 and one.counterparty and one.category in DEBTS:

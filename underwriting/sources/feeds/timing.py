@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 
 
 class Timing(BaseModel):
-    """The whole file."""
+    """The content of timing.yaml."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

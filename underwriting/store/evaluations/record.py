@@ -37,7 +37,7 @@ class BookRecord(BaseModel):
         return cls(**{**dict(book), "cap": _decimal(book.cap, currency)})
 
     def result_in(self, currency: str) -> BookResult:
-        """The way back: the book's result, its cap in minor units."""
+        """The inverse: the book's result, its cap in minor units."""
         return BookResult(**{**dict(self), "cap": _minor(self.cap, currency)})
 
 
@@ -60,7 +60,7 @@ class EvaluationRecord(BaseModel):
     affordability_cap: str | None = Field(
         default=None, description="Decimal string in major units; null means not known", examples=["50.00"]
     )
-    policy: RulebookRef | None = Field(default=None, description="The limit policy that says what is affordable")
+    policy: RulebookRef | None = Field(default=None, description="The limit policy that decides what is affordable")
     fact_terms: RulebookRef | None = Field(default=None, description="The numbers that facts about bank feeds rest on")
     deciding: RulebookRef | None = None
     arm: str | None = None
@@ -111,7 +111,8 @@ class EvaluationRecord(BaseModel):
         )
 
     def eligibility(self, facts: Mapping[str, FactValue]) -> Eligibility:
-        """The way back, with the facts that are stored beside it; ValueError where nothing is decided yet."""
+        """The inverse of `decided`, with the facts that are stored beside it; ValueError where nothing is decided
+        yet."""
         currency = self.currency
         if currency is None or self.verdict is None or self.profile_version is None or self.decided_at is None:
             raise ValueError(f"evaluation {self.id} has no result")

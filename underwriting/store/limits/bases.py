@@ -231,7 +231,7 @@ async def _matches(work: Work, tenant: str, ids: IdRange) -> pa.Table:
 
 
 async def _reported(work: Work, run: LimitRunRow, ids: IdRange) -> pa.Table:
-    """The floats that events reported. Their days are in UTC, where the decision time may lie on the next day."""
+    """The floats that events reported. Their days are in UTC, where the decision time may be on the next day."""
     columns = (ReportedFloatRow.user_id, ReportedFloatRow.float_id, ReportedFloatRow.taken_on)
     by_then = ReportedFloatRow.taken_on <= run.judged_at.astimezone(UTC).date()
     mine = (ReportedFloatRow.tenant == run.tenant, within(ReportedFloatRow.user_id, ids))

@@ -79,7 +79,7 @@ def _in_force(limit: Any, paused: ColumnElement[bool], today: date) -> dict[str,
 
     Notice is due 30 days after a user has less than before the run or by it, or the product is paused (12 CFR
     1002.9(a)(1)(iii)). A raise that is taken back is such an action as well (1002.2(c)(1)(ii)). A correction of what
-    the run applied before does not move the day, unless the notice of that was sent already: then another is owed.
+    the run applied before does not move the day, unless the notice of that was sent already: then another is due.
     """
     before = highest_known()
     highest = case((LimitRecordRow.in_force > before, LimitRecordRow.in_force), else_=before)

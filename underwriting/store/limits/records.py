@@ -1,4 +1,4 @@
-"""The records of a limit run for each user, written shard by shard; each time the whole shard is replaced."""
+"""The records of a limit run for each user, written shard by shard; each time all records of the shard are replaced."""
 
 from typing import Any
 

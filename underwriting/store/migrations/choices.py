@@ -1,7 +1,7 @@
-"""Another set of words for a column that chooses from some, with the rows left where they are.
+"""Other allowed values for a column with a fixed choice, without copying its table.
 
-PostgreSQL replaces the check constraint. SQLite cannot, and a table that others refer to cannot be made anew while it
-holds rows; there the text of the schema is changed, as SQLite's own documentation describes for check constraints.
+PostgreSQL replaces the check constraint. SQLite cannot, and a table that others refer to cannot be copied while it has
+rows; so the text of the schema is changed, as SQLite's own documentation describes for check constraints.
 """
 
 from collections.abc import Collection, Mapping
@@ -20,9 +20,10 @@ def choose_from(
     kind_now: str | None = None,
     changed: Mapping[str, str] | None = None,
 ) -> None:
-    """Let `column` hold the words `after` instead of `before`; `kind` names the constraint, as in the models.
+    """Allow the values `after` in `column` instead of `before`; `kind` is the constraint's name in the models: the
+    enum's name in lower case.
 
-    `kind_now` is its name from now on, where that changes. Rows with a word of `changed` get the one that it maps to.
+    `kind_now` is its name afterwards, if that changes. Rows with a value of `changed` get the one that it maps to.
     """
     if op.get_bind().dialect.name == "postgresql":
         # The naming convention makes the whole name of it.
@@ -46,7 +47,7 @@ def choose_from(
     # Every connection reads the schema again.
     op.execute(f"PRAGMA schema_version = {version + 1}")
     op.execute("PRAGMA writable_schema = OFF")
-    # What stands in a row is checked only when the row is written.
+    # SQLite checks a value only when its row is written.
     _change(table, column, changed or {})
 
 

@@ -1,7 +1,7 @@
-"""Changing the shape of a table that holds rows: made anew and filled again.
+"""Changes the columns of a table that has rows: a new table is made and filled.
 
-SQLite cannot alter a column or a constraint, and one way for both databases is tested on both. It holds the table's
-lock while it copies, a second or so for each hundred thousand rows.
+SQLite cannot alter a column or a constraint, and one way for both databases is tested on both. The table is locked
+while it is copied, a second or so for each hundred thousand rows.
 """
 
 from collections.abc import Callable

@@ -12,7 +12,7 @@ from underwriting.store.models.base import Base, Claimable, index_of_due, index_
 
 
 class EvaluationRow(Claimable):
-    """One eligibility check: whom it is about, where it stands, and who owns it by which fence."""
+    """One eligibility check: whom it is about, its state, and who owns it by which fence."""
 
     __tablename__ = "evaluations"
 

@@ -20,7 +20,7 @@ class ProfileRow(Base):
     version: Mapped[int] = mapped_column(primary_key=True)
     currency: Mapped[str] = mapped_column(String(3))
     tiers: Mapped[list[dict[str, Any]]]
-    # The limit, as the tiers say it: the highest enabled amount, minor units; 0 where none is enabled.
+    # The limit: the highest enabled amount of the tiers, minor units; 0 where none is enabled.
     amount: Mapped[int]
     paused: Mapped[list[str]]
     created_on: Mapped[datetime]

@@ -1,1 +1,1 @@
-"""The queues of the store: events received, messages owed."""
+"""The queues of the store: events received, messages to send."""

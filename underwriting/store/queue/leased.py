@@ -1,8 +1,7 @@
-"""A queue of rows: each is taken under a lease, tried again after growing waits, and buried after the last.
+"""A queue of rows: each is taken under a lease, tried again after growing waits, and dead after the last attempt.
 
-A worker that takes a row raises its attempt number and holds it until the lease ends. A failure is noted only under
-that attempt number, so that a worker that lost its lease changes nothing. A buried row is `DEAD` and waits for an
-operator.
+A worker that takes a row raises its attempt number and owns it until the lease ends. A failure is noted only under that
+attempt number, so that a worker that lost its lease changes nothing. A row that is `DEAD` waits for an operator.
 """
 
 import random
@@ -31,7 +30,7 @@ R = TypeVar("R", bound=QueuedRow)
 class Queue(Generic[R]):
     """The queue in one table. `name` is what audit entries call a row, `order` the column that rows are ordered by.
 
-    `waits` lie between one attempt and the next.
+    `waits` are the times between one attempt and the next.
     """
 
     name: str
@@ -41,13 +40,13 @@ class Queue(Generic[R]):
 
     @property
     def free(self) -> ColumnElement[bool]:
-        """Which rows are due and held by nobody."""
+        """Which rows are due and owned by no worker."""
         row = self.row
         unheld = or_(row.lease_until.is_(None), row.lease_until < from_now())
         return and_(row.state == QueueState.PENDING, row.due_at <= from_now(), unheld)
 
     async def take(self, work: Work, keys: Collection[Any], lease: timedelta) -> list[R]:
-        """Hold the rows of these values of `order` for `lease`, in order. Commit before working on them."""
+        """Own the rows of these values of `order` for `lease`, in order. Commit before working on them."""
         if not keys:
             return []
         rows = await work.scalars(
@@ -69,9 +68,9 @@ class Queue(Generic[R]):
     async def failed(
         self, work: Work, row_id: str, attempt: int, why: str, waits: Sequence[timedelta] | None = None
     ) -> QueueState | None:
-        """Try the row again later, or bury it after the last wait; None if another worker took it over.
+        """Try the row again later, or mark it as dead after the last wait; None if another worker took it over.
 
-        `why` must hold no personal data. Empty `waits` bury a row that no further attempt can help.
+        `why` must contain no personal data. Empty `waits` mark a row as dead that no further attempt can help.
         """
         left = self.waits if waits is None else waits
         spent = attempt > len(left)

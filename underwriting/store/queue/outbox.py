@@ -121,7 +121,7 @@ async def due(
 
 @cache
 def _ready(channel: Channel) -> Select[tuple[int]]:
-    """Messages of a channel that nobody holds and that wait for no earlier one.
+    """Messages of a channel that no worker owns and that wait for no earlier one.
 
     Cached, because SQLAlchemy compiles a statement that it already knows much faster.
     """
