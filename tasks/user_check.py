@@ -1,4 +1,4 @@
-"""One eligibility check for its tasks: the request, the profile, and the documents gathered so far."""
+"""One evaluation for its tasks: the request, the profile, and the documents gathered so far."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime

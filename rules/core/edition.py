@@ -79,7 +79,7 @@ class Edition(BaseModel):
 class Book(Edition):
     """What the rulebooks of both kinds have."""
 
-    # What a book of this kind judges: reviews of applications, or the eligibility of users.
+    # What a book of this kind decides on: reviews of applications, or the eligibility of users.
     kind: ClassVar[Literal["review", "eligibility"]]
 
     on_unknown: OnUnknown = OnUnknown.REFER

@@ -9,7 +9,7 @@ from rules.core.rule import Count, Facts, Rule, Score
 
 
 class NotListed(Rule):
-    """The applicant is on no sanction or block list; a person judges a match of the name alone."""
+    """The applicant is on no sanction or block list; a person decides on a match of the name alone."""
 
     check: ClassVar[str] = "fraud"
     fails_as: ClassVar[str] = "list_match"

@@ -29,7 +29,7 @@ def not_below(lower: str, value: int, given: ValidationInfo) -> int:
     return value
 
 
-# `on_fail` of a rule whose failures a person always judges.
+# `on_fail` of a rule whose failures always refer.
 AlwaysRefer = Annotated[
     Literal["refer"], Field(exclude_if=lambda _: True, description="A failure of this rule always goes to a person")
 ]

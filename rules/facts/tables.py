@@ -79,7 +79,7 @@ def subjects(subject_id: str, as_of: date, requested: Money, instalment: Money) 
 
 
 def users_as_of(ids: Sequence[str], as_of: date, judged_at: datetime | None, currency: str) -> dict[str, pa.Table]:
-    """The table of users without a request, with the date and the time at which they are judged.
+    """The table of users without a request, with the date and the decision time.
 
     Facts in hours are not known where `judged_at` is None.
     """

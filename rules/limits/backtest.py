@@ -3,9 +3,9 @@
 A backtest goes through the days in order: it decides on the facts of a business date (`decide_limits`), compares the
 floats that users took until the next date with the decided limits (`under_limits`), and passes the limits on to the
 next date (`limits_after`), so that each policy has its own. A month's figures are the sum of its days' `moves_of`, the
-`standing_of` its last day, and the `ends_of` its floats. All are sums, so that those of shards add up.
+`exposure_of` its last day, and the `ends_of` its floats. All are sums, so that those of shards add up.
 
-The figures judge the floats that were taken. They cannot know those that nobody took because the limit was low.
+The figures cover the floats that were taken, not those that nobody took because the limit was low.
 """
 
 from dataclasses import astuple, dataclass
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from rules.limits.decisions import LimitDecisions
 from rules.limits.integers import Numbers
-from rules.limits.last_moves import standing_after
+from rules.limits.last_moves import last_moves_after
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class MonthFigures:
     """One month under one policy. Amounts are minor units.
 
     - `exposure`: all limits together after the month's last decisions.
-    - `floats`: taken in the month by users whom the policy judged; `unsettled`: those whose end is not known yet.
+    - `floats`: taken in the month by users with a decision; `unsettled`: those whose outcome is not known yet.
     - `losses`: amounts never repaid; `losses_avoided`: the part of them above the limits.
     - `good_users`: users who repaid a float of the month; `good_users_held_back`: those whose limit was below a float
       that they repaid; `good_held_back`: the amounts above the limits.
@@ -68,7 +68,7 @@ def settled(floats: pd.DataFrame, known_to: date, lost_after_days: int) -> "pd.S
     return outcome
 
 
-def standing_of(decisions: LimitDecisions) -> MonthFigures:
+def exposure_of(decisions: LimitDecisions) -> MonthFigures:
     """How many users there are, and the sum of their limits."""
     return MonthFigures(users=len(decisions), exposure=int(_limits(decisions).fillna(0).sum()))
 
@@ -91,7 +91,7 @@ def under_limits(decisions: LimitDecisions, taken: pd.DataFrame) -> pd.DataFrame
     """The floats that were taken under the decisions, with the column `limit` beside their own.
 
     `taken` has the columns `subject_id`, `amount` and `repaid` (see `settled`), a row for each float; those of users
-    whom the policy did not judge, or who have no limit, are left out. The index of the decisions is `subject_id`.
+    without a decision or a limit are left out. The index of the decisions is `subject_id`.
     """
     limits = _limits(decisions).dropna()
     positions = _positions(taken["subject_id"], limits.index)
@@ -122,8 +122,8 @@ def limits_after(decisions: LimitDecisions, facts: pd.DataFrame, business_date: 
     `facts` are those of the decisions. Users without a limit are left out; those whose product is paused have 0.
     """
     limits = _limits(decisions)
-    standing = standing_after(decisions, facts, business_date)
-    table = standing.assign(subject_id=limits.index, currency=decisions.policy.currency, amount=limits)
+    last_moves = last_moves_after(decisions, facts, business_date)
+    table = last_moves.assign(subject_id=limits.index, currency=decisions.policy.currency, amount=limits)
     return table[limits.notna().to_numpy()].reset_index(drop=True)
 
 

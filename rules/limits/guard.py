@@ -22,7 +22,7 @@ class RunTotals(Protocol):
 
     @property
     def users(self) -> int:
-        """Users judged."""
+        """Users with a decision."""
 
     @property
     def raised(self) -> int:

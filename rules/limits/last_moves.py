@@ -9,7 +9,7 @@ from rules.core.columns import Mask
 from rules.limits.decisions import LimitDecisions
 
 
-def standing_after(decisions: LimitDecisions, facts: pd.DataFrame, business_date: date) -> pd.DataFrame:
+def last_moves_after(decisions: LimitDecisions, facts: pd.DataFrame, business_date: date) -> pd.DataFrame:
     """`raised_on`, `lowered_on`, `runs_below` and `below_since` of every row after the decisions of a business date.
 
     `facts` are those of the decisions, with the days since earlier moves. None where a limit never moved.

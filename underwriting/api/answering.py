@@ -1,4 +1,4 @@
-"""The answer to an eligibility check: the fresh evaluation, or the one that is under way."""
+"""The answer to a request for an evaluation: the fresh evaluation, or the one that is under way."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

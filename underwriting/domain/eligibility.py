@@ -33,7 +33,7 @@ class Decider(StrEnum):
 
 
 class EvaluationRequest(BaseModel):
-    """One accepted eligibility check, as the flow works on it."""
+    """One accepted request for an evaluation, as the flow works on it."""
 
     model_config = ConfigDict(frozen=True)
 

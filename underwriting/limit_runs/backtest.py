@@ -15,10 +15,10 @@ import pandas as pd
 from rules.limits.backtest import (
     MonthFigures,
     ends_of,
+    exposure_of,
     limits_after,
     moves_of,
     settled,
-    standing_of,
     under_limits,
 )
 from rules.limits.decide import decide_limits
@@ -110,14 +110,14 @@ class _Month:
     """The days of one month under one policy."""
 
     def __init__(self) -> None:
-        self._moves, self._standing, self._taken = MonthFigures(), MonthFigures(), list[pd.DataFrame]()
+        self._moves, self._exposure, self._taken = MonthFigures(), MonthFigures(), list[pd.DataFrame]()
 
     def add(self, decisions: LimitDecisions, taken: pd.DataFrame) -> None:
         """A day's decisions, and the floats that were taken under them: those of the next day."""
         self._moves += moves_of(decisions)
-        self._standing = standing_of(decisions)
+        self._exposure = exposure_of(decisions)
         self._taken.append(under_limits(decisions, taken))
 
     @property
     def figures(self) -> MonthFigures:
-        return self._standing + self._moves + ends_of(pd.concat(self._taken))
+        return self._exposure + self._moves + ends_of(pd.concat(self._taken))

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from rules.facts import USER_FACTS
 from rules.limits.decisions import LimitDecisions
-from rules.limits.last_moves import standing_after
+from rules.limits.last_moves import last_moves_after
 
 _ARROW = {"boolean": pa.bool_(), "integer": pa.int64(), "number": pa.float64(), "text": pa.string()}
 # What is decided; behind it come all facts by their names.
@@ -85,10 +85,10 @@ OBSERVED = (
 
 def records_of(decisions: LimitDecisions, facts: pd.DataFrame, business_date: date) -> pa.Table:
     """The records of a shard, in the order of the facts. Amounts are minor units of the policy's currency."""
-    frame, standing = decisions.frame, standing_after(decisions, facts, business_date)
+    frame, last_moves = decisions.frame, last_moves_after(decisions, facts, business_date)
     columns = {
         **{name: frame[name] for name in frame.columns},
-        **{name: standing[name] for name in standing.columns},
+        **{name: last_moves[name] for name in last_moves.columns},
         "unknown": decisions.unknown,
         "kept_to_terms": _kept_to_terms(decisions, facts),
         **{column: facts[name] for column, name in FACTS.items()},
@@ -106,7 +106,7 @@ def record_rows(records: Path, bases: Path, run_id: str, number: int, first_limi
         # S608: the names are ours.
         return connection.execute(
             f"""
-            WITH standing AS (
+            WITH with_bases AS (
                 SELECT
                     records.*,
                     bases.raised_on AS base_raised_on,
@@ -125,7 +125,7 @@ def record_rows(records: Path, bases: Path, run_id: str, number: int, first_limi
                 json_object({facts})::VARCHAR AS facts,
                 base_raised_on, base_lowered_on, base_runs_below, base_below_since, in_force, base_version,
                 NULL::BIGINT AS applied_version, false AS paused, NULL::BIGINT AS highest
-            FROM standing
+            FROM with_bases
             ORDER BY subject_id
             """,  # noqa: S608
             {

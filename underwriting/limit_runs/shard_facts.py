@@ -82,8 +82,8 @@ def add_matches(connection: duckdb.DuckDBPyConnection) -> None:
 def add_reported_floats(connection: duckdb.DuckDBPyConnection) -> None:
     """Count the floats that events reported and that the history does not list yet. `subjects` has to exist.
 
-    They are open, as in the check of one user. An event has no due date: a float counts as late once the history lists
-    it as late.
+    They are open, as in the evaluation of one user. An event has no due date: a float counts as late once the history
+    lists it as late.
     """
     connection.execute(
         f"""

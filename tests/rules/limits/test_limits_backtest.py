@@ -13,10 +13,10 @@ from rules.facts import input_schema
 from rules.limits.backtest import (
     MonthFigures,
     ends_of,
+    exposure_of,
     limits_after,
     moves_of,
     settled,
-    standing_of,
     under_limits,
 )
 from rules.limits.decide import decide_limits
@@ -34,7 +34,7 @@ def taken(*floats):
 
 def month_figures(decisions, floats):
     """Of a month of one day."""
-    return standing_of(decisions) + moves_of(decisions) + ends_of(under_limits(decisions, floats))
+    return exposure_of(decisions) + moves_of(decisions) + ends_of(under_limits(decisions, floats))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Eligibility checks: accepted once for each idempotency key, and one at a time for the same question."""
+"""Requests for evaluations: accepted once for each idempotency key, and one at a time for the same question."""
 
 from datetime import UTC, date, datetime
 
@@ -26,10 +26,10 @@ async def accept(
     now: datetime,
     callback: str | None = None,
 ) -> Accepted[EvaluationRequest, EvaluationRecord]:
-    """Store the check as PENDING, or find the one that this key made before, or the one that is under way.
+    """Store the evaluation as PENDING, or find the one that this key made before, or the one that is under way.
 
-    A check is under way for one user, product and business date; `as_of` is today (UTC) by default. KeyReused if the
-    key belongs to another check. The result is posted to `callback`, and to the other addresses that wait for it.
+    An evaluation is under way for one user, product and business date; `as_of` is today (UTC) by default. KeyReused if
+    the key belongs to another one. The result is posted to `callback`, and to the other addresses that wait for it.
     """
     question = {"user_id": user_id, "product": product, "as_of": as_of and as_of.isoformat(), "callback": callback}
     digest = fingerprint(question)
@@ -50,10 +50,10 @@ async def accept(
 async def _check(
     work: Work, tenant: str, user_id: str, product: Product, as_of: date, now: datetime
 ) -> tuple[StoredEvaluation, bool]:
-    """The check that is under way, or a new one.
+    """The evaluation that is under way, or a new one.
 
-    A check that is under way is locked, so that it is not finished before this caller's address is stored. If it is
-    finished between the two statements, a new one can be stored.
+    An evaluation that is under way is locked, so that it is not finished before this caller's address is stored. If it
+    is finished between the two statements, a new one can be stored.
     """
     question = {"tenant": tenant, "user_id": user_id, "product": product, "as_of": as_of}
     same = [getattr(EvaluationRow, name) == value for name, value in question.items()]

@@ -42,7 +42,7 @@ class BookRecord(BaseModel):
 
 
 class EvaluationRecord(BaseModel):
-    """An eligibility check: its state, what the user may take, why, and by which rulebook."""
+    """An evaluation: its state, what the user may take, why, and by which rulebook."""
 
     model_config = ConfigDict(frozen=True)
 

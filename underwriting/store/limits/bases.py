@@ -221,7 +221,8 @@ async def _pauses(work: Work, mine: ColumnElement[bool], now: datetime) -> pa.Ta
 
 
 async def _matches(work: Work, tenant: str, ids: IdRange) -> pa.Table:
-    """Matches with the lists that were found when a list changed, or at a check, after the history was written."""
+    """Matches with the lists that were found when a list changed, or by an evaluation, after the history was
+    written."""
     entry = ListMatchRow.list_name + ":" + ListMatchRow.entry_id
     columns = (ListMatchRow.user_id, entry, ListMatchRow.score, ListMatchRow.confirmed)
     query = select(*columns, ListMatchRow.cleared_at.is_not(None))

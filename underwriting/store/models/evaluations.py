@@ -12,7 +12,7 @@ from underwriting.store.models.base import Base, Claimable, index_of_due, index_
 
 
 class EvaluationRow(Claimable):
-    """One eligibility check: whom it is about, its state, and who owns it by which fence."""
+    """One evaluation: whom it is about, its state, and who owns it by which fence."""
 
     __tablename__ = "evaluations"
 
@@ -25,7 +25,7 @@ _owed = EvaluationRow.state.in_((State.PENDING.value, State.RUNNING.value))
 Index("ix_evaluations_user", EvaluationRow.tenant, EvaluationRow.user_id, EvaluationRow.id)
 Index("ix_evaluations_product", EvaluationRow.tenant, EvaluationRow.user_id, EvaluationRow.product, EvaluationRow.id)
 Index("ix_evaluations_owed", EvaluationRow.state, EvaluationRow.id, postgresql_where=_owed, sqlite_where=_owed)
-# Only one check of a user for a product and a day is under way at a time.
+# Only one evaluation of a user for a product and a day is under way at a time.
 Index(
     "uq_evaluations_under_way",
     EvaluationRow.tenant,
