@@ -115,7 +115,7 @@ def _numbers(column: "pd.Series[Any]", names: Collection[str]) -> Array:
 
 
 def _is(lines: pd.DataFrame, wanted: Collection[Category], *, unclassified: bool = False) -> Array:
-    """Which lines have one of the categories; the last element stands for -1, the unclassified ones."""
+    """Which lines have one of the categories; the last element is for -1, the unclassified ones."""
     return np.array([*(kind in wanted for kind in KINDS), unclassified])[lines["kind"]]
 
 

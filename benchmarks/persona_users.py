@@ -51,7 +51,7 @@ class User:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     def book(self, day: date, cents: int, says: str, code: Code = None, account: str = CHECKING) -> None:
-        """Add a booking, unless it lies before or after the history."""
+        """Add a booking, unless it is before or after the history."""
         if not END - timedelta(days=DAYS - 1) <= day <= END:
             return
         category = code and {"primary": code[0], "detailed": code[1]}

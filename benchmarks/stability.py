@@ -57,7 +57,7 @@ GATES_BEFORE = {
 
 
 @dataclass
-class Walked:
+class LimitsByDay:
     """The limits of every user, by day, under one policy, and the floats with the limits that they were taken under."""
 
     limits: list[np.ndarray[Any, np.dtype[np.int64]]] = field(default_factory=list)
@@ -121,17 +121,19 @@ def before(policy: LimitPolicy) -> LimitPolicy:
     return policy.model_copy(update={"name": "cfi-before", "balance": "available_balance", **changes})
 
 
-def walk(folder: Path, window: Window, first: date, policies: Mapping[str, LimitPolicy]) -> dict[str, Walked]:
+def decide_daily(
+    folder: Path, window: Window, first: date, policies: Mapping[str, LimitPolicy]
+) -> dict[str, LimitsByDay]:
     """Every policy, over the same days."""
     days = days_of(first, window.end)
-    walked = {str(policy.ref): Walked() for policy in policies.values()}
+    by_policy = {str(policy.ref): LimitsByDay() for policy in policies.values()}
     with reading(History.open(str(folder)), IdRange(None, None), MEMORY_MB) as past_facts:
         floats = past_facts.floats()
         floats["repaid"] = settled(floats, window.end, LOST_AFTER_DAYS)
         taken_on = dict(iter(floats.groupby(pd.to_datetime(floats["taken_on"]).dt.date)))
         for day, policy, decisions in steps(past_facts, list(policies.values()), days):
-            walked[str(policy.ref)].add(decisions, taken_on.get(day + timedelta(days=1), floats[:0]))
-    return {name: walked[str(policy.ref)] for name, policy in policies.items()}
+            by_policy[str(policy.ref)].add(decisions, taken_on.get(day + timedelta(days=1), floats[:0]))
+    return {name: by_policy[str(policy.ref)] for name, policy in policies.items()}
 
 
 def stopping(window: Window, users: int, seed: int, first: date) -> dict[int, int]:
@@ -157,9 +159,9 @@ def main() -> None:
         folder = Path(scratch) / "history"
         for _ in write(shipped_world(), Plan(given.users, given.seed, window, personas=0.0), folder):
             pass
-        walked = walk(folder, window, first, {"before": before(after), "after": after})
+        by_policy = decide_daily(folder, window, first, {"before": before(after), "after": after})
     stopped = stopping(window, given.users, given.seed, first)
-    figures = {name: one.figures(stopped) for name, one in walked.items()}
+    figures = {name: one.figures(stopped) for name, one in by_policy.items()}
     print(pd.DataFrame(figures).to_string())
     print(NOT_REWOUND)
     print(

@@ -28,7 +28,7 @@ class Secrets:
         self._texts: dict[str, str] = {}
 
     def text(self, reference: str) -> str:
-        """What a reference stands for: a secret's text, or one member of its JSON object."""
+        """The value of a reference: a secret's text, or one member of its JSON object."""
         name, _, key = reference.removeprefix(REFERENCE).partition("#")
         secret = self._secret(name)
         if not key:

@@ -79,7 +79,7 @@ class EvaluatedBook:
 def nearest(books: Iterable[EvaluatedBook]) -> EvaluatedBook | None:
     """The book that is nearest to passing, by its distance; of equal ones, one that failed, then the first by priority.
 
-    A failure tells the user more than an unknown.
+    A failure is a more useful reason for the user than an unknown.
     """
     return min(books, key=lambda each: (each.distance, each.unknown, each.book.order), default=None)
 

@@ -33,7 +33,7 @@ class Span:
         return "anything that is known"
 
     def holds(self, value: FactValue) -> bool:
-        """Whether a number lies within, its open ends included."""
+        """Whether a number is within, its open ends included."""
         return isinstance(value, int | float) and self.distance(value) <= 0
 
     def distance(self, observed: Number) -> Number:

@@ -46,7 +46,7 @@ def user_facts(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
 
 
 def shared_sql() -> str:
-    """The macros that the queries of `HISTORIES_QUERIES` call, for a database of one's own.
+    """The macros that the queries of `HISTORIES_QUERIES` call, for a caller's own database.
 
     To be run there before any of `facts_sql`, and after its input tables have their names.
     """

@@ -9,7 +9,7 @@ CREATE MACRO spending(amount, category) AS
     CASE WHEN coalesce(category, if(amount < 0, 'spending', '')) IN ('spending', 'fee', 'returned') THEN -amount ELSE 0 END;
 
 -- The place, from 1, of the first line up to as_of, in booking order, that does not add up: its balance is not the one
--- before it plus its amount, it lies outside the period, or its number stands twice on its day.
+-- before it plus its amount, it is outside the period, or its number appears twice on its day.
 CREATE MACRO broken_lines() AS TABLE
 WITH followed AS (
     SELECT

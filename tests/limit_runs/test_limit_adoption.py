@@ -64,7 +64,7 @@ def test_a_raise_of_today_has_been(written: Written) -> None:
         (GOOD | {"subject_id": "eve", "amount": 3_001}, "3001 is no tier's amount"),
         (GOOD | {"subject_id": None}, "row 1 .from 0.: subject_id: Input should be a valid string"),
         (GOOD | {"subject_id": "a b"}, "row 1 .from 0.: subject_id: String should match pattern"),
-        (GOOD, "row 0 .from 0.: ada stands 2 times; keep one row"),
+        (GOOD, "row 0 .from 0.: ada appears 2 times; keep one row"),
         (GOOD | {"subject_id": "eve", "raised_on": TODAY + timedelta(days=1)}, "raised on 2026-03-03, which is still"),
         (GOOD | {"subject_id": "eve", "currency": "GBP"}, "the limit is in GBP; limits are in USD here"),
     ],

@@ -80,7 +80,7 @@ class _ParsedFlags:
     def known(self, name: str, attributes: dict[str, Any]) -> bool | None:
         """Whether the flag is on for a user with these attributes.
 
-        None where the engine cannot tell, or looked for an attribute that is not known before it could tell.
+        None if the engine cannot evaluate it, or looked for an unknown attribute before it had a result.
         """
         if name not in self._features:
             return None

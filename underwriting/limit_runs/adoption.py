@@ -44,7 +44,7 @@ def limits_in(file: Path, currency: str, tiers: Sequence[Tier], now: datetime) -
             known = ", ".join(map(str, sorted(amounts)))
             _refuse(file, number, f"{row.amount} is no tier's amount; give one of {known} (minor units)")
         if times[row.subject_id] > 1:
-            _refuse(file, number, f"{row.subject_id} stands {times[row.subject_id]} times; keep one row")
+            _refuse(file, number, f"{row.subject_id} appears {times[row.subject_id]} times; keep one row")
         if row.currency not in (None, currency):
             _refuse(file, number, f"the limit is in {row.currency}; limits are in {currency} here")
         if row.raised_on is not None and row.raised_on > now.date():

@@ -26,7 +26,7 @@ from underwriting.limit_runs.quality import optional_columns
 USERS = "users"
 # Footers read at the same time: S3 answers slowly, but many requests at once.
 CONCURRENT_FILES = 16
-# The location that stands for the database of the setting `history_database_url`.
+# The location that means the database of the setting `history_database_url`.
 DATABASE = "database"
 
 

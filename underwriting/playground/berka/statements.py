@@ -110,7 +110,7 @@ def _chain(day: Sequence[Transaction], opening: int) -> list[Transaction] | None
     """
     astray: set[tuple[int, frozenset[int]]] = set()
 
-    def walk(balance: int, left: frozenset[int]) -> list[Transaction] | None:
+    def order_from(balance: int, left: frozenset[int]) -> list[Transaction] | None:
         if not left:
             return []
         if (balance, left) in astray:
@@ -118,10 +118,10 @@ def _chain(day: Sequence[Transaction], opening: int) -> list[Transaction] | None
         for number in sorted(left):
             row = day[number]
             if abs(balance + signed(row) - row.balance) <= ROUNDING:
-                rest = walk(row.balance, left - {number})
+                rest = order_from(row.balance, left - {number})
                 if rest is not None:
                     return [row, *rest]
         astray.add((balance, left))
         return None
 
-    return walk(opening, frozenset(range(len(day))))
+    return order_from(opening, frozenset(range(len(day))))
