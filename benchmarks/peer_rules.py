@@ -20,6 +20,7 @@ def _equal(fact: str, value: str) -> tuple[str, str]:
 # A person has to look at the bureau's file first.
 CONCERN = "credit_alert != null and credit_alert != 'none'"
 CONDITIONS: dict[str, tuple[str, str]] = {
+    "CustomerFound": _equal("customer_found", "true"),
     "IdentityComplete": _at_most("identity_fields_missing", "0"),
     "AdultApplicant": _at_least("age_years", "{min_age_years}"),
     "ResidenceServed": (

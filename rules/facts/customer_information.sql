@@ -21,6 +21,7 @@ WITH person AS (
 )
 SELECT
     person.subject_id,
+    TRUE AS customer_found,
     company_number IS NOT NULL AS is_company,
     len(missing) AS identity_fields_missing,
     nullif(array_to_string(missing, ', '), '') AS identity_missing,
@@ -36,3 +37,6 @@ SELECT
 FROM person
 LEFT JOIN companies
     ON person.subject_id = companies.subject_id AND companies.incorporated_on <= person.as_of
+UNION ALL BY NAME
+SELECT subject_id, FALSE AS customer_found
+FROM unknown_people

@@ -70,10 +70,13 @@ async def test_an_outage_is_tried_again(journey: Journey) -> None:
     assert tries(await task_runs(review))["internal_exposure"] == 2
 
 
-async def test_a_refusal_is_not_tried_again_and_is_unknown(journey: Journey) -> None:
+async def test_a_customer_whom_the_user_service_does_not_have_ends_the_review_at_once(journey: Journey) -> None:
     review = await journey.review("nobody-like-that")
-    assert review.record.verdict == "referred"
-    assert tries(await task_runs(review))["customer_information"] == 1
+    assert review.record.verdict == "incomplete"
+    assert [reason.code for reason in review.record.reasons] == ["customer_not_found"]
+    # A refusal is not tried again, and no other source is asked.
+    tried = tries(await task_runs(review))
+    assert (tried["customer_information"], tried["bank_statements"]) == (1, 0)
     assert review.record.checks[0].trouble == "users: does not know the customer"
 
 

@@ -20,6 +20,7 @@ from rules.prescreening.catalogue import RULES
 
 # Written from the rules' sentences; `$name` is a property.
 PRESCREENING = {
+    "CustomerFound": "customer_found",
     "IdentityComplete": "identity_fields_missing = 0",
     "AdultApplicant": "age_years >= $min_age_years",
     "ResidenceServed": "residence_country IN ($countries) AND (NOT is_company OR company_country IN ($countries))",

@@ -83,6 +83,12 @@ class Person(Document):
     company_number: str | None = Field(max_length=64, pattern="^[A-Za-z0-9-]+$")
 
 
+class NoPerson(Document):
+    """The user service's answer 404: it has no customer of this id."""
+
+    table: ClassVar[str] = "unknown_people"
+
+
 class CompanyStatus(StrEnum):
     """The registry's status of a company."""
 
@@ -363,6 +369,7 @@ class PaymentHistory(Document):
 
 DOCUMENTS: tuple[type[Document], ...] = (
     Person,
+    NoPerson,
     Company,
     BankStatements,
     FinancialStatements,

@@ -2,7 +2,8 @@
 
 SourceError
 ├── SourceOutage      down, slow, overloaded: worth another try
-├── SourceRefusal     it answered, and will answer the same again: unknown customer, not authorised
+├── SourceRefusal     it answered, and will answer the same again: not authorised, not what was asked for
+│   └── CustomerNotFound    it answered 404: it has no such customer
 └── MalformedAnswer   the answer is not of the source's format; the field is named, the value is not
 """
 
@@ -26,6 +27,13 @@ class SourceOutage(SourceError):
 
 class SourceRefusal(SourceError):
     """A 4xx answer: another try would not help."""
+
+
+class CustomerNotFound(SourceRefusal):
+    """A 404 answer: the source has no record of the customer."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(source, "does not know the customer")
 
 
 class MalformedAnswer(SourceError):

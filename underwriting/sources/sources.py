@@ -25,7 +25,7 @@ from underwriting.domain.documents import (
 from underwriting.domain.histories import FloatHistory, Scores, Subscription, User
 from underwriting.integrations.aws import Aws
 from underwriting.integrations.documents import SCHEME, S3Documents
-from underwriting.integrations.errors import SourceRefusal
+from underwriting.integrations.errors import CustomerNotFound
 from underwriting.integrations.http import HttpService
 from underwriting.settings import Settings
 from underwriting.sources.answers import read_document
@@ -33,8 +33,6 @@ from underwriting.sources.feed_client import read_feed
 from underwriting.sources.feeds.missing_data import FeedReading
 
 D = TypeVar("D", bound=Document)
-
-NOT_KNOWN = "does not know the customer"
 
 
 class Service(StrEnum):
@@ -192,7 +190,7 @@ class Sources:
         )
         body = await self._http.fetch(Service.TRANSACTIONS, request)
         if body is None:
-            raise SourceRefusal(Service.TRANSACTIONS, NOT_KNOWN)
+            raise CustomerNotFound(Service.TRANSACTIONS)
         return await read_feed(Service.TRANSACTIONS, self._feed_format, body, currency, days, as_of)
 
     async def float_history(self, user_id: str, currency: str, as_of: date) -> FloatHistory:
@@ -233,5 +231,5 @@ class Sources:
 
 async def _document(service: Service, model: type[D], body: bytes | None, currency: str | None) -> D:
     if body is None:
-        raise SourceRefusal(service, NOT_KNOWN)
+        raise CustomerNotFound(service)
     return await read_document(service, model, body, currency)

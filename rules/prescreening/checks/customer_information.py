@@ -9,6 +9,17 @@ from rules.core.rule import Count, Facts, Rule
 from underwriting.domain.documents import CountryCode
 
 
+class CustomerFound(Rule):
+    """The user service knows the customer."""
+
+    fails_as: ClassVar[str] = "customer_not_found"
+    unknown_as: ClassVar[str] = "identity_unknown"
+
+    def claim(self, facts: Facts) -> Truth:
+        """It has a record of the customer."""
+        return facts.customer_found == True  # noqa: E712  # Element by element.
+
+
 class IdentityComplete(Rule):
     """The applicant's name, birth date, identity document and street are all on file."""
 

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 from support.applicants import AS_OF, DIRECTOR, PERSON, facts
 
-from underwriting.domain.documents import Company, CompanyStatus
+from underwriting.domain.documents import Company, CompanyStatus, NoPerson
 
 COMPANY = Company(name="Engines", status=CompanyStatus.ACTIVE, incorporated_on=date(2020, 6, 15), country="US")
 
@@ -20,8 +20,14 @@ def test_a_source_without_an_answer_leaves_everything_unknown():
     assert set(customer(COMPANY).values()) == {None}
 
 
+def test_of_a_customer_whom_the_user_service_does_not_have_that_is_all_that_is_known():
+    found = customer(NoPerson())
+    assert {name: value for name, value in found.items() if value is not None} == {"customer_found": False}
+
+
 def test_a_person():
     assert customer(PERSON) == {
+        "customer_found": True,
         "is_company": False,
         "identity_fields_missing": 0,
         "identity_missing": None,

@@ -22,7 +22,7 @@ TEXT = (SHIPPED / "prescreening.yaml").read_text("utf-8")
 def test_the_shipped_books():
     books = shipped_rulebooks()
     default = books["prescreening"]
-    assert (default.version, default.on_unknown, default.currency) == (2, OnUnknown.REFER, "USD")
+    assert (default.version, default.on_unknown, default.currency) == (3, OnUnknown.REFER, "USD")
     assert {rule.name for rule in default.rules} == set(RULES)
     assert default.checks == CHECKS
     assert [list(stage) for stage in default.stages] == [

@@ -57,6 +57,16 @@ def codes(decision):
 # Incomplete.
 
 
+def test_a_customer_whom_the_user_service_does_not_have_ends_the_review_at_once():
+    nobody = frame(customer_found=[False])
+    for name, verdict in {"prescreening": Verdict.INCOMPLETE, "prescreening-strict": Verdict.REJECTED}.items():
+        book = shipped_rulebooks()[name]
+        first = evaluate(book, nobody, ["customer_information"]).check_results(0)
+        assert ends_review(book, first)
+        decision = decide(book, first, ASKED, NOW)
+        assert (decision.verdict, codes(decision)) == (verdict, ["customer_not_found"])
+
+
 def test_what_the_customer_can_supply_is_waited_for_and_named():
     decision = made(identity_fields_missing=2, identity_missing="birth date, street")
     assert (decision.verdict, decision.approved, codes(decision)) == (Verdict.INCOMPLETE, None, ["identity_incomplete"])

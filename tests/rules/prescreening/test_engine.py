@@ -48,6 +48,7 @@ VALUES = {
 # What a good applicant looks like, so that random rows fail, pass and hang on a few facts only.
 GOOD = {
     "is_company": False,
+    "customer_found": True,
     "identity_fields_missing": 0,
     "age_years": 40,
     "residence_country": "US",
@@ -103,7 +104,7 @@ def of_rows(rows):
 def test_a_good_applicant_is_approved():
     for book in BOOKS.values():
         evaluation = evaluate(book, of_rows([{**dict.fromkeys(CATALOGUE), **GOOD}]))
-        assert [outcome.result for outcome in evaluation.outcomes(0)] == [Result.PASS] * 36
+        assert [outcome.result for outcome in evaluation.outcomes(0)] == [Result.PASS] * 37
         assert evaluation.verdicts.tolist() == ["approved"]
         assert evaluation.reasons(0) == ()
         assert evaluation.first_failed.tolist() == [-1]
@@ -149,7 +150,7 @@ def test_no_facts_at_all_leave_every_rule_unknown():
 
 def test_no_rows_are_no_trouble():
     evaluation = evaluate(BOOKS["prescreening"], of_rows([]))
-    assert evaluation.results.shape == (0, 36)
+    assert evaluation.results.shape == (0, 37)
     assert evaluation.verdicts.tolist() == []
     assert evaluation.principal_reasons.shape == (0, 4)
     assert evaluation.first_failed.tolist() == []
@@ -216,6 +217,7 @@ def test_check_results_carry_every_fact_of_the_check_as_plain_values():
     facts = compute_facts("customer_information", one_applicant(PERSON))
     (result,) = evaluate(BOOKS["prescreening"], facts, ["customer_information"]).check_results(0)
     assert result.facts == {
+        "customer_found": True,
         "is_company": False,
         "identity_fields_missing": 0,
         "identity_missing": None,

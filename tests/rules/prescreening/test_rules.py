@@ -11,6 +11,7 @@ P, F, U = Result.PASS, Result.FAIL, Result.UNKNOWN
 
 # Rule; the facts in the order it reads them, each row with what the rule says of it.
 CASES = {
+    "CustomerFound": (["customer_found"], [(True, P), (False, F), (None, U)]),
     "IdentityComplete": (["identity_fields_missing"], [(0, P), (1, F), (5, F), (None, U)]),
     "AdultApplicant: {min_age_years: 18}": (["age_years"], [(17, F), (18, P), (19, P), (None, U)]),
     "ResidenceServed: {countries: [US, CA]}": (
@@ -182,7 +183,7 @@ def test_a_rule_says(rule, names, values, result):
 
 def test_every_rule_is_tested_and_reads_facts_of_its_own_check():
     assert {rule.partition(":")[0] for rule in CASES} == set(RULES)
-    assert len(RULES) == 36
+    assert len(RULES) == 37
 
 
 @pytest.mark.parametrize("rule", RULES.values())
