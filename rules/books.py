@@ -1,59 +1,59 @@
-"""Rulebooks of both kinds: read from a file, and checked against each other before they are published."""
+"""Rulebooks of both kinds, read from a file, and which of them decide on a day."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from typing import TypeVar
 
-from rules.core.edition import Book, book_from, read_document, read_file
-from rules.core.experiments import Experiment, moved
-from rules.core.problems import RulebookError
-from rules.eligibility.book import EligibilityBook
-from rules.prescreening.book import Rulebook
+from rules.core.edition import Edition, book_from, read_document, read_file
+from rules.core.problems import subject
+from rules.core.yaml_source import Path as Place
+from rules.core.yaml_source import YamlNode
+from rules.eligibility.book import EligibilityBook, shipped_eligibility_books
+from rules.prescreening.book import Rulebook, shipped_rulebooks
 
 AnyBook = Rulebook | EligibilityBook
+E = TypeVar("E", bound=Edition)
 
 
-def load_rulebook(path: Path) -> AnyBook:
+@dataclass(frozen=True)
+class Draft:
+    """A book that may be published, and the file that it was read from; without a file, problems name its version."""
+
+    book: AnyBook
+    origin: str = ""
+    document: YamlNode | None = None
+
+    def problem(self, place: Place, message: str) -> str:
+        """What is wrong at a place of the book: file, line, what it is about, and the message."""
+        where = f"{self.origin}:{self.document.line(place)}" if self.document else str(self.book.ref)
+        return f"{where}: {subject(place)}{message}"
+
+
+def load_draft(path: Path) -> Draft:
     """Read the book in a file, of eligibility where it has `rules`; RulebookError where it cannot be read or is wrong.
 
     A book has either `stages`, as the pre-screening's, or `rules`, as those of eligibility.
     """
     document = read_document(Rulebook, read_file(path), str(path))
-    if isinstance(document.value, dict) and "rules" in document.value and "stages" not in document.value:
-        return book_from(EligibilityBook, document, str(path))
-    return book_from(Rulebook, document, str(path))
+    of_eligibility = isinstance(document.value, dict) and "rules" in document.value and "stages" not in document.value
+    kind: type[AnyBook] = EligibilityBook if of_eligibility else Rulebook
+    return Draft(book_from(kind, document, str(path)), str(path), document)
 
 
-def agree_on_experiments(books: Iterable[Book]) -> None:
-    """RulebookError where books of one experiment give its arms different shares."""
-    first: dict[str, Book] = {}
-    problems = []
-    for book in books:
-        if (experiment := book.experiment) is None:
-            continue
-        other = first.setdefault(experiment.name, book)
-        if other.experiment and other.experiment.shares != experiment.shares:
-            problems.append(
-                f"{book.ref} and {other.ref} give the arms of the experiment {experiment.name} different shares; "
-                "repeat the same in both"
-            )
-    if problems:
-        raise RulebookError(problems)
+def load_rulebook(path: Path) -> AnyBook:
+    """The book in a file, as `load_draft` reads it."""
+    return load_draft(path).book
 
 
-def keep_arms(published: Iterable[Experiment], books: Iterable[Book]) -> None:
-    """RulebookError where a new version of an experiment would move users who are in an arm already.
+def shipped_books() -> list[AnyBook]:
+    """The rulebooks of both kinds that come with the project."""
+    return [*shipped_rulebooks().values(), *shipped_eligibility_books().values()]
 
-    `published` has the experiments as they were published, the oldest first, also those that ended: one that begins
-    again has its users back in their arms.
-    """
-    before = {experiment.name: experiment for experiment in published}
-    problems = []
-    for book in books:
-        now = book.experiment
-        if now and now.name in before and (share := moved(before[now.name], now)):
-            problems.append(
-                f"{book.ref} would move {share:.2%} of all users out of their arms of {now.name}; only raise "
-                "shares, or give the experiment another name"
-            )
-    if problems:
-        raise RulebookError(problems)
+
+def in_force(books: Iterable[E], day: date) -> list[E]:
+    """The newest version of each book that has begun by that day, unless it has ended."""
+    begun = (book for book in sorted(books, key=lambda book: book.version) if book.valid_from <= day)
+    newest = {book.name: book for book in begun}
+    return [book for book in newest.values() if book.in_force_on(day)]

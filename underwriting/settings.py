@@ -107,6 +107,10 @@ class Settings(BaseSettings):
     # Rulebook for an application of a product, where the request does not say.
     rulebook: str = "prescreening"
     rulebook_ttl: Annotated[float, Field(ge=0)] = 3600.0
+    # Rules that no rulebook may lack, as a JSON object {tenant: [rule, …]}, "*" for all tenants; and the segments that
+    # the user service puts users in. Publishing refuses a book that lacks such a rule or names another segment.
+    required_rules: dict[str, tuple[str, ...]] = Field(default={"*": ("NotListed",)})
+    segments: frozenset[str] = frozenset()
     # The shipped limit policy that decides what a user can afford.
     limit_policy: str = "cfi"
     # How old an evaluation may be to answer at once, hours.

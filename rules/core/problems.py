@@ -62,11 +62,11 @@ def _lies_below(place: Path, other: Path) -> bool:
 
 def rulebook_error(error: ValidationError, document: YamlNode, origin: str) -> RulebookError:
     """The errors in the order of their lines, each with its place."""
-    found = sorted((document.line(each["loc"]), _subject(each["loc"]) + each["msg"]) for each in error.errors())
+    found = sorted((document.line(each["loc"]), subject(each["loc"]) + each["msg"]) for each in error.errors())
     return RulebookError(f"{origin}:{line}: {message}" for line, message in dict.fromkeys(found))
 
 
-def _subject(place: Path) -> str:
+def subject(place: Path) -> str:
     """What a place is: `stages`, stage, check, position, rule, property; or `rules`, position, rule, property."""
     match place:
         case ("stages", _, _, _, rule, name, *_) | ("rules", _, rule, name, *_):

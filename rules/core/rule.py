@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import wraps
 from typing import Annotated, ClassVar, Literal
 
@@ -11,8 +12,26 @@ from rules.core.columns import Column, Columns, Truth
 from rules.core.problems import did_you_mean
 from underwriting.domain.money import MAX_MINOR
 
-Count = Annotated[int, Field(ge=0)]
-Ratio = Annotated[float, Field(ge=0)]
+
+@dataclass(frozen=True)
+class Plausible:
+    """Bounds outside which a number makes no sense: a book that is to be published has to keep them.
+
+    They are not bounds of what can be read, since versions that were published before them stay readable. Of several
+    on one property, the last one counts.
+    """
+
+    least: float | None = None
+    most: float | None = None
+
+
+# Ten years in days, which is also more than anybody counts.
+Count = Annotated[int, Field(ge=0), Plausible(most=3_660)]
+Ratio = Annotated[float, Field(ge=0), Plausible(most=10)]
+# A part of a whole, such as of the income; 0.43 is 43%.
+Part = Annotated[Ratio, Plausible(most=1)]
+# A flow of money compared with the income, which it may exceed for a while.
+TimesIncome = Annotated[Ratio, Plausible(most=3)]
 Score = Annotated[float, Field(ge=0, le=1)]
 MinorUnits = Annotated[
     int, Field(ge=-MAX_MINOR, le=MAX_MINOR, description="An amount in minor units of the rulebook's currency")

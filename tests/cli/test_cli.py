@@ -20,6 +20,8 @@ terms: {annual_rate: 0.2, months: 12}
 stages:
   - customer_information:
       - AdultApplicant: {min_age_years: 18}
+  - fraud:
+      - NotListed: {min_match_score: 0.92, grey_match_score: 0.75}
 """
 
 
@@ -62,7 +64,7 @@ def test_every_command_has_help() -> None:
 
 def test_a_sound_rulebook_is_said_to_be_sound(shell: Shell) -> None:
     code, output, _ = shell.run("rulebooks", "validate", f"{shell.folder}/tiny.yaml")
-    assert (code, output) == (0, "tiny v1 is sound: 1 rule in 1 stage\n")
+    assert (code, output) == (0, "tiny v1 is sound: 2 rules in 2 stages\n")
 
 
 @pytest.mark.parametrize(
@@ -102,14 +104,36 @@ currency: USD
 valid_from: 2026-01-01
 applies_to: {experiment: {name: trial, arm: a, shares: {a: 1}}}
 offers: [1000]
-rules: [GoodStanding]
+rules: [GoodStanding, NotListed: {min_match_score: 0.92, grey_match_score: 0.75}]
 """
+
+
+@pytest.mark.parametrize("command", ["validate", "publish"])
+def test_a_book_that_makes_no_sense_is_refused_and_not_stored(migrated: Shell, command: str) -> None:
+    file = migrated.folder / "tiny.yaml"
+    file.write_text(BOOK[: BOOK.index("  - fraud")])
+    code, _, error = migrated.run("rulebooks", command, str(file))
+    assert (code, "tiny.yaml:7: stages: NotListed is missing" in error) == (2, True)
+    other = migrated.folder / "users.yaml"
+    other.write_text(USERS_BOOK.replace("{experiment: {name: trial, arm: a, shares: {a: 1}}}", "{segments: [studnet]}"))
+    code, _, error = migrated.run("rulebooks", command, str(other))
+    assert (code, "users.yaml:6: applies_to: segments: row 1: no segment is called studnet" in error) == (2, True)
+    assert "tiny" not in migrated.run("rulebooks", "list")[1]
+
+
+def test_a_book_is_validated_beside_the_published_ones(migrated: Shell) -> None:
+    file = migrated.folder / "users.yaml"
+    file.write_text(USERS_BOOK)
+    assert migrated.run("rulebooks", "publish", str(file))[0] == 0
+    file.write_text(USERS_BOOK.replace("tiny-float", "tiny-other").replace("{a: 1}", "{a: 0.5}"))
+    code, _, error = migrated.run("rulebooks", "validate", str(file))
+    assert (code, "users.yaml:6: applies_to: experiment: shares: tiny-other v1 and tiny-float v1" in error) == (2, True)
 
 
 def test_books_of_eligibility_are_validated_published_listed_and_shown(migrated: Shell) -> None:
     file = migrated.folder / "users.yaml"
     file.write_text(USERS_BOOK)
-    assert migrated.run("rulebooks", "validate", str(file))[1] == "tiny-float v1 is sound: 1 rule\n"
+    assert migrated.run("rulebooks", "validate", str(file))[1] == "tiny-float v1 is sound: 2 rules\n"
     assert "tiny-float v1: published" in migrated.run("rulebooks", "publish", str(file))[1]
     assert '"offers":[1000]' in migrated.run("rulebooks", "show", "tiny-float")[1]
     assert "eligib" in migrated.run("rulebooks", "list")[1]

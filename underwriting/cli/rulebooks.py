@@ -1,8 +1,10 @@
 """`underwriting rulebooks`: check, publish and print rulebooks."""
 
+import asyncio
 import getpass
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,27 +12,28 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from rules.books import AnyBook, agree_on_experiments, keep_arms, load_rulebook
-from rules.core.experiments import Experiment
+from rules.books import Draft, load_draft, shipped_books
 from rules.core.reasons import reason
-from rules.eligibility.book import eligibility_schema, parse_eligibility_book, shipped_eligibility_books
+from rules.eligibility.book import eligibility_schema
 from rules.explain.adverse_reasons import adverse_codes
 from rules.explain.catalogue_page import catalogue_page
 from rules.limits.policy import policy_schema, shipped_policies
-from rules.prescreening.book import Rulebook, RulebookError, parse_rulebook, rulebook_schema, shipped_rulebooks
+from rules.prescreening.book import Rulebook, RulebookError, rulebook_schema
+from rules.publishable import check
+from underwriting import publishing
 from underwriting.cli.errors import refusing
 from underwriting.cli.store import read_store, write_store
+from underwriting.lender import open_store
+from underwriting.local import EmbeddedError, known_segments, resolve_database_url
+from underwriting.publishing import check_beside, required_by
+from underwriting.settings import Settings, settings
 from underwriting.store import rulebooks
+from underwriting.store.errors import StoreError
 from underwriting.store.models import RulebookKind
 from underwriting.store.rulebooks import Published
-from underwriting.store.session import Work
 
 app = typer.Typer(no_args_is_help=True, help="Rulebooks: validate, publish, list, show, schema; the rules there are.")
 Files = Annotated[list[Path] | None, typer.Argument(help="YAML files; by default the shipped rulebooks.")]
-PARSERS: Mapping[RulebookKind, Callable[[str, str], AnyBook]] = {
-    RulebookKind.REVIEW: parse_rulebook,
-    RulebookKind.ELIGIBILITY: parse_eligibility_book,
-}
 SCHEMAS: Mapping[RulebookKind, Callable[[], dict[str, Any]]] = {
     RulebookKind.REVIEW: rulebook_schema,
     RulebookKind.ELIGIBILITY: eligibility_schema,
@@ -40,8 +43,21 @@ SCHEMAS: Mapping[RulebookKind, Callable[[], dict[str, Any]]] = {
 
 @app.command()
 def validate(files: Files = None) -> None:
-    """Check rulebook files. An error names the file, the line, the rule and the property."""
-    for book in _loaded(files):
+    """Check rulebook files, each by itself and beside the published ones. An error says where, what and what to do.
+
+    Where no store is running, they are checked beside the shipped rulebooks.
+    """
+    drafts = _drafts(files)
+    config = _with_segments(settings())
+    with refusing(RulebookError):
+        try:
+            versions = asyncio.run(_published(config))
+        except (StoreError, EmbeddedError):
+            check(drafts, shipped_books(), required_by(config), datetime.now(UTC).date())
+            typer.echo("No store is running: checked beside the shipped rulebooks only.", err=True)
+        else:
+            check_beside(versions, drafts, config)
+    for book in (draft.book for draft in drafts):
         stages = f" in {_counted(len(book.stages), 'stage')}" if isinstance(book, Rulebook) else ""
         typer.echo(f"{book.ref} is sound: {_counted(len(book.rules), 'rule')}{stages}")
 
@@ -52,18 +68,13 @@ def publish(files: Files = None) -> None:
 
     With the shipped rulebooks the shipped limit policies are published, too: evaluations name them.
     """
-    books = _loaded(files)
+    drafts = _drafts(files)
     policies = () if files else tuple(shipped_policies().values())
-
-    async def publish_all(work: Work) -> None:
-        with refusing(RulebookError):
-            _check_experiments(await rulebooks.listing(work), books)
-        for book in (*books, *policies):
-            kind, days = RulebookKind(book.kind), (book.valid_from, book.valid_until)
-            new = await rulebooks.publish(work, book.ref, book.product, book.text, getpass.getuser(), kind, *days)
-            typer.echo(f"{book.ref}: {'published' if new else 'is published already'}")
-
-    write_store(publish_all)
+    config = _with_segments(settings())
+    with refusing(RulebookError):
+        published = write_store(lambda work: publishing.publish(work, drafts, policies, getpass.getuser(), config))
+    for ref, new in published.items():
+        typer.echo(f"{ref}: {'published' if new else 'is published already'}")
 
 
 @app.command(name="list")
@@ -111,31 +122,16 @@ def _counted(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
-def _loaded(files: list[Path] | None) -> list[AnyBook]:
+def _drafts(files: list[Path] | None) -> list[Draft]:
     with refusing(RulebookError):
-        books = [load_rulebook(path) for path in files] if files else _shipped()
-        agree_on_experiments(books)
-    return books
+        return [load_draft(path) for path in files] if files else list(map(Draft, shipped_books()))
 
 
-def _check_experiments(published: Iterable[Published], books: Iterable[AnyBook]) -> None:
-    """RulebookError if experiments would contradict those that stay published, or would move users to another arm."""
-    versions = sorted(published, key=lambda version: (version.published_at, version.version))
-    refs = {version.ref for version in versions}
-    new = [book for book in books if book.ref not in refs]
-    keep_arms(filter(None, map(_experiment_of, versions)), new)
-    newest = {version.name: version for version in sorted(versions, key=lambda version: version.version)}
-    others = [PARSERS[book.kind](book.text, str(book.ref)) for book in newest.values() if book.kind in PARSERS]
-    replaced = {book.name for book in new}
-    agree_on_experiments([*new, *(book for book in others if book.name not in replaced)])
+def _with_segments(config: Settings) -> Settings:
+    return config.model_copy(update={"segments": known_segments(config)})
 
 
-def _experiment_of(version: Published) -> Experiment | None:
-    """The experiment of a published version; the rest of its text may be of an earlier release."""
-    # A limit policy applies to everybody.
-    experiment = (json.loads(version.text).get("applies_to") or {}).get("experiment")
-    return Experiment.model_validate(experiment) if experiment else None
-
-
-def _shipped() -> list[AnyBook]:
-    return [*shipped_rulebooks().values(), *shipped_eligibility_books().values()]
+async def _published(config: Settings) -> list[Published]:
+    opened = open_store(config.model_copy(update={"database_url": resolve_database_url(config)}))
+    async with opened as store, store.read() as work:
+        return await rulebooks.listing(work)

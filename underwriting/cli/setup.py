@@ -2,26 +2,23 @@
 
 import asyncio
 import getpass
-from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from prefect.client.orchestration import get_client
 
-from rules.eligibility.book import shipped_eligibility_books
+from rules.books import Draft, shipped_books
 from rules.limits.policy import shipped_policies
-from rules.prescreening.book import shipped_rulebooks
 from underwriting.cli.errors import refusing
 from underwriting.cli.store import store_settings
 from underwriting.lender import open_store
 from underwriting.playground.sandbox.lists import sandbox_lists
+from underwriting.publishing import publish
 from underwriting.screening.screener import store_list
 from underwriting.settings import Settings, settings
-from underwriting.store import rulebooks
 from underwriting.store.errors import StoreError
 from underwriting.store.migrate import migrate as migrate_store
-from underwriting.store.models import RulebookKind
 from underwriting.worker.deploy import deploy as deploy_file
 
 
@@ -53,9 +50,6 @@ async def prepare(config: Settings) -> None:
     who = getpass.getuser()
     async with open_store(config) as store:
         async with store.begin() as work:
-            shipped = (shipped_rulebooks(), shipped_eligibility_books(), shipped_policies())
-            for book in chain.from_iterable(books.values() for books in shipped):
-                kind, days = RulebookKind(book.kind), (book.valid_from, book.valid_until)
-                await rulebooks.publish(work, book.ref, book.product, book.text, who, kind, *days)
+            await publish(work, list(map(Draft, shipped_books())), tuple(shipped_policies().values()), who, config)
         for screening_list in sandbox_lists():
             await store_list(store, screening_list, who)

@@ -56,6 +56,9 @@ PREFECT_CLIENT = {
     "PREFECT_CLI_PROMPT": "false",
 }
 
+# The segments of the sandbox's users and of generated ones, and that of the example in docs/rulebooks.md.
+SANDBOX_SEGMENTS = frozenset({"standard", "student", "new", "core", "plus", "employer"})
+
 
 def embedded_settings(settings: Settings) -> Settings:
     """The settings with everything that was left empty taken from the embedded set-up; keys are made on first use."""
@@ -68,9 +71,15 @@ def embedded_settings(settings: Settings) -> Settings:
         filled["partners"] = {**settings.partners, SANDBOX_TENANT: sandbox_partner(settings)}
     if SANDBOX_TENANT not in settings.creditors:
         filled["creditors"] = {**settings.creditors, SANDBOX_TENANT: sandbox_creditor()}
+    filled["segments"] = known_segments(settings)
     if not settings.bureaus:
         filled["bureaus"] = {SANDBOX_BUREAU.name: SANDBOX_BUREAU}
     return settings.model_copy(update=filled)
+
+
+def known_segments(settings: Settings) -> frozenset[str]:
+    """The segments of the user service: those of the settings or, where it is the sandbox, the sandbox's."""
+    return settings.segments or (frozenset() if settings.user_service_url else SANDBOX_SEGMENTS)
 
 
 def embedded_environment(settings: Settings) -> dict[str, str]:

@@ -6,7 +6,7 @@ import pandas as pd
 from pydantic import Field
 
 from rules.core.columns import Truth
-from rules.core.rule import Amount, Count, Facts, Ratio, Rule
+from rules.core.rule import Amount, Count, Facts, Part, Rule, TimesIncome
 
 
 class HighTransfer(Rule):
@@ -15,7 +15,7 @@ class HighTransfer(Rule):
     fails_as: ClassVar[str] = "transfers_high"
     unknown_as: ClassVar[str] = "transfers_unknown"
 
-    max_transfer_ratio: Annotated[Ratio, Field(description="Transfers out over income in the last 90 days")]
+    max_transfer_ratio: Annotated[TimesIncome, Field(description="Transfers out over income in the last 90 days")]
     min_income: Annotated[
         Amount, Field(description="Below this income of 90 days, minor units, the rule always passes")
     ]
@@ -57,7 +57,7 @@ class SpendToIncome(Rule):
     fails_as: ClassVar[str] = "spending_high"
     unknown_as: ClassVar[str] = "spending_unknown"
 
-    max_ratio: Annotated[Ratio, Field(description="Spending over income in the last 90 days")]
+    max_ratio: Annotated[TimesIncome, Field(description="Spending over income in the last 90 days")]
 
     def claim(self, facts: Facts) -> Truth:
         """Spending over income stays within the maximum."""
@@ -70,7 +70,7 @@ class Gambling(Rule):
     fails_as: ClassVar[str] = "gambling_high"
     unknown_as: ClassVar[str] = "spending_unknown"
 
-    max_share: Annotated[Ratio, Field(description="Stakes over income in the last 90 days")]
+    max_share: Annotated[Part, Field(description="Stakes over income in the last 90 days")]
 
     def claim(self, facts: Facts) -> Truth:
         """Stakes over income stay within the maximum."""
@@ -83,7 +83,7 @@ class LoansReceived(Rule):
     fails_as: ClassVar[str] = "loans_received_high"
     unknown_as: ClassVar[str] = "loans_received_unknown"
 
-    max_share: Annotated[Ratio, Field(description="Loans paid out to the account over income in the last 90 days")]
+    max_share: Annotated[Part, Field(description="Loans paid out to the account over income in the last 90 days")]
 
     def claim(self, facts: Facts) -> Truth:
         """There are none, or they stay within the maximum, even if all unclassified money in is a loan."""

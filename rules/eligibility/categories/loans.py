@@ -6,7 +6,7 @@ import pandas as pd
 from pydantic import Field
 
 from rules.core.columns import Truth
-from rules.core.rule import Count, Facts, Ratio, Rule
+from rules.core.rule import Count, Facts, Part, Ratio, Rule
 
 
 class LoansOpen(Rule):
@@ -28,7 +28,7 @@ class LoanBurden(Rule):
     fails_as: ClassVar[str] = "instalments_high"
     unknown_as: ClassVar[str] = "instalment_burden_unknown"
 
-    max_ratio: Annotated[Ratio, Field(description="Instalments of a month over the monthly income")]
+    max_ratio: Annotated[Part, Field(description="Instalments of a month over the monthly income")]
 
     def claim(self, facts: Facts) -> Truth:
         """There are no instalments, or there is an income and their share of it stays within the maximum."""
@@ -50,7 +50,7 @@ class MilitaryRate(Rule):
             "232.4(c) counts"
         ),
     ]
-    max_mapr: Annotated[Ratio, Field(description="0.36 is 36%")]
+    max_mapr: Annotated[Part, Field(description="0.36 is 36%")]
     max_age_days: Annotated[Count, Field(description="Days for which the stated status may be relied on")]
 
     def claim(self, facts: Facts) -> Truth:

@@ -9,7 +9,7 @@ from pydantic import Field
 from ruamel.yaml import YAML
 
 from rules.core.columns import Column, Truth, first_known, is_one_of, looked_up, wherever_known
-from rules.core.rule import AlwaysRefer, Count, Facts, Ratio, Rule, derived
+from rules.core.rule import AlwaysRefer, Count, Facts, Part, Ratio, Rule, derived
 
 # Why the bureau's file cannot be used, by `credit_alert` and by `credit_file`.
 ALERTS = {
@@ -117,7 +117,7 @@ class Utilisation(FileRule):
     fails_as: ClassVar[str] = "utilisation_high"
     unknown_as: ClassVar[str] = "utilisation_unknown"
 
-    max_ratio: Annotated[Ratio, Field(description="Drawn share of the limits")]
+    max_ratio: Annotated[Part, Field(description="Drawn share of the limits")]
 
     def claim(self, facts: Facts) -> Truth:
         """The drawn share stays within the maximum."""
@@ -180,7 +180,7 @@ class ReportedDebtToIncome(FileRule):
     fails_as: ClassVar[str] = "reported_obligations_excessive"
     unknown_as: ClassVar[str] = "liabilities_unknown"
 
-    max_ratio: Annotated[Ratio, Field(description="Debt service over income")]
+    max_ratio: Annotated[Part, Field(description="Debt service over income")]
 
     def claim(self, facts: Facts) -> Truth:
         """The ratio stays within the maximum."""
@@ -196,7 +196,7 @@ class MilitaryLending(Rule):
     unknown_codes: ClassVar[tuple[str, ...]] = (*CONCERNS, "bureau_consent_missing")
     concerns: ClassVar[tuple[str, ...]] = CONCERNS
 
-    max_mapr: Annotated[Ratio, Field(description="Military annual percentage rate; 0.36 is 36%")]
+    max_mapr: Annotated[Part, Field(description="Military annual percentage rate; 0.36 is 36%")]
     max_age_days: Annotated[Count, Field(description="Days for which the stated status may be relied on")]
 
     def claim(self, facts: Facts) -> Truth:

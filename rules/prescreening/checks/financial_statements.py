@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from rules.core.columns import Truth
-from rules.core.rule import AlwaysRefer, Facts, Ratio, Rule
+from rules.core.rule import AlwaysRefer, Facts, Part, Ratio, Rule
 
 
 class AccountsAddUp(Rule):
@@ -66,7 +66,7 @@ class DebtToIncome(Rule):
     fails_as: ClassVar[str] = "obligations_excessive"
     unknown_as: ClassVar[str] = "income_unverified"
 
-    max_ratio: Annotated[Ratio, Field(description="Debt service over income")]
+    max_ratio: Annotated[Part, Field(description="Debt service over income")]
 
     def claim(self, facts: Facts) -> Truth:
         """The ratio stays within the maximum."""

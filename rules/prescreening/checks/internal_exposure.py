@@ -1,9 +1,9 @@
 """What the customer owes us over all products."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from rules.core.columns import Truth
-from rules.core.rule import Facts, MinorUnits, Rule
+from rules.core.rule import Facts, MinorUnits, Plausible, Rule
 
 
 class WithinExposure(Rule):
@@ -12,7 +12,7 @@ class WithinExposure(Rule):
     fails_as: ClassVar[str] = "exposure_limit"
     unknown_as: ClassVar[str] = "exposure_unknown"
 
-    max_total: MinorUnits
+    max_total: Annotated[MinorUnits, Plausible(least=1)]
 
     def claim(self, facts: Facts) -> Truth:
         """What is owed, with the requested amount, stays within the maximum."""

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from rules.core.columns import Truth
-from rules.core.rule import Count, Facts, Ratio, Rule
+from rules.core.rule import Count, Facts, Part, Rule
 
 
 class OpenLoans(Rule):
@@ -27,7 +27,7 @@ class InstalmentBurden(Rule):
     fails_as: ClassVar[str] = "instalments_high"
     unknown_as: ClassVar[str] = "instalment_burden_unknown"
 
-    max_ratio: Annotated[Ratio, Field(description="Instalments over income")]
+    max_ratio: Annotated[Part, Field(description="Instalments over income")]
 
     def claim(self, facts: Facts) -> Truth:
         """The ratio stays within the maximum."""
