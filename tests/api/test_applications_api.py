@@ -245,6 +245,7 @@ async def test_a_referred_application_is_decided_once_by_a_person(api: httpx.Asy
     ("word", "place", "why"),
     [
         ({"verdict": "rejected"}, "body", "a rejection needs its reasons"),
+        ({"verdict": "approve", "reasons": []}, "body.verdict", "write one of approved, rejected"),
         ({"verdict": "rejected", "reasons": []}, "body", "a rejection needs its reasons"),
         ({"verdict": "approved", "reasons": ["income_low"]}, "body", "only a rejection has reasons"),
         ({"verdict": "rejected", "reasons": ["income_lo"]}, "body.reasons.0", "did you mean income_low?"),

@@ -5,14 +5,13 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.eligibility_api import fresh, in_force, judged, url
+from support.eligibility_api import fresh, in_force, judged, unknown, url
 
 from rules.core.reasons import reason
 from rules.eligibility.book import EligibilityBook, shipped_eligibility_books
 from rules.eligibility.manual_decision import rejected
 from underwriting.domain.application import Product
-from underwriting.domain.decision import Outcome, Result, Verdict
-from underwriting.domain.eligibility import BookResult
+from underwriting.domain.decision import Verdict
 from underwriting.store import evaluations, profiles, rulebooks
 from underwriting.store.models import Channel, RulebookKind
 from underwriting.store.queue import outbox
@@ -206,13 +205,6 @@ async def test_an_evaluation_is_its_users(api, api_store, books):
     assert (await api.get(url("eve", f"evaluations/{ours['id']}"))).status_code == 404
 
 
-def unknown(book: EligibilityBook) -> BookResult:
-    """What a book says where nothing is known."""
-    why = Outcome(rule="MinimumIncome", result=Result.UNKNOWN, reason=reason("account_activity_unknown"))
-    fixed = {"priority": book.priority, "superseding": book.superseding, "result": Result.UNKNOWN}
-    return BookResult(rulebook=book.ref, outcomes=(why,), **fixed)
-
-
 @pytest.fixture
 async def referred(api, api_store, books) -> str:
     """Where ada's evaluation, which waits for a person, is decided."""
@@ -254,7 +246,7 @@ async def test_a_person_decides_a_referred_evaluation_once(api, referred, word, 
         ({"verdict": "rejected", "reasons": ["income_low"], "up_to": "10.00"}, "a rejection approves no amount"),
         ({"verdict": "approved", "up_to": "20.01"}, "at most 20.00 USD can be approved"),
         ({"verdict": "approved", "up_to": "ten"}, "should match pattern"),
-        ({"verdict": "referred"}, "should be"),
+        ({"verdict": "referred"}, "write one of approved, rejected"),
     ],
 )
 async def test_a_word_on_an_evaluation_that_cannot_be_changes_nothing(api, referred, word, why):

@@ -5,9 +5,13 @@ from datetime import UTC, datetime
 import httpx
 from support.evaluated import claim_check, eligibility, finish_check
 
+from rules.core.reasons import reason
+from rules.eligibility.book import EligibilityBook
 from rules.limits.policy import shipped_policies
 from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.domain.application import Product
+from underwriting.domain.decision import Outcome, Result
+from underwriting.domain.eligibility import BookResult
 from underwriting.rulebook_cache import digest_of
 from underwriting.store import profiles, rulebooks
 from underwriting.store.models import RulebookKind
@@ -42,3 +46,10 @@ async def fresh(api: httpx.AsyncClient, store: Store, books_digest: str, **chang
     asked = await api.get(url())
     await judged(store, asked.json()["id"], books_digest, **changes)
     return await api.get(url())
+
+
+def unknown(book: EligibilityBook) -> BookResult:
+    """What a book says where nothing is known."""
+    why = Outcome(rule="MinimumIncome", result=Result.UNKNOWN, reason=reason("account_activity_unknown"))
+    fixed = {"priority": book.priority, "superseding": book.superseding, "result": Result.UNKNOWN}
+    return BookResult(rulebook=book.ref, outcomes=(why,), **fixed)

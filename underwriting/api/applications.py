@@ -13,7 +13,6 @@ from underwriting.api.answering import RETRY_AFTER, UNDECIDED
 from underwriting.api.auth import BACKDATE, Applicant, Reader, Reviewer, require
 from underwriting.api.context import ApiContext, Context, refusing
 from underwriting.api.documented import JSON, POLL, REPLAYED, answer, refusals
-from underwriting.api.errors import ApiError
 from underwriting.api.examples import APPLICATION, PENDING_APPLICATION
 from underwriting.domain.application import ApplicationId, ApplicationRequest, State
 from underwriting.domain.decision import Verdict
@@ -31,7 +30,7 @@ router = APIRouter(
 
 
 IdempotencyKey = Annotated[
-    str | None,
+    str,
     Header(
         min_length=1,
         max_length=200,
@@ -99,17 +98,13 @@ async def apply(
     caller: Applicant,
     context: Context,
     after_answering: BackgroundTasks,
-    idempotency_key: IdempotencyKey = None,
+    idempotency_key: IdempotencyKey,
 ) -> Response:
     """Accept an application for review.
 
     202 and a `Location` to poll; 200 and the stored record, byte for byte, where a retry finds it decided. An `as_of`
     before today (UTC) needs the scope `applications:backdate`.
     """
-    if idempotency_key is None:
-        raise ApiError(
-            HTTPStatus.BAD_REQUEST, "IDEMPOTENCY_KEY_MISSING", "Send a header Idempotency-Key with a key of your own."
-        )
     refused = await _refused(context, body)
     async with context.store.begin() as work:
         now = datetime.now(UTC)

@@ -1,12 +1,19 @@
 """One shape for every error: `code`, `message`, `status_code`, `error_code`, and the places where there are several."""
 
+import re
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+
+# Pydantic lists the values that it expects in quotation marks, also those of an enum's members.
+_QUOTED = re.compile("'([^']*)'")
+KEY_MISSING = "Send a header Idempotency-Key with a key of your own, one for each request."
 
 
 class Problem(BaseModel):
@@ -63,10 +70,12 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        found = error.errors()
+        if any(each["loc"] == ("header", "idempotency-key") and each["type"] == "missing" for each in found):
+            return answer(ApiError(HTTPStatus.BAD_REQUEST, "IDEMPOTENCY_KEY_MISSING", KEY_MISSING))
         # The input itself is not echoed: it may be personal.
         problems = [
-            Problem(place=".".join(str(part) for part in found["loc"]), message=found["msg"])
-            for found in error.errors()
+            Problem(place=".".join(str(part) for part in each["loc"]), message=_wording(each)) for each in found
         ]
         message = "; ".join(f"{problem.place}: {problem.message}" for problem in problems[:3])
         return answer(ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_REQUEST", message, problems=problems))
@@ -80,3 +89,18 @@ def install(app: FastAPI) -> None:
     async def unforeseen(_request: Request, _error: Exception) -> JSONResponse:
         message = "Something went wrong on our side; nothing was stored by this request. Try again."
         return answer(ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL", message))
+
+
+def _wording(error: Mapping[str, Any]) -> str:
+    """An error of pydantic as a partner reads it."""
+    match error["type"]:
+        case "missing":
+            return "missing; send it"
+        case "extra_forbidden":
+            return "there is no such member; leave it out"
+        case "literal_error" | "enum":
+            return "write one of " + ", ".join(_QUOTED.findall(error["ctx"]["expected"]))
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case _:
+            return str(error["msg"]).removeprefix("Input ").removeprefix("String ")

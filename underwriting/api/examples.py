@@ -4,9 +4,11 @@ import json
 from importlib.resources import files
 from typing import Any
 
+from underwriting.api.errors import KEY_MISSING
+
 # The commonest error of each status, and what its message may say.
 ERRORS = {
-    400: ("IDEMPOTENCY_KEY_MISSING", "Send a header Idempotency-Key with a key of your own."),
+    400: ("IDEMPOTENCY_KEY_MISSING", KEY_MISSING),
     401: ("INVALID_TOKEN", "The bearer token is not valid, or no longer."),
     403: ("MISSING_SCOPE", "The token lacks the scope eligibility:check"),
     404: ("NOT_FOUND", "there is no evaluation evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC"),
