@@ -1,6 +1,6 @@
 """What a rulebook needs to be published besides being readable: it makes sense, screens, and fits to the others."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
@@ -22,6 +22,7 @@ from underwriting.domain.money import Money
 
 # The bank of docs/berka.md: its customers are pseudonyms, which no list has.
 _WITHOUT_LISTS = ("berka",)
+_SHARES: Path = ("applies_to", "experiment", "shares")
 
 
 @dataclass(frozen=True)
@@ -84,17 +85,14 @@ def keep_arms(published: Iterable[Experiment], drafts: Iterable[Draft]) -> None:
         raise RulebookError(problems)
 
 
-def without_guard(books: Iterable[AnyBook], required: Required, today: date) -> set[tuple[str, str]]:
-    """Books of eligibility that decide, today or later, without a rule that none may lack; each with the rule."""
-    regular = [book for book in books if isinstance(book, EligibilityBook)]
-    return {
-        (str(book.ref), rule)
-        for day in _days_of_change(regular, today)
-        for book, rule in _without_rule(in_force(regular, day), required.rules)
-    }
-
-
-_SHARES: Path = ("applies_to", "experiment", "shares")
+def conflicts(books: Sequence[AnyBook], required: Required, today: date) -> set[str]:
+    """What is wrong with books that decide together: different shares of an experiment, a rule that none may lack."""
+    drafts = {book.ref: Draft(book) for book in books}
+    unguarded = (
+        f"{ref} would decide without {rule}, which no rulebook may lack"
+        for ref, rule in _without_guard(books, required, today)
+    )
+    return {*_disagreements(list(drafts.values()), drafts, today), *unguarded}
 
 
 def _alone(draft: Draft, required: Required) -> Iterator[str]:
@@ -161,7 +159,7 @@ def _no_segment(segment: str, known: Collection[str]) -> str:
     return f"no segment is called {segment}; {did_you_mean(segment, known, there_are)}"
 
 
-def _disagreements(together: Sequence[Draft], new: Collection[RulebookRef], today: date) -> Iterator[str]:
+def _disagreements(together: Sequence[Draft], new: Container[RulebookRef], today: date) -> Iterator[str]:
     """Different shares of one experiment in two books that decide on the same day: one user would be in two arms."""
     by_ref = {draft.book.ref: draft for draft in together}
     books = [draft.book for draft in together]
@@ -217,6 +215,16 @@ def _unguarded_message(blamed: EligibilityBook, book: EligibilityBook, rule: str
     if blamed is book:
         return f"{message}, here or in a superseding book for everybody"
     return f"{message}, since {book.ref} does not have it either"
+
+
+def _without_guard(books: Iterable[AnyBook], required: Required, today: date) -> set[tuple[str, str]]:
+    """Books of eligibility that decide, today or later, without a rule that none may lack; each with the rule."""
+    regular = [book for book in books if isinstance(book, EligibilityBook)]
+    return {
+        (str(book.ref), rule)
+        for day in _days_of_change(regular, today)
+        for book, rule in _without_rule(in_force(regular, day), required.rules)
+    }
 
 
 def _without_rule(current: Sequence[EligibilityBook], rules: Collection[str]) -> Iterator[tuple[EligibilityBook, str]]:

@@ -46,6 +46,19 @@ async def test_a_new_version_is_seen_within_a_second_by_every_shelf(store: Store
     assert [(await shelf.book_for(REQUEST)).ref for shelf in (mine, anothers)] == [newer.ref] * 2
 
 
+async def test_a_withdrawal_is_seen_within_a_second(store: Store, book: Rulebook) -> None:
+    newer = parse_rulebook(json.dumps(json.loads(book.text) | {"version": book.version + 1}))
+    await publish(store, book)
+    await publish(store, newer)
+    shelf = RulebookCache(store, CONFIG)
+    assert (await shelf.book_for(REQUEST)).ref == newer.ref
+    for action, ref in ((rulebooks.withdraw, book.ref), (rulebooks.reinstate, newer.ref)):
+        async with store.begin() as work:
+            await action(work, newer.name, newer.version, "ann", "a typing mistake")
+        await asyncio.sleep(1.05 * LOOK_SECONDS)
+        assert (await shelf.book_for(REQUEST)).ref == ref
+
+
 async def test_a_customer_is_judged_by_the_book_of_the_arm_and_others_by_the_one_in_force(
     store: Store, book: Rulebook
 ) -> None:

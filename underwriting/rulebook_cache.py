@@ -48,8 +48,8 @@ class RulebookCache:
         self._name = config.rulebook
         self.limit_policy = policy_for(config.limit_policy)
         self._cached: TTLCache[Hashable, Any] = TTLCache(maxsize=128, ttl=config.rulebook_ttl)
-        # A number that changes with every publication, and when the store was last asked for it.
-        self._mark = -1
+        # What changes with every publication and withdrawal, and when the store was last asked for it.
+        self._mark: Hashable = None
         self._asked_at = -LOOK_SECONDS
 
     async def book_for(self, request: Application | ApplicationRequest) -> Rulebook:

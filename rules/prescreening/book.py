@@ -117,6 +117,10 @@ class Rulebook(Book):
         """Every check in book order."""
         return tuple(check for stage in self.stages for check in stage)
 
+    def lends_like(self, other: "Rulebook") -> bool:
+        """Whether both are about the same product in the same currency, so that one may decide in the other's place."""
+        return (self.product, self.currency) == (other.product, other.currency)
+
     def offer(self, amount: Money, months: int) -> Offer:
         """An amount over a term, with the instalment by the book's rate."""
         return Offer(amount=amount, term_months=months, instalment=instalment(amount, self.terms.annual_rate, months))

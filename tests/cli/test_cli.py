@@ -1,5 +1,7 @@
 """The command line tells what is wrong in one sentence on standard error, with exit code 2, and stores nothing."""
 
+import getpass
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +9,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from rules.core.yaml_text import as_yaml
+from rules.eligibility.book import parse_eligibility_book
+from rules.limits.policy import parse_policy
+from rules.prescreening.book import parse_rulebook
 from underwriting.cli import COMMANDS, application
 from underwriting.settings import settings
 
@@ -135,11 +141,94 @@ def test_books_of_eligibility_are_validated_published_listed_and_shown(migrated:
     file.write_text(USERS_BOOK)
     assert migrated.run("rulebooks", "validate", str(file))[1] == "tiny-float v1 is sound: 2 rules\n"
     assert "tiny-float v1: published" in migrated.run("rulebooks", "publish", str(file))[1]
-    assert '"offers":[1000]' in migrated.run("rulebooks", "show", "tiny-float")[1]
-    assert "eligib" in migrated.run("rulebooks", "list")[1]
+    assert '"offers":[1000]' in migrated.run("rulebooks", "show", "tiny-float", "--json")[1]
+    assert "What users may take: floats" in migrated.run("rulebooks", "list")[1]
     # One name is of one kind.
     (migrated.folder / "tiny.yaml").write_text(BOOK.replace("name: tiny", "name: tiny-float"))
     assert migrated.run("rulebooks", "publish", f"{migrated.folder}/tiny.yaml")[0] == 2
+
+
+def test_a_bad_version_is_withdrawn_and_an_earlier_one_is_in_force_again(migrated: Shell) -> None:
+    file = migrated.folder / "tiny.yaml"
+    for version in (1, 2, 3):
+        file.write_text(BOOK.replace("version: 1", f"version: {version}").replace("18", str(20 + version)))
+        assert migrated.run("rulebooks", "publish", str(file))[0] == 0
+
+    def deciding() -> list[tuple[int, str]]:
+        found = json.loads(migrated.run("rulebooks", "in-force", "--json")[1])
+        assert all(each["by"] == getpass.getuser() and each["since"].startswith("20") for each in found)
+        return [(each["version"], each["for"]) for each in found if each["name"] == "tiny"]
+
+    nobody = "nobody: UNDERWRITING_RULEBOOK is prescreening"
+    assert deciding() == [(3, nobody)]
+    code, output, _ = migrated.run("rulebooks", "withdraw", "tiny", "--note", "wrong age")
+    assert (code, output) == (0, "tiny v3 is withdrawn: it decides nothing any more\ntiny v2 is in force\n")
+    assert deciding() == [(2, nobody)]
+    # To publish the same content again puts nothing in force; the command that does is printed.
+    output = migrated.run("rulebooks", "publish", str(file))[1]
+    again = "underwriting rulebooks reinstate tiny --version 3 --note WHY"
+    assert (
+        output == f"tiny v3: is published already\n  tiny v2 is in force; to put this one in force again:\n  {again}\n"
+    )
+    assert migrated.run(*again.split()[1:])[1] == "tiny v3 is in force\n"
+    assert migrated.run("rulebooks", "reinstate", "tiny", "--version", "1", "--note", "x")[1].splitlines() == [
+        "tiny v3 is withdrawn: it decides nothing any more",
+        "tiny v2 is withdrawn: it decides nothing any more",
+        "tiny v1 is in force",
+    ]
+    output = migrated.run("rulebooks", "withdraw", "tiny", "--note", "x")[1]
+    assert "No version of tiny is in force now." in output
+    assert deciding() == []
+    listed = migrated.run("rulebooks", "list")[1]
+    assert " tiny v3" in listed
+    assert listed.count("withdrawn") == 3
+    for name in ("tinny", "cfi"):
+        assert migrated.run("rulebooks", "withdraw", name, "--note", "x")[0] == 2
+
+
+def test_what_users_rely_on_cannot_be_withdrawn(migrated: Shell) -> None:
+    assert migrated.run("rulebooks", "publish")[0] == 0
+    code, _, error = migrated.run("rulebooks", "withdraw", "float-safety", "--note", "too strict")
+    assert code == 2
+    assert "float-standard v3 would decide without NotListed, which no rulebook may lack" in error
+    found = {each["name"]: each["for"] for each in json.loads(migrated.run("rulebooks", "in-force", "--json")[1])}
+    assert found["float-safety"] == "all users; has to pass"
+    assert found["float-standard-variant"] == "20% of users: arm variant of float-standard-2026"
+    assert found["prescreening"] == "all applicants"
+    assert found["cfi"] == "all users with a limit"
+
+
+@pytest.mark.parametrize("command", ["list", "in-force"])
+@pytest.mark.parametrize("columns", ["80", None])
+def test_tables_of_rulebooks_keep_names_and_dates_whole(
+    migrated: Shell, monkeypatch: pytest.MonkeyPatch, command: str, columns: str | None
+) -> None:
+    assert migrated.run("rulebooks", "publish")[0] == 0
+    monkeypatch.setenv("COLUMNS", columns) if columns else monkeypatch.delenv("COLUMNS", raising=False)
+    output = migrated.run("rulebooks", command)[1]
+    assert "…" not in output
+    assert " float-standard-variant v3 " in output
+    if columns:
+        assert max(map(len, output.splitlines())) <= int(columns)
+
+
+@pytest.mark.parametrize("name", ["prescreening", "float-standard", "loan-standard", "cfi"])
+def test_a_version_is_shown_as_yaml_that_reads_back_to_it(migrated: Shell, name: str) -> None:
+    assert migrated.run("rulebooks", "publish")[0] == 0
+    text = migrated.run("rulebooks", "show", name)[1]
+    canonical = migrated.run("rulebooks", "show", name, "--json")[1].strip()
+    read = {"prescreening": parse_rulebook, "cfi": parse_policy}.get(name, parse_eligibility_book)
+    assert read(text, "shown").text == canonical
+    assert "{" not in text.partition("\nname: ")[0]
+    assert f"\nname: {name}\nversion: " in text
+
+
+def test_a_text_that_looks_like_a_number_stays_a_text() -> None:
+    book = parse_eligibility_book(
+        USERS_BOOK.replace("{experiment: {name: trial, arm: a, shares: {a: 1}}}", '{segments: ["2026", "true", "a b"]}')
+    )
+    shown = as_yaml(book.text, parse_eligibility_book)
+    assert parse_eligibility_book(shown).ref == book.ref
 
 
 def test_a_version_that_would_move_users_between_arms_is_not_published(migrated: Shell) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -125,3 +126,43 @@ async def test_a_name_belongs_to_one_kind(store: Store) -> None:
     await publish(store, 1)
     with pytest.raises(VersionTaken, match="prescreening is the name of a rulebook for review"):
         await publish(store, 2, kind=RulebookKind.ELIGIBILITY)
+
+
+async def test_a_withdrawn_version_decides_nothing_until_it_is_reinstated(store: Store) -> None:
+    floats = (RulebookKind.ELIGIBILITY, Product.FLOAT)
+    for version in (1, 2):
+        await publish(store, version, name="standard", product=Product.FLOAT, kind=RulebookKind.ELIGIBILITY)
+
+    async def decides() -> tuple[list[str], int | None]:
+        names, _ = await digest_of(store, *floats)
+        async with store.read() as work:
+            try:
+                return names, (await rulebooks.in_force(work, "standard", TODAY)).version
+            except UnknownRulebook:
+                return names, None
+
+    async def change(withdraws: bool, version: int) -> bool:
+        action = rulebooks.withdraw if withdraws else rulebooks.reinstate
+        async with store.begin() as work:
+            return await action(work, "standard", version, "ann", "too strict")
+
+    marks = []
+    for withdraws, version, changed, expected in (
+        (True, 2, True, (["standard v1"], 1)),
+        (True, 2, False, (["standard v1"], 1)),
+        (True, 1, True, ([], None)),
+        (False, 2, True, (["standard v2"], 2)),
+        (False, 2, False, (["standard v2"], 2)),
+    ):
+        assert await change(withdraws, version) is changed
+        assert await decides() == expected
+        async with store.read() as work:
+            marks.append(await rulebooks.mark(work))
+    assert [after != before for before, after in pairwise(marks)] == [False, True, True, False]
+    async with store.read() as work:
+        entries = await audit.entries(work, "standard v2")
+        second = await rulebooks.get(work, "standard", 2)
+        with pytest.raises(UnknownRulebook):
+            await rulebooks.withdraw(work, "standard", 3, "ann", "there is none")
+    assert [entry.action for entry in entries] == ["rulebook.published", "rulebook.withdrawn", "rulebook.reinstated"]
+    assert (second.withdrawn_at, second.withdrawn_by, second.reinstated_by) == (None, None, "ann")

@@ -1,8 +1,12 @@
-"""What several commands print in the same form: lines, outcomes of rules, reasons."""
+"""What several commands print in the same form: lines, tables, outcomes of rules, reasons."""
 
-from collections.abc import Iterable
+import shutil
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
+from typing import Any
 
 import typer
+from pydantic_core import to_json
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -10,6 +14,28 @@ from rich.table import Table
 from underwriting.domain.decision import Outcome, Reason, Result, shown
 
 COLOURS = {Result.PASS: "green", Result.FAIL: "red", Result.UNKNOWN: "yellow"}
+
+# Columns where the output is no terminal and COLUMNS is not set: a row of a table is then one line.
+PIPE_WIDTH = 1_000
+
+
+def console(*, soft_wrap: bool = False) -> Console:
+    """The standard output, as wide as the terminal; in a pipe as wide as the widest row."""
+    width = shutil.get_terminal_size((PIPE_WIDTH, 0)).columns
+    return Console(highlight=False, width=width, soft_wrap=soft_wrap)
+
+
+def new_table(*columns: str, right: Collection[str] = (), wraps: Collection[str] = ()) -> Table:
+    """An empty table. Columns in `right` are of numbers; only those in `wraps` may be broken into lines."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="right" if name in right else "left", no_wrap=name not in wraps, overflow="fold")
+    return table
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON, with moments in ISO 8601."""
+    typer.echo(to_json(value, indent=2).decode())
 
 
 def print_lines(headline: str, lines: Iterable[str]) -> None:
@@ -38,6 +64,11 @@ def add_outcomes(table: Table, outcomes: Iterable[Outcome]) -> None:
 def coloured(result: Result) -> str:
     """A result in its colour."""
     return f"[{COLOURS[result]}]{result}[/]"
+
+
+def moment_text(moment: datetime) -> str:
+    """A moment as people read it: "2026-06-30 14:05 UTC"."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def print_reasons(console: Console, reasons: Iterable[Reason]) -> None:

@@ -4,36 +4,47 @@ import asyncio
 import getpass
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from rules.books import Draft, load_draft, shipped_books
+from rules.core.edition import Edition
 from rules.core.reasons import reason
-from rules.eligibility.book import eligibility_schema
+from rules.core.yaml_text import as_yaml
+from rules.eligibility.book import eligibility_schema, parse_eligibility_book
 from rules.explain.adverse_reasons import adverse_codes
 from rules.explain.catalogue_page import catalogue_page
-from rules.limits.policy import policy_schema, shipped_policies
-from rules.prescreening.book import Rulebook, RulebookError, rulebook_schema
+from rules.limits.policy import parse_policy, policy_schema, shipped_policies
+from rules.prescreening.book import Rulebook, RulebookError, parse_rulebook, rulebook_schema
 from rules.publishable import check
 from underwriting import publishing
 from underwriting.cli.errors import refusing
+from underwriting.cli.in_force import in_force_now
+from underwriting.cli.output import console, new_table, print_json
 from underwriting.cli.store import read_store, write_store
+from underwriting.domain.application import Product
 from underwriting.lender import open_store
 from underwriting.local import EmbeddedError, known_segments, resolve_database_url
-from underwriting.publishing import check_beside, required_by
+from underwriting.publishing import Withdrawal, check_beside, required_by
 from underwriting.settings import Settings, settings
 from underwriting.store import rulebooks
 from underwriting.store.errors import StoreError
 from underwriting.store.models import RulebookKind
 from underwriting.store.rulebooks import Published
 
-app = typer.Typer(no_args_is_help=True, help="Rulebooks: validate, publish, list, show, schema; the rules there are.")
+app = typer.Typer(no_args_is_help=True, help="Rulebooks: what decides now, publish, withdraw; the rules there are.")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Files = Annotated[list[Path] | None, typer.Argument(help="YAML files; by default the shipped rulebooks.")]
+READERS: Mapping[RulebookKind, Callable[[str], Edition]] = {
+    RulebookKind.REVIEW: parse_rulebook,
+    RulebookKind.ELIGIBILITY: parse_eligibility_book,
+    RulebookKind.LIMITS: parse_policy,
+}
 SCHEMAS: Mapping[RulebookKind, Callable[[], dict[str, Any]]] = {
     RulebookKind.REVIEW: rulebook_schema,
     RulebookKind.ELIGIBILITY: eligibility_schema,
@@ -73,26 +84,88 @@ def publish(files: Files = None) -> None:
     config = _with_segments(settings())
     with refusing(RulebookError):
         published = write_store(lambda work: publishing.publish(work, drafts, policies, getpass.getuser(), config))
-    for ref, new in published.items():
+    for ref, (new, current) in published.items():
         typer.echo(f"{ref}: {'published' if new else 'is published already'}")
-
-
-@app.command(name="list")
-def list_versions() -> None:
-    """List every published version, newest first."""
-    table = Table("rulebook", "version", "kind", "product", "published", "by", "SHA-256")
-    for book in read_store(rulebooks.listing):
-        when = f"{book.published_at:%Y-%m-%d %H:%M}"
-        table.add_row(
-            book.name, str(book.version), book.kind, book.product, when, book.published_by, book.ref.digest[:12]
-        )
-    Console().print(table)
+        if not new and current != ref:
+            now = f"{current} is in force" if current else "no version is in force"
+            typer.echo(f"  {now}; to put this one in force again:")
+            typer.echo(f"  underwriting rulebooks reinstate {ref.name} --version {ref.version} --note WHY")
 
 
 @app.command()
-def show(name: str, version: Annotated[int | None, typer.Option(help="The newest by default.")] = None) -> None:
-    """Print a published version."""
-    typer.echo(read_store(lambda work: rulebooks.get(work, name, version)).text)
+def withdraw(
+    name: Annotated[str, typer.Argument(help="The rulebook's name.")],
+    note: Annotated[str, typer.Option(help="Why; the audit log keeps it.")],
+    version: Annotated[int | None, typer.Option(help="By default the version in force.")] = None,
+) -> None:
+    """Let a published version decide nothing any more. The version before it decides then, within a second."""
+    config = _with_segments(settings())
+    with refusing(RulebookError):
+        done = write_store(lambda work: publishing.withdraw(work, name, version, getpass.getuser(), note, config))
+    _print_withdrawal(name, done)
+
+
+@app.command()
+def reinstate(
+    name: Annotated[str, typer.Argument(help="The rulebook's name.")],
+    version: Annotated[int, typer.Option(help="The version that is to decide again.")],
+    note: Annotated[str, typer.Option(help="Why; the audit log keeps it.")],
+) -> None:
+    """Put an earlier version in force again, within a second; the newer ones are withdrawn."""
+    config = _with_segments(settings())
+    with refusing(RulebookError):
+        done = write_store(lambda work: publishing.reinstate(work, name, version, getpass.getuser(), note, config))
+    _print_withdrawal(name, done)
+
+
+@app.command(name="in-force")
+def in_force(as_json: Json = False) -> None:
+    """Show what decides now: every rulebook in force and the limit policy, for whom, since when, and by whom."""
+    config = _with_segments(settings())
+    found = read_store(lambda work: in_force_now(work, config))
+    if as_json:
+        print_json([_as_json(each.version) | {"for": each.whom, "since": each.since, "by": each.by} for each in found])
+        return
+    table = new_table("rulebook", "for", "since (UTC)", "by", wraps=("for", "by"))
+    for (kind, product), group in groupby(found, key=lambda each: (each.version.kind, each.version.product)):
+        table.add_row(f"[bold]{_heading(kind, product)}[/]")
+        for each in group:
+            table.add_row(f" {each.version.ref}", each.whom, f"{each.since:%Y-%m-%d %H:%M}", each.by)
+    console().print(table)
+
+
+@app.command(name="list")
+def list_versions(as_json: Json = False) -> None:
+    """List every published version, newest first."""
+    versions = read_store(rulebooks.listing)
+    if as_json:
+        print_json(list(map(_as_json, versions)))
+        return
+    table = new_table("rulebook", "valid from", "valid until", "published", wraps=("published",))
+    kinds = list(RulebookKind)
+    in_order = sorted(versions, key=lambda version: (kinds.index(version.kind), version.product))
+    for (kind, product), group in groupby(in_order, key=lambda version: (version.kind, version.product)):
+        table.add_row(f"[bold]{_heading(kind, product)}[/]")
+        for version in group:
+            days = [str(day) if day else "-" for day in (version.valid_from, version.valid_until)]
+            table.add_row(f" {version.ref}", *days, _history(version))
+    console().print(table)
+
+
+@app.command()
+def show(
+    name: str,
+    version: Annotated[int | None, typer.Option(help="The newest by default.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The canonical text, whose SHA-256 is the digest.")] = False,
+) -> None:
+    """Print a published version as YAML, which reads back to the same content."""
+    published = read_store(lambda work: rulebooks.get(work, name, version))
+    if as_json:
+        typer.echo(published.text)
+        return
+    typer.echo(f"# {published.ref}, SHA-256 {published.ref.digest}")
+    typer.echo(f"# published {_history(published)}")
+    typer.echo(as_yaml(published.text, READERS[published.kind]), nl=False)
 
 
 @app.command()
@@ -116,6 +189,43 @@ def reasons() -> None:
     """List the reasons that a person may give for a rejection, with the sentence that the customer reads."""
     for code in adverse_codes():
         typer.echo(f"{code}: {reason(code).sentence}")
+
+
+_HEADINGS = {
+    RulebookKind.REVIEW: "Applications for a {}",
+    RulebookKind.ELIGIBILITY: "What users may take: {}s",
+    RulebookKind.LIMITS: "Limits of {}s",
+}
+
+
+def _heading(kind: RulebookKind, product: Product) -> str:
+    return _HEADINGS[kind].format(product)
+
+
+def _history(version: Published) -> str:
+    """Who published, withdrew and reinstated the version, and when."""
+    steps = [("", version.published_at, version.published_by)]
+    if version.reinstated_at and version.reinstated_by:
+        steps.append(("; reinstated ", version.reinstated_at, version.reinstated_by))
+    if version.withdrawn_at and version.withdrawn_by:
+        steps.append(("; withdrawn ", version.withdrawn_at, version.withdrawn_by))
+    return "".join(f"{what}{at:%Y-%m-%d} by {by}" for what, at, by in steps)
+
+
+def _as_json(version: Published) -> dict[str, Any]:
+    columns = asdict(version)
+    del columns["text"], columns["ref"]
+    return version.ref.model_dump() | columns
+
+
+def _print_withdrawal(name: str, done: Withdrawal) -> None:
+    for ref in done.withdrawn:
+        typer.echo(f"{ref} is withdrawn: it decides nothing any more")
+    if done.in_force is None:
+        typer.echo(f"No version of {name} is in force now. To put one in force again:")
+        typer.echo(f"  underwriting rulebooks reinstate {name} --version N --note WHY")
+    else:
+        typer.echo(f"{done.in_force.ref} is in force")
 
 
 def _counted(count: int, what: str) -> str:

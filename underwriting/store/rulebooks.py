@@ -1,12 +1,16 @@
-"""Published rulebooks: immutable versions of canonical text, so that a decision can always be read again."""
+"""Published rulebooks: immutable versions of canonical text, so that a decision can always be read again.
+
+A version that was withdrawn decides nothing until it is put in force again; the version before it decides meanwhile.
+"""
 
 import hashlib
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 import rfc8785
-from sqlalchemy import ColumnElement, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, func, or_, select, tuple_, update
 
 from underwriting.domain.application import Product
 from underwriting.domain.decision import RulebookRef
@@ -27,6 +31,12 @@ class Published:
     text: str
     published_by: str
     published_at: datetime
+    valid_from: date | None = None
+    valid_until: date | None = None
+    withdrawn_at: datetime | None = None
+    withdrawn_by: str | None = None
+    reinstated_at: datetime | None = None
+    reinstated_by: str | None = None
 
     @property
     def name(self) -> str:
@@ -105,9 +115,10 @@ async def get(work: Work, name: str, version: int | None = None) -> Published:
 async def in_force(work: Work, name: str, day: date) -> Published:
     """The version that decides on a day; UnknownRulebook if none does.
 
-    It is the newest version that has begun. If that one has ended, no earlier one is in force again.
+    It is the newest version that has begun and is not withdrawn. If that one has ended, no earlier one is in force
+    again.
     """
-    begun = select(RulebookRow).where(RulebookRow.name == name, _begun(day))
+    begun = select(RulebookRow).where(RulebookRow.name == name, *_begun(day))
     row = await work.scalar(begun.order_by(RulebookRow.version.desc()).limit(1))
     if row is None or (row.valid_until is not None and row.valid_until < day):
         raise UnknownRulebook(f"{name}, in force on {day},", None)
@@ -120,14 +131,16 @@ async def listing(work: Work) -> list[Published]:
     return [_published(row) for row in rows]
 
 
-async def mark(work: Work) -> int:
-    """A number that grows with every version that is published, whoever publishes it."""
-    return int(await work.scalar(select(func.count()).select_from(RulebookRow)) or 0)
+async def mark(work: Work) -> Hashable:
+    """A value that changes when any process publishes or withdraws a version, or puts one in force again."""
+    counts = (func.count(), func.count(RulebookRow.withdrawn_at))
+    moments = (func.max(RulebookRow.withdrawn_at), func.max(RulebookRow.reinstated_at))
+    return tuple((await work.execute(select(*counts, *moments))).one())
 
 
 async def current_set(work: Work, kind: RulebookKind, product: Product, day: date) -> BookSet:
     """The version in force (`in_force`) of each rulebook for this product; empty if there is none."""
-    mine = (RulebookRow.kind == kind, RulebookRow.product == product, _begun(day))
+    mine = (RulebookRow.kind == kind, RulebookRow.product == product, *_begun(day))
     lasts = or_(RulebookRow.valid_until.is_(None), RulebookRow.valid_until >= day)
     newest = select(RulebookRow.name, func.max(RulebookRow.version)).where(*mine).group_by(RulebookRow.name)
     rows = await work.scalars(
@@ -138,8 +151,42 @@ async def current_set(work: Work, kind: RulebookKind, product: Product, day: dat
     return BookSet(tuple(map(_published, rows)))
 
 
-def _begun(day: date) -> ColumnElement[bool]:
-    return or_(RulebookRow.valid_from.is_(None), RulebookRow.valid_from <= day)
+async def withdraw(work: Work, name: str, version: int, by: str, note: str) -> bool:
+    """Let a version decide nothing any more; False if it is withdrawn already. UnknownRulebook if there is none."""
+    withdrawn = {"withdrawn_at": from_now(), "withdrawn_by": by}
+    return await _change(work, name, version, RulebookRow.withdrawn_at.is_(None), withdrawn, "withdrawn", by, note)
+
+
+async def reinstate(work: Work, name: str, version: int, by: str, note: str) -> bool:
+    """Let a withdrawn version decide again; False if it is not withdrawn. UnknownRulebook if there is none."""
+    reinstated = {"withdrawn_at": None, "withdrawn_by": None, "reinstated_at": from_now(), "reinstated_by": by}
+    return await _change(work, name, version, RulebookRow.withdrawn_at.is_not(None), reinstated, "reinstated", by, note)
+
+
+async def _change(
+    work: Work,
+    name: str,
+    version: int,
+    condition: ColumnElement[bool],
+    values: dict[str, Any],
+    action: str,
+    by: str,
+    note: str,
+) -> bool:
+    ref = (await get(work, name, version)).ref
+    this = (RulebookRow.name == name, RulebookRow.version == version)
+    changed = await work.scalar(
+        update(RulebookRow).where(*this, condition).values(values).returning(RulebookRow.version)
+    )
+    if changed is None:
+        return False
+    await audit.append(work, f"rulebook.{action}", str(ref), by, digest=ref.digest, note=note)
+    return True
+
+
+def _begun(day: date) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    begun = or_(RulebookRow.valid_from.is_(None), RulebookRow.valid_from <= day)
+    return begun, RulebookRow.withdrawn_at.is_(None)
 
 
 def _published(row: RulebookRow) -> Published:
@@ -150,4 +197,10 @@ def _published(row: RulebookRow) -> Published:
         text=row.text,
         published_by=row.published_by,
         published_at=row.published_at,
+        valid_from=row.valid_from,
+        valid_until=row.valid_until,
+        withdrawn_at=row.withdrawn_at,
+        withdrawn_by=row.withdrawn_by,
+        reinstated_at=row.reinstated_at,
+        reinstated_by=row.reinstated_by,
     )

@@ -11,7 +11,7 @@ from underwriting.store.models.states import RulebookKind
 
 
 class RulebookRow(Base):
-    """One published version of a rulebook; never changed."""
+    """One published version of a rulebook; its content never changes."""
 
     __tablename__ = "rulebooks"
     __table_args__ = (Index("ix_rulebooks_set", "kind", "product", "name", "version"),)
@@ -27,3 +27,8 @@ class RulebookRow(Base):
     valid_until: Mapped[date | None]
     published_by: Mapped[str]
     published_at: Mapped[datetime]
+    # It decides nothing while `withdrawn_at` is set; `reinstated_at` is when it was last put in force again.
+    withdrawn_at: Mapped[datetime | None]
+    withdrawn_by: Mapped[str | None]
+    reinstated_at: Mapped[datetime | None]
+    reinstated_by: Mapped[str | None]
