@@ -1,71 +1,71 @@
 """Staff decide a referred application in the Prefect UI."""
 
 from enum import StrEnum
-from typing import Annotated
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
-from pydantic import Field
 
-from rules.explain.adverse_reasons import AdverseCodes
+from rules.explain.adverse_reasons import AdverseCode
 from tasks.deliver import deliver
+from tasks.forms import form, refusing
 from underwriting import referrals
-from underwriting.domain.application import ApplicationId
 from underwriting.domain.decision import Verdict
 from underwriting.runtime import open_runtime
+from underwriting.store.errors import StoreError
 
 
 class StaffVerdict(StrEnum):
     """The decision of staff."""
 
-    APPROVE = "approve"
-    REJECT = "reject"
+    APPROVE = "approved"
+    REJECT = "rejected"
 
     @property
     def verdict(self) -> Verdict:
         """The verdict that is stored."""
-        return Verdict.APPROVED if self is StaffVerdict.APPROVE else Verdict.REJECTED
+        return Verdict(self.value)
 
 
-Note = Annotated[
-    str, Field(min_length=3, max_length=2000, description="Why. Prefect keeps this text: write nothing personal.")
-]
-Staff = Annotated[str, Field(min_length=1, max_length=100, description="Your staff id; it is stored as who decided.")]
-
-
-ClearsMatch = Annotated[
-    bool,
-    Field(description="The customer is none of the listed persons found; store that. Only with an approval."),
-]
-
-
-@flow(flow_run_name="decide-{application_id}", persist_result=False)
+@flow(flow_run_name="decide-{application_id}", persist_result=False, validate_parameters=False)
+@form
 async def decide_referral(
-    application_id: ApplicationId,
+    application_id: str,
     decision: StaffVerdict,
-    note: Note,
-    decided_by: Staff,
-    reasons: AdverseCodes = (),
-    clears_match: ClearsMatch = False,
+    note: str,
+    decided_by: str,
+    reasons: tuple[AdverseCode, ...] = (),
+    clears_match: bool = False,
 ) -> State[None]:
     """Approve or reject a referred application; the decision is stored with who and why, and posted to the partner.
 
-    A rejection needs its reasons. Fails, and changes nothing, if the application is unknown or does not wait for staff,
+    Fails, and changes nothing, if the application is unknown or does not wait for staff, if a rejection has no reasons,
     or if a match with a list is to be cleared and there is none.
+
+    Args:
+        application_id: The referred application, such as app_01KAYB2M4Z5W8Q0V6T3R9N7XJC. Its id is in the name of the
+            run that referred it.
+        decision: What you decide.
+        note: Why you decide so, such as "payslips of three months seen". Prefect keeps this text: write nothing
+            personal.
+        decided_by: Your staff id, such as ann. It is stored as who decided.
+        reasons: Only for a rejection: one to four reasons, the weightiest first. The customer is told them.
+        clears_match: Only for an approval: the customer is none of the persons that were found on the lists. This is
+            remembered.
     """
     async with open_runtime() as runtime:
-        async with runtime.store.begin() as work:
-            await referrals.decide_application(
-                work,
-                runtime.config,
-                application_id,
-                decision.verdict,
-                tenant=None,
-                note=note,
-                decided_by=decided_by,
-                reasons=reasons,
-                clears_match=clears_match,
-            )
+        with refusing(ValueError, StoreError):
+            async with runtime.store.begin() as work:
+                await referrals.decide_application(
+                    work,
+                    runtime.config,
+                    application_id,
+                    decision.verdict,
+                    tenant=None,
+                    note=note,
+                    decided_by=decided_by,
+                    reasons=reasons,
+                    clears_match=clears_match,
+                )
         await deliver(runtime, application_id)
-    return Completed(name=decision.verdict.title(), message=f"{application_id} {decision.verdict} by {decided_by}")
+    return Completed(name=decision.title(), message=f"{application_id} {decision} by {decided_by}")

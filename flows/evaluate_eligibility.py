@@ -1,16 +1,15 @@
 """What a user may take now: ask all sources at once, run every rulebook that applies, store one evaluation."""
 
-from datetime import UTC, datetime
-from typing import Annotated
+from datetime import UTC, date, datetime
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
-from pydantic import Field
 
 from rules.limits.tiers import CURRENCY, TIERS
 from tasks.deliver import deliver
+from tasks.forms import form
 from tasks.gather import gather
 from tasks.lease import Lease, claimed
 from tasks.publish_evaluation import publish_evaluation
@@ -18,33 +17,35 @@ from tasks.record_evaluation import record_evaluation
 from tasks.run_books import decide_evaluation, run_books
 from tasks.states import state_of
 from tasks.user_check import UserCheck
-from underwriting.domain.application import CustomerId, Product
-from underwriting.domain.documents import PastDate
-from underwriting.domain.eligibility import Eligibility, EvaluationId, EvaluationRequest
+from underwriting.domain.application import Product
+from underwriting.domain.eligibility import Eligibility, EvaluationRequest
 from underwriting.domain.profile import FloatProfile
 from underwriting.runtime import Runtime, open_runtime
 from underwriting.store import evaluations, profiles
 from underwriting.store.claims import Claim
 from underwriting.store.kinds import EVALUATIONS
 
-Tenant = Annotated[
-    str,
-    Field(min_length=1, max_length=64, description="Whose user; staff's own where it is left out"),
-]
 
-
-@flow(flow_run_name="evaluate-{user_id}-{product}", persist_result=False)
+@flow(flow_run_name="evaluate-{user_id}-{product}", persist_result=False, validate_parameters=False)
+@form
 async def evaluate_eligibility(
-    user_id: CustomerId,
-    product: Product,
-    as_of: PastDate | None = None,
-    evaluation_id: EvaluationId | None = None,
-    tenant: Tenant = "staff",
+    user_id: str,
+    product: Product = Product.FLOAT,
+    as_of: date | None = None,
+    tenant: str = "staff",
+    evaluation_id: str = "",
 ) -> State[None]:
     """Evaluate a user for a product, as of today or an earlier day: approved with amounts, rejected, or referred.
 
     The API passes the id of the evaluation that it accepted; an ad-hoc run accepts a new one. One run at a time works
     on an evaluation: without the claim a run ends as `NotOwed`.
+
+    Args:
+        user_id: The user, such as steady-pay.
+        product: What the user wants to take.
+        as_of: The day as of which the user is evaluated. None means today.
+        tenant: Whose user it is, such as sandbox. "staff" keeps the evaluation apart from those of tenants.
+        evaluation_id: Leave it empty. The API fills in the evaluation that it accepted.
     """
     async with open_runtime() as runtime:
         evaluation_id = evaluation_id or await _accepted(runtime, tenant, user_id, product, as_of)
@@ -60,7 +61,7 @@ async def evaluate_eligibility(
     return Completed(name=eligibility.verdict.title(), message=", ".join(reason.code for reason in eligibility.reasons))
 
 
-async def _accepted(runtime: Runtime, tenant: str, user_id: str, product: Product, as_of: PastDate | None) -> str:
+async def _accepted(runtime: Runtime, tenant: str, user_id: str, product: Product, as_of: date | None) -> str:
     """A new evaluation, one for the same question that is under way, or on a retry of this run the earlier one."""
     async with runtime.store.begin() as work:
         accepted = await evaluations.accept(work, tenant, user_id, product, as_of, str(flow_run.id), datetime.now(UTC))

@@ -1,10 +1,14 @@
 """Events that other services sent: stored in the inbox, and handled from there."""
 
+from typing import Any
+
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
+from pydantic import ValidationError
 
+from tasks.forms import InputRefused, form
 from tasks.handling import handle_due, receive
 from underwriting.domain.events import Event
 from underwriting.runtime import open_runtime
@@ -12,18 +16,33 @@ from underwriting.runtime import open_runtime
 
 def _run_name() -> str:
     event = flow_run.parameters.get("event")
-    return f"{event.type}-{event.id}" if event else "handle-due-events"
+    return f"{event.get('type')}-{event.get('id')}" if event else "handle-due-events"
 
 
-@flow(flow_run_name=_run_name, persist_result=False)
-async def handle_events(event: Event | None = None) -> State[None]:
+@flow(flow_run_name=_run_name, persist_result=False, validate_parameters=False)
+@form
+async def handle_events(event: dict[str, Any] | None = None) -> State[None]:
     """Keep the event, if one is given, and handle all events that are due, first and further attempts alike.
 
     The same event again changes nothing. The state of the run says whether the event was new, not whether it could be
     handled: what cannot be handled yet is tried again from the inbox.
+
+    Args:
+        event: One event as JSON, with its tenant: {"tenant": "sandbox", "source": "float.service", "id": "evt-4711",
+            "type": "profile_updated", "user_id": "steady-pay", "at": "2026-03-02T09:30:00Z"}. None handles the events
+            that wait in the inbox.
     """
+    arrived = None if event is None else _read(event)
     async with open_runtime() as runtime:
-        new = event is not None and await receive(runtime, [event]) > 0
+        new = arrived is not None and await receive(runtime, [arrived]) > 0
         handled = await handle_due(runtime)
-    name = "Completed" if event is None else "Received" if new else "Duplicate"
+    name = "Completed" if arrived is None else "Received" if new else "Duplicate"
     return Completed(name=name, message=f"{handled} events handled")
+
+
+def _read(event: dict[str, Any]) -> Event:
+    try:
+        return Event.model_validate(event)
+    except ValidationError as error:
+        places = ", ".join(dict.fromkeys(".".join(map(str, found["loc"])) or "payload" for found in error.errors()))
+        raise InputRefused(f"event: wrong or missing: {places}; docs/integrating.md describes each event") from None

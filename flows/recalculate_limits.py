@@ -1,78 +1,95 @@
 """The scheduled limit run: from the transactions of all users to their limits, with reasons."""
 
 from datetime import UTC, date, datetime
-from typing import Annotated
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
-from pydantic import Field
 
 from rules.limits.policy import policy_for
+from tasks.forms import InputRefused, form, refusing
 from tasks.limit_shards import OnRunner, shard_runner
 from tasks.publish_limits import Progress, publish_limits
-from underwriting.domain.application import CustomerId, Product
+from underwriting.domain.application import Product
 from underwriting.domain.limits import Scope
 from underwriting.limit_runs.dry_run import run_dry
+from underwriting.limit_runs.history import HistoryError
 from underwriting.limit_runs.request import Request
 from underwriting.limit_runs.run import recalculate
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.runtime import open_runtime
 from underwriting.settings import settings
-
-BusinessDate = Annotated[
-    date | None,
-    Field(description="Limits as of this business day of the lender; left out, the last one when the run was due"),
-]
-History = Annotated[
-    str, Field(description="A folder, s3://bucket/folder or `database`; left out, as the settings say", max_length=500)
-]
-Shards = Annotated[int | None, Field(ge=1, le=5_000, description="Left out, as many as the settings say")]
-Segment = Annotated[str | None, Field(min_length=1, max_length=64, description="Only this segment")]
-Full = Annotated[bool, Field(description="Read every row again, also of files that look as they were")]
-DryRun = Annotated[bool, Field(description="Calculate and show, and store nothing")]
-PolicyName = Annotated[str, Field(max_length=64, description="Which policy decides", examples=["cfi", "cfi-cautious"])]
-Tenant = Annotated[str, Field(max_length=64, description="Whose users; left out, as the settings say")]
+from underwriting.store.errors import RunInTheWay
 
 
-@flow(
-    flow_run_name="limits-{product}-{business_date}",
-    task_runner=shard_runner(settings()),
-    persist_result=False,
-)
+def _run_name() -> str:
+    """`limits-float-2026-06-30`, with the date that the run is about, and what else sets it apart."""
+    given = flow_run.parameters
+    try:
+        day = given["business_date"] or policy_for(given["policy"]).business_day.last(due())
+    except ValueError:
+        # The run ends and says what is wrong with its policy.
+        day = "without-policy"
+    marks = (given["user_id"] or given["segment"], "dry-run" if given["dry_run"] else "")
+    return "-".join(filter(None, ("limits", str(given["product"]), str(day), *marks)))
+
+
+@flow(flow_run_name=_run_name, task_runner=shard_runner(settings()), persist_result=False, validate_parameters=False)
+@form
 async def recalculate_limits(
-    business_date: BusinessDate = None,
+    business_date: date | None = None,
+    dry_run: bool = False,
+    user_id: str = "",
+    segment: str = "",
+    policy: str = "cfi",
+    history: str = "",
+    tenant: str = "",
+    full: bool = False,
+    shards: int | None = None,
     product: Product = Product.FLOAT,
-    history: History = "",
-    shards: Shards = None,
-    dry_run: DryRun = False,
-    segment: Segment = None,
-    user_id: CustomerId | None = None,
-    policy: PolicyName = "cfi",
-    full: Full = False,
-    tenant: Tenant = "",
 ) -> State[None]:
     """Recalculate the limits of all users, of a segment or of one user, and apply what the guard lets pass.
 
     The same date again goes on where the run stopped, and changes nothing once it is done. A run that the guard holds
     waits for staff (`release-limits`).
+
+    Args:
+        business_date: The business day of the lender at whose end the limits hold, such as 2026-06-30. None takes the
+            last one that had ended when the run was due.
+        dry_run: On: calculate and show, and store nothing. Off: the limits of users change.
+        user_id: Only this user, such as steady-pay. Empty: all users.
+        segment: Only users of this segment, such as student. Empty: all users.
+        policy: The limit policy that decides: the name of a shipped one, such as cfi or cfi-cautious, or a YAML file
+            on the worker.
+        history: Where the users' transactions are: a folder on the worker, s3://bucket/folder, or "database". Empty
+            takes the setting `limits_history`.
+        tenant: Whose users they are, such as sandbox. Empty takes the setting `limits_tenant`.
+        full: On: read every row again, also of files that look as they did before.
+        shards: Into how many parts the users are divided, from 1 to 5,000. None makes as many as the settings say.
+        product: What the limits are for; there are limits of floats only.
     """
     async with open_runtime() as runtime:
-        limit_policy = policy_for(policy, product, today=None if dry_run else datetime.now(UTC).date())
+        config = runtime.config
+        with refusing(ValueError):
+            limit_policy = policy_for(policy, product, today=None if dry_run else datetime.now(UTC).date())
+            scope = Scope(segment or None, user_id or None)
+        if not (where := history or config.limits_history):
+            raise InputRefused("history: name a folder on the worker, or set UNDERWRITING_LIMITS_HISTORY")
         request = Request(
-            tenant=tenant or runtime.config.limits_tenant,
+            tenant=tenant or config.limits_tenant,
             product=product,
             business_date=business_date or limit_policy.business_day.last(due()),
-            history=history or runtime.config.limits_history,
+            history=where,
             policy=limit_policy,
-            scope=Scope(segment, user_id),
+            scope=scope,
             shards=shards,
             dry_run=dry_run,
             full=full,
         )
-        context = RunContext(runtime.store, runtime.config, OnRunner(), Progress(), str(flow_run.id))
-        report = await (run_dry(context, request) if dry_run else recalculate(context, request))
+        context = RunContext(runtime.store, config, OnRunner(), Progress(), str(flow_run.id))
+        with refusing(HistoryError, RunInTheWay):
+            report = await (run_dry(context, request) if dry_run else recalculate(context, request))
         if report.busy:
             return Completed(name="NotOwed", message=f"Another run works on {report.run_id}.")
         await publish_limits(report)

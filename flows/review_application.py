@@ -15,25 +15,30 @@ from tasks import checks
 from tasks.check import result_of
 from tasks.counteroffer import with_alternatives
 from tasks.deliver import deliver
+from tasks.forms import form
 from tasks.lease import Lease, claimed
 from tasks.publish_review import publish_review
 from tasks.record_decision import record_decision
 from tasks.review import Review
 from tasks.states import state_of
-from underwriting.domain.application import Application, ApplicationId
+from underwriting.domain.application import Application
 from underwriting.domain.decision import CheckResult
 from underwriting.runtime import open_runtime
 from underwriting.store.kinds import APPLICATIONS
 
 
-@flow(flow_run_name="review-{application_id}", persist_result=False)
-async def review_application(application_id: ApplicationId) -> State[None]:
+@flow(flow_run_name="review-{application_id}", persist_result=False, validate_parameters=False)
+@form
+async def review_application(application_id: str) -> State[None]:
     """Review one accepted application and decide it: approved, rejected with reasons, or referred to a person.
 
     It is incomplete if the customer can supply what is missing. If a lower amount or a longer term would be approved,
     that is offered. Both wait for the customer's answer.
 
     One run at a time works on an application: without the claim a run ends as `NotOwed`.
+
+    Args:
+        application_id: An accepted application, such as app_01KAYB2M4Z5W8Q0V6T3R9N7XJC. The API fills it in.
     """
     async with open_runtime() as runtime:
         async with claimed(runtime, APPLICATIONS, application_id, str(flow_run.id)) as lease:

@@ -1,26 +1,71 @@
 """An ad-hoc review from the Prefect UI: the form is the application."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
+from pydantic import ValidationError
 
 from flows.review_application import reviewed
-from underwriting.domain.application import ApplicationRequest
+from tasks.forms import InputRefused, form, refusing
+from underwriting.domain.application import ApplicationRequest, BureauConsent, PermissiblePurpose, Product
+from underwriting.rulebook_cache import NotLent
 from underwriting.runtime import open_runtime
 from underwriting.store import applications
+from underwriting.store.errors import StoreError
 
 # The tenant of applications that staff enter.
 STAFF_TENANT = "staff"
 
 
-@flow(flow_run_name="review-customer-{request.customer_id}", persist_result=False)
-async def review_customer(request: ApplicationRequest) -> State[None]:
-    """Accept an application for a customer and review it at once. A retry of this run reviews the same application."""
+@flow(flow_run_name="review-customer-{customer_id}", persist_result=False, validate_parameters=False)
+@form
+async def review_customer(
+    customer_id: str,
+    amount: str,
+    currency: str = "USD",
+    product: Product = Product.LOAN,
+    term_months: int | None = None,
+    consented_at: datetime | None = None,
+    purpose: PermissiblePurpose = PermissiblePurpose.CREDIT_TRANSACTION,
+    as_of: date | None = None,
+) -> State[None]:
+    """Accept an application for a customer and review it at once. A retry of this run reviews the same application.
+
+    Args:
+        customer_id: The customer's id, as the user service knows it, such as good.
+        amount: The amount that the customer wants, such as 2500.00.
+        currency: The currency of the amount, such as USD.
+        product: What the customer applies for.
+        term_months: In how many months the customer repays, from 1 to 120. None takes the term of the rulebook.
+        consented_at: When the customer consented to a pull of the credit report. None means no consent: no credit
+            bureau is asked, and a person decides.
+        purpose: The permissible purpose of that pull. It counts only with a consent.
+        as_of: The day as of which the customer is judged. None means today.
+    """
+    request = _application(
+        customer_id=customer_id,
+        amount=amount,
+        currency=currency,
+        product=product,
+        term_months=term_months,
+        as_of=as_of,
+        bureau_consent=BureauConsent(purpose=purpose, consented_at=consented_at) if consented_at else None,
+    )
     async with open_runtime() as runtime:
         # A product or currency that is not lent fails the run before anything is stored.
-        await runtime.rulebook_cache.book_for(request)
-        async with runtime.store.begin() as work:
-            accepted = await applications.accept(work, STAFF_TENANT, request, str(flow_run.id), datetime.now(UTC))
+        with refusing(NotLent, StoreError):
+            await runtime.rulebook_cache.book_for(request)
+            async with runtime.store.begin() as work:
+                accepted = await applications.accept(work, STAFF_TENANT, request, str(flow_run.id), datetime.now(UTC))
         return await reviewed(accepted.stored.subject.id)
+
+
+def _application(**fields: object) -> ApplicationRequest:
+    """The application; the form has checked each field, so only an amount of nothing or of part cents is left."""
+    try:
+        return ApplicationRequest.model_validate(fields)
+    except ValidationError as error:
+        why = str(error.errors()[0]["ctx"]["error"])
+        raise InputRefused(f"amount: {why.removeprefix('amount ')}") from None

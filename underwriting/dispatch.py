@@ -103,8 +103,9 @@ async def resume_limits(client: PrefectClient, run: LimitRunRow) -> FlowRun:
         "business_date": run.business_date.isoformat(),
         "product": run.product.value,
         "history": run.history,
-        "segment": scope.segment,
-        "user_id": scope.user_id,
+        "dry_run": False,
+        "segment": scope.segment or "",
+        "user_id": scope.user_id or "",
         "policy": run.policy,
         "tenant": run.tenant,
     }

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from prefect import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter, FlowRunFilterId
@@ -18,7 +19,6 @@ from tasks.record_evaluation import record_evaluation
 from tasks.run_books import decide_evaluation, run_books
 from tasks.user_check import UserCheck
 from underwriting.domain.application import Product
-from underwriting.domain.events import Event
 from underwriting.playground.sandbox.users import TABLE
 from underwriting.runtime import Runtime
 from underwriting.store import claims, evaluations, profiles, reported_floats
@@ -236,18 +236,16 @@ async def test_whoever_waits_is_owed_a_message_and_one_that_cannot_be_posted_sta
     assert told["data"] == json.loads(evaluated.record.body)
 
 
-def created(evaluation_id: str, float_id: str, event_id: str, user_id: str = "steady-pay") -> Event:
-    return Event.model_validate(
-        {
-            "source": "float.service",
-            "id": event_id,
-            "type": "user_float_created",
-            "tenant": TENANT,
-            "user_id": user_id,
-            "at": datetime.now(UTC).isoformat(),
-            "payload": {"evaluation_id": evaluation_id, "float_id": float_id},
-        }
-    )
+def created(evaluation_id: str, float_id: str, event_id: str, user_id: str = "steady-pay") -> dict[str, Any]:
+    return {
+        "source": "float.service",
+        "id": event_id,
+        "type": "user_float_created",
+        "tenant": TENANT,
+        "user_id": user_id,
+        "at": datetime.now(UTC).isoformat(),
+        "payload": {"evaluation_id": evaluation_id, "float_id": float_id},
+    }
 
 
 async def test_a_float_freezes_the_very_evaluation_that_approved_it(runtime: Runtime, checks: FloatChecks) -> None:

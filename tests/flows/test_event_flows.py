@@ -19,7 +19,6 @@ from support.reviews import rows
 from flows.handle_events import handle_events
 from underwriting.domain.application import Product
 from underwriting.domain.application import State as Standing
-from underwriting.domain.events import Event
 from underwriting.runtime import Runtime
 from underwriting.store import claims, evaluations, profiles
 from underwriting.store.kinds import EVALUATIONS
@@ -29,7 +28,7 @@ from underwriting.worker.deploy import deploy
 PREFECT_FILE = Path(__file__).parents[2] / "prefect.yaml"
 
 
-def told(event_type: str, event_id: str = "evt-1", **payload: Any) -> dict[str, Any]:
+def event(event_type: str, event_id: str = "evt-1", **payload: Any) -> dict[str, Any]:
     return {
         "source": "float.service",
         "id": event_id,
@@ -39,10 +38,6 @@ def told(event_type: str, event_id: str = "evt-1", **payload: Any) -> dict[str, 
         "at": "2026-03-02T09:30:00Z",
         "payload": payload,
     }
-
-
-def event(event_type: str, event_id: str = "evt-1", **payload: Any) -> Event:
-    return Event.model_validate(told(event_type, event_id, **payload))
 
 
 def handled(state: State[Any]) -> int:
@@ -128,7 +123,7 @@ async def test_what_is_due_is_handled_by_the_schedule(runtime: Runtime) -> None:
     assert (await handle_events(early, return_state=True)).is_completed()
     assert handled(await handle_events(return_state=True)) == 0, "its first wait is five seconds"
     foreign = event("user_float_created", "evt-2", evaluation_id=record.id, float_id="flt-3")
-    await handle_events(foreign.model_copy(update={"user_id": "bob"}))
+    await handle_events({**foreign, "user_id": "bob"})
     async with runtime.store.read() as work:
         assert await evaluations.frozen(work, "acme", "flt-2") is None
         assert await evaluations.frozen(work, "acme", "flt-3") is None, "it authorised nothing for this user"
@@ -148,7 +143,7 @@ async def test_prefect_events_start_the_flow(client: PrefectClient) -> None:
     """prefect.yaml's triggers, on a real server: the payload arrives as the flow's parameter, structured."""
     await deploy(client, PREFECT_FILE, f"pool-{uuid4().hex[:8]}")
     details = {"evaluation_id": "evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", "float_id": "flt-1", "products": ["float"]}
-    payloads = {event_type: told(event_type, uuid4().hex, **details) for event_type in TYPES}
+    payloads = {event_type: event(event_type, uuid4().hex, **details) for event_type in TYPES}
     for event_type, payload in payloads.items():
         emit_event(f"underwriting.{event_type}", {"prefect.resource.id": "underwriting.user.ada"}, payload=payload)
     for payload in payloads.values():

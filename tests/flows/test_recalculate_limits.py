@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import signal
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from support.limit_histories import END, rewritten, written
 
 from flows.recalculate_limits import recalculate_limits
 from flows.release_limits import Release, release_limits
+from rules.limits.policy import policy_for
 from tasks.limit_shards import shard_runner
 from underwriting.limit_runs.rollback import roll_back
 from underwriting.limit_runs.run_context import RunContext
@@ -59,6 +61,39 @@ async def artifacts(state: State[None]) -> list[Any]:
     mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]))
     async with get_client() as client:
         return list(await client.read_artifacts(artifact_filter=mine))
+
+
+async def name_of(state: State[None]) -> str:
+    run_id = state.state_details.flow_run_id
+    assert run_id is not None
+    async with get_client() as client:
+        return (await client.read_flow_run(run_id)).name
+
+
+async def test_a_run_is_named_after_its_date_also_where_it_was_left_out(runtime: Runtime, usual: str) -> None:
+    assert await name_of(await run(usual, dry_run=True)) == f"limits-float-{END}-dry-run"
+    state: State[None] = await recalculate_limits(history="/nowhere", user_id="ada", return_state=True)
+    last = policy_for("cfi").business_day.last(datetime.now(UTC))
+    assert await name_of(state) == f"limits-float-{last}-ada"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"history": ""}, "history: name a folder on the worker, or set UNDERWRITING_LIMITS_HISTORY"),
+        ({"history": "/nowhere"}, "/nowhere has no users/*.parquet"),
+        ({"policy": "cif"}, "no policy is called cif; there are cfi"),
+        ({"user_id": "ada", "segment": "student"}, "a run is about a segment or about one user, not both"),
+        ({"shards": 0}, "shards: write a number from 1 to 5,000"),
+        ({"product": "house"}, "product: choose loan or float"),
+    ],
+)
+async def test_a_form_filled_in_wrongly_ends_with_one_sentence(
+    runtime: Runtime, parameters: dict[str, Any], sentence: str
+) -> None:
+    state: State[None] = await recalculate_limits(**{"history": "/nowhere", **parameters}, return_state=True)
+    assert state.is_failed()
+    assert (state.message or "").startswith(sentence)
 
 
 async def digests(runtime: Runtime) -> list[list[str | None]]:

@@ -2,23 +2,25 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from prefect import get_client
+from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import State
-from prefect.exceptions import ParameterTypeError
 from support.float_checks import FloatChecks
 from support.journeys import Journey
 from support.reviews import let_time_pass
 from typer.testing import CliRunner
 
-from flows.change_profile import ProfileChange, change_profile
+from flows.change_profile import change_profile
 from flows.decide_evaluation import decide_evaluation
 from flows.decide_referral import StaffVerdict, decide_referral
 from flows.review_customer import review_customer
 from underwriting.cli import application
-from underwriting.domain.application import ApplicationRequest, Product
+from underwriting.domain.application import Product
 from underwriting.domain.profile import FloatProfile
 from underwriting.runtime import Runtime
 from underwriting.store import applications, profiles
@@ -26,14 +28,23 @@ from underwriting.store.models import Channel
 from underwriting.store.queue import outbox
 
 
-def asking(customer_id: str, **changes: str) -> ApplicationRequest:
-    return ApplicationRequest.model_validate(
-        {"customer_id": customer_id, "amount": "2500.00", "currency": "USD", **changes}
-    )
+async def reviewed(customer_id: str, amount: str = "2500.00", **fields: Any) -> State[None]:
+    state: State[None] = await review_customer(customer_id, amount, return_state=True, **fields)
+    return state
+
+
+async def lines(state: State[None]) -> str:
+    """What Prefect logged of the run."""
+    run = state.state_details.flow_run_id
+    assert run is not None
+    async with get_client() as client, asyncio.timeout(30):
+        while not (found := await client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run])))):
+            await asyncio.sleep(0.1)
+    return "\n".join(each.message for each in found)
 
 
 async def test_an_ad_hoc_review_ends_as_its_verdict(journey: Journey) -> None:
-    state: State[None] = await review_customer(asking("underage"), return_state=True)
+    state = await reviewed("underage")
     assert state.name == "Rejected"
     async with journey.runtime.store.read() as work:
         (stored,) = await applications.listing(work, "staff")
@@ -41,7 +52,7 @@ async def test_an_ad_hoc_review_ends_as_its_verdict(journey: Journey) -> None:
 
 
 async def test_an_ad_hoc_review_in_a_currency_nobody_lends_stores_nothing(journey: Journey) -> None:
-    state: State[None] = await review_customer(asking("good", currency="EUR"), return_state=True)
+    state = await reviewed("good", currency="EUR")
     assert state.is_failed()
     assert "EUR is not lent here; USD is" in (state.message or "")
     async with journey.runtime.store.read() as work:
@@ -72,7 +83,7 @@ async def test_what_is_not_referred_cannot_be_decided_by_a_person(journey: Journ
     assert await journey.record(approved.id) == approved
 
 
-async def decided(evaluation_id: str, *word: object, up_to: str | None = None) -> State[None]:
+async def decided(evaluation_id: str, *word: object, up_to: str = "") -> State[None]:
     reasons = ("income_low",) if StaffVerdict.REJECT in word else ()
     state: State[None] = await decide_evaluation(evaluation_id, *word, up_to=up_to, reasons=reasons, return_state=True)
     return state
@@ -81,13 +92,13 @@ async def decided(evaluation_id: str, *word: object, up_to: str | None = None) -
 @pytest.mark.parametrize(
     ("word", "up_to", "verdict", "amounts"),
     [
-        (StaffVerdict.APPROVE, None, "approved", ("10.00", "20.00")),
+        (StaffVerdict.APPROVE, "", "approved", ("10.00", "20.00")),
         (StaffVerdict.APPROVE, "10.00", "approved", ("10.00",)),
-        (StaffVerdict.REJECT, None, "rejected", ()),
+        (StaffVerdict.REJECT, "", "rejected", ()),
     ],
 )
 async def test_a_referred_evaluation_is_decided_by_a_person_and_told(
-    checks: FloatChecks, word: StaffVerdict, up_to: str | None, verdict: str, amounts: tuple[str, ...]
+    checks: FloatChecks, word: StaffVerdict, up_to: str, verdict: str, amounts: tuple[str, ...]
 ) -> None:
     request = await checks.accept("unscored", callback="https://hooks.partner.example/done")
     assert (await checks.run(request)).record.verdict == "referred"
@@ -127,11 +138,11 @@ async def test_a_loan_too_is_decided_by_a_person(checks: FloatChecks) -> None:
     [
         ("unscored", StaffVerdict.APPROVE, "20.01", "at most 20.00 USD can be approved"),
         ("unscored", StaffVerdict.REJECT, "10.00", "a rejection approves no amount"),
-        ("steady-pay", StaffVerdict.REJECT, None, "does not wait for a person"),
+        ("steady-pay", StaffVerdict.REJECT, "", "does not wait for a person"),
     ],
 )
 async def test_a_word_that_cannot_be_fails_the_run_and_changes_nothing(
-    checks: FloatChecks, user: str, word: StaffVerdict, up_to: str | None, why: str
+    checks: FloatChecks, user: str, word: StaffVerdict, up_to: str, why: str
 ) -> None:
     record = (await checks.evaluate(user)).record
     state = await decided(record.id, word, "on a whim", "ann", up_to=up_to)
@@ -150,20 +161,57 @@ async def test_an_evaluation_that_is_unknown_or_not_current_cannot_be_decided(ch
     assert "is not the answer any more" in (outdated.message or "")
 
 
+EVALUATION = "evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC"
+WORD: dict[str, Any] = {
+    "evaluation_id": EVALUATION, "decision": StaffVerdict.REJECT, "note": "a note", "decided_by": "ann"
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    "form",
+    ("field", "value", "remedy"),
     [
-        ("evl_1", StaffVerdict.REJECT, "a note", "ann", None),
-        ("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", "perhaps", "a note", "ann", None),
-        ("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", StaffVerdict.REJECT, "", "ann", None),
-        ("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", StaffVerdict.REJECT, "a note", "", None),
-        ("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", StaffVerdict.APPROVE, "a note", "ann", "ten"),
-        ("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", StaffVerdict.REJECT, "a note", "ann", None, ("because",)),
+        ("evaluation_id", "evl_1", "copy the whole id from the evaluation's run or record; it looks like evl_01KAYB"),
+        ("evaluation_id", EVALUATION, "there is no evaluation evl_01KAYB"),
+        ("decision", "perhaps", "choose approved or rejected"),
+        ("note", " ", "say why, in 3 to 2,000 characters"),
+        ("decided_by", "", "write your staff id, such as ann"),
+        ("up_to", "10,00", "write a plain amount without currency or thousands separator, such as 20.00"),
+        ("reasons", ("income_lo",), "income_lo is no reason that a person may give; did you mean income_low?"),
     ],
 )
-async def test_the_form_refuses_what_it_cannot_take(runtime: Runtime, form: tuple[object, ...]) -> None:
-    with pytest.raises(ParameterTypeError):
-        await decide_evaluation(*form)
+async def test_a_form_filled_in_wrongly_fails_with_one_sentence(
+    runtime: Runtime, field: str, value: object, remedy: str
+) -> None:
+    state: State[None] = await decide_evaluation(**{**WORD, field: value}, return_state=True)
+    assert state.is_failed()
+    message = state.message or ""
+    assert remedy in message
+    assert message.startswith(f"{field}: ") or value == EVALUATION
+    assert "\n" not in message
+    assert "Traceback" not in await lines(state)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("customer_id", "J. Doe", "customer_id: write letters, digits, - and _, at most 64 of them, such as good"),
+        ("amount", "$2,500", "amount: write a plain amount without currency or thousands separator, such as 2500.00"),
+        ("amount", "0", "amount: must be more than zero"),
+        ("amount", "10.001", "amount: 10.001 USD is finer than the currency's 2 decimal places"),
+        ("currency", "usd", "currency: write the three capital letters of a currency, such as USD"),
+        ("term_months", 0, "term_months: write a number of months from 1 to 120"),
+        ("as_of", date(2999, 1, 1), "as_of: 2999-01-01 is in the future; the latest is today"),
+        ("consented_at", datetime(2999, 1, 1, tzinfo=UTC), "consented_at: is in the future; send the moment"),
+    ],
+)
+async def test_an_application_filled_in_wrongly_names_the_field_and_stores_nothing(
+    runtime: Runtime, field: str, value: Any, sentence: str
+) -> None:
+    state = await reviewed(**{"customer_id": "good", field: value})
+    assert state.is_failed()
+    assert (state.message or "").startswith(sentence)
+    async with runtime.store.read() as work:
+        assert await applications.listing(work, "staff") == []
 
 
 async def test_a_rejection_without_reasons_fails_the_run_and_changes_nothing(
@@ -184,9 +232,9 @@ async def in_force(journey: Journey, user_id: str = "steady-pay") -> FloatProfil
         return await profiles.current(work, "sandbox", user_id, datetime.now(UTC))
 
 
-async def changed(journey: Journey, **change: object) -> State[None]:
-    wanted = ProfileChange.model_validate(change)
-    return await change_profile("steady-pay", wanted, "ann", "sandbox", return_state=True)
+async def changed(journey: Journey, **change: Any) -> State[None]:
+    state: State[None] = await change_profile("steady-pay", "sandbox", changed_by="ann", return_state=True, **change)
+    return state
 
 
 async def test_staff_change_a_profile_for_good_or_for_a_while(journey: Journey) -> None:

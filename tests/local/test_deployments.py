@@ -1,5 +1,7 @@
 """prefect.yaml is true: every flow loads, and deploying it makes exactly what it says."""
 
+import inspect
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
@@ -9,6 +11,7 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.flows import load_flow_from_entrypoint
+from prefect.utilities.callables import parameter_docstrings
 from ruamel.yaml import YAML
 
 from underwriting.worker.deploy import BUREAU_LIMIT, deploy
@@ -34,6 +37,34 @@ def test_every_flow_loads_for_real(deployment: dict[str, str]) -> None:
     flow = load_flow_from_entrypoint(deployment["entrypoint"], use_placeholder_flow=False)
     assert flow.isasync, "warm workers run `async def` flows"
     assert deployment["description"]
+
+
+BOUNDS = {"pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "exclusiveMinimum"}
+
+
+def keys_in(part: object) -> set[str]:
+    """Every key of a schema, at any depth."""
+    nested = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    return {*(part if isinstance(part, dict) else ())}.union(*map(keys_in, nested))
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: str(deployment["name"]))
+def test_every_field_of_every_form_is_explained_and_shows_no_pattern(deployment: dict[str, str]) -> None:
+    """Prefect shows bounds and patterns as they are; and the fields of a nested model in no order."""
+    flow = load_flow_from_entrypoint(deployment["entrypoint"], use_placeholder_flow=False)
+    schema = flow.parameters.model_dump()
+    for name, field in schema["properties"].items():
+        assert re.search(r"\w{2,}.*\.$", field.get("description") or "", re.DOTALL), f"{name} is explained"
+    assert not keys_in(schema["properties"]) & BOUNDS
+    assert all("properties" not in each and not keys_in(each) & BOUNDS for each in schema["definitions"].values())
+    text = inspect.getdoc(flow.fn) or ""
+    assert set(parameter_docstrings(text)) == set(schema["properties"])
+
+
+def test_a_limit_run_from_the_form_is_a_dry_run_and_a_scheduled_one_is_not() -> None:
+    (limits,) = [each for each in DEPLOYMENTS if each["name"] == "recalculate-limits"]
+    assert limits["parameters"] == {"dry_run": True}
+    assert [schedule["parameters"]["dry_run"] for schedule in limits["schedules"]] == [False, False]
 
 
 async def test_deploying_twice_is_as_good_as_once(client: PrefectClient, work_pool: str) -> None:

@@ -48,7 +48,7 @@ class FloatChecks:
     async def run(self, request: EvaluationRequest) -> Evaluated:
         """Run the flow on a stored check."""
         state: State[Any] = await evaluate_eligibility(
-            request.user_id, request.product, request.as_of, request.id, return_state=True
+            request.user_id, request.product, request.as_of, evaluation_id=request.id, return_state=True
         )
         return Evaluated(state, (await self.stored(request.id)).record)
 

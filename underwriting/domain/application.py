@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from underwriting.domain.documents import PastDate
-from underwriting.domain.money import CurrencyCode, Money
+from underwriting.domain.money import AMOUNT_PATTERN, CurrencyCode, Money
 
 # Opaque to us, chosen by the partner; restricted to characters that are safe in URL paths and logs.
 CustomerId = Annotated[
@@ -62,15 +62,17 @@ def _given_already(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+ConsentMoment = Annotated[AwareDatetime, AfterValidator(_given_already)]
+TermMonths = Annotated[int, Field(ge=1, le=120)]
+
+
 class BureauConsent(BaseModel):
     """The legal basis of a pull of the credit report. It is stored, and sent to the bureau with the pull."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     purpose: PermissiblePurpose
-    consented_at: Annotated[
-        AwareDatetime, AfterValidator(_given_already), Field(description="When the customer consented to the pull")
-    ]
+    consented_at: ConsentMoment = Field(description="When the customer consented to the pull")
 
 
 class ApplicationRequest(BaseModel):
@@ -81,13 +83,13 @@ class ApplicationRequest(BaseModel):
     customer_id: CustomerId
     product: Product = Product.LOAN
     amount: str = Field(
-        pattern=r"^[0-9]{1,12}(\.[0-9]{1,4})?$",
+        pattern=AMOUNT_PATTERN,
         description="Amount wanted, as a decimal string in major units",
         examples=["2500.00"],
     )
     currency: CurrencyCode
-    term_months: int | None = Field(
-        default=None, ge=1, le=120, description="Term in months; the rulebook's own where it is left out"
+    term_months: TermMonths | None = Field(
+        default=None, description="Term in months; the rulebook's own where it is left out"
     )
     as_of: PastDate | None = Field(
         default=None,

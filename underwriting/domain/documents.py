@@ -20,7 +20,7 @@ from underwriting.domain.money import MAX_MINOR, CurrencyCode
 
 def _not_in_the_future(day: date) -> date:
     if day > datetime.now(UTC).date():
-        raise ValueError(f"{day} is in the future")
+        raise ValueError(f"{day} is in the future; the latest is today")
     return day
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from underwriting.domain.application import CustomerId, Product
 from underwriting.domain.decision import MAX_PRINCIPAL_REASONS, FactValue, Outcome, Reason, Result, RulebookRef, Verdict
-from underwriting.domain.money import CurrencyCode
+from underwriting.domain.money import AMOUNT_PATTERN, CurrencyCode
 
 EvaluationId = Annotated[
     str,
@@ -18,7 +18,7 @@ EvaluationId = Annotated[
 UpTo = Annotated[
     str | None,
     Field(
-        pattern=r"^[0-9]{1,12}(\.[0-9]{1,4})?$",
+        pattern=AMOUNT_PATTERN,
         description="Highest amount to approve, in major units; left out, all that profile and affordability allow",
         examples=["20.00"],
     ),

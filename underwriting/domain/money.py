@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 # A sum of a million such amounts fits in a signed 64-bit column.
 MAX_MINOR = 10**12
 MONTHS = Decimal(12)
+# An amount in major units as people and partners write it.
+AMOUNT_PATTERN = r"^[0-9]{1,12}(\.[0-9]{1,4})?$"
 
 
 @cache

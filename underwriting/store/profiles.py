@@ -74,7 +74,7 @@ async def put(
     if the tiers make no profile, or if `expires_on` has passed. `notes` are for staff, and are sealed.
     """
     if expires_on is not None and expires_on <= now:
-        raise ValueError("a temporary profile has to expire after now")
+        raise ValueError("expires_on: a temporary profile has to expire after now; choose a later moment")
     changes = {"tiers": tuple(tiers), "paused": frozenset(paused), "reason": reason, "notes": notes, "created_by": by}
 
     def change(found: VersionsInForce) -> list[FloatProfile]:

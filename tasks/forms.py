@@ -1,0 +1,130 @@
+"""What people type into the forms of the Prefect UI, checked by the flow before it does anything.
+
+Parameters of flows are plain text, numbers, dates and choices, without patterns and bounds, which Prefect would show as
+they are. Prefect takes their explanations from the `Args:` section of the flow's docstring.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Annotated, Any, ParamSpec
+
+from prefect.client.schemas.objects import State
+from prefect.states import Failed
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
+
+from rules.explain.adverse_reasons import AdverseCodes
+from rules.limits.tiers import TIERS
+from underwriting.domain.application import ApplicationId, ConsentMoment, CustomerId, TermMonths
+from underwriting.domain.documents import PastDate
+from underwriting.domain.eligibility import EvaluationId
+from underwriting.domain.limits import LimitRunId
+from underwriting.domain.money import AMOUNT_PATTERN, CurrencyCode
+from underwriting.domain.profile import Reason
+
+P = ParamSpec("P")
+Run = Coroutine[Any, Any, State[None]]
+
+# One of the tiers of floats; the form offers them as a list.
+TierChoice = Annotated[str, Field(json_schema_extra={"enum": [tier.id for tier in TIERS]})]
+
+_Amount = Annotated[str, Field(pattern=AMOUNT_PATTERN)]
+_Note = Annotated[str, Field(min_length=3, max_length=2000)]
+_Staff = Annotated[str, Field(min_length=1, max_length=100)]
+_Name = Annotated[str, Field(min_length=1, max_length=64)]
+_ID = "write letters, digits, - and _, at most 64 of them, such as {}"
+_STAFF_ID = "write your staff id, such as ann, in at most 100 characters"
+_AN_AMOUNT = "write a plain amount without currency or thousands separator, such as {}"
+
+# What a field takes, and what to do if it is something else.
+_FIELDS: dict[str, tuple[TypeAdapter[Any], str]] = {
+    "application_id": (
+        TypeAdapter(ApplicationId),
+        "copy the whole id from the application's run or record; it looks like app_01KAYB2M4Z5W8Q0V6T3R9N7XJC",
+    ),
+    "evaluation_id": (
+        TypeAdapter(EvaluationId),
+        "copy the whole id from the evaluation's run or record; it looks like evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC",
+    ),
+    "run_id": (
+        TypeAdapter(LimitRunId),
+        "copy the whole id from the limit run's summary; it looks like lim_01KAYB2M4Z5W8Q0V6T3R9N7XJC",
+    ),
+    "customer_id": (TypeAdapter(CustomerId), _ID.format("good")),
+    "user_id": (TypeAdapter(CustomerId), _ID.format("steady-pay")),
+    "amount": (TypeAdapter(_Amount), _AN_AMOUNT.format("2500.00")),
+    "up_to": (TypeAdapter(_Amount), _AN_AMOUNT.format("20.00")),
+    "currency": (TypeAdapter(CurrencyCode), "write the three capital letters of a currency, such as USD"),
+    "term_months": (TypeAdapter(TermMonths), "write a number of months from 1 to 120"),
+    "business_date": (TypeAdapter(date), "choose a day, such as 2026-06-30"),
+    "as_of": (TypeAdapter(PastDate), "choose today or an earlier day"),
+    "consented_at": (TypeAdapter(ConsentMoment), "choose the moment of the consent, with its time zone"),
+    "expires_on": (TypeAdapter(AwareDatetime), "choose a moment, with its time zone"),
+    "note": (TypeAdapter(_Note), "say why, in 3 to 2,000 characters"),
+    "decided_by": (TypeAdapter(_Staff), _STAFF_ID),
+    "changed_by": (TypeAdapter(_Staff), _STAFF_ID),
+    "handed_in_by": (TypeAdapter(_Staff), _STAFF_ID),
+    "reasons": (TypeAdapter(AdverseCodes), "choose at most four from the list"),
+    "reason": (TypeAdapter(Reason), "write one short word in small letters, such as goodwill"),
+    "tenant": (TypeAdapter(_Name), "write the tenant's name, such as sandbox, in at most 64 characters"),
+    "segment": (TypeAdapter(_Name), "write the segment's name in at most 64 characters"),
+    "shards": (TypeAdapter(Annotated[int, Field(ge=1, le=5_000)]), "write a number from 1 to 5,000"),
+}
+
+
+class InputRefused(Exception):
+    """The form cannot be taken as it is filled in; the message is one sentence that says what to do."""
+
+
+def form(run: Callable[P, Run]) -> Callable[P, Run]:
+    """Check the parameters of a flow before it runs; what is refused ends it as Failed, with the sentence alone.
+
+    A field that has its default is not checked. Spaces around what was typed are removed. The flow has
+    `validate_parameters=False`: Prefect would refuse in the words of pydantic.
+    """
+    signature = inspect.signature(run, eval_str=True)
+    parameters = signature.parameters.items()
+    of_annotations = {name: TypeAdapter(each.annotation) for name, each in parameters if name not in _FIELDS}
+
+    @functools.wraps(run)
+    async def checked(*args: P.args, **kwargs: P.kwargs) -> State[None]:
+        given = signature.bind(*args, **kwargs)
+        try:
+            for name, value in given.arguments.items():
+                # Prefect hands a default on as text.
+                if value == (default := signature.parameters[name].default):
+                    given.arguments[name] = default
+                    continue
+                kind, remedy = _FIELDS.get(name) or (of_annotations[name], "use what the form offers")
+                given.arguments[name] = _read(name, kind, remedy, value)
+            return await run(*given.args, **given.kwargs)
+        except InputRefused as refused:
+            return Failed(message=str(refused))
+
+    return checked
+
+
+def _read(name: str, kind: TypeAdapter[Any], remedy: str, value: Any) -> Any:
+    # Choices are text, too, and are left as they are.
+    try:
+        return kind.validate_python(value.strip() if type(value) is str else value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        match first["type"]:
+            # A check of our own, which words its message for people.
+            case "value_error":
+                remedy = str(first["ctx"]["error"])
+            case "enum":
+                remedy = f"choose {first['ctx']['expected'].replace(chr(39), '')}"
+        raise InputRefused(f"{name}: {remedy}") from None
+
+
+@contextmanager
+def refusing(*errors: type[Exception], field: str = "") -> Iterator[None]:
+    """Turn the errors that a person can do something about into a refusal; `field` is where to do it."""
+    try:
+        yield
+    except errors as error:
+        raise InputRefused(f"{field}: {error}" if field else str(error)) from None
