@@ -17,6 +17,7 @@ from underwriting.integrations.errors import SourceError, SourceOutage
 from underwriting.integrations.metrics import metrics
 from underwriting.integrations.queue import Consumer, EventQueue
 from underwriting.integrations.tracing import traced
+from underwriting.process.logs import write_logs
 from underwriting.process.signals import ending_on_signals
 from underwriting.runtime import Runtime, open_runtime
 from underwriting.settings import Settings, settings
@@ -83,6 +84,7 @@ def main() -> None:
         with ending_on_signals():
             await consume(settings())
 
+    write_logs()
     asyncio.run(run())
 
 

@@ -28,6 +28,7 @@ from underwriting.local.postgres import BIN, PREFECT_DATABASE, STORE_DATABASE
 from underwriting.settings import Settings
 from underwriting.sources.sources import Service
 
+DATES = "PREFECT_LOGGING_FORMATTERS_STANDARD_DATEFMT"
 PROJECT = Path(__file__).parents[2]
 FOLDER = PROJECT / "deployments"
 PROGRAMS = Path(sys.executable).parent
@@ -55,7 +56,8 @@ def test_every_variable_of_production_is_a_setting_and_its_example_is_valid(monk
         monkeypatch.setenv(name, value)
     known = {f"UNDERWRITING_{name.upper()}" for name in Settings.model_fields}
     known |= set(prefect.settings.Settings().to_environment_variables(exclude_unset=True, include_secrets=True))
-    assert set(production) - known == {"DO_NOT_TRACK"}
+    # The first is read by Prefect's SDK, the other by its configuration of logging.
+    assert set(production) - known == {"DO_NOT_TRACK", DATES}
     assert Settings().limits_tenant in Settings().partners
 
 
@@ -70,7 +72,7 @@ def test_the_databases_passwords_are_the_same_in_both_files() -> None:
 def test_the_prefect_server_of_production_is_set_as_the_embedded_one() -> None:
     production = variables("production.env.example")
     assert {name: production.get(name) for name in PREFECT_SERVER} == PREFECT_SERVER
-    assert production["DO_NOT_TRACK"] == PREFECT_CLIENT["DO_NOT_TRACK"]
+    assert {name: production[name] for name in ("DO_NOT_TRACK", DATES)}.items() <= PREFECT_CLIENT.items()
 
 
 def test_what_the_image_is_built_from_holds_the_whole_program(tmp_path: Path) -> None:

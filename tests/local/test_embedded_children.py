@@ -31,6 +31,25 @@ async def test_a_child_that_ends_too_early_shows_the_end_of_its_log(tmp_path: Pa
         await child.ready(never, deadline=20)
 
 
+async def test_a_long_log_is_begun_anew_while_the_process_goes_on_writing(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("underwriting.local.child.LOG_BYTES", 10)
+    child = python(tmp_path, "import time\nwhile True: print('a line', flush=True); time.sleep(0.01)")
+    child.start()
+
+    async def written() -> bool:
+        return child.log.stat().st_size > 20
+
+    try:
+        await child.ready(written, deadline=20)
+        child.rotate_log()
+        assert child.log.with_suffix(".1.log").stat().st_size > 20
+        await child.ready(written, deadline=20)
+        # Nothing but lines: it did not go on where it was.
+        assert set(child.log.read_text().splitlines()) == {"a line"}
+    finally:
+        child.kill()
+
+
 async def test_a_child_that_is_never_ready_is_given_up(tmp_path: Path) -> None:
     child = python(tmp_path, "import time; time.sleep(60)")
     child.start()

@@ -35,6 +35,7 @@ async def test_everything_starts_heals_and_ends() -> None:
                 while worker.pid == killed or not worker.running:
                     await asyncio.sleep(0.05)
                 await services.until_online(worker)
+            assert f"{worker.name} ended with exit code -9 and is started again" in worker.log.read_text()
             processes.append(psutil.Process(worker.pid))
 
             await services.postgres.restart(immediately=True)

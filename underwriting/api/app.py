@@ -11,6 +11,7 @@ from prefect import get_client
 from sqlalchemy import select
 
 from underwriting.api import applications, eligibility, errors, events, matches, notices, profiles
+from underwriting.api.access import AccessLog
 from underwriting.api.auth import Verifier
 from underwriting.api.context import ApiContext, problem
 from underwriting.api.documented import answer, refusals
@@ -21,6 +22,7 @@ from underwriting.decision_basis import RuleDrift
 from underwriting.integrations.tracing import trace_api, traced
 from underwriting.lender import open_store
 from underwriting.notices.errors import NoticeImpossible
+from underwriting.process.logs import write_logs
 from underwriting.rulebook_cache import NotLent, RulebookCache
 from underwriting.settings import Settings, settings
 from underwriting.sources.sources import Sources
@@ -53,6 +55,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        write_logs()
         app.state.verifier = Verifier(PublicKeys(config), config.token_issuer, config.token_audience)
         app.state.quota = Quota(config.api_quota)
         opened = open_store(config)
@@ -73,6 +76,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
         trace_api(app)
     for part in (applications, eligibility, profiles, notices, matches, events):
         app.include_router(part.router)
+    app.add_middleware(AccessLog)
     errors.install(app)
     _install_store_errors(app)
 

@@ -11,6 +11,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from underwriting.api.access import HEADER
+
 # Pydantic lists the values that it expects in quotation marks, also those of an enum's members.
 _QUOTED = re.compile("'([^']*)'")
 KEY_MISSING = "Send a header Idempotency-Key with a key of your own, one for each request."
@@ -86,9 +88,11 @@ def install(app: FastAPI) -> None:
         return answer(ApiError(status, status.name, str(error.detail), headers=dict(error.headers or {})))
 
     @app.exception_handler(Exception)
-    async def unforeseen(_request: Request, _error: Exception) -> JSONResponse:
+    async def unforeseen(request: Request, _error: Exception) -> JSONResponse:
         message = "Something went wrong on our side; nothing was stored by this request. Try again."
-        return answer(ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL", message))
+        # The access log does not see this answer.
+        headers = {HEADER: request.state.request_id}
+        return answer(ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL", message, headers=headers))
 
 
 def _wording(error: Mapping[str, Any]) -> str:

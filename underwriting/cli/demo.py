@@ -17,6 +17,7 @@ from underwriting.cli.tokens import SCOPES
 from underwriting.domain.application import ApplicationRequest, Product
 from underwriting.domain.decision import Verdict
 from underwriting.local import SANDBOX_TENANT, EmbeddedError, Services, embedded, issue_token
+from underwriting.process.logs import write_logs
 from underwriting.process.signals import ending_on_signals
 from underwriting.settings import settings
 from underwriting.store.errors import StoreError
@@ -53,6 +54,7 @@ def up() -> None:
     async def run() -> None:
         with ending_on_signals():
             async with _running_services() as services:
+                write_logs()
                 _addresses(services)
                 console.print(
                     "Try [bold]underwriting review good --amount 2500.00 --consent[/] and"

@@ -14,6 +14,7 @@ from underwriting.cli.errors import refusing
 from underwriting.cli.store import store_settings
 from underwriting.lender import open_store
 from underwriting.playground.sandbox.lists import sandbox_lists
+from underwriting.process.logs import write_logs
 from underwriting.publishing import publish
 from underwriting.screening.screener import store_list
 from underwriting.settings import Settings, settings
@@ -35,6 +36,8 @@ def migrate() -> None:
 
 def deploy(file: Annotated[Path, typer.Argument(help="Deployments to make.")] = Path("prefect.yaml")) -> None:
     """Make the work pool, the bureau's concurrency limit and all deployments of a file, and drop old schedules."""
+
+    write_logs()
 
     async def run() -> None:
         async with get_client() as client:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ LAUNCH = Path(__file__).with_name("launch.py")
 POLL_SECONDS = 0.05
 TAIL_LINES = 20
 TAIL_BYTES = 16_384
+# A log of this size is moved to its second file, which replaces the one before.
+LOG_BYTES = 20_000_000
 
 
 class Child:
@@ -75,6 +78,7 @@ class Child:
     def start(self) -> None:
         """Start the process; it may not be ready yet. The calling thread must outlive it: the kernel watches that."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.rotate_log()
         self.started = datetime.now(UTC)
         uid, gid = self._owner
         launch = [sys.executable, "-S", "-E", str(LAUNCH), str(os.getpid()), str(int(self._stop_signal))]
@@ -132,6 +136,17 @@ class Child:
     def failure(self, what: str) -> ServiceFailed:
         """The error that says `what` happened and shows the end of the log."""
         return ServiceFailed(self.name, what, self.log, self.log_tail())
+
+    def note(self, what: str) -> None:
+        """Write a line about the process into its log."""
+        with self.log.open("a") as file:
+            file.write(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S} | {self.name} {what}\n")
+
+    def rotate_log(self) -> None:
+        """Begin the log anew where it is long: the process goes on writing at its beginning."""
+        if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
+            shutil.copyfile(self.log, self.log.with_suffix(".1.log"))
+            os.truncate(self.log, 0)
 
     def log_tail(self) -> str:
         """The last lines of the log."""

@@ -12,6 +12,7 @@ from prefect.client.orchestration import get_client
 
 from underwriting.local.child import until
 from underwriting.local.services import READY_SECONDS
+from underwriting.process.logs import write_logs
 from underwriting.settings import settings
 from underwriting.worker import WarmWorker
 from underwriting.worker.deploy import deploy
@@ -40,5 +41,6 @@ async def main(prefect_file: Path, worker: str | None = None) -> None:
 
 
 if __name__ == "__main__":
+    write_logs()
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     asyncio.run(main(Path(sys.argv[1]), *sys.argv[2:]))

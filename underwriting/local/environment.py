@@ -52,6 +52,8 @@ PREFECT_CLIENT = {
     "DO_NOT_TRACK": "1",
     "PREFECT_LOGGING_LEVEL": "INFO",
     "PREFECT_LOGGING_COLORS": "false",
+    # Prefect's own format has no date.
+    "PREFECT_LOGGING_FORMATTERS_STANDARD_DATEFMT": "%Y-%m-%d %H:%M:%S",
     "PREFECT_CLI_COLORS": "false",
     "PREFECT_CLI_PROMPT": "false",
 }

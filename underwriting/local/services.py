@@ -1,6 +1,7 @@
 """The embedded services: PostgreSQL, Prefect, the sandbox, the API and warm workers, as children of this process."""
 
 import asyncio
+import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -28,6 +29,8 @@ RESTART_SECONDS = (0.0, 1.0, 5.0, 30.0)
 STEADY_SECONDS = 60.0
 # Clients keep connections open between their calls; closing them early means reconnecting.
 KEEP_ALIVE_SECONDS = 75
+
+log = logging.getLogger(__name__)
 
 Prepare = Callable[[Settings], Awaitable[None]]
 
@@ -100,6 +103,8 @@ class Services:
             for worker in self.workers:
                 if not worker.running:
                     _restart(worker, deaths.setdefault(worker.name, []))
+            for child in (*self.servers, *self.workers):
+                child.rotate_log()
             await asyncio.sleep(WATCH_SECONDS)
 
     async def stop(self) -> None:
@@ -151,6 +156,9 @@ def _restart(worker: Child, deaths: list[float]) -> None:
     wait = RESTART_SECONDS[min(len(deaths), len(RESTART_SECONDS) - 1)]
     if not deaths or now - deaths[-1] >= wait:
         deaths.append(now)
+        ended = f"ended with exit code {worker.exit_code} and is started again"
+        worker.note(ended)
+        log.warning("%s %s", worker.name, ended)
         worker.start()
 
 

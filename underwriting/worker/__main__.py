@@ -5,6 +5,7 @@ import asyncio
 
 import uvloop
 
+from underwriting.process.logs import write_logs
 from underwriting.settings import settings
 from underwriting.worker.worker import WarmWorker
 
@@ -16,6 +17,7 @@ def main() -> None:
     parser.add_argument("--name", help="the worker's name in the Prefect UI; made up where left out")
     parser.add_argument("--limit", type=int, help="runs at once; UNDERWRITING_WORKER_LIMIT where left out")
     arguments = parser.parse_args()
+    write_logs()
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     asyncio.run(WarmWorker(arguments.pool, name=arguments.name, limit=arguments.limit).start())
 

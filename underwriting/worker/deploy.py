@@ -5,6 +5,7 @@ work pool and the bureau's concurrency limit, and deletes schedules that are no 
 changes nothing.
 """
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,8 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from underwriting.worker.prefect_private import deploy_all, read_deployments
 from underwriting.worker.worker import WarmWorker
+
+log = logging.getLogger(__name__)
 
 # prefect.yaml names its work pool by this variable.
 WORK_POOL_VARIABLE = "UNDERWRITING_WORK_POOL"
@@ -36,6 +39,7 @@ async def deploy(client: PrefectClient, prefect_file: Path, work_pool: str) -> N
     await _create_bureau_limit(client)
     await deploy_all(configs, actions, prefect_file)
     await _delete_schedules_but(client, work_pool, schedules)
+    log.info("%d deployments are in the work pool %s: %s", len(schedules), work_pool, ", ".join(sorted(schedules)))
 
 
 def _slugs(config: Mapping[str, object]) -> set[str]:

@@ -4,6 +4,8 @@ What is private may change with any release. tests/worker/test_prefect_private.p
 private methods and attributes that the warm engine and the warm worker use, so that an upgrade fails there first.
 """
 
+import sys
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -38,23 +40,29 @@ def read_deployments(prefect_file: Path) -> tuple[list[dict[str, Any]], dict[str
 
 
 async def deploy_all(deployments: list[dict[str, Any]], actions: dict[str, Any], prefect_file: Path) -> None:
-    """What `prefect deploy --all` does with the deployments that were read."""
+    """What `prefect deploy --all` does with the deployments that were read; it prints only if it fails."""
     from prefect.cli.deploy._config import _pick_deploy_configs  # noqa: PLC0415
     from prefect.cli.deploy._core import _run_multi_deploy  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
 
-    console = Console(highlight=False)
+    # Prefect prints twenty lines for each deployment.
+    printed = StringIO()
+    console = Console(highlight=False, file=printed)
     picked = _pick_deploy_configs(deployments, deploy_all=True, console=console, is_interactive=_never)
     # One client for all of them; Prefect's functions would each make one, and leave it open.
-    async with AsyncClientContext.get_or_create():
-        await _run_multi_deploy(
-            deploy_configs=picked,
-            actions=actions,
-            deploy_all=True,
-            prefect_file=prefect_file,
-            console=console,
-            is_interactive=_never,
-        )
+    try:
+        async with AsyncClientContext.get_or_create():
+            await _run_multi_deploy(
+                deploy_configs=picked,
+                actions=actions,
+                deploy_all=True,
+                prefect_file=prefect_file,
+                console=console,
+                is_interactive=_never,
+            )
+    except BaseException:
+        sys.stderr.write(printed.getvalue())
+        raise
 
 
 def _never() -> bool:
