@@ -7,8 +7,9 @@ from itertools import groupby
 
 from rules.books import AnyBook, Draft, in_force
 from rules.core.experiments import Experiment, moved
-from rules.core.problems import RulebookError, did_you_mean
+from rules.core.problems import RulebookError
 from rules.core.rule import Plausible, Rule
+from rules.core.wording import did_you_mean
 from rules.core.yaml_source import Path
 from rules.eligibility.applicability import AppliesTo
 from rules.eligibility.book import EligibilityBook

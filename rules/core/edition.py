@@ -35,7 +35,7 @@ class Edition(BaseModel):
     kind: ClassVar[str]
     noun: ClassVar[str] = "a rulebook"
 
-    name: Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,63}$", description="Lower-case letters, digits and hyphens")]
+    name: Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,63}$", description="lower-case letters, digits and hyphens")]
     version: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
     product: Product
     currency: Annotated[CurrencyCode, Field(description="The currency of every amount in the book")]

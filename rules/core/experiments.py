@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 # Users fall into this many buckets of an experiment, so that a share has four decimals.
 BUCKETS = 10_000
 
-Name = Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{0,63}$", description="Lower-case letters, digits, - and _")]
+Name = Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{0,63}$", description="lower-case letters, digits, - and _")]
 
 
 def _in_buckets(share: Decimal) -> Decimal:

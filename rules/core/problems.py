@@ -1,15 +1,13 @@
 """Errors in a rulebook, worded for the person who writes it: where, what is wrong, what to do."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
+from rules.core.wording import did_you_mean, wanted, wording
 from rules.core.yaml_source import Path, YamlNode
-
-_KINDS = {"integer": "a whole number", "number": "a number", "array": "a list", "string": "text"}
 
 
 class RulebookError(ValueError):
@@ -30,12 +28,6 @@ def wrong_at(problems: Iterable[tuple[Path, str]]) -> ValidationError:
     return ValidationError.from_exception_data(
         "rulebook", [InitErrorDetails(type=wrong(message), loc=place, input=None) for place, message in problems]
     )
-
-
-def did_you_mean(name: object, known: Iterable[str], otherwise: str) -> str:
-    """The known name that comes closest, as a question; `otherwise` where none does."""
-    near = get_close_matches(str(name), list(known), n=1, cutoff=0.5)
-    return f"did you mean {near[0]}?" if near else otherwise
 
 
 def reworded(error: ValidationError, model: type[BaseModel], within: Path = ()) -> ValidationError:
@@ -98,7 +90,21 @@ def _wording(error: ErrorDetails, model: type[BaseModel], kind: str) -> str:
             names = f"there are {', '.join(known)}" if len(known) > 1 else f"there is only {next(iter(known))}"
             return f"no such {kind}; {did_you_mean(name, known, names)}"
         case _:
-            return f"{error['msg'].removeprefix('Input ').removeprefix('String ')}, not {repr(error['input'])[:60]}"
+            return wording(error, _schema_at(model, error["loc"]))
+
+
+def _schema_at(model: type[BaseModel], place: Path) -> dict[str, Any] | None:
+    """The JSON schema of a property, or of an item of its list; None where it cannot be found."""
+    *around, name = place
+    try:
+        if isinstance(name, int):
+            *around, name = around
+            found: dict[str, Any] = _properties(model, around)[str(name)]["items"]
+            return found
+        found = _properties(model, around)[str(name)]
+    except (KeyError, ValueError):
+        return None
+    return found
 
 
 def _properties(model: type[BaseModel], around: list[str | int]) -> dict[str, Any]:
@@ -111,14 +117,3 @@ def _properties(model: type[BaseModel], around: list[str | int]) -> dict[str, An
         part = schema["$defs"][reference.rpartition("/")[2]] if reference else part
     properties: dict[str, Any] = part["properties"]
     return properties
-
-
-def wanted(schema: dict[str, Any]) -> str:
-    """A property's JSON schema in words: "a whole number, at least 0, at most 6"."""
-    words = [_KINDS.get(str(schema.get("type")), "a value")]
-    if "enum" in schema:
-        words = [f"one of {', '.join(map(str, schema['enum']))}"]
-    words += [
-        f"{name} {schema[key]}" for key, name in (("minimum", "at least"), ("maximum", "at most")) if key in schema
-    ]
-    return ", ".join(words) + (f" ({schema['description']})" if "description" in schema else "")

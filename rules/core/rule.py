@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo
 
 from rules.core.columns import Column, Columns, Truth
-from rules.core.problems import did_you_mean
+from rules.core.wording import did_you_mean
 from underwriting.domain.money import MAX_MINOR
 
 

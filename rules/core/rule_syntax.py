@@ -5,8 +5,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rules.core.problems import did_you_mean, reworded, wrong, wrong_at
+from rules.core.problems import reworded, wrong, wrong_at
 from rules.core.rule import Rule
+from rules.core.wording import did_you_mean
 
 
 def reader_of(rules: Mapping[str, type[Rule]]) -> Callable[[object], object]:
@@ -21,7 +22,7 @@ def reader_of(rules: Mapping[str, type[Rule]]) -> Callable[[object], object]:
         if name not in rules:
             raise wrong_at([((name,), f"no such rule; {did_you_mean(name, rules, 'the schema lists them')}")])
         if not isinstance(given, dict | None):
-            raise wrong_at([((name,), "its properties have to be a mapping, {property: value}")])
+            raise wrong_at([((name,), "write its properties as {property: value}")])
         return _with_properties(rules[name], given or {})
 
     return read

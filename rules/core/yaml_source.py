@@ -19,6 +19,18 @@ MAX_CHARACTERS = 1_000_000
 _STRANGE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 _PLAIN_TAGS = {"str", "int", "float", "bool", "null", "timestamp", "seq", "map"}
 
+# What YAML's reader says, and what it means to the person who writes the text.
+_HINTS = {
+    "mapping values are not allowed": "a second colon, or too much indentation; write one `key: value` a line",
+    "expected ',' or '}'": "a { is not closed, or a comma is missing; close it with }",
+    "expected ',' or ']'": "a [ is not closed, or a comma is missing; close it with ]",
+    "expected <block end>": "a line is indented otherwise than the others of its list or mapping; align it with them",
+    "could not find expected ':'": "a colon is missing after the key; write `key: value`",
+    "cannot start any token": "a tab or a special character at the start; indent with spaces, put texts in quotes",
+    "found undefined alias": "a text that begins with *; put it in quotes",
+    "found another document": "a second document after ---; keep one",
+}
+
 
 class YamlProblem(ValueError):
     """What is wrong with the text, and in which line, counted from 1."""
@@ -54,12 +66,18 @@ def read_yaml(text: str) -> YamlNode:
         placed.value = _plain(reader, root, (), placed.lines) if root else None
     except MarkedYAMLError as broken:
         mark = broken.problem_mark or broken.context_mark
-        raise YamlProblem(mark.line + 1 if mark else 1, f"not YAML: {broken.problem or broken.context}") from None
+        raise YamlProblem(mark.line + 1 if mark else 1, _broken(str(broken.problem or broken.context))) from None
     except YAMLError as broken:
         raise YamlProblem(1, f"not YAML: {str(broken).splitlines()[0]}") from None
     except RecursionError:
         raise YamlProblem(1, "nested too deeply") from None
     return placed
+
+
+def _broken(problem: str) -> str:
+    """What YAML's reader says, with what to do about it."""
+    hint = next((hint for words, hint in _HINTS.items() if words in problem), None)
+    return f"not YAML: {hint}" if hint else f"not YAML: {problem}"
 
 
 def _plain(reader: YAML, node: Node, path: Path, lines: dict[Path, int]) -> object:
@@ -84,12 +102,20 @@ def _mapping(reader: YAML, node: MappingNode, path: Path, lines: dict[Path, int]
         line = key_node.start_mark.line + 1
         key = _plain(reader, key_node, path, lines) if isinstance(key_node, ScalarNode) else None
         if not isinstance(key, str):
-            raise YamlProblem(line, "a key has to be text")
+            raise YamlProblem(line, _no_key(key_node, values))
         if key in values:
             raise YamlProblem(line, f"{key} appears twice, first in line {lines[(*path, key)]}; keep one")
         lines[(*path, key)] = line
         values[key] = _plain(reader, value_node, (*path, key), lines)
     return values
+
+
+def _no_key(key: Node, before: dict[str, object]) -> str:
+    """Why a key is wrong; in braces, the decimals after a comma are read as one: `{max_ratio: 0,43}`."""
+    *_, last = (None, *before.values())
+    if isinstance(last, int) and isinstance(key, ScalarNode) and key.value.isdigit():
+        return f"{last},{key.value} has a comma; write {last}.{key.value}"
+    return "a key has to be text; put it in quotes"
 
 
 def _scalar(reader: YAML, node: Node) -> object:

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from rules.core.columns import Columns
-from rules.core.problems import wanted
 from rules.core.reasons import reason
 from rules.core.rule import Rule
 from rules.core.rule_result import UNEXPLAINED, evaluate_rule
+from rules.core.wording import wanted
 from rules.eligibility import CATEGORIES
 from rules.facts import CATALOGUE, CHECKS
 from rules.prescreening.catalogue import RULES

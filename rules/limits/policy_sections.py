@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from rules.core.problems import did_you_mean, wrong, wrong_at
+from rules.core.problems import wrong, wrong_at
+from rules.core.wording import did_you_mean
 from rules.core.yaml_source import Path
 from rules.limits.gates import Gates
 from underwriting.domain.money import MAX_MINOR
@@ -19,7 +20,7 @@ BASIS_POINTS = 10_000
 def _no_boolean(value: object) -> object:
     """Refuse `true` and `false`, which Python takes for numbers."""
     if isinstance(value, bool):
-        raise wrong(f"should be a valid number, not {value}")
+        raise wrong(f"{str(value).lower()} is not a number; write one")
     return value
 
 

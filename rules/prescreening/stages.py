@@ -5,9 +5,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from rules.core.problems import did_you_mean, wrong, wrong_at
+from rules.core.problems import wrong, wrong_at
 from rules.core.rule import Rule
 from rules.core.rule_syntax import reader_of, rules_schema, written
+from rules.core.wording import did_you_mean
 from rules.core.yaml_source import Path
 from rules.facts import CHECKS
 from rules.prescreening.catalogue import RULES

@@ -29,7 +29,7 @@ Amount = Annotated[int, Field(strict=True, ge=-MAX_MINOR, le=MAX_MINOR)]
 NonNegativeAmount = Annotated[int, Field(strict=True, ge=0, le=MAX_MINOR)]
 Share = Annotated[FiniteFloat, Field(ge=0, le=1)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-CountryCode = Annotated[str, Field(pattern="^[A-Z]{2}$", description="ISO 3166-1 alpha-2")]
+CountryCode = Annotated[str, Field(pattern="^[A-Z]{2}$", description="two capital letters of ISO 3166-1, such as US")]
 
 
 class Row(BaseModel):

@@ -141,8 +141,12 @@ def test_another_meaning_has_another_digest(old, new):
                 "give a whole number, at least 0 (Days since the oldest transaction)",
             ],
         ),
-        ("60", "-1", ["12: rule AgeOfAccount: property min_age: should be greater than or equal to 0, not -1"]),
-        ("30}", "45}", ["14: rule ReturnedDebits: property number_of_days: should be 30, 60 or 90, not 45"]),
+        ("60", "-1", ["12: rule AgeOfAccount: property min_age: -1 is too low; write 0 or more"]),
+        (
+            "30}",
+            "45}",
+            ["14: rule ReturnedDebits: property number_of_days: 45 is not possible here; write 30, 60 or 90"],
+        ),
         (
             "- GoodStanding",
             "- FloatRank: {min_float_rank: 3, max_float_rank: 2}",
@@ -158,11 +162,11 @@ def test_another_meaning_has_another_digest(old, new):
         (
             "- GoodStanding",
             "- GoodStanding: 1",
-            ["13: rule GoodStanding: its properties have to be a mapping, {property: value}"],
+            ["13: rule GoodStanding: write its properties as {property: value}"],
         ),
         ("offers: [1000, 2000]\n", "", ["1: offers: missing; list the amounts that the book opens, in minor units"]),
         ("[1000, 2000]", "[2000, 1000]", ["10: offers: have to rise, each amount once"]),
-        ("[1000, 2000]", "[0, 1000]", ["10: offers: row 1: should be greater than 0, not 0"]),
+        ("[1000, 2000]", "[0, 1000]", ["10: offers: row 1: 0 is too low; write more than 0"]),
         ("[student]", "[]", ["7: applies_to: segments: empty; list at least one"]),
         ("flag:", "flga:", ["8: applies_to: flga: no such key; did you mean flag?"]),
         (
@@ -170,7 +174,7 @@ def test_another_meaning_has_another_digest(old, new):
             "am: new",
             [
                 "9: applies_to: experiment: am: no such key; did you mean arm?",
-                "9: applies_to: experiment: arm: missing; give text (Lower-case letters, digits, - and _)",
+                "9: applies_to: experiment: arm: missing; give text (lower-case letters, digits, - and _)",
             ],
         ),
         ("arm: new", "arm: nwe", ["9: applies_to: experiment: the arm nwe has no share; the arms are new, old"]),
@@ -184,7 +188,7 @@ def test_another_meaning_has_another_digest(old, new):
             "0.12345",
             ["9: applies_to: experiment: shares: new: 0.12345 is finer than one in 10000; round it to four decimals"],
         ),
-        ("0.25", ".nan", ["9: applies_to: experiment: shares: new: should be a finite number, not nan"]),
+        ("0.25", ".nan", ["9: applies_to: experiment: shares: new: .nan is not a number; write a number"]),
         ("rules:", "terms: {}\nrules:", ["11: terms: no such key; did you mean offers?"]),
     ],
 )

@@ -80,7 +80,7 @@ FOURTH = "  - {tier: 4000, min_float_rank: 3, min_subscription_rank: 2, min_avai
             "min_float_rank: 8",
             "min_float_rank: 9",
             "min_float_rank: 8",
-            ["table: row 7: min_float_rank: should be less than or equal to 8, not 9"],
+            ["table: row 7: min_float_rank: 9 is too high; write 8 or less"],
         ),
         (
             "min_float_rank: 8, ",
@@ -102,7 +102,7 @@ FOURTH = "  - {tier: 4000, min_float_rank: 3, min_subscription_rank: 2, min_avai
             "min_available: 150000",
             "min_available: 1500.00",
             "{tier: 5000",
-            ["table: row 4: min_available: should be a valid integer, not 1500.0"],
+            ["table: row 4: min_available: 1500.0 is not a whole number; write 1500"],
         ),
         (
             "on_time: 0.30",
@@ -114,13 +114,13 @@ FOURTH = "  - {tier: 4000, min_float_rank: 3, min_subscription_rank: 2, min_avai
             "on_time: 0.30",
             "on_time: 1.3",
             "on_time",
-            ["affordability: health: on_time: should be less than or equal to 1, not 1.3"],
+            ["affordability: health: on_time: 1.3 is too high; write 1 or less"],
         ),
         (
             "on_time: 0.30",
             "on_time: -0.1",
             "on_time",
-            ["affordability: health: on_time: should be greater than or equal to 0, not -0.1"],
+            ["affordability: health: on_time: -0.1 is too low; write 0 or more"],
         ),
         (
             "on_time: 0.30",
@@ -132,13 +132,13 @@ FOURTH = "  - {tier: 4000, min_float_rank: 3, min_subscription_rank: 2, min_avai
             "on_time: 0.30",
             "on_time: true",
             "on_time",
-            ["affordability: health: on_time: should be a valid number, not True"],
+            ["affordability: health: on_time: true is not a number; write one"],
         ),
         (
             "on_time: 0.30",
             "on_time: .nan",
             "on_time",
-            ["affordability: health: on_time: should be a finite number, not nan"],
+            ["affordability: health: on_time: .nan is not a number; write a number, at least 0, at most 1"],
         ),
         (
             "base_share: 0.10",
@@ -186,13 +186,13 @@ FOURTH = "  - {tier: 4000, min_float_rank: 3, min_subscription_rank: 2, min_avai
             "min_deposits: 3, share",
             "min_deposits: 7, share",
             "min_deposits: 3, share",
-            ["affordability: confidence: row 2: min_deposits: should be less than or equal to 6, not 7"],
+            ["affordability: confidence: row 2: min_deposits: 7 is too high; write 6 or less"],
         ),
         (
             "full_history_days: 365",
             "full_history_days: 0",
             "full_history_days",
-            ["affordability: full_history_days: should be greater than or equal to 1, not 0"],
+            ["affordability: full_history_days: 0 is too low; write 1 or more"],
         ),
         # Gates.
         ("  no_fraud: {}\n", "", "gates:", ["gates: no_fraud: missing; give a value"]),
@@ -218,7 +218,7 @@ FOURTH = "  - {tier: 4000, min_float_rank: 3, min_subscription_rank: 2, min_avai
             "{max_hours: 72}",
             "{max_hours: -1}",
             "{max_hours: 72}",
-            ["gates: fresh_feed: max_hours: should be greater than or equal to 0, not -1"],
+            ["gates: fresh_feed: max_hours: -1 is too low; write 0 or more"],
         ),
         (
             "grey_match_score: 0.75",
@@ -267,7 +267,7 @@ FOURTH = "  - {tier: 4000, min_float_rank: 3, min_subscription_rank: 2, min_avai
             "cool_down_days: 14",
             "cool_down_days: 0",
             "cool_down_days",
-            ["step: cool_down_days: should be greater than or equal to 1, not 0"],
+            ["step: cool_down_days: 0 is too low; write 1 or more"],
         ),
         (
             "min_runs: 3",
@@ -279,7 +279,7 @@ FOURTH = "  - {tier: 4000, min_float_rank: 3, min_subscription_rank: 2, min_avai
             "first_runs: 0.45, times: 3",
             "first_runs: 0.45, times: 0.5",
             "share_raised",
-            ["guard: share_raised: times: should be greater than or equal to 1, not 0.5"],
+            ["guard: share_raised: times: 0.5 is too low; write 1 or more"],
         ),
         (
             "product: float",
