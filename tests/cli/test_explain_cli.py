@@ -27,6 +27,8 @@ from underwriting.store.keyfile import keyring
 from underwriting.store.models import RulebookKind
 from underwriting.store.session import Store
 
+STANDARD = Path(__file__).parents[2] / "rules" / "rulebooks" / "eligibility" / "float-standard.yaml"
+
 
 class Shell:
     """Runs commands on a SQLite store with the shipped books and one evaluation of a user."""
@@ -206,3 +208,30 @@ def test_another_answer_of_the_same_facts_and_books_is_code_drift(shell: Shell) 
 def test_what_is_not_there_is_said(shell: Shell, command: str) -> None:
     code, told = shell.run(command, "evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC")
     assert (code, "there is no evaluation evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC" in told) == (2, True)
+
+
+def test_a_draft_is_tried_on_a_stored_evaluation_and_nothing_is_stored(shell: Shell, tmp_path: Path) -> None:
+    evaluation_id = shell.evaluated()
+    before = shell.body()
+    shipped = STANDARD.read_text("utf-8")
+    draft = tmp_path / "draft.yaml"
+    (version,) = (book.version for book in BOOKS if book.name == "float-standard")
+    draft.write_text(shipped.replace(f"version: {version}", f"version: {version + 1}"))
+    code, told = shell.run("replay", evaluation_id, "--rulebook", str(draft))
+    assert (code, told.splitlines()[1:]) == (0, ["differences:", "  none"])
+    assert f"approved with the draft float-standard v{version + 1}; approved as decided" in told
+    draft.write_text(draft.read_text().replace("min_age: 60", "min_age: 900000"))
+    code, told = shell.run("replay", evaluation_id, "--rulebook", str(draft))
+    assert code == 0
+    assert "AgeOfAccount: pass then, fail now" in told
+    assert shell.body() == before
+
+
+@pytest.mark.parametrize(("change", "why"), [("name: float-other", "did not judge"), ("name: 7", "draft.yaml:")])
+def test_a_draft_that_cannot_be_tried_is_refused(shell: Shell, tmp_path: Path, change: str, why: str) -> None:
+    evaluation_id = shell.evaluated()
+    draft = tmp_path / "draft.yaml"
+    shipped = STANDARD.read_text("utf-8")
+    draft.write_text(shipped.replace("name: float-standard", change))
+    code, told = shell.run("replay", evaluation_id, "--rulebook", str(draft))
+    assert (code, why in told) == (2, True), told

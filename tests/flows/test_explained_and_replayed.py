@@ -214,3 +214,15 @@ async def test_a_source_that_is_down_is_named_and_drifts_to_unknown(journey: Jou
     assert code == 1
     assert "trouble with list_screening: users: answered 503" in told
     assert "which comes to referred" in told
+
+
+async def test_a_draft_is_tried_on_a_stored_application(journey: Journey, tmp_path: Path) -> None:
+    record = (await journey.review("low-score")).record
+    shipped = (Path(__file__).parents[2] / "rules" / "rulebooks" / "prescreening.yaml").read_text()
+    draft = tmp_path / "draft.yaml"
+    draft.write_text(shipped.replace("min_score: 620", "min_score: 300"))
+    code, told = await shell("replay", record.id, "--rulebook", str(draft))
+    assert code == 0
+    assert told.startswith("referred by the draft prescreening v3; rejected by prescreening v3")
+    assert "unknown, since the review did not reach them: fraud, internal_exposure, ongoing_loans" in told
+    assert "credit_report: CreditScore: fail then, pass now" in told

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import typer
 
 from rules.core.differences import fact_differences, named
-from rules.prescreening.decide import decide
+from rules.core.problems import RulebookError
+from rules.prescreening.book import parse_rulebook
+from rules.prescreening.decide import decide, ends_review
 from rules.prescreening.replay import differences, reevaluated
+from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.output import print_lines
 from underwriting.cli.store import store_settings
 from underwriting.decision_basis import ApplicationBasis, application_basis
@@ -39,6 +43,26 @@ async def replayed(work: Work, application_id: str) -> bool:
     if in_force.ref != then.rulebook:
         typer.echo(f"rule: {in_force.ref} is in force today")
     return False
+
+
+async def tried(work: Work, application_id: str, files: Sequence[Path]) -> None:
+    """Print what a draft would decide on the stored facts, and where it differs.
+
+    Rules of checks that the review did not reach are unknown, since their facts were not asked for.
+    """
+    if len(files) > 1:
+        refuse("an application is decided by one rulebook: name one file")
+    basis = await application_basis(work, application_id)
+    with refusing(RulebookError):
+        draft = parse_rulebook(files[0].read_text("utf-8"), str(files[0]))
+    drafted = {rule.check for rule in draft.rules}
+    checks = reevaluated(draft, [check for check in basis.checks if check.check in drafted])
+    now = decide(draft, checks, basis.application, basis.decision.decided_at)
+    typer.echo(f"{now.verdict} by the draft {draft.ref}; {basis.decision.verdict} by {basis.decision.rulebook}")
+    left = drafted - {check.check for check in checks}
+    if left and not ends_review(draft, checks):
+        typer.echo(f"unknown, since the review did not reach them: {', '.join(sorted(left))}")
+    print_lines("differences:", named(differences(basis.decision, basis.checks, now, checks)) or ["none"])
 
 
 async def refreshed(application_id: str) -> bool:

@@ -1,11 +1,17 @@
 """Replays an evaluation: from its stored facts and books, and from what the sources answer now."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import typer
 
 from rules.core.differences import fact_differences, named
+from rules.core.problems import RulebookError
+from rules.eligibility.book import parse_eligibility_book
 from rules.eligibility.replay import differences, reevaluated
 from rules.facts.terms import fact_terms
 from rules.limits.policy import shipped_policies
+from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.output import print_lines
 from underwriting.cli.store import store_settings
 from underwriting.decision_basis import EvaluationBasis, affordability_cap, cap_of_then, evaluation_basis
@@ -35,6 +41,37 @@ async def replayed(work: Work, evaluation_id: str) -> bool:
     typer.echo(f"same answer: {then.verdict}, from {len(then.facts)} frozen facts and {len(then.books)} books")
     _print_changes_since(basis)
     return False
+
+
+async def tried(work: Work, evaluation_id: str, files: Sequence[Path]) -> None:
+    """Print what drafts would decide on the stored facts, each in the place of the book of its name, and where that
+    differs.
+    """
+    basis = await evaluation_basis(work, evaluation_id, settings().limit_policy)
+    then = basis.judged.eligibility
+    with refusing(RulebookError):
+        read = [parse_eligibility_book(file.read_text("utf-8"), str(file)) for file in files]
+    drafts = {draft.name: draft for draft in read}
+    names = [result.rulebook.name for result in then.books]
+    if strange := sorted(drafts.keys() - set(names)):
+        refuse(f"{strange[0]} did not judge {evaluation_id}; these did: {', '.join(names)}")
+    refs = {ref: drafts[ref.name].ref if ref.name in drafts else ref for ref in basis.books}
+    by_drafts = tuple(result.model_copy(update={"rulebook": refs[result.rulebook]}) for result in then.books)
+    now = reevaluated(
+        basis.judged.request.product,
+        then.model_copy(update={"books": by_drafts}),
+        {refs[ref]: drafts.get(ref.name, book) for ref, book in basis.books.items()},
+        then.facts,
+        basis.profile,
+        await cap_of_then(work, then),
+    )
+    drafted = ", ".join(str(draft.ref) for draft in drafts.values())
+    typer.echo(f"{now.verdict} with the draft {drafted}; {then.verdict} as decided")
+    # Compared under the names of the published books: a draft has another version.
+    published = {draft: ref for ref, draft in refs.items()}
+    results = tuple(each.model_copy(update={"rulebook": published[each.rulebook]}) for each in now.books)
+    now = now.model_copy(update={"books": results, "deciding": now.deciding and published[now.deciding]})
+    print_lines("differences:", named(differences(then, now)) or ["none"])
 
 
 def _print_changes_since(basis: EvaluationBasis) -> None:
