@@ -7,6 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
+from rules.eligibility.book import EligibilityBook
 from rules.limits.tiers import CURRENCY, TIERS
 from tasks.deliver import deliver
 from tasks.forms import form
@@ -54,9 +55,9 @@ async def evaluate_eligibility(
                 return Completed(name="NotOwed", message="Decided already, or another run works on it.")
             check = UserCheck(runtime, lease.claim, await _profile(runtime, lease.claim))
             await gather(check)
-            eligibility = await _decided(check, lease)
+            eligibility, books = await _decided(check, lease)
         # The decision is stored. Later errors show in the run, and the outbox still has the messages.
-        await publish_evaluation(runtime, check.request, eligibility)
+        await publish_evaluation(runtime, check.request, eligibility, books)
         await state_of(deliver, runtime, evaluation_id)
     return Completed(name=eligibility.verdict.title(), message=", ".join(reason.code for reason in eligibility.reasons))
 
@@ -68,14 +69,16 @@ async def _accepted(runtime: Runtime, tenant: str, user_id: str, product: Produc
     return accepted.stored.subject.id
 
 
-async def _decided(check: UserCheck, lease: Lease[EvaluationRequest]) -> Eligibility:
-    """The stored result of the books; they run again if books, profile or floats changed meanwhile."""
+async def _decided(
+    check: UserCheck, lease: Lease[EvaluationRequest]
+) -> tuple[Eligibility, tuple[EligibilityBook, ...]]:
+    """The stored result, and the books; they run again if books, profile or floats changed meanwhile."""
     while True:
         lease.ensure()
         result = await run_books(check)
         eligibility = decide_evaluation(check, result)
         if await record_evaluation(check, eligibility, result):
-            return eligibility
+            return eligibility, result.books
         check.profile = await _profile(check.runtime, check.claim)
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -40,6 +39,11 @@ async def review_application(application_id: str) -> State[None]:
     Args:
         application_id: An accepted application, such as app_01KAYB2M4Z5W8Q0V6T3R9N7XJC. The API fills it in.
     """
+    return await reviewed(application_id)
+
+
+async def reviewed(application_id: str) -> State[None]:
+    """Review an application in the flow run that calls this, which also shows the rules that ran."""
     async with open_runtime() as runtime:
         async with claimed(runtime, APPLICATIONS, application_id, str(flow_run.id)) as lease:
             if lease is None:
@@ -50,17 +54,10 @@ async def review_application(application_id: str) -> State[None]:
             await record_decision(review, results, decision)
         # The decision is stored. Later errors show in the run, and the outbox still has the message.
         await asyncio.gather(
-            publish_review(runtime, application_id, results, decision),
+            publish_review(review, results, decision),
             state_of(deliver, runtime, application_id),
         )
     return Completed(name=decision.verdict.title(), message=", ".join(reason.code for reason in decision.reasons))
-
-
-async def reviewed(application_id: str) -> State[None]:
-    """The final state of a review that another flow run starts and ends with."""
-    state: State[Any] = await review_application(application_id, return_state=True)
-    # Prefect renames a state that is handed on to "Completed", so a new state carries the name.
-    return Completed(name=state.name, message=state.message) if state.is_completed() else state
 
 
 async def run_stages(review: Review, lease: Lease[Application]) -> Sequence[CheckResult]:

@@ -1,46 +1,99 @@
-"""What the Prefect UI shows of a run: a table with a link to the API's record, and a tag."""
+"""What the Prefect UI shows of a decision: the verdict, its reasons, every rule that ran, and a tag."""
 
 import asyncio
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import httpx
 from prefect import get_client, get_run_logger
-from prefect.artifacts import acreate_table_artifact
+from prefect.artifacts import acreate_markdown_artifact
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 
-from underwriting.domain.decision import Outcome, shown
+from rules.core.rule import Rule
+from rules.core.rule_syntax import written
+from rules.facts import fact_text
+from underwriting.domain.decision import Outcome, Reason, Result, Verdict
+from underwriting.domain.money import amount_text
 from underwriting.runtime import Runtime
+
+# Told apart at a glance, also without colours; signs that every font has.
+VERDICTS = {Verdict.APPROVED: "✓", Verdict.REJECTED: "✗"}
+WAITS = "…"
+RESULTS = {Result.FAIL: "✗ Failed", Result.UNKNOWN: "? Unknown", Result.PASS: "✓ Passed"}
+# Prefect does not wrap the cells of a table. Three columns of this many characters fit on a laptop.
+CELL = 34
+
+
+@dataclass(frozen=True)
+class RulesRun:
+    """The rules of one check or rulebook, with their outcomes."""
+
+    name: str
+    rules: Sequence[Rule]
+    outcomes: Sequence[Outcome]
 
 
 async def publish_run(
-    runtime: Runtime, subject_id: str, path: str, rows: list[dict[str, str]], description: str, tag: str
+    runtime: Runtime, path: str, verdict: Verdict, headline: str, lines: Iterable[str], table: Iterable[str]
 ) -> None:
-    """Create the table below a link to the API's record at `path`, and tag the run, since the UI can filter by tags.
+    """Create the page of a decision, with a link to the API's record at `path`, and tag the run with the verdict.
 
-    Not a task, so that the table belongs to the flow run. The result is already stored: if the Prefect server is away,
-    only the table is missing.
+    Not a task, so that the page belongs to the flow run. The result is already stored: if the Prefect server is away,
+    only the page is missing.
     """
+    title = f"{VERDICTS.get(verdict, WAITS)} {verdict.title()}"
     url = f"{runtime.config.public_url or runtime.config.api_url}{path}"
-    link = f"[Record of {subject_id}]({url}); the API requires a token of the tenant."
+    link = f"[Record]({url}): the API asks for a token of the tenant."
+    page = "\n\n".join((f"# {title}", headline, *lines, link, *table))
     try:
-        await asyncio.gather(acreate_table_artifact(rows, description=f"{description}\n\n{link}"), _tag(tag))
+        await asyncio.gather(acreate_markdown_artifact(page, description=f"{title}: {headline}"), _tag(verdict.value))
     except (httpx.HTTPError, PrefectException) as error:
-        get_run_logger().warning("the run is left without artifacts: %s", error)
+        get_run_logger().warning("the run is left without its page: %s", error)
 
 
-def outcome_rows(heading: str, name: str, outcomes: Sequence[Outcome]) -> list[dict[str, str]]:
-    """One row for each rule that ran, in order; the first column is its check or rulebook."""
-    return [
-        {
-            heading: name,
-            "rule": outcome.rule,
-            "outcome": outcome.result.value,
-            "reason": outcome.reason.code if outcome.reason else "",
-            "observed": ", ".join(f"{fact} = {shown(value)}" for fact, value in outcome.observed.items()),
-        }
-        for outcome in outcomes
-    ]
+def reason_lines(reasons: Iterable[Reason]) -> list[str]:
+    """Each reason with its sentence."""
+    return [f"- **{reason.code}**: {reason.sentence}" for reason in reasons]
+
+
+def rules_tables(heading: str, runs: Sequence[RulesRun], currency: str) -> Iterator[str]:
+    """A table of the rules that failed, one of the unknown ones, one of those that passed.
+
+    Each has what the rule asks beside what it observed. `heading` says what the runs are: checks or rulebooks.
+    """
+    for result, title in RESULTS.items():
+        found = [(run, outcome) for run in runs for outcome in run.outcomes if outcome.result is result]
+        if found:
+            rows = (_row(run, outcome, currency) for run, outcome in found)
+            yield f"## {title}"
+            yield "\n".join((f"| rule, {heading} | asks | observed |", "|---|---|---|", *rows))
+
+
+def _row(run: RulesRun, outcome: Outcome, currency: str) -> str:
+    rule = next((rule for rule in run.rules if rule.name == outcome.rule), None)
+    why = [outcome.reason.code] if outcome.reason else []
+    asks = _asks(rule, currency) if rule else ()
+    observed = (f"{fact} = {fact_text(fact, value, currency)}" for fact, value in outcome.observed.items())
+    cells = ((f"**{outcome.rule}**", run.name, *why), asks, observed)
+    return f"| {' | '.join(map(_cell, cells))} |"
+
+
+def _cell(lines: Iterable[str]) -> str:
+    wrapped = (part for line in lines for part in textwrap.wrap(line, CELL, break_on_hyphens=False))
+    return "<br>".join(wrapped).replace("|", "/")
+
+
+def _asks(rule: Rule, currency: str) -> Iterator[str]:
+    """The properties of a rule: its thresholds."""
+    form = written(rule)
+    properties = form[rule.name] if isinstance(form, dict) else {}
+    for name, value in properties.items():
+        if name in rule.amounts() and isinstance(value, int):
+            yield f"{name} = {amount_text(value, currency)}"
+        else:
+            yield f"{name} = {', '.join(map(str, value)) if isinstance(value, list) else value}"
 
 
 async def _tag(tag: str) -> None:

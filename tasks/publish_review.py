@@ -2,29 +2,31 @@
 
 from collections.abc import Sequence
 
-from tasks.artifacts import outcome_rows, publish_run
+from tasks.artifacts import RulesRun, publish_run, reason_lines, rules_tables
+from tasks.review import Review
 from underwriting.domain.decision import CheckResult, Decision
-from underwriting.runtime import Runtime
 
 
-async def publish_review(
-    runtime: Runtime, application_id: str, results: Sequence[CheckResult], decision: Decision
-) -> None:
+async def publish_review(review: Review, results: Sequence[CheckResult], decision: Decision) -> None:
     """Show every rule that ran, in book order, and the decision in a few lines."""
-    rows = [row for result in results for row in outcome_rows("check", result.check, result.outcomes)]
-    description = summary(application_id, results, decision)
-    path = f"/v1/applications/{application_id}"
-    await publish_run(runtime, application_id, path, rows, description, decision.verdict.value)
+    application = review.application
+    runs = [RulesRun(result.check, review.book.rules, result.outcomes) for result in results]
+    await publish_run(
+        review.runtime,
+        f"/v1/applications/{application.id}",
+        decision.verdict,
+        f"{application.requested} for {application.customer_id} by {decision.rulebook}, {application.id}",
+        _lines(results, decision),
+        rules_tables("check", runs, application.requested.currency),
+    )
 
 
-def summary(application_id: str, results: Sequence[CheckResult], decision: Decision) -> str:
-    """The decision in a few lines of Markdown."""
-    lines = [f"**{decision.verdict.title()}** by {decision.rulebook}: {application_id}"]
-    lines += [f"{reason.code}: {reason.sentence}" for reason in decision.reasons]
+def _lines(results: Sequence[CheckResult], decision: Decision) -> list[str]:
+    """Why, and what comes next."""
+    lines = reason_lines(decision.reasons)
     lines += [f"missing: {each.what}" for each in decision.missing if each.what]
     if decision.offer:
         lines.append(f"offered instead: {decision.offer}")
     if decision.respond_by:
         lines.append(f"waits for the customer until {decision.respond_by:%Y-%m-%d %H:%M} UTC")
-    lines += [f"no answer for {result.check}: {result.trouble}" for result in results if result.trouble]
-    return "\n\n".join(lines)
+    return lines + [f"no answer for {result.check}: {result.trouble}" for result in results if result.trouble]

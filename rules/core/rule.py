@@ -141,6 +141,11 @@ class Rule(BaseModel, ABC):
         """What rulebooks and outcomes call the rule."""
         return type(self).__name__
 
+    @classmethod
+    def amounts(cls) -> frozenset[str]:
+        """The properties that are amounts; their descriptions name the minor units."""
+        return frozenset(name for name, field in cls.model_fields.items() if "minor units" in (field.description or ""))
+
     @abstractmethod
     def claim(self, facts: Facts) -> Truth:
         """Whether the claim holds, for each row; NA wherever it depends on a fact that is not known."""

@@ -5,7 +5,16 @@ subject's rows in memory or on the histories of many, each with a date of its ow
 `as_of` influences its facts.
 """
 
-from rules.facts.catalogue import CATALOGUE, CHECKS, HISTORIES_QUERIES, SCREENING, USER_FACTS, Fact, facts_of
+from rules.facts.catalogue import (
+    CATALOGUE,
+    CHECKS,
+    HISTORIES_QUERIES,
+    SCREENING,
+    USER_FACTS,
+    Fact,
+    fact_text,
+    facts_of,
+)
 from rules.facts.queries import FactsError, compute_facts, facts_sql, shared_sql, user_facts
 from rules.facts.tables import input_schema, subjects, tables_of, users_as_of
 
@@ -18,6 +27,7 @@ __all__ = [
     "Fact",
     "FactsError",
     "compute_facts",
+    "fact_text",
     "facts_of",
     "facts_sql",
     "input_schema",

@@ -9,6 +9,9 @@ from pandas.api.extensions import ExtensionDtype
 from pydantic import BaseModel, ConfigDict
 from ruamel.yaml import YAML
 
+from underwriting.domain.decision import FactValue, shown
+from underwriting.domain.money import amount_text
+
 # Nullable dtypes, so that unknown values are NA and stay NA through comparisons, and, or and not.
 DTYPES: dict[str, ExtensionDtype] = {
     "boolean": pd.BooleanDtype(),
@@ -30,6 +33,11 @@ class Fact(BaseModel):
     meaning: str
     # Whether it depends on the requested amount or term.
     by_request: bool = False
+
+    @property
+    def is_amount(self) -> bool:
+        """Whether it is an amount of money, in minor units."""
+        return self.unit == "minor units"
 
     @property
     def dtype(self) -> ExtensionDtype:
@@ -67,6 +75,14 @@ _LISTS = (fact for fact in _PRESCREENING if fact.name.startswith("list_"))
 # The facts for rules and policies about users: their histories, and the match on our lists.
 USER_FACTS: dict[str, Fact] = _by_name((*_HISTORIES, *_LISTS))
 _QUERIES = (*CHECKS, *HISTORIES_QUERIES)
+
+
+def fact_text(name: str, value: FactValue, currency: str) -> str:
+    """A fact's value as people read it: amounts with their currency, ratios with four digits, None as "unknown"."""
+    fact = CATALOGUE.get(name)
+    if fact is not None and fact.is_amount and isinstance(value, int):
+        return amount_text(value, currency)
+    return shown(value)
 
 
 def facts_of(query: str) -> tuple[Fact, ...]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -214,11 +215,14 @@ async def test_the_ui_shows_books_and_outcomes_and_a_link_to_the_record(checks: 
         wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]))
         artifacts = {artifact.type: artifact for artifact in await client.read_artifacts(artifact_filter=wanted)}
         run = await client.read_flow_run(run_id)
-    row = next(row for row in json.loads(str(artifacts["table"].data)) if row["rule"] == "ReturnedDebits")
-    assert (row["rulebook"].split()[0], row["outcome"], row["reason"]) == ("float-stringent", "fail", "debits_returned")
-    assert row["observed"].startswith("returned_debits_90d = ")
-    assert "**Rejected**" in str(artifacts["table"].description)
-    assert f"/v1/bounced/underwriting/evaluations/{evaluated.record.id}" in str(artifacts["table"].description)
+    page = str(artifacts["markdown"].data)
+    rule, asks = (
+        r"\*\*ReturnedDebits\*\*<br>float-stringent v\d+<br>debits_returned",
+        "max_count = 0<br>number_of_days = 90",
+    )
+    assert re.search(rf"\| {rule} \| {asks} \| returned_debits_90d = \d+ \|", page)
+    assert page.startswith("# ✗ Rejected")
+    assert f"/v1/bounced/underwriting/evaluations/{evaluated.record.id}" in page
     assert run.name == "evaluate-bounced-float"
     assert "rejected" in run.tags
 

@@ -1,5 +1,6 @@
 """What a person sees of a review in the Prefect UI, looked at in a real browser."""
 
+import re
 from pathlib import Path
 
 from playwright.async_api import Page, expect
@@ -10,6 +11,9 @@ from support.limit_histories import END, written
 from flows.recalculate_limits import recalculate_limits
 from underwriting.runtime import Runtime
 
+# Pixels of the page's right column.
+ASIDE = 250
+
 
 async def test_the_run_shows_its_verdict_and_the_table_of_outcomes(
     journey: Journey, page: Page, tmp_path: Path
@@ -19,9 +23,12 @@ async def test_the_run_shows_its_verdict_and_the_table_of_outcomes(
     await expect(page.get_by_text(f"review-{review.record.id}").first).to_be_visible()
     await expect(page.get_by_text("Rejected").first).to_be_visible()
     await page.get_by_text("Artifacts", exact=True).first.click()
-    await expect(page.get_by_text(f"Rejected by {review.record.rulebook}").first).to_be_visible()
-    await page.get_by_role("link", name="table").first.click()
-    await expect(page.get_by_text("credit_score_low", exact=True).first).to_be_visible()
+    await expect(page.get_by_text(re.compile(rf"✗ Rejected: .* by {review.record.rulebook}")).first).to_be_visible()
+    await page.get_by_role("link", name="markdown").first.click()
+    await expect(page.get_by_text("credit_score_low", exact=True).last).to_be_visible()
+    ends = await page.locator("table").evaluate_all("tables => tables.map(each => each.getBoundingClientRect().right)")
+    assert len(ends) == 2
+    assert max(ends) <= 1_400 - ASIDE, "the columns fit"
     picture = await page.screenshot(path=tmp_path / "run.png")
     assert len(picture) > 20_000, "a page with something on it"
 

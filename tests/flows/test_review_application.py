@@ -119,10 +119,11 @@ async def test_the_ui_shows_outcomes_with_reasons_and_facts_and_a_link_to_the_re
         wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]))
         artifacts = {artifact.type: artifact for artifact in await client.read_artifacts(artifact_filter=wanted)}
         run = await client.read_flow_run(run_id)
-    rows = json.loads(str(artifacts["table"].data))
-    (row,) = (row for row in rows if row["rule"] == "CreditScore")
-    assert (row["check"], row["outcome"], row["reason"]) == ("credit_report", "fail", "credit_score_low")
-    assert re.fullmatch(r"credit_score = 4\d\d", row["observed"])
-    assert f"/v1/applications/{review.record.id}" in str(artifacts["table"].description)
+    page = str(artifacts["markdown"].data)
+    assert page.startswith("# ✗ Rejected\n")
+    row = r"\| \*\*CreditScore\*\*<br>credit_report<br>credit_score_low \| min_score = \d+ \| credit_score = 4\d\d \|"
+    assert re.search(row, page)
+    assert page.index("**CreditScore**") < page.index("## ✓ Passed") < page.index("**AdultApplicant**")
+    assert f"/v1/applications/{review.record.id}" in page
     assert run.name == f"review-{review.record.id}"
     assert "rejected" in run.tags

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from prefect import get_client
-from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import State
 from support.float_checks import FloatChecks
 from support.journeys import Journey
@@ -33,6 +33,16 @@ async def reviewed(customer_id: str, amount: str = "2500.00", **fields: Any) -> 
     return state
 
 
+async def page_of(state: State[None]) -> str:
+    run = state.state_details.flow_run_id
+    assert run is not None
+    async with get_client() as client:
+        (found,) = await client.read_artifacts(
+            artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run]))
+        )
+    return str(found.data)
+
+
 async def lines(state: State[None]) -> str:
     """What Prefect logged of the run."""
     run = state.state_details.flow_run_id
@@ -46,6 +56,7 @@ async def lines(state: State[None]) -> str:
 async def test_an_ad_hoc_review_ends_as_its_verdict(journey: Journey) -> None:
     state = await reviewed("underage")
     assert state.name == "Rejected"
+    assert "# ✗ Rejected" in await page_of(state), "it is shown in the run that was started"
     async with journey.runtime.store.read() as work:
         (stored,) = await applications.listing(work, "staff")
     assert stored.record.reasons[0].code == "under_age"

@@ -75,6 +75,12 @@ class Money(BaseModel):
         return f"{self.decimal} {self.currency}"
 
 
+def amount_text(minor: int, currency: str) -> str:
+    """An amount of minor units as people read it: "2,500.00 USD"."""
+    digits = minor_digits(currency)
+    return f"{Decimal(minor).scaleb(-digits):,.{digits}f} {currency}"
+
+
 def instalment(principal: Money, annual_rate: Decimal, months: int) -> Money:
     """The level monthly instalment that repays `principal` over `months` at `annual_rate` (0.24 is 24% a year).
 
