@@ -93,8 +93,8 @@ FOURTH = "  - {tier: 4000, min_float_rank: 3, min_subscription_rank: 2, min_avai
             "min_avalable: 150000",
             "{tier: 5000",
             [
-                "table: row 4: min_available: missing; give a whole number, at least -1000000000000, at most "
-                "1000000000000 (An amount in minor units of the rulebook's currency)",
+                "table: row 4: min_available: missing; give a whole number "
+                "(An amount in minor units of the rulebook's currency)",
                 "table: row 4: min_avalable: no such key; did you mean min_available?",
             ],
         ),
