@@ -5,11 +5,11 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 from pydantic import ValidationError
 
 from tasks.forms import InputRefused, form
-from tasks.handling import handle_due, receive
+from tasks.handling import DEAD, FAILED, HANDLED, handle_due, receive
 from underwriting.domain.events import Event
 from underwriting.runtime import open_runtime
 
@@ -24,8 +24,9 @@ def _run_name() -> str:
 async def handle_events(event: dict[str, Any] | None = None) -> State[None]:
     """Keep the event, if one is given, and handle all events that are due, first and further attempts alike.
 
-    The same event again changes nothing. The state of the run says whether the event was new, not whether it could be
-    handled: what cannot be handled yet is tried again from the inbox.
+    The same event again changes nothing. The state of the run says whether the event was new, or ends as Unhandled if
+    an event that waited could not be handled: it is tried again from the inbox. A run in which an event died ends as
+    Failed: it waits for an operator.
 
     Args:
         event: One event as JSON, with its tenant: {"tenant": "sandbox", "source": "float.service", "id": "evt-4711",
@@ -35,9 +36,13 @@ async def handle_events(event: dict[str, Any] | None = None) -> State[None]:
     arrived = None if event is None else _read(event)
     async with open_runtime() as runtime:
         new = arrived is not None and await receive(runtime, [arrived]) > 0
-        handled = await handle_due(runtime)
-    name = "Completed" if arrived is None else "Received" if new else "Duplicate"
-    return Completed(name=name, message=f"{handled} events handled")
+        outcomes = await handle_due(runtime)
+    message = f"{outcomes[HANDLED]} events handled, {outcomes[FAILED]} failed, {outcomes[DEAD]} dead"
+    if outcomes[DEAD]:
+        return Failed(message=f"{message}: underwriting inbox dead")
+    unhandled = "Unhandled" if outcomes[FAILED] else "Completed"
+    name = unhandled if arrived is None else "Received" if new else "Duplicate"
+    return Completed(name=name, message=message)
 
 
 def _read(event: dict[str, Any]) -> Event:

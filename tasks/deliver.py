@@ -3,19 +3,21 @@
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from tasks.run_log import run_log
 from underwriting.integrations.bus import BusEvent, detail_of
 from underwriting.integrations.errors import SourceError
 from underwriting.integrations.metrics import metrics
 from underwriting.process.failpoints import failpoint
 from underwriting.runtime import Runtime
 from underwriting.settings import Partner
-from underwriting.store.models import Channel
+from underwriting.store.models import Channel, QueueState
 from underwriting.store.queue import outbox
 from underwriting.store.queue.outbox import Message
 
@@ -24,59 +26,68 @@ BATCH = 100
 ENOUGH_SECONDS = 30.0
 
 
+# Outcomes of deliveries, as metrics and runs name them. A dead message waits for an operator.
+ARRIVED, FAILED, DEAD = "arrived", "failed", "dead"
+
+
 @task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
-async def deliver(runtime: Runtime, subject_id: str | None = None) -> int:
-    """Deliver what is due, about one application or evaluation or about all; returns how many messages arrived.
+async def deliver(runtime: Runtime, subject_id: str | None = None) -> Counter[str]:
+    """Deliver what is due, about one application or evaluation or about all; returns the number of each outcome.
 
     A message that does not arrive stays in the outbox, which schedules the next attempt: this task is not retried.
     """
     began = time.monotonic()
-    arrived = 0
-    # Only the oldest message of a customer is due, so each delivery may make another one due.
-    while now := await _deliver_batch(runtime, subject_id):
-        arrived += now
-        if time.monotonic() - began > ENOUGH_SECONDS:
-            break
-    return arrived
+    outcomes: Counter[str] = Counter()
+    while True:
+        now = await _deliver_batch(runtime, subject_id)
+        outcomes += now
+        # Only the oldest message of a customer is due, so each delivery may make another one due.
+        if not now[ARRIVED] or time.monotonic() - began > ENOUGH_SECONDS:
+            return outcomes
 
 
-async def _deliver_batch(runtime: Runtime, subject_id: str | None) -> int:
+async def _deliver_batch(runtime: Runtime, subject_id: str | None) -> Counter[str]:
     async with runtime.store.begin() as work:
         messages = await outbox.due(work, tuple(Channel), limit=BATCH, subject_id=subject_id)
     events = [message for message in messages if message.channel is Channel.EVENTS]
     others = [message for message in messages if message.channel is not Channel.EVENTS]
-    arrived = await asyncio.gather(
+    put, *delivered = await asyncio.gather(
         _put_events(runtime, events), *(_deliver_one(runtime, message) for message in others)
     )
-    return sum(arrived)
+    return Counter([*put, *(outcome for outcomes in delivered for outcome in outcomes)])
 
 
-async def _deliver_one(runtime: Runtime, message: Message) -> bool:
+async def _deliver_one(runtime: Runtime, message: Message) -> list[str]:
     try:
         await _BY_CHANNEL[message.channel](runtime, message)
     except SourceError as error:
-        return await _record(runtime, message, error)
+        return [await _record(runtime, message, error)]
     failpoint("after-post")
-    return await _record(runtime, message, None)
+    return [await _record(runtime, message, None)]
 
 
-async def _put_events(runtime: Runtime, messages: Sequence[Message]) -> int:
+async def _put_events(runtime: Runtime, messages: Sequence[Message]) -> list[str]:
     """Put all events in as few calls as possible. Without a bus they count as delivered."""
     bus = runtime.outlets.bus
     troubles = [None] * len(messages) if bus is None else await bus.put([_bus_event(message) for message in messages])
-    arrived = [await _record(runtime, *pair) for pair in zip(messages, troubles, strict=True)]
-    return sum(arrived)
+    return [await _record(runtime, *pair) for pair in zip(messages, troubles, strict=True)]
 
 
-async def _record(runtime: Runtime, message: Message, trouble: SourceError | None) -> bool:
-    """Record the result of a delivery in the outbox; returns whether it arrived."""
+async def _record(runtime: Runtime, message: Message, trouble: SourceError | None) -> str:
+    """Record the result of a delivery in the outbox, in the log and as a metric; returns the outcome."""
+    state: QueueState | None = QueueState.DONE
     async with runtime.store.begin() as work:
         if trouble is None:
             await outbox.QUEUE.done(work, message.id)
         else:
-            await outbox.QUEUE.failed(work, message.id, message.attempt, str(trouble))
-    metrics().message(message.channel, "failed" if trouble else "arrived")
-    return trouble is None
+            state = await outbox.QUEUE.failed(work, message.id, message.attempt, str(trouble))
+    outcome = ARRIVED if trouble is None else DEAD if state is QueueState.DEAD else FAILED
+    if trouble is not None:
+        what = f"{message.id} of {message.tenant} did not arrive by {message.channel} at attempt {message.attempt}"
+        then = "it is dead: underwriting outbox dead" if outcome == DEAD else "it is tried again"
+        run_log().warning("%s: %s; %s", what, trouble, then)
+    metrics().message(message.channel, outcome)
+    return outcome
 
 
 async def _post_result(runtime: Runtime, message: Message) -> None:

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 from prefect import get_client
 
 from rules.limits.tiers import CURRENCY, TIERS
+from tasks.run_log import run_log
 from underwriting.dispatch import try_dispatch
 from underwriting.domain.application import Product, State
 from underwriting.domain.eligibility import EvaluationRequest
@@ -28,6 +30,8 @@ BATCH = 50
 AT_ONCE = 8
 # Seconds after which no more are taken: the last ones have to be handled within their lease.
 ENOUGH_SECONDS = 30.0
+# Outcomes of events, as metrics and runs name them. A dead event waits for an operator.
+HANDLED, FAILED, DEAD = "handled", "failed", "dead"
 # Who writes profile versions because of an event.
 SYSTEM = "system"
 
@@ -42,26 +46,27 @@ async def receive(runtime: Runtime, events: Sequence[Event]) -> int:
         return sum([await inbox.keep(work, event) for event in theirs])
 
 
-async def handle_due(runtime: Runtime) -> int:
-    """Handle what is due, until nothing is or enough time has passed; how many events were handled."""
-    began, handled = time.monotonic(), 0
+async def handle_due(runtime: Runtime) -> Counter[str]:
+    """Handle what is due, until nothing is or enough time has passed; the number of each outcome."""
+    began = time.monotonic()
+    outcomes: Counter[str] = Counter()
     free = asyncio.Semaphore(AT_ONCE)
 
-    async def in_turn(event: inbox.Event) -> bool:
+    async def in_turn(event: inbox.Event) -> str:
         async with free:
             return await _handle(runtime, event)
 
     while time.monotonic() - began < ENOUGH_SECONDS:
         async with runtime.store.begin() as work:
             events = await inbox.due(work, limit=BATCH)
-        handled += sum(await asyncio.gather(*map(in_turn, events)))
+        outcomes += Counter(await asyncio.gather(*map(in_turn, events)))
         if len(events) < BATCH:
             break
-    return handled
+    return outcomes
 
 
-async def _handle(runtime: Runtime, event: inbox.Event) -> bool:
-    """Handle one event in one transaction; False if it failed, and is tried again or dead.
+async def _handle(runtime: Runtime, event: inbox.Event) -> str:
+    """Handle one event in one transaction; the outcome: handled, failed (it is tried again) or dead.
 
     StoreUnreachable is raised: the event is due again once its lease has expired.
     """
@@ -74,13 +79,17 @@ async def _handle(runtime: Runtime, event: inbox.Event) -> bool:
     except StoreError as why:
         async with runtime.store.begin() as work:
             state = await inbox.QUEUE.failed(work, event.id, event.attempt, str(why))
-        metrics().event(event.type, "dead" if state is QueueState.DEAD else "failed")
-        return False
-    metrics().event(event.type, "handled")
+        outcome = DEAD if state is QueueState.DEAD else FAILED
+        then = "it is dead: underwriting inbox dead" if outcome == DEAD else "it is tried again"
+        what = f"{event.type} {event.id} of {event.tenant} could not be handled at attempt {event.attempt}"
+        run_log().warning("%s: %s; %s", what, why, then)
+        metrics().event(event.type, outcome)
+        return outcome
+    metrics().event(event.type, HANDLED)
     for request in requests:
         async with get_client() as client:
             await try_dispatch(client, runtime.store, request)
-    return True
+    return HANDLED
 
 
 async def _freeze(work: Work, event: inbox.Event, now: datetime) -> list[EvaluationRequest]:

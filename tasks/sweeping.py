@@ -93,8 +93,10 @@ async def measure_depths(runtime: Runtime) -> None:
             waiting, loaded = await depths(work), await lists.versions(work)
         for version in loaded:
             metrics().list_age(version.name, (datetime.now(UTC) - version.checked_at).total_seconds())
-        for queue, count in waiting.items():
-            metrics().depth(queue, count)
+        for queue, found in waiting.items():
+            metrics().depth(queue, found.count)
+            if found.oldest is not None:
+                metrics().age(queue, (datetime.now(UTC) - found.oldest).total_seconds())
 
 
 @task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)

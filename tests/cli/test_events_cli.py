@@ -1,6 +1,7 @@
 """`consume` and `inbox`: what an operator does about events."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,6 +50,41 @@ def test_dead_events_are_listed_and_redriven() -> None:
     assert run("inbox", "redrive", event_id) == (0, f"{event_id} is due again\n")
     code, told = run("inbox", "redrive", event_id)
     assert (code, "not dead, so not redriven" in told) == (2, True)
+
+
+@pytest.mark.usefixtures("environment")
+def test_status_shows_on_one_screen_what_waits_and_for_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    event_id = asyncio.run(a_dead_event())
+    monkeypatch.setenv("COLUMNS", "80")
+    code, told = run("status")
+    lines = told.splitlines()
+    assert code == 0
+    assert len(lines) <= 32
+    assert max(map(len, lines)) <= 80
+    (dead,) = (line.split() for line in lines if "inbox dead" in line)
+    assert (dead[:2], dead[3:]) == (["dead", "1"], ["s", "underwriting", "inbox", "dead"])
+    found = json.loads(run("status", "--json")[1])
+    assert found["inbox_dead"]["count"] == 1
+    assert found["inbox_dead"]["oldest"].startswith("20")
+    assert found["applications"] == {"count": 0, "oldest": None}
+    for which in ("referred", "quarantined"):
+        assert json.loads(run("status", which, "--json")[1]) == []
+    (row,) = json.loads(run("inbox", "dead", "--json")[1])
+    assert (row["id"], row["trouble"], row["tenant"]) == (event_id, "it is always so", "acme")
+    assert json.loads(run("inbox", "pending", "--json")[1]) == []
+
+
+@pytest.mark.parametrize("columns", ["80", None])
+@pytest.mark.usefixtures("environment")
+def test_ids_of_queues_are_whole_and_can_be_redriven(monkeypatch: pytest.MonkeyPatch, columns: str | None) -> None:
+    event_id = asyncio.run(a_dead_event())
+    monkeypatch.setenv("COLUMNS", columns) if columns else monkeypatch.delenv("COLUMNS", raising=False)
+    _, told = run("inbox", "dead")
+    assert event_id in told.split()
+    assert "it is always so" in " ".join(told.split())
+    assert run("inbox", "redrive", event_id)[0] == 0
+    _, told = run("inbox", "pending")
+    assert event_id in told.split()
 
 
 @pytest.mark.usefixtures("environment")

@@ -41,7 +41,7 @@ def event(event_type: str, event_id: str = "evt-1", **payload: Any) -> dict[str,
 
 
 def handled(state: State[Any]) -> int:
-    return int((state.message or "").removesuffix(" events handled"))
+    return int((state.message or "").partition(" events handled")[0])
 
 
 async def version(runtime: Runtime) -> int | None:

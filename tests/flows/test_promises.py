@@ -2,8 +2,12 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from prefect import get_client
+from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+from prefect.client.schemas.objects import State
 from support.journeys import Journey
 from support.reviews import let_time_pass
 
@@ -11,6 +15,8 @@ from flows.deliver_outbox import deliver_outbox
 from underwriting.store import claims
 from underwriting.store.claims import Claim
 from underwriting.store.kinds import APPLICATIONS
+from underwriting.store.models import MessageRow
+from underwriting.store.queue import outbox
 
 HOUR = timedelta(hours=1)
 
@@ -86,6 +92,36 @@ async def test_a_result_that_was_refused_is_delivered_later_under_the_same_id(jo
     assert await deliver_outbox() == 1
     assert await deliver_outbox() == 0
     assert [post["deliveries"] for post in await journey.posted()] == [1]
+
+
+async def test_a_message_that_does_not_arrive_shows_in_the_run_and_in_its_log(journey: Journey) -> None:
+    await journey.faults({"results": {"error_rate": 1.0}})
+    review = await journey.review("good")
+    store = journey.runtime.store
+    await let_time_pass(store, "outbox", "due_at", HOUR)
+    state = await deliver_outbox(return_state=True)
+    assert (state.type, state.name, state.message) == ("COMPLETED", "Undelivered", "0 arrived, 1 failed, 0 dead")
+    assert "of sandbox did not arrive by results at attempt 2" in await logged(state)
+    async with store.begin() as work:
+        await work.execute(MessageRow.__table__.update().values(attempts=len(outbox.WAITS)))
+    await let_time_pass(store, "outbox", "due_at", HOUR)
+    state = await deliver_outbox(return_state=True)
+    assert (state.type, state.message) == ("FAILED", "0 arrived, 0 failed, 1 dead: underwriting outbox dead")
+    assert "it is dead: underwriting outbox dead" in await logged(state)
+    # The run that decided says so, too.
+    assert "did not arrive by results at attempt 1" in await logged(review.state)
+
+
+async def logged(state: State[Any]) -> str:
+    """The log of a run, once Prefect has it."""
+    assert state.state_details.flow_run_id is not None
+    wanted = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[state.state_details.flow_run_id]))
+    async with get_client() as client:
+        for _ in range(40):
+            if text := "\n".join(log.message for log in await client.read_logs(wanted) if "arrive" in log.message):
+                return text
+            await asyncio.sleep(0.25)
+    return ""
 
 
 async def test_a_lost_acknowledgement_is_posted_again_and_can_be_recognised(journey: Journey) -> None:

@@ -55,14 +55,14 @@ async def test_events_arrive_in_the_users_order(runtime: Runtime, bus: Queues) -
     for _ in range(3):
         await evaluated(runtime.store)
     await meet(runtime.store, user_id="bob")
-    assert await deliver.fn(runtime) == 5
+    assert (await deliver.fn(runtime))["arrived"] == 5
     told = arrived(bus)
     of_ada = [event["detail-type"] for event in told if event["detail"]["user_id"] == "ada"]
     assert of_ada == ["profile.updated", *["evaluation.approved"] * 3]
     detail = told[-1]["detail"]
     assert set(detail) == {"event_id", "tenant", "user_id", "data"}
     assert detail["event_id"].startswith("msg_")
-    assert await deliver.fn(runtime) == 0, "each once"
+    assert (await deliver.fn(runtime))["arrived"] == 0, "each once"
 
 
 async def test_what_the_bus_refuses_stays_and_is_put_again(runtime: Runtime, bus: Queues, account: Any) -> None:
@@ -70,18 +70,18 @@ async def test_what_the_bus_refuses_stays_and_is_put_again(runtime: Runtime, bus
     account("events").delete_rule(Name="all", EventBusName="underwriting")
     account("events").delete_event_bus(Name="underwriting")
     await meet(runtime.store)
-    assert await deliver.fn(runtime) == 0
+    assert (await deliver.fn(runtime))["arrived"] == 0
     assert (await messages(runtime))[Channel.EVENTS] == [QueueState.PENDING]
     account("events").create_event_bus(Name="underwriting")
     await let_time_pass(runtime.store, "outbox", "due_at", LATER)
-    assert await deliver.fn(runtime) == 1
+    assert (await deliver.fn(runtime))["arrived"] == 1
 
 
 async def test_analytics_arrive_under_the_messages_id(runtime: Runtime, bus: Queues, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/v1/batch").respond_with_json({"success": True})
     check = await claimed_check(runtime.store)
     await finish_check(runtime.store, check, channels=(Channel.ANALYTICS, Channel.EVENTS))
-    assert await deliver.fn(runtime, check.subject.id) == 2
+    assert (await deliver.fn(runtime, check.subject.id))["arrived"] == 2
     (request, _), *_ = httpserver.log
     (sent,) = (request.json or {})["batch"]
     assert (sent["event"], sent["userId"], sent["properties"]["tenant"]) == ("Evaluation Approved", "ada", "acme")
@@ -95,11 +95,11 @@ async def test_a_channel_that_is_down_holds_up_no_other_and_dies_alone(
 ) -> None:
     httpserver.expect_request("/v1/batch").respond_with_data("", 503)
     await finish_check(runtime.store, await claimed_check(runtime.store), channels=(Channel.ANALYTICS, Channel.EVENTS))
-    assert await deliver.fn(runtime) == 1
+    assert (await deliver.fn(runtime))["arrived"] == 1
     async with runtime.store.begin() as work:
         await work.execute(MessageRow.__table__.update().values(attempts=len(outbox.WAITS)))
     await let_time_pass(runtime.store, "outbox", "due_at", LATER)
-    assert await deliver.fn(runtime) == 0
+    assert (await deliver.fn(runtime))["arrived"] == 0
     found = await messages(runtime)
     assert (found[Channel.ANALYTICS], found[Channel.EVENTS]) == ([QueueState.DEAD], [QueueState.DONE])
     async with runtime.store.begin() as work:
@@ -108,7 +108,7 @@ async def test_a_channel_that_is_down_holds_up_no_other_and_dies_alone(
         await outbox.QUEUE.redrive(work, [dead.id], "olga")
     httpserver.clear()
     httpserver.expect_request("/v1/batch").respond_with_json({"success": True})
-    assert await deliver.fn(runtime) == 1
+    assert (await deliver.fn(runtime))["arrived"] == 1
 
 
 async def test_a_callback_without_a_partner_is_refused(runtime: Runtime, bus: Queues) -> None:
@@ -117,7 +117,7 @@ async def test_a_callback_without_a_partner_is_refused(runtime: Runtime, bus: Qu
         given = {"tenant": "acme", "customer_id": "ada", "subject_id": "evl_1", "event": "e", "record": b"{}"}
         at = (await work.scalars(select(MessageRow.created_at))).one()
         await outbox.enqueue(work, Channel.CALLBACK, at=at, target="https://hooks.example/done", **given)
-    assert await deliver.fn(runtime) == 1
+    assert (await deliver.fn(runtime))["arrived"] == 1
     assert (await messages(runtime))[Channel.CALLBACK] == [QueueState.PENDING]
 
 

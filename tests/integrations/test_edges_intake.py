@@ -110,7 +110,7 @@ async def test_an_event_that_cannot_be_handled_is_redriven(runtime: Runtime) -> 
     payload = {"evaluation_id": "evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", "float_id": unknown["float_id"]}
     created = event(1).model_copy(update={"type": "user_float_created", "payload": payload})
     assert await handling.receive(runtime, [created]) == 1
-    assert await handling.handle_due(runtime) == 0
+    assert (await handling.handle_due(runtime))["handled"] == 0
     async with runtime.store.read() as work:
         row = (await work.scalars(select(EventRow))).one()
     assert (row.state, row.attempts) == (QueueState.PENDING, 1)
@@ -120,7 +120,7 @@ async def test_an_event_that_cannot_be_handled_is_redriven(runtime: Runtime) -> 
         await inbox.QUEUE.failed(work, due.id, due.attempt, row.trouble, waits=())
         assert [found.id for found in await inbox.QUEUE.dead(work)] == [row.id]
         assert await inbox.QUEUE.redrive(work, [row.id], "olga") == [row.id]
-    assert await handling.handle_due(runtime) == 0
+    assert (await handling.handle_due(runtime))["handled"] == 0
 
 
 async def _again(work: Any, inbox_id: str) -> list[inbox.Event]:

@@ -42,8 +42,10 @@ def test_troubles_events_messages_and_depths_are_told(metrics: Metrics, agent: s
     metrics.event("user_created", "handled")
     metrics.message("events", "arrived")
     metrics.depth("inbox", 7)
+    metrics.age("outbox", 90.0)
     metrics.notices("overdue", 2)
-    assert heard(agent, 5) == {
+    assert heard(agent, 6) == {
+        "underwriting.queue.age.seconds:90.0|g|#queue:outbox",
         "underwriting.notices:2|g|#state:overdue",
         "underwriting.source.troubles:1|c|#source:bureau",
         "underwriting.events:1|c|#type:user_created,outcome:handled",

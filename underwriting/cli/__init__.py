@@ -20,6 +20,7 @@ COMMANDS = {
     "deploy": "setup:deploy",
     "limits": "limits.run:app",
     "notices": "notices:app",
+    "status": "status:status",
     "outbox": "queues:outbox",
     "consume": "consume:consume",
     "inbox": "queues:inbox",

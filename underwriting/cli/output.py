@@ -71,6 +71,15 @@ def moment_text(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
+def ago(moment: datetime, until: datetime | None = None) -> str:
+    """The time from a moment until now, or until another one, in its largest unit: "45 s", "12 min", "3 h", "8 d"."""
+    seconds = max(((until or datetime.now(UTC)) - moment).total_seconds(), 0)
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{int(seconds)} s"
+
+
 def print_reasons(console: Console, reasons: Iterable[Reason]) -> None:
     """Print each reason on a line."""
     for reason in reasons:

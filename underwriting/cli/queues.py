@@ -1,56 +1,89 @@
-"""`underwriting inbox` and `underwriting outbox`: what could not be handled or delivered."""
+"""`underwriting inbox` and `underwriting outbox`: what waits, and what could not be handled or delivered."""
 
 import getpass
-from collections.abc import Callable
-from typing import Annotated, TypeVar
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from underwriting.cli.errors import refuse
+from underwriting.cli.output import ago, console, new_table, print_json
 from underwriting.cli.store import read_store, write_store
-from underwriting.store.models import EventRow, MessageRow, QueuedRow
+from underwriting.store.models import EventRow, MessageRow, QueuedRow, QueueState
 from underwriting.store.queue import inbox as events
 from underwriting.store.queue import outbox as messages
 from underwriting.store.queue.leased import Queue
+from underwriting.store.session import Work
 
 R = TypeVar("R", bound=QueuedRow)
+Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def _commands(queue: Queue[R], described: str, about: Callable[[R], str]) -> typer.Typer:
+def _commands(queue: Queue[R], described: str, about: Callable[[R], dict[str, Any]]) -> typer.Typer:
     """The commands of one queue; `about` describes a row."""
-    app = typer.Typer(no_args_is_help=True, help=f"{described}: dead, redrive.")
+    app = typer.Typer(no_args_is_help=True, help=f"{described}: pending, dead, redrive.")
+
+    def show(find: Callable[[Work], Awaitable[list[R]]], *, as_json: bool) -> None:
+        rows = [_described(row, about(row)) for row in read_store(find)]
+        if as_json:
+            print_json(rows)
+            return
+        table = new_table(
+            queue.name, "tries", "since", "about, and why", right=("tries", "since"), wraps=("about, and why",)
+        )
+        for row in rows:
+            told = f"{row['about']}{_next(row)}{'; ' + row['trouble'] if row['trouble'] else ''}"
+            table.add_row(row["id"], str(row["attempts"]), ago(row["since"]), told)
+        console().print(table)
+
+    @app.command(help=f"List every {queue.name} that is not done yet, oldest first, with the last failure.")
+    def pending(limit: Limit = 100, as_json: Json = False) -> None:
+        show(lambda work: queue.pending(work, limit), as_json=as_json)
 
     @app.command(help=f"List every {queue.name} that was given up, oldest first, with the reason.")
-    def dead(limit: Annotated[int, typer.Option(min=1)] = 100) -> None:
-        table = Table(box=box.SIMPLE_HEAD)
-        # Complete ids, to be copied.
-        table.add_column(queue.name, no_wrap=True)
-        table.add_column("about, and why")
-        for row in read_store(lambda work: queue.dead(work, limit)):
-            table.add_row(row.id, f"{about(row)}; after {row.attempts} attempts: {row.trouble or ''}")
-        Console().print(table)
+    def dead(limit: Limit = 100, as_json: Json = False) -> None:
+        show(lambda work: queue.dead(work, limit), as_json=as_json)
 
     @app.command(help=f"Give a dead {queue.name} all its attempts back.")
-    def redrive(ids: Annotated[list[str], typer.Argument(help="Ids, as `dead` shows them.")]) -> None:
+    def redrive(
+        ids: Annotated[list[str], typer.Argument(help="Ids, as `dead` shows them.")], as_json: Json = False
+    ) -> None:
         redriven = write_store(lambda work: queue.redrive(work, ids, getpass.getuser()))
-        for row_id in redriven:
-            typer.echo(f"{row_id} is due again")
+        if as_json:
+            print_json({"redriven": redriven})
+        else:
+            for row_id in redriven:
+                typer.echo(f"{row_id} is due again")
         if missing := sorted(set(ids) - set(redriven)):
             refuse(f"not dead, so not redriven: {', '.join(missing)}")
 
     return app
 
 
-def _event(row: EventRow) -> str:
-    return f"{row.type} {row.event_id} of {row.source}, about {row.tenant}/{row.user_id}"
+def _described(row: QueuedRow, about: dict[str, Any]) -> dict[str, Any]:
+    described = {"id": row.id, "attempts": row.attempts, "due_at": row.due_at, "trouble": row.trouble}
+    return described | {"state": row.state} | about
 
 
-def _message(row: MessageRow) -> str:
-    return f"{row.channel} of {row.tenant}, about {row.subject_id}"
+def _next(row: dict[str, Any]) -> str:
+    """When a row that failed is tried again."""
+    if row["state"] is not QueueState.PENDING or not row["attempts"]:
+        return ""
+    return f"; again in {ago(datetime.now(UTC), row['due_at'])}" if row["due_at"] > datetime.now(UTC) else "; due now"
 
 
-inbox = _commands(events.QUEUE, "Events that could not be handled", _event)
-outbox = _commands(messages.QUEUE, "Messages that could not be delivered", _message)
+def _event(row: EventRow) -> dict[str, Any]:
+    about = f"{row.type} {row.event_id} of {row.source}, about {row.tenant}/{row.user_id}"
+    keys = {"type": row.type, "event_id": row.event_id, "source": row.source, "tenant": row.tenant}
+    return keys | {"user_id": row.user_id, "since": row.received_at, "about": about}
+
+
+def _message(row: MessageRow) -> dict[str, Any]:
+    keys = {"channel": row.channel, "tenant": row.tenant, "subject_id": row.subject_id}
+    return keys | {"since": row.created_at, "about": f"{row.channel} of {row.tenant}, about {row.subject_id}"}
+
+
+inbox = _commands(events.QUEUE, "Events received", _event)
+outbox = _commands(messages.QUEUE, "Messages to send", _message)

@@ -6,9 +6,10 @@
 | underwriting.decision.seconds | distribution, from receipt to decision | product, kind |
 | underwriting.source.troubles | count of checks whose source gave nothing | source |
 | underwriting.events | count of events | type, outcome (handled, failed, dead) |
-| underwriting.messages | count of deliveries out of the outbox | channel, outcome (arrived, failed) |
+| underwriting.messages | count of deliveries out of the outbox | channel, outcome (arrived, failed, dead) |
 | underwriting.list.age.seconds | gauge of the time since a screening list was last loaded; set an alarm on it | list |
 | underwriting.queue.depth | gauge of what waits | queue (applications, inbox, outbox, outbox_dead, …) |
+| underwriting.queue.age.seconds | gauge of how long the oldest entry waits | queue |
 | underwriting.notices | gauge of notices that were not sent | state (overdue, due_soon) |
 """
 
@@ -71,6 +72,10 @@ class Metrics:
     def depth(self, queue: str, waiting: int) -> None:
         """How much waits in a queue."""
         self._gauge("queue.depth", waiting, queue=queue)
+
+    def age(self, queue: str, seconds: float) -> None:
+        """How long the oldest entry of a queue has waited."""
+        self._gauge("queue.age.seconds", seconds, queue=queue)
 
     def notices(self, state: str, waiting: int) -> None:
         """How many notices to customers are overdue, or due soon."""

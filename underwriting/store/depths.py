@@ -1,25 +1,151 @@
-"""How much waits in the store, for metrics."""
+"""What waits in the store, and since when: for metrics, and for `underwriting status`."""
 
-from sqlalchemy import Select, func, select
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, exists, func, select
 
 from underwriting.domain.application import State
-from underwriting.store.models import ApplicationRow, EvaluationRow, EventRow, MessageRow, QueueState
+from underwriting.domain.decision import Verdict
+from underwriting.domain.limits import LimitRunState
+from underwriting.store.columns import from_now
+from underwriting.store.models import (
+    ApplicationRow,
+    Claimable,
+    DecisionRow,
+    EligibilityRow,
+    EvaluationRow,
+    EventRow,
+    LimitRunRow,
+    ListMatchRow,
+    MessageRow,
+    QueuedRow,
+    QueueState,
+    StaffDecisionRow,
+)
 from underwriting.store.session import Work
 
 UNDECIDED = (State.PENDING, State.RUNNING)
 CUSTOMERS = (State.INCOMPLETE, State.COUNTEROFFER)
-_QUEUES: dict[str, Select[tuple[int]]] = {
-    "applications": select(func.count()).select_from(ApplicationRow).where(ApplicationRow.state.in_(UNDECIDED)),
-    "referrals": select(func.count()).select_from(ApplicationRow).where(ApplicationRow.state == State.REFERRED),
-    "customers": select(func.count()).select_from(ApplicationRow).where(ApplicationRow.state.in_(CUSTOMERS)),
-    "evaluations": select(func.count()).select_from(EvaluationRow).where(EvaluationRow.state.in_(UNDECIDED)),
-    "inbox": select(func.count()).select_from(EventRow).where(EventRow.state == QueueState.PENDING),
-    "inbox_dead": select(func.count()).select_from(EventRow).where(EventRow.state == QueueState.DEAD),
-    "outbox": select(func.count()).select_from(MessageRow).where(MessageRow.state == QueueState.PENDING),
-    "outbox_dead": select(func.count()).select_from(MessageRow).where(MessageRow.state == QueueState.DEAD),
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How many rows wait, over all tenants, and since when the oldest does; None where none does."""
+
+    count: int
+    oldest: datetime | None
+
+
+def _waiting(since: Any, *which: ColumnElement[bool]) -> Select[tuple[int, datetime | None]]:
+    return select(func.count(), func.min(since)).where(*which)
+
+
+def _in_states(table: type[Claimable], *states: State) -> Select[tuple[int, datetime | None]]:
+    return _waiting(table.received_at, table.state.in_(states))
+
+
+def _late(table: type[Claimable]) -> Select[tuple[int, datetime | None]]:
+    """A worker had it, and its lease ended without an end of the work."""
+    return _waiting(table.received_at, table.state == State.RUNNING, table.lease_until < from_now())
+
+
+def _failing(table: type[QueuedRow]) -> ColumnElement[bool]:
+    return and_(table.state == QueueState.PENDING, table.trouble.is_not(None))
+
+
+_QUEUES: dict[str, Select[tuple[int, datetime | None]]] = {
+    "applications": _in_states(ApplicationRow, *UNDECIDED),
+    "applications_late": _late(ApplicationRow),
+    "referrals": _in_states(ApplicationRow, State.REFERRED),
+    "customers": _in_states(ApplicationRow, *CUSTOMERS),
+    "applications_quarantined": _in_states(ApplicationRow, State.QUARANTINED, State.FAILED),
+    "evaluations": _in_states(EvaluationRow, *UNDECIDED),
+    "evaluations_late": _late(EvaluationRow),
+    "evaluations_quarantined": _in_states(EvaluationRow, State.QUARANTINED, State.FAILED),
+    "list_matches": _waiting(ListMatchRow.found_at, ListMatchRow.cleared_at.is_(None)),
+    "inbox": _waiting(EventRow.received_at, EventRow.state == QueueState.PENDING),
+    "inbox_failing": _waiting(EventRow.received_at, _failing(EventRow)),
+    "inbox_dead": _waiting(EventRow.received_at, EventRow.state == QueueState.DEAD),
+    "outbox": _waiting(MessageRow.created_at, MessageRow.state == QueueState.PENDING),
+    "outbox_failing": _waiting(MessageRow.created_at, _failing(MessageRow)),
+    "outbox_dead": _waiting(MessageRow.created_at, MessageRow.state == QueueState.DEAD),
+    "limit_runs_held": _waiting(LimitRunRow.created_at, LimitRunRow.state == LimitRunState.HELD),
+    "limit_runs_incomplete": _waiting(LimitRunRow.created_at, LimitRunRow.state == LimitRunState.INCOMPLETE),
 }
 
 
-async def depths(work: Work) -> dict[str, int]:
-    """How much waits, by queue: for a worker, a person, a customer, a handler, a receiver or an operator."""
-    return {name: int(await work.scalar(query) or 0) for name, query in _QUEUES.items()}
+# Not counted for metrics every few seconds, since they read all results.
+_REFERRED_EVALUATIONS = (
+    EligibilityRow.verdict == Verdict.REFERRED,
+    ~exists().where(StaffDecisionRow.evaluation_id == EligibilityRow.evaluation_id),
+)
+_SLOW = {"evaluations_referred": _waiting(EligibilityRow.decided_at, *_REFERRED_EVALUATIONS)}
+
+
+async def depths(work: Work, *, slow: bool = False) -> dict[str, Waiting]:
+    """What waits, by queue: for a worker, a person, a customer, a handler, a receiver or an operator.
+
+    With `slow`, also what takes a while to count.
+    """
+    found = {}
+    for name, query in (_QUEUES | (_SLOW if slow else {})).items():
+        count, oldest = (await work.execute(query)).one()
+        found[name] = Waiting(count, oldest)
+    return found
+
+
+@dataclass(frozen=True)
+class Item:
+    """One application or evaluation that waits for a person or an operator: since when, and why."""
+
+    id: str
+    tenant: str
+    subject: str
+    since: datetime
+    why: str
+
+
+async def quarantined(work: Work, limit: int) -> list[Item]:
+    """Applications and evaluations that ended without a decision, of all tenants, the oldest first."""
+    stopped = (State.QUARANTINED, State.FAILED)
+    found = []
+    for table, subject in ((ApplicationRow, ApplicationRow.customer_id), (EvaluationRow, EvaluationRow.user_id)):
+        columns = (table.id, table.tenant, subject, table.received_at, table.trouble)
+        query = select(*columns).where(table.state.in_(stopped)).order_by(table.received_at).limit(limit)
+        rows = (await work.execute(query)).tuples()
+        found += [Item(row_id, tenant, who, since, why or "") for row_id, tenant, who, since, why in rows]
+    return sorted(found, key=lambda item: item.since)[:limit]
+
+
+async def referred(work: Work, limit: int) -> list[Item]:
+    """Applications and evaluations that a person has to decide, of all tenants, the oldest first."""
+    first = select(DecisionRow.reasons).where(DecisionRow.application_id == ApplicationRow.id)
+    reasons = first.order_by(DecisionRow.sequence.desc()).limit(1).scalar_subquery()
+    columns = (
+        ApplicationRow.id,
+        ApplicationRow.tenant,
+        ApplicationRow.customer_id,
+        ApplicationRow.received_at,
+        reasons,
+    )
+    applications = select(*columns).where(ApplicationRow.state == State.REFERRED).order_by(ApplicationRow.received_at)
+    of = (
+        EvaluationRow.id,
+        EvaluationRow.tenant,
+        EvaluationRow.user_id,
+        EligibilityRow.decided_at,
+        EligibilityRow.reasons,
+    )
+    evaluations = (
+        select(*of)
+        .join(EligibilityRow, EligibilityRow.evaluation_id == EvaluationRow.id)
+        .where(*_REFERRED_EVALUATIONS)
+        .order_by(EligibilityRow.decided_at)
+    )
+    found = []
+    for query in (applications, evaluations):
+        for row_id, tenant, who, since, given in (await work.execute(query.limit(limit))).tuples():
+            found.append(Item(row_id, tenant, who, since, ", ".join(reason["code"] for reason in given or ())))
+    return sorted(found, key=lambda item: item.since)[:limit]

@@ -88,6 +88,11 @@ class Queue(Generic[R]):
             await audit.append(work, f"{self.name}.died", row_id, "system", attempts=attempt)
         return state
 
+    async def pending(self, work: Work, limit: int = 100) -> list[R]:
+        """Rows that are not done yet, the oldest first."""
+        query = select(self.row).where(self.row.state == QueueState.PENDING).order_by(self.order).limit(limit)
+        return list(await work.scalars(query))
+
     async def dead(self, work: Work, limit: int = 100) -> list[R]:
         """Rows that wait for an operator, oldest first."""
         query = select(self.row).where(self.row.state == QueueState.DEAD).order_by(self.order).limit(limit)

@@ -1,0 +1,114 @@
+"""`underwriting status`: what waits, is late, dead, held, quarantined or referred, and for how long."""
+
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from underwriting.cli.output import ago, console, new_table, print_json
+from underwriting.cli.store import with_store
+from underwriting.settings import settings
+from underwriting.store import depths, notices
+from underwriting.store.depths import Item, Waiting
+from underwriting.store.session import Store
+
+
+class Which(StrEnum):
+    """What can be listed one by one."""
+
+    REFERRED = "referred"
+    QUARANTINED = "quarantined"
+
+
+# By heading: each queue with its words, and the command that shows or mends it.
+_SCREEN = {
+    "Applications": [
+        ("applications", "under way", ""),
+        ("applications_late", "late: the worker is gone", "the flow sweep starts them again"),
+        ("referrals", "referred to a person", "underwriting status referred"),
+        ("customers", "wait for the customer", ""),
+        ("applications_quarantined", "quarantined", "underwriting status quarantined"),
+    ],
+    "Evaluations": [
+        ("evaluations", "under way", ""),
+        ("evaluations_late", "late: the worker is gone", "the flow sweep starts them again"),
+        ("evaluations_referred", "referred to a person", "underwriting status referred"),
+        ("evaluations_quarantined", "quarantined", "underwriting status quarantined"),
+        ("list_matches", "possible list matches", "underwriting lists matches"),
+    ],
+    "Events received": [
+        ("inbox", "waiting", "underwriting inbox pending"),
+        ("inbox_failing", "of these failed before", "underwriting inbox pending"),
+        ("inbox_dead", "dead", "underwriting inbox dead"),
+    ],
+    "Messages to send": [
+        ("outbox", "waiting", "underwriting outbox pending"),
+        ("outbox_failing", "of these failed before", "underwriting outbox pending"),
+        ("outbox_dead", "dead", "underwriting outbox dead"),
+    ],
+    "Limit runs": [
+        ("limit_runs_held", "held by the guard", "underwriting limits status"),
+        ("limit_runs_incomplete", "incomplete", "underwriting limits status"),
+    ],
+    "Notices to customers": [
+        ("notices_overdue", "overdue", "underwriting notices due"),
+        ("notices_due_soon", "due soon", "underwriting notices due"),
+    ],
+}
+
+
+def status(
+    which: Annotated[Which | None, typer.Argument(help="List these one by one, oldest first.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many are listed.")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what waits, is late, dead, held, quarantined or referred, over all tenants, and for how long."""
+    if which is not None:
+        _print_items(which, limit, as_json=as_json)
+        return
+    found = with_store(_found)
+    if as_json:
+        print_json({name: {"count": each.count, "oldest": each.oldest} for name, each in found.items()})
+        return
+    table = new_table("", "count", "oldest", "more", right=("count", "oldest"))
+    for heading, rows in _SCREEN.items():
+        table.add_row(f"[bold]{heading}[/]")
+        for name, words, command in rows:
+            each = found[name]
+            oldest = ago(each.oldest) if each.oldest else ""
+            table.add_row(f" {words}", f"{each.count:,}", oldest, command if each.count else "")
+    console().print(table)
+
+
+async def _found(store: Store) -> dict[str, Waiting]:
+    today = store.day_of(datetime.now(UTC))
+    until = today + timedelta(days=settings().notice_warning_days)
+    async with store.read() as work:
+        found = await depths.depths(work, slow=True)
+        counts = await notices.counts(work, today, until)
+        first = await notices.due(work, None, today - timedelta(days=1), limit=1) if counts["overdue"] else []
+    oldest = datetime.combine(first[0].due, time(), UTC) if first else None
+    overdue = Waiting(counts["overdue"], oldest)
+    return found | {"notices_overdue": overdue, "notices_due_soon": Waiting(counts["due_soon"], None)}
+
+
+def _print_items(which: Which, limit: int, *, as_json: bool) -> None:
+    async def items(store: Store) -> list[Item]:
+        find = depths.referred if which is Which.REFERRED else depths.quarantined
+        async with store.read() as work:
+            return await find(work, limit)
+
+    found = with_store(items)
+    if as_json:
+        print_json(found)
+        return
+    table = new_table("id", "since", "tenant, customer, why", right=("since",), wraps=("tenant, customer, why",))
+    for item in found:
+        why = f": {item.why}" if item.why else ""
+        table.add_row(item.id, ago(item.since), f"{item.tenant}/{item.subject}{why}")
+    console().print(table)
+    if found and which is Which.QUARANTINED:
+        typer.echo(f"To put one back: underwriting retry {found[0].id}")
+    elif found:
+        typer.echo(f"To see why: underwriting explain {found[0].id}")
