@@ -133,3 +133,13 @@ async def test_bytes_and_days_are_written_as_they_are(store: Store) -> None:
         day = await read_rows(work, select(MessageRow.due_at), pa.schema([("due_at", MOMENT)]))
     assert (found.body, found.due_at) == (body, MADE)
     assert day["due_at"].cast(pa.date32()).to_pylist() == [date(2026, 3, 29)]
+
+
+async def test_truth_values_are_read(store: Store) -> None:
+    wanted = pa.schema([("user_id", pa.string()), ("by_t", pa.bool_()), ("ended", pa.bool_())])
+    query = select(ProfileRow.user_id, ProfileRow.created_by == "t", ProfileRow.expires_on < ProfileRow.created_on)
+    async with store.begin() as work:
+        await copy_rows(work, ProfileRow, profiles(["t", "f"]))
+        found = await read_rows(work, query.order_by(ProfileRow.user_id), wanted)
+    # Not known is neither.
+    assert (found["by_t"].to_pylist(), found["ended"].to_pylist()) == ([True, False], [None, False])

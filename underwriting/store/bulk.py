@@ -66,7 +66,13 @@ async def _copied(work: Work, query: Select[Any] | CompoundSelect[Any], schema: 
     text.seek(0)
     # An empty field is NULL, and an empty pair of quotes is an empty text.
     options = csv.ConvertOptions(
-        column_types=schema, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
+        column_types=schema,
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+        null_values=[""],
+        # As PostgreSQL writes them.
+        true_values=["t"],
+        false_values=["f"],
     )
     reading, lines = csv.ReadOptions(column_names=schema.names), csv.ParseOptions(newlines_in_values=True)
     return csv.read_csv(text, reading, lines, options)
