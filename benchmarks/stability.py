@@ -126,14 +126,14 @@ def decide_daily(
 ) -> dict[str, LimitsByDay]:
     """Every policy, over the same days."""
     days = days_of(first, window.end)
-    by_policy = {str(policy.ref): LimitsByDay() for policy in policies.values()}
+    by_policy = {name: LimitsByDay() for name in policies}
     with reading(History.open(str(folder)), IdRange(None, None), MEMORY_MB) as past_facts:
         floats = past_facts.floats()
         floats["repaid"] = settled(floats, window.end, LOST_AFTER_DAYS)
         taken_on = dict(iter(floats.groupby(pd.to_datetime(floats["taken_on"]).dt.date)))
-        for day, policy, decisions in steps(past_facts, list(policies.values()), days):
-            by_policy[str(policy.ref)].add(decisions, taken_on.get(day + timedelta(days=1), floats[:0]))
-    return {name: by_policy[str(policy.ref)] for name, policy in policies.items()}
+        for day, name, decisions in steps(past_facts, policies, days):
+            by_policy[name].add(decisions, taken_on.get(day + timedelta(days=1), floats[:0]))
+    return by_policy
 
 
 def stopping(window: Window, users: int, seed: int, first: date) -> dict[int, int]:

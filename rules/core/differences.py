@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from rules.facts import CATALOGUE
+from rules.facts import CATALOGUE, fact_text
 from underwriting.domain.decision import FactValue
 
 
@@ -24,10 +24,10 @@ def differences_between(then: Mapping[str, str], now: Mapping[str, str]) -> list
     return [each for each in both if each.then != each.now]
 
 
-def fact_differences(then: Mapping[str, FactValue], now: Mapping[str, FactValue]) -> list[Difference]:
-    """The facts that are not what they were, by name."""
+def fact_differences(then: Mapping[str, FactValue], now: Mapping[str, FactValue], currency: str) -> list[Difference]:
+    """The facts that are not what they were, by name; amounts are in minor units of the currency."""
     return [
-        Difference(name, in_words(then.get(name)), in_words(now.get(name)))
+        Difference(name, _fact_in_words(name, then.get(name), currency), _fact_in_words(name, now.get(name), currency))
         for name in sorted({*then, *now})
         if then.get(name) != now.get(name)
     ]
@@ -36,6 +36,12 @@ def fact_differences(then: Mapping[str, FactValue], now: Mapping[str, FactValue]
 def named(differences: Iterable[Difference]) -> list[str]:
     """Differences in words."""
     return [f"{each.place}: {each.then} then, {each.now} now" for each in differences]
+
+
+def _fact_in_words(name: str, value: FactValue, currency: str) -> str:
+    """An amount with its currency; other values with every digit, since it may be the last that differs."""
+    is_amount = name in CATALOGUE and CATALOGUE[name].is_amount
+    return fact_text(name, value, currency) if is_amount else in_words(value)
 
 
 def in_words(value: object) -> str:

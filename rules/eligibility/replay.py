@@ -10,6 +10,7 @@ from rules.eligibility.engine import evaluate_books
 from underwriting.domain.application import Product
 from underwriting.domain.decision import FactValue, RulebookRef
 from underwriting.domain.eligibility import Eligibility
+from underwriting.domain.money import amount_text
 from underwriting.domain.profile import FloatProfile
 
 
@@ -50,10 +51,17 @@ def differences(then: Eligibility, now: Eligibility) -> list[Difference]:
 
 def _answers(eligibility: Eligibility) -> dict[str, str]:
     """The decision, the result of each book, and the result of each of its rules, in words."""
-    names = ("verdict", "approved_amounts", "affordability_cap", "deciding", "reasons")
-    found = {name: in_words(getattr(eligibility, name)) for name in names}
+    currency, cap = eligibility.currency, eligibility.affordability_cap
+    found = {
+        "verdict": str(eligibility.verdict),
+        "approved_amounts": in_words(tuple(amount_text(minor, currency) for minor in eligibility.approved_amounts)),
+        "affordability_cap": in_words(None if cap is None else amount_text(cap, currency)),
+        "deciding": in_words(eligibility.deciding),
+        "reasons": in_words(eligibility.reasons),
+    }
     for book in eligibility.books:
-        found[str(book.rulebook)] = book.result if book.cap is None else f"{book.result}, up to {book.cap}"
+        up_to = "" if book.cap is None else f", up to {amount_text(book.cap, currency)}"
+        found[str(book.rulebook)] = f"{book.result}{up_to}"
         for outcome in book.outcomes:
             found[f"{book.rulebook}: {outcome.rule}"] = outcome.result
     return found

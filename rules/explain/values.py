@@ -75,7 +75,7 @@ def _neighbours(fact: Fact, point: Number) -> Sequence[Number]:
 
 def _domain(fact: Fact) -> tuple[Number, Number]:
     """The least and the largest value that a fact can have, by its unit in the catalogue."""
-    if fact.unit == "minor units":
+    if fact.is_amount:
         return -MAX_MINOR, MAX_MINOR
     low, dots, high = (fact.unit or "").partition("..")
     return (_typed(fact, float(low)), _typed(fact, float(high))) if dots else (0, LARGE)

@@ -21,6 +21,8 @@ from rules.limits.decisions import LimitDecisions
 from rules.limits.integers import Numbers
 from rules.limits.last_moves import last_moves_after
 
+_AMOUNTS = ("exposure", "money_up", "money_down", "losses", "losses_avoided", "good_held_back")
+
 
 @dataclass(frozen=True)
 class MonthFigures:
@@ -47,6 +49,16 @@ class MonthFigures:
     good_users: int = 0
     good_users_held_back: int = 0
     good_held_back: int = 0
+
+    @property
+    def settled(self) -> bool:
+        """Whether every float of the month was repaid or is lost; otherwise losses and repayments can still rise."""
+        return self.unsettled == 0
+
+    def as_json(self) -> dict[str, int | bool]:
+        """The figures with `settled`; amounts are in minor units and named so."""
+        named = {f"{name}_minor" if name in _AMOUNTS else name: figure for name, figure in vars(self).items()}
+        return {**named, "settled": self.settled}
 
     def __add__(self, other: "MonthFigures") -> "MonthFigures":
         return MonthFigures(*(mine + others for mine, others in zip(astuple(self), astuple(other), strict=True)))

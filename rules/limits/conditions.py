@@ -28,7 +28,7 @@ class Condition:
 
 
 # The thresholds of a row, the fact that each is about, and the reason codes. The policy names the balance.
-_THRESHOLDS = {
+THRESHOLDS = {
     "min_float_rank": ("float_rank", "limit_float_rank_low", "limit_floats_unknown"),
     "min_subscription_rank": ("subscription_rank", "limit_subscription_rank_low", "limit_subscription_unknown"),
     "min_available": ("balance", "limit_available_balance_low", "limit_available_balance_unknown"),
@@ -64,11 +64,11 @@ class TableConditions:
     ) -> None:
         self.amounts = np.array([AMOUNTS[0], *(row.tier for row in policy.table)], np.int64)
         self._thresholds = {
-            name: np.array([0, *(row.thresholds[name] for row in policy.table), 0]) for name in _THRESHOLDS
+            name: np.array([0, *(row.thresholds[name] for row in policy.table), 0]) for name in THRESHOLDS
         }
         self._thresholds["min_available"] = _less(self._thresholds["min_available"], dead_band)
         self._due = _less(np.array([*(DUE[amount] for amount in self.amounts.tolist()), 0], np.int64), dead_band)
-        named = {name: policy.balance if fact == "balance" else fact for name, (fact, _, _) in _THRESHOLDS.items()}
+        named = {name: policy.balance if fact == "balance" else fact for name, (fact, _, _) in THRESHOLDS.items()}
         self._facts: dict[str, Integers] = {name: to_integers(facts[fact]) for name, fact in named.items()}
         self._affordable = affordable
 
@@ -83,7 +83,7 @@ class TableConditions:
     def of(self, rows: Numbers) -> Iterator[Condition]:
         """The conditions of each user's row, the cap included."""
         applies = (rows > 0) & self._in_table(rows)
-        for name, (_, fails_as, unknown_as) in _THRESHOLDS.items():
+        for name, (_, fails_as, unknown_as) in THRESHOLDS.items():
             threshold, fact = self._thresholds[name][rows], self._facts[name]
             # A threshold of 0 requires nothing, except of a balance, which may be negative.
             counts = applies if name == "min_available" else applies & (threshold > 0)

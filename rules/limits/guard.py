@@ -15,6 +15,8 @@ from typing import Protocol
 
 from rules.limits.binomial import least_by_chance, most_by_chance
 from rules.limits.policy_sections import GuardSection, MoneyBand, ShareBand
+from rules.limits.tiers import CURRENCY
+from underwriting.domain.money import amount_text
 
 
 class RunTotals(Protocol):
@@ -133,11 +135,11 @@ def _money_problem(
 ) -> Iterator[str]:
     value, ceiling = Fraction(money, users), Fraction(band.ceiling)
     if _too_much(value, ceiling, moved, users):
-        yield f"{_minor(value)} {what}; the policy's ceiling is {_minor(ceiling)}"
+        yield f"{_amount(value)} {what}; the policy's ceiling is {_amount(ceiling)}"
         return
-    bounds = _bounds(band, earlier, _minor(median(earlier)) if earlier else "")
+    bounds = _bounds(band, earlier, _amount(median(earlier)) if earlier else "")
     if _too_much(value, bounds.most, moved, users):
-        yield f"{_minor(value)} {what}; {bounds.why}, so that up to {_minor(min(bounds.most, ceiling))} is usual"
+        yield f"{_amount(value)} {what}; {bounds.why}, so that up to {_amount(min(bounds.most, ceiling))} is usual"
 
 
 def _too_much(value: Fraction, most: Fraction, moved: int, users: int) -> bool:
@@ -158,5 +160,5 @@ def _percent(count: int, users: int) -> str:
     return f"{count / users:.2%}"
 
 
-def _minor(amount: Fraction) -> str:
-    return f"{float(amount):.2f} minor units"
+def _amount(minor: Fraction) -> str:
+    return amount_text(round(minor), CURRENCY)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from rules.core.edition import PARSED, Edition, read_book, read_file, shipped
-from rules.core.problems import wrong, wrong_at
+from rules.core.problems import RulebookError, wrong, wrong_at
 from rules.limits.decision_table import AMOUNTS, Table
 from rules.limits.gates import Gates
 from rules.limits.policy_sections import AffordabilitySection, BusinessDay, GuardSection, StepSection
@@ -103,15 +103,18 @@ def shipped_policies() -> Mapping[str, LimitPolicy]:
 def policy_for(name: str, product: Product = Product.FLOAT, *, today: date | None = None) -> LimitPolicy:
     """The shipped policy of a name, or the one in a YAML file.
 
-    UnknownPolicy where it is not about the product, or has to decide `today` and is not in force.
+    RulebookError where the file is wrong, or changes a shipped policy and keeps its version. UnknownPolicy where the
+    policy is not about the product, or has to decide `today` and is not in force.
     """
+    policies = shipped_policies()
     if name.endswith((".yaml", ".yml")):
         policy = load_policy(Path(name))
-    else:
-        policies = shipped_policies()
-        if name not in policies:
-            raise UnknownPolicy(f"no policy is called {name}; there are {', '.join(policies)}, or name a .yaml file")
+        if any(str(policy.ref) == str(one.ref) and policy.ref != one.ref for one in policies.values()):
+            raise RulebookError([f"{name}: {policy.ref} is the shipped policy, and this one differs; raise `version`"])
+    elif name in policies:
         policy = policies[name]
+    else:
+        raise UnknownPolicy(f"no policy is called {name}; there are {', '.join(policies)}, or name a .yaml file")
     if policy.product is not product:
         raise UnknownPolicy(f"the policy {policy.ref} is about a {policy.product}, not a {product}")
     if today and not policy.in_force_on(today):

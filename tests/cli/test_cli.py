@@ -314,8 +314,8 @@ def test_the_audit_log_is_anchored_verified_and_found_out(migrated: Shell) -> No
         (["good", "--amount", "12.345"], "finer than the currency's 2 decimal places"),
         (["good", "--amount", "0"], "more than zero"),
         (["good", "--amount", "5", "--currency", "ZZZ"], "currency"),
-        (["a b", "--amount", "5"], "customer_id"),
-        (["good", "--amount", "5", "--as-of", "yesterday"], "as_of"),
+        (["a b", "--amount", "5"], "'a b' is no customer's id: 1 to 64 letters"),
+        (["good", "--amount", "5", "--as-of", "yesterday"], "--as-of"),
         (["good", "--amount", "5"], "start it by `underwriting up`"),
     ],
 )

@@ -11,18 +11,21 @@ import pytest
 from support.databases import sqlite_database
 from support.evaluated import claimed_check, finish_check
 from support.judged_users import BOOKS, judged
-from support.reviews import NOW
+from support.reviews import NOW, claimed, decision, results
 from typer.testing import CliRunner
 
 from rules.facts.terms import fact_terms
 from rules.limits.policy import LimitPolicy, shipped_policies
 from rules.limits.tiers import CURRENCY, TIERS
+from rules.prescreening.book import shipped_rulebooks
+from underwriting import referrals
 from underwriting.cli import application
 from underwriting.decision_basis import affordability_cap
-from underwriting.domain.decision import FactValue
+from underwriting.domain.decision import FactValue, Verdict
+from underwriting.domain.money import amount_text
 from underwriting.rulebook_cache import digest_of
 from underwriting.settings import settings
-from underwriting.store import profiles, rulebooks
+from underwriting.store import decisions, profiles, rulebooks
 from underwriting.store.keyfile import keyring
 from underwriting.store.models import RulebookKind
 from underwriting.store.session import Store
@@ -64,6 +67,42 @@ class Shell:
 
         return asyncio.run(run())
 
+    def decides(self, evaluation_id: str, verdict: Verdict, note: str) -> datetime:
+        """A person decides a referred evaluation; when."""
+
+        async def run() -> datetime:
+            config = settings().model_copy(update={"evaluation_hours": 24.0 * 10_000})
+            async with Store.open(config.database_url, keyring(config)) as store, store.begin() as work:
+                record = await referrals.decide_evaluation(
+                    work, config, evaluation_id, verdict, tenant="acme", note=note, decided_by="ann"
+                )
+            return record.decided_at or NOW
+
+        return asyncio.run(run())
+
+    def referred_and_decided(self, verdict: Verdict, note: str) -> tuple[str, datetime]:
+        """The id of an application that the rulebook referred and a person decided; when."""
+        book = shipped_rulebooks()["prescreening"]
+
+        async def run() -> tuple[str, datetime]:
+            config, now = settings(), datetime.now(UTC)
+            async with Store.open(config.database_url, keyring(config)) as store:
+                async with store.begin() as work:
+                    await rulebooks.publish(work, book.ref, book.product, book.text, "test")
+                owned = await claimed(store)
+                referral = decision(owned.subject).model_copy(update={"rulebook": book.ref})
+                async with store.begin() as work:
+                    await decisions.finish(work, owned, results(), referral, ())
+                async with store.begin() as work:
+                    await referrals.decide_application(
+                        work, config, owned.subject.id, verdict, tenant=None, note=note, decided_by="ann"
+                    )
+                async with store.read() as work:
+                    made = await decisions.history(work, owned.subject.id)
+            return owned.subject.id, made[-1].decided_at or now
+
+        return asyncio.run(run())
+
     def publish(self, policy: LimitPolicy) -> None:
         """As the shipped policies were published before they changed."""
 
@@ -101,7 +140,7 @@ def test_a_rejection_is_explained_in_words(shell: Shell) -> None:
     assert code == 0
     assert "rejected" in told
     assert "x MinimumIncome: The income of a month is high enough." in told
-    assert "asks min_monthly 30000, saw monthly_income = 299.99 USD" in told
+    assert "asks min_monthly 300.00 USD, saw monthly_income = 299.99 USD" in told
     assert "would pass with monthly_income at least 300.00 USD" in told
     assert "list_match_score might settle it; passes with list_match_score below 0.75" in told
     assert "Nearest to an approval:" in told
@@ -113,6 +152,51 @@ def test_an_approval_is_explained_too(shell: Shell) -> None:
     assert "approved" in told
     assert "may take 10.00 USD, 20.00 USD" in told
     assert "Nearest" not in told
+
+
+def test_a_persons_decision_on_an_evaluation_is_named_with_person_time_and_note(shell: Shell) -> None:
+    evaluation_id = shell.evaluated(feed_age_hours=None)
+    decided_at = shell.decides(evaluation_id, Verdict.APPROVED, "saw the payslip")
+    code, told = shell.run("explain", evaluation_id)
+    assert code == 0
+    assert f"{evaluation_id}: float as of {NOW.date()}: approved" in told
+    assert f"{decided_at:%Y-%m-%d %H:%M} UTC  approved by ann: saw the payslip" in told
+    assert "referred by" in told or "UTC  referred" in told
+    explained = json.loads(shell.run("explain", evaluation_id, "--json")[1])
+    assert [each["verdict"] for each in explained["decisions"]] == ["referred", "approved"]
+    assert (explained["decisions"][1]["decided_by"], explained["decisions"][1]["note"]) == ("ann", "saw the payslip")
+    (open_rule,) = {rule["rule"] for rule in explained["rules"] if rule["result"] == "unknown"} & {"FeedFreshness"}
+    assert open_rule
+    assert explained["record"]["id"] == evaluation_id
+
+
+def test_a_persons_decision_on_an_application_is_named_with_person_time_and_note(shell: Shell) -> None:
+    application_id, decided_at = shell.referred_and_decided(Verdict.APPROVED, "known for years")
+    code, told = shell.run("explain", application_id)
+    assert code == 0
+    lines = told.splitlines()
+    assert lines[0] == f"{application_id}: approved"
+    assert lines[1] == f"  {decided_at:%Y-%m-%d %H:%M} UTC  approved by ann: known for years"
+    assert (
+        lines[2]
+        == f"  {NOW:%Y-%m-%d %H:%M} UTC  referred by prescreening v{shipped_rulebooks()['prescreening'].version}"
+    )
+    explained = json.loads(shell.run("explain", application_id, "--json")[1])
+    assert [each["decided_by"] for each in explained["decisions"]] == ["rulebook", "ann"]
+    assert explained["decisions"][1]["note"] == "known for years"
+
+
+@pytest.mark.parametrize(
+    ("subject_id", "says"),
+    [
+        ("lim_01KAYB2M4Z5W8Q0V6T3R9N7XJC", "`underwriting limits status lim_01KAYB2M4Z5W8Q0V6T3R9N7XJC` shows it"),
+        ("nobody", "nobody is no evaluation or application, and sandbox has no user of this id with a limit"),
+    ],
+)
+def test_an_id_of_something_else_is_refused_with_the_next_step(shell: Shell, subject_id: str, says: str) -> None:
+    code, told = shell.run("explain", subject_id)
+    assert code == 2
+    assert says in told
 
 
 def test_the_same_answer_comes_again(shell: Shell) -> None:
@@ -173,7 +257,8 @@ def test_an_evaluation_by_an_earlier_limit_policy_is_replayed_by_its_text(shell:
     code, told = shell.run("replay", evaluation_id)
     assert (code, told.splitlines()[0][:11]) == (0, "same answer")
     assert f"rule: {now.ref} says what is affordable today, and {then.ref} said it then" in told
-    allows, allowed = (affordability_cap(policy, judged().facts) for policy in (now, then))
+    caps = (affordability_cap(policy, judged().facts) for policy in (now, then))
+    allows, allowed = (amount_text(cap or 0, CURRENCY) for cap in caps)
     assert f"rule: the limit policy in force today allows {allows}, and allowed {allowed} then" in told
 
 
@@ -183,7 +268,7 @@ def test_a_cap_that_the_policy_does_not_give_any_more_is_code_drift(shell: Shell
     cap = b'"affordability_cap":"%b"' % json.loads(body)["affordability_cap"].encode()
     shell.change("UPDATE eligibilities SET body = ?", body.replace(cap, b'"affordability_cap":"999.00"'))
     code, told = shell.run("replay", evaluation_id)
-    assert (code, "affordability_cap: 99900 then" in told) == (1, True)
+    assert (code, "affordability_cap: 999.00 USD then" in told) == (1, True)
 
 
 def test_a_book_that_is_not_what_it_was_is_rule_drift(shell: Shell) -> None:

@@ -45,7 +45,7 @@ def test_a_policy_is_shown_for_a_reader(policy) -> None:
     assert "cfi v4 of 2026-01-01" in said
     for part in (
         "200.00 USD",
-        "2000.00 USD",
+        "2,000.00 USD",
         "100.00 USD",
         "few_returned_debits",
         "max_count: 2",

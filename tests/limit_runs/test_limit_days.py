@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.limit_histories import EVERYBODY, lenient, request
+from support.limit_store import held_policy
 
 from rules.facts.terms import fact_terms
 from rules.limits.tiers import CURRENCY, FIRST_LIMIT, TIERS
@@ -46,10 +47,7 @@ async def test_nothing_is_decided_before_its_decision_time(
 
 
 async def test_a_held_run_is_not_released_once_a_later_date_is_applied(few_users: Path, context: RunContext) -> None:
-    guard = lenient().guard.model_dump(mode="json")
-    nobody = {"ceiling": "0", "first_runs": "0", "times": "1", "slack": "0"}
-    strict = lenient(guard=guard | {"share_raised": nobody})
-    held = await recalculate(context, request(few_users, policy=strict))
+    held = await recalculate(context, request(few_users, policy=held_policy()))
     assert held.state is LimitRunState.HELD
     await recalculate(context, request(few_users, DAY + timedelta(days=1)))
     with pytest.raises(RunInTheWay, match="2025-09-01 is applied already"):

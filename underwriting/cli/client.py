@@ -9,10 +9,18 @@ from uuid import uuid4
 
 import httpx
 import typer
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from underwriting.cli.errors import refuse
 from underwriting.cli.tokens import SCOPES
-from underwriting.domain.application import ApplicationRequest, BureauConsent, PermissiblePurpose, Product, State
+from underwriting.domain.application import (
+    ApplicationRequest,
+    BureauConsent,
+    CustomerId,
+    PermissiblePurpose,
+    Product,
+    State,
+)
 from underwriting.local import SANDBOX_TENANT, issue_token
 from underwriting.settings import settings
 from underwriting.store.evaluations import EvaluationRecord
@@ -28,6 +36,14 @@ WAITING = {State.PENDING, State.RUNNING}
 
 class ApiRefused(Exception):
     """The API refused the request, or did not answer in time; the message says why."""
+
+
+def opaque_id(given: str) -> str:
+    """The id of a customer as it was given; a refusal where it cannot be one."""
+    try:
+        return TypeAdapter(CustomerId).validate_python(given)
+    except ValidationError:
+        refuse(f"{given!r} is no customer's id: 1 to 64 letters, digits, hyphens and underscores")
 
 
 def consent_now() -> BureauConsent:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from underwriting.cli.client import ApiRefused, Client, consent_now
 from underwriting.cli.errors import refusing
+from underwriting.cli.output import amount_of
 from underwriting.cli.setup import prepare
 from underwriting.cli.tokens import SCOPES
 from underwriting.domain.application import ApplicationRequest, Product
@@ -136,7 +137,7 @@ def _client(services: Services) -> Client:
 def _eligibilities(records: Sequence[EvaluationRecord]) -> None:
     table = Table("user", "may take", "decision", "reasons", title="Floats")
     for record in records:
-        amounts = f"{' '.join(record.approved_amounts)} {record.currency}" if record.approved_amounts else ""
+        amounts = "\n".join(amount_of(amount, record.currency or "") for amount in record.approved_amounts)
         table.add_row(record.user_id, amounts, *_decision_and_reasons(record))
     console.print(table)
 
@@ -150,7 +151,7 @@ def _decision_and_reasons(record: Record | EvaluationRecord) -> tuple[str, str]:
 def _decisions(records: Sequence[Record]) -> None:
     table = Table("customer", "wanted", "decision", "reasons", title="Decisions")
     for record in records:
-        table.add_row(record.customer_id, f"{record.amount} {record.currency}", *_decision_and_reasons(record))
+        table.add_row(record.customer_id, amount_of(record.amount, record.currency), *_decision_and_reasons(record))
     console.print(table)
 
 

@@ -1,151 +1,224 @@
-"""`underwriting explain`: the reasons of a decision, and what would have changed it."""
+"""`underwriting explain`: the reasons of a decision and what would have changed it, or why a user's limit moved."""
 
+import json
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 import typer
-from rich.console import Console
 
 from rules.core.rule_syntax import written
 from rules.explain import Missing, Way
 from rules.explain.evaluation import BookExplained
 from rules.explain.evaluation import explain as explain_evaluation
 from rules.explain.rules import RuleExplained, explain_rules
-from rules.facts import CATALOGUE
+from rules.facts import fact_text
 from rules.prescreening.book import parse_rulebook
-from underwriting.cli.output import print_reasons
+from underwriting.cli.errors import refuse
+from underwriting.cli.output import amount_of, console, moment_text, print_reasons
 from underwriting.cli.store import read_store
 from underwriting.decision_basis import EvaluationBasis, evaluation_basis
-from underwriting.domain.decision import FactValue, Outcome, Result, shown
-from underwriting.domain.eligibility import Decider
-from underwriting.domain.money import Money
+from underwriting.domain.decision import BY_RULEBOOK, Decision, FactValue, Outcome, Result, Verdict
+from underwriting.domain.money import amount_text
 from underwriting.settings import settings
-from underwriting.store import applications, rulebooks
-from underwriting.store.kinds import EVALUATIONS
+from underwriting.store import applications, decisions, evaluations, rulebooks
+from underwriting.store.evaluations import StaffDecision
+from underwriting.store.kinds import APPLICATIONS, EVALUATIONS
 from underwriting.store.record import Record
 from underwriting.store.session import Work
 
 MARKS = {Result.PASS: "[green]+[/]", Result.FAIL: "[red]x[/]", Result.UNKNOWN: "[yellow]?[/]"}
-console = Console(highlight=False, soft_wrap=True)
 
 
 def explain(
-    subject_id: typing.Annotated[str, typer.Argument(metavar="ID", help="An evaluation, or an application.")],
+    subject_id: typing.Annotated[
+        str, typer.Argument(metavar="ID", help="An evaluation, an application, or a user of floats.")
+    ],
+    tenant: typing.Annotated[str, typer.Option(help="Of a user; by default as in the settings.")] = "",
+    as_json: typing.Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
 ) -> None:
-    """Show the reasons of an evaluation or an application, rule by rule, and what would have changed the decision."""
+    """Show why a decision was made, rule by rule, and what would have changed it; of a user, why the limit moved."""
     if subject_id.startswith(EVALUATIONS.prefix):
-        _print_evaluation(read_store(lambda work: evaluation_basis(work, subject_id, settings().limit_policy)))
+        basis, by_staff = read_store(lambda work: _evaluation(work, subject_id))
+        (_evaluation_as_json if as_json else _print_evaluation)(basis, by_staff)
+    elif subject_id.startswith(APPLICATIONS.prefix):
+        explained = read_store(lambda work: _application(work, subject_id))
+        (_application_as_json if as_json else _print_application)(*explained)
+    elif subject_id.startswith("lim_"):
+        refuse(f"{subject_id} is a limit run: `underwriting limits status {subject_id}` shows it")
     else:
-        _print_application(*read_store(lambda work: _application(work, subject_id)))
+        # Needs the policies and their facts, which the others do not wait for.
+        from underwriting.cli.limits.explain import explain_user  # noqa: PLC0415
+
+        explain_user(tenant or settings().limits_tenant, subject_id, as_json=as_json)
 
 
-async def _application(work: Work, application_id: str) -> tuple[Record, tuple[RuleExplained, ...]]:
+async def _evaluation(work: Work, evaluation_id: str) -> tuple[EvaluationBasis, StaffDecision | None]:
+    basis = await evaluation_basis(work, evaluation_id, settings().limit_policy)
+    return basis, await evaluations.staff_decision(work, evaluation_id)
+
+
+async def _application(work: Work, application_id: str) -> tuple[Record, tuple[RuleExplained, ...], Sequence[Decision]]:
     record = (await applications.get(work, None, application_id)).record
+    made = await decisions.history(work, application_id)
     if record.rulebook is None:
-        return record, ()
+        return record, (), made
     published = await rulebooks.get(work, record.rulebook.name, record.rulebook.version)
     book = parse_rulebook(published.text, str(published.ref))
     outcomes = [outcome for check in record.checks for outcome in check.outcomes]
-    return record, explain_rules(book.rules, outcomes, {})
+    return record, explain_rules(book.rules, outcomes, {}), made
 
 
-def _print_evaluation(basis: EvaluationBasis) -> None:
+def _print_evaluation(basis: EvaluationBasis, by_staff: StaffDecision | None) -> None:
+    out = console()
     request, eligibility = basis.judged.request, basis.judged.eligibility
     explanation = explain_evaluation(eligibility, basis.books)
-    format_value = formatter(eligibility.currency)
-    by = f", by {eligibility.deciding}" if eligibility.deciding else ""
-    console.print(f"[bold]{request.id}[/]: {request.product} as of {request.as_of}: [bold]{eligibility.verdict}[/]{by}")
+    verdict = by_staff.verdict if by_staff else eligibility.verdict
+    out.print(f"[bold]{request.id}[/]: {request.product} as of {request.as_of}: [bold]{verdict}[/]")
+    if by_staff:
+        amounts = (amount_of(amount, eligibility.currency) for amount in basis.answered.approved_amounts)
+        print_by_staff(by_staff.verdict, by_staff.decided_by, by_staff.decided_at, by_staff.note)
+        if by_staff.verdict is Verdict.APPROVED:
+            out.print(f"    may take {', '.join(amounts)}")
+        print_reasons(out, basis.answered.reasons)
+    by = f" by {eligibility.deciding}" if eligibility.deciding else ""
+    out.print(f"  {moment_text(eligibility.decided_at)}  [bold]{eligibility.verdict}[/]{by}")
     if eligibility.approved_amounts:
-        amounts = (str(Money(minor=amount, currency=eligibility.currency)) for amount in eligibility.approved_amounts)
-        console.print(f"  may take {', '.join(amounts)}")
+        amounts = (amount_text(amount, eligibility.currency) for amount in eligibility.approved_amounts)
+        out.print(f"  may take {', '.join(amounts)}")
     if eligibility.affordability_cap is not None:
-        console.print(
-            f"  can afford {Money(minor=eligibility.affordability_cap, currency=eligibility.currency)} from a pay"
-        )
-    print_reasons(console, eligibility.reasons)
-    if (answered := basis.answered).decided_by is Decider.PERSON:
-        console.print(f"  a person: [bold]{answered.verdict}[/], {', '.join(answered.approved_amounts) or 'no amount'}")
+        out.print(f"  can afford {amount_text(eligibility.affordability_cap, eligibility.currency)} from a pay")
+    print_reasons(out, eligibility.reasons)
     for source, trouble in eligibility.troubles.items():
-        console.print(f"  trouble with {source}: {trouble}", markup=False)
+        out.print(f"  trouble with {source}: {trouble}", markup=False)
     for book in explanation.books:
-        _print_book(book, format_value)
+        _print_book(book, eligibility.currency)
     if eligibility.approved_amounts == () and explanation.nearest:
-        console.print("\nNearest to an approval:")
+        out.print("\nNearest to an approval:")
         for book in explanation.nearest:
             for rule in book.open:
-                console.print(
-                    f"  {book.result.rulebook}: {rule.outcome.rule}: {advice(rule, format_value)}", markup=False
+                out.print(
+                    f"  {book.result.rulebook}: {rule.outcome.rule}: {advice(rule, eligibility.currency)}", markup=False
                 )
 
 
-def _print_book(book: BookExplained, format_value: Callable[[str, FactValue], str]) -> None:
+def print_by_staff(what: str, by: str, at: datetime, note: str | None) -> None:
+    """Print what a person decided, when, and with which note."""
+    said = f": {note}" if note else ""
+    console().print(f"  {moment_text(at)}  {what} by {by}{said}", markup=False)
+
+
+def _print_book(book: BookExplained, currency: str) -> None:
     kind = "superseding" if book.result.superseding else f"priority {book.result.priority}"
     arm = f", arm {book.result.arm}" if book.result.arm else ""
-    console.print(f"\n[bold]{book.result.rulebook}[/] ({kind}{arm}): {book.result.result}")
-    _print_rules(book.rules, format_value)
+    console().print(f"\n[bold]{book.result.rulebook}[/] ({kind}{arm}): {book.result.result}")
+    print_rules(book.rules, currency)
 
 
-def _print_application(record: Record, rules: Iterable[RuleExplained]) -> None:
-    by = f" by {record.rulebook}" if record.rulebook else ""
-    console.print(f"[bold]{record.id}[/]: [bold]{record.verdict or record.state}[/]{by}")
-    print_reasons(console, record.reasons)
+def _print_application(record: Record, rules: Iterable[RuleExplained], made: Sequence[Decision]) -> None:
+    out = console()
+    out.print(f"[bold]{record.id}[/]: [bold]{record.verdict or record.state}[/]")
+    for decision in reversed(made):
+        by = str(decision.rulebook) if decision.decided_by == BY_RULEBOOK else decision.decided_by
+        print_by_staff(decision.verdict, by, decision.decided_at, decision.note)
+    print_reasons(out, record.reasons)
     for missing in record.missing:
         if missing.what:
-            console.print(f"  missing: {missing.what}", markup=False)
+            out.print(f"  missing: {missing.what}", markup=False)
     if record.offer:
-        offer = record.offer
-        console.print(f"  offered instead: {offer.amount} {record.currency} over {offer.term_months} months")
+        offer = amount_of(record.offer.amount, record.currency)
+        out.print(f"  offered instead: {offer} over {record.offer.term_months} months")
     if record.respond_by:
-        console.print(f"  waits for the customer until {record.respond_by:%Y-%m-%d %H:%M} UTC")
+        out.print(f"  waits for the customer until {moment_text(record.respond_by)}")
     for check in record.checks:
         if check.trouble:
-            console.print(f"  no answer for {check.check}: {check.trouble}", markup=False)
-    _print_rules(rules, formatter(record.currency))
+            out.print(f"  no answer for {check.check}: {check.trouble}", markup=False)
+    print_rules(rules, record.currency)
 
 
-def _print_rules(rules: Iterable[RuleExplained], format_value: Callable[[str, FactValue], str]) -> None:
+def _evaluation_as_json(basis: EvaluationBasis, by_staff: StaffDecision | None) -> None:
+    eligibility = basis.judged.eligibility
+    explanation = explain_evaluation(eligibility, basis.books)
+    rulebooks_verdict = {"verdict": eligibility.verdict, "decided_by": BY_RULEBOOK, "note": None}
+    made = [{**rulebooks_verdict, "decided_at": eligibility.decided_at}, *([vars(by_staff)] if by_staff else [])]
+    _echo_json(
+        basis.answered.model_dump(mode="json"),
+        made,
+        [
+            {"rulebook": str(book.result.rulebook), **_rule_as_json(rule, eligibility.currency)}
+            for book in explanation.books
+            for rule in book.rules
+        ],
+    )
+
+
+def _application_as_json(record: Record, rules: Iterable[RuleExplained], made: Sequence[Decision]) -> None:
+    shown = {"verdict", "decided_by", "decided_at", "note"}
+    _echo_json(
+        record.model_dump(mode="json"),
+        [decision.model_dump(include=shown) for decision in made],
+        [_rule_as_json(rule, record.currency) for rule in rules],
+    )
+
+
+def _echo_json(record: object, made: object, rules: object) -> None:
+    """Print the API's record with what the API does not show: the persons, their notes, the advice."""
+    typer.echo(json.dumps({"record": record, "decisions": made, "rules": rules}, default=str))
+
+
+def _rule_as_json(rule: RuleExplained, currency: str) -> dict[str, object]:
+    passed = rule.outcome.result is Result.PASS
+    return {
+        "rule": rule.outcome.rule,
+        "result": rule.outcome.result,
+        "sentence": rule.sentence,
+        "advice": None if passed else advice(rule, currency),
+    }
+
+
+def print_rules(rules: Iterable[RuleExplained], currency: str) -> None:
+    """Print what each rule asked and saw, and what would have made it pass."""
+    out = console()
     for rule in rules:
-        console.print(f"  {MARKS[rule.outcome.result]} {rule.outcome.rule}: {rule.sentence}")
-        console.print(f"      asks {_properties(rule)}, saw {_observed(rule.outcome, format_value)}", markup=False)
+        out.print(f"  {MARKS[rule.outcome.result]} {rule.outcome.rule}: {rule.sentence}")
+        asks = _properties(rule, currency)
+        out.print(f"      asks {asks}, saw {_observed(rule.outcome, currency)}", markup=False)
         if rule.outcome.result is not Result.PASS:
-            console.print(f"      {advice(rule, format_value)}", markup=False)
+            out.print(f"      {advice(rule, currency)}", markup=False)
 
 
-def advice(rule: RuleExplained, format_value: Callable[[str, FactValue], str]) -> str:
+def advice(rule: RuleExplained, currency: str) -> str:
     """What would make the rule pass: other values, or values that are unknown now."""
-    texts = [f"would pass with {_way(way, format_value)}" for way in rule.ways[:2]]
-    texts += [_open(missing, format_value) for missing in rule.missing]
+    texts = [f"would pass with {_way(way, currency)}" for way in rule.ways[:2]]
+    texts += [_open(missing, currency) for missing in rule.missing]
     return "; ".join(texts) or "no other value of these facts would pass"
 
 
-def formatter(currency: str) -> Callable[[str, FactValue], str]:
-    """Formats the value of a fact: amounts with their currency, everything else as it is."""
-
-    def format_value(name: str, value: FactValue) -> str:
-        money = name in CATALOGUE and CATALOGUE[name].unit == "minor units"
-        return str(Money(minor=value, currency=currency)) if money and isinstance(value, int) else shown(value)
-
-    return format_value
-
-
-def _way(way: Way, format_value: Callable[[str, FactValue], str]) -> str:
+def _way(way: Way, currency: str) -> str:
     return " and ".join(
-        f"{name} {condition.in_words(lambda value, name=name: format_value(name, value))}"  # type: ignore[misc]
+        f"{name} {condition.in_words(lambda value, name=name: fact_text(name, value, currency))}"  # type: ignore[misc]
         for name, condition in way.changes
     )
 
 
-def _open(missing: Missing, format_value: Callable[[str, FactValue], str]) -> str:
+def _open(missing: Missing, currency: str) -> str:
     verb = "would settle it" if missing.always else "might settle it"
-    passes = f"; passes with {_way(missing.passes, format_value)}" if missing.passes else "; it could only fail"
+    passes = f"; passes with {_way(missing.passes, currency)}" if missing.passes else "; it could only fail"
     return f"{' and '.join(missing.facts)} {verb}{passes}"
 
 
-def _properties(rule: RuleExplained) -> str:
+def _properties(rule: RuleExplained, currency: str) -> str:
     form = written(rule.rule)
-    properties: Mapping[str, object] = form[rule.rule.name] if isinstance(form, dict) else {}
-    return ", ".join(f"{name} {value}" for name, value in properties.items()) or "nothing more"
+    properties: Mapping[str, FactValue] = form[rule.rule.name] if isinstance(form, dict) else {}
+    texts = (
+        f"{name} {amount_text(value, currency) if name in rule.rule.amounts() and isinstance(value, int) else value}"
+        for name, value in properties.items()
+    )
+    return ", ".join(texts) or "nothing more"
 
 
-def _observed(outcome: Outcome, format_value: Callable[[str, FactValue], str]) -> str:
-    return ", ".join(f"{name} = {format_value(name, value)}" for name, value in outcome.observed.items()) or "nothing"
+def _observed(outcome: Outcome, currency: str) -> str:
+    return (
+        ", ".join(f"{name} = {fact_text(name, value, currency)}" for name, value in outcome.observed.items())
+        or "nothing"
+    )

@@ -9,9 +9,12 @@ import typer
 from pydantic_core import to_json
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 
-from underwriting.domain.decision import Outcome, Reason, Result, shown
+from rules.facts import fact_text
+from underwriting.domain.decision import Outcome, Reason, Result
+from underwriting.domain.money import Money
 
 COLOURS = {Result.PASS: "green", Result.FAIL: "red", Result.UNKNOWN: "yellow"}
 
@@ -45,25 +48,26 @@ def print_lines(headline: str, lines: Iterable[str]) -> None:
         typer.echo(f"  {line}")
 
 
-def outcomes_table(title: str) -> Table:
-    """An empty table of rules, their outcomes and the facts that they read."""
-    table = Table(title=title, box=box.SIMPLE_HEAD)
-    table.add_column("rule", no_wrap=True)
-    table.add_column("outcome", no_wrap=True)
-    table.add_column("observed", overflow="fold")
-    return table
-
-
-def add_outcomes(table: Table, outcomes: Iterable[Outcome]) -> None:
-    """Add a row for each outcome."""
+def print_outcomes(out: Console, outcomes: Iterable[Outcome], currency: str) -> None:
+    """Print each rule with its outcome and the facts that it saw, a line for each fact."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True, width=max(map(len, Result)))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for outcome in outcomes:
-        observed = "\n".join(f"{name} = {shown(value)}" for name, value in outcome.observed.items())
-        table.add_row(f"  {outcome.rule}", coloured(outcome.result), observed)
+        observed = (f"{name} = {fact_text(name, value, currency)}" for name, value in outcome.observed.items())
+        table.add_row(coloured(outcome.result), outcome.rule, "\n".join(observed))
+    out.print(Padding(table, (0, 0, 0, 2)))
 
 
 def coloured(result: Result) -> str:
     """A result in its colour."""
     return f"[{COLOURS[result]}]{result}[/]"
+
+
+def amount_of(decimal: str, currency: str) -> str:
+    """A decimal amount of the API as people read it: "2,500.00 USD"."""
+    return str(Money.parse(decimal, currency))
 
 
 def moment_text(moment: datetime) -> str:
@@ -80,7 +84,7 @@ def ago(moment: datetime, until: datetime | None = None) -> str:
     return f"{int(seconds)} s"
 
 
-def print_reasons(console: Console, reasons: Iterable[Reason]) -> None:
+def print_reasons(out: Console, reasons: Iterable[Reason]) -> None:
     """Print each reason on a line."""
     for reason in reasons:
-        console.print(f"  {reason.code}: {reason.sentence}", markup=False)
+        out.print(f"  {reason.code}: {reason.sentence}", markup=False)

@@ -81,7 +81,10 @@ async def refreshed(application_id: str) -> bool:
     then = {check.check: check.facts for check in basis.checks}
     # If the review ended at another stage, other checks ran; those that ran in both are compared.
     found = [
-        each for check in checks if check.check in then for each in fact_differences(then[check.check], check.facts)
+        each
+        for check in checks
+        if check.check in then
+        for each in fact_differences(then[check.check], check.facts, basis.application.requested.currency)
     ]
     if not found:
         typer.echo("the sources say the same")

@@ -16,6 +16,7 @@ from underwriting.cli.output import print_lines
 from underwriting.cli.store import store_settings
 from underwriting.decision_basis import EvaluationBasis, affordability_cap, cap_of_then, evaluation_basis
 from underwriting.domain.eligibility import Eligibility
+from underwriting.domain.money import amount_text
 from underwriting.runtime import open_runtime
 from underwriting.settings import settings
 from underwriting.store.session import Work
@@ -85,7 +86,11 @@ def _print_changes_since(basis: EvaluationBasis) -> None:
         typer.echo(f"rule: {policy.ref} says what is affordable today, and {then.policy} said it then")
     cap = affordability_cap(policy, then.facts)
     if cap != then.affordability_cap:
-        typer.echo(f"rule: the limit policy in force today allows {cap}, and allowed {then.affordability_cap} then")
+        allows, allowed = (
+            "an unknown amount" if minor is None else amount_text(minor, then.currency)
+            for minor in (cap, then.affordability_cap)
+        )
+        typer.echo(f"rule: the limit policy in force today allows {allows}, and allowed {allowed} then")
 
 
 def _print_fact_terms_change(then: Eligibility) -> None:
@@ -110,7 +115,7 @@ async def refreshed(evaluation_id: str) -> bool:
     for source, why in troubles.items():
         typer.echo(f"trouble with {source}: {why}")
     _print_fact_terms_change(then)
-    found = fact_differences(then.facts, facts)
+    found = fact_differences(then.facts, facts, then.currency)
     if not found:
         typer.echo("the sources say the same")
         return False

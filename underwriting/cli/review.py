@@ -1,16 +1,16 @@
 """`underwriting review`: one application from the shell, through the API."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
-from rich.markup import escape
 
-from underwriting.cli.client import ApiRefused, Client, Token, consent_now
+from underwriting.cli.client import ApiRefused, Client, Token, consent_now, opaque_id
 from underwriting.cli.errors import refuse, refusing
-from underwriting.cli.output import add_outcomes, outcomes_table, print_reasons
+from underwriting.cli.output import amount_of, console, print_outcomes, print_reasons
 from underwriting.domain.application import ApplicationRequest, Product
+from underwriting.domain.money import Money
 from underwriting.store.record import Record
 
 
@@ -19,8 +19,10 @@ def review(
     amount: Annotated[str, typer.Option(help="Decimal, in major units.")],
     currency: Annotated[str, typer.Option(help="ISO 4217 code.")] = "USD",
     product: Annotated[Product, typer.Option()] = Product.LOAN,
-    term_months: Annotated[int | None, typer.Option(help="By default as in the rulebook.")] = None,
-    as_of: Annotated[str | None, typer.Option(help="Business date, YYYY-MM-DD; today by default.")] = None,
+    term_months: Annotated[int | None, typer.Option(min=1, max=120, help="By default as in the rulebook.")] = None,
+    as_of: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Business date; today by default.")
+    ] = None,
     consent: Annotated[
         bool, typer.Option("--consent", help="The customer has just consented to a pull from a credit bureau.")
     ] = False,
@@ -35,7 +37,7 @@ def review(
         currency=currency,
         product=product,
         term_months=term_months,
-        as_of=as_of,
+        as_of=as_of and as_of.date(),
         bureau_consent=consent_now() if consent else None,
     )
     with refusing(ApiRefused), Client.of_settings(token) as client:
@@ -46,24 +48,29 @@ def review(
         _show(record)
 
 
-def _request(**fields: object) -> ApplicationRequest:
+def _request(*, customer_id: str, amount: str, currency: str, **fields: object) -> ApplicationRequest:
+    with refusing(ValueError):
+        wanted = Money.parse(amount, currency)
+    if wanted.minor <= 0:
+        refuse(f"--amount {amount} is not more than zero")
+    checked = opaque_id(customer_id)
     try:
-        return ApplicationRequest.model_validate(fields)
-    except ValidationError as error:
-        problems = (
-            f"{'.'.join(map(str, found['loc'])) or 'request'}: {found['msg'].removeprefix('Value error, ')}"
-            for found in error.errors()
+        return ApplicationRequest.model_validate(
+            {"customer_id": checked, "amount": wanted.decimal, "currency": currency, **fields}
         )
-        refuse("; ".join(problems))
+    except ValidationError as error:
+        refuse("; ".join(found["msg"].removeprefix("Value error, ") for found in error.errors()))
 
 
 def _show(record: Record) -> None:
-    console = Console()
-    table = outcomes_table(f"{record.id} by {record.rulebook}")
+    out = console()
+    out.print(f"[bold]{record.id}[/] by {record.rulebook}" if record.rulebook else f"[bold]{record.id}[/]")
     for check in record.checks:
-        table.add_section()
-        table.add_row(f"[bold]{check.check}[/]", "", escape(check.trouble or ""))
-        add_outcomes(table, check.outcomes)
-    console.print(table)
-    console.print(f"[bold]{record.verdict or record.state}[/]")
-    print_reasons(console, record.reasons)
+        out.print(f"\n[bold]{check.check}[/]")
+        if check.trouble:
+            out.print(f"  no answer: {check.trouble}", markup=False)
+        print_outcomes(out, check.outcomes, record.currency)
+    amount = f" {amount_of(record.approved_amount, record.currency)}" if record.approved_amount else ""
+    out.print(f"\n[bold]{record.verdict or record.state}[/]{amount}")
+    print_reasons(out, record.reasons)
+    typer.echo(f"`underwriting explain {record.id}` says what would have changed it")

@@ -72,7 +72,7 @@ class Money(BaseModel):
         return f"{Decimal(self.minor).scaleb(-digits):.{digits}f}"
 
     def __str__(self) -> str:
-        return f"{self.decimal} {self.currency}"
+        return amount_text(self.minor, self.currency)
 
 
 def amount_text(minor: int, currency: str) -> str:

@@ -33,13 +33,13 @@ from underwriting.limit_runs.run_context import Progress
 # Ours: a float is taken for lost once it is past due for longer than any persona's repayment takes.
 LOST_AFTER_DAYS = 30
 
-# A policy, by name and version, to its months by their last days.
+# What a policy is called beside the others, to its months by their last days.
 MonthsByPolicy = Mapping[str, Mapping[date, MonthFigures]]
 
 
 async def backtest(
     location: str,
-    policies: Sequence[LimitPolicy],
+    policies: Mapping[str, LimitPolicy],
     first: date,
     last: date,
     shard_users: int,
@@ -50,7 +50,7 @@ async def backtest(
     history, ranges = await asyncio.to_thread(ranges_of, location, shard_users)
     days = days_of(first, last)
     months = dict.fromkeys(map(last_of_month, days))
-    sums = {str(policy.ref): dict.fromkeys(months, MonthFigures()) for policy in policies}
+    sums = {name: dict.fromkeys(months, MonthFigures()) for name in policies}
     for done, ids in enumerate(ranges, 1):
         for name, months_of_range in (
             await asyncio.to_thread(_backtest_range, history, ids, memory_mb, policies, days, last)
@@ -70,38 +70,48 @@ def write_backtest(by_policy: MonthsByPolicy, folder: Path) -> None:
 
 
 def frame_of(by_policy: MonthsByPolicy) -> pd.DataFrame:
-    """A row for each policy and month."""
+    """A row for each policy and month, amounts in minor units and named so."""
     rows = [
-        {"policy": name, "month": day, **vars(one)} for name, months in by_policy.items() for day, one in months.items()
+        {"policy": name, "month": day, **one.as_json()}
+        for name, months in by_policy.items()
+        for day, one in months.items()
     ]
     return pd.DataFrame(rows)
 
 
 def steps(
-    past_facts: PastFacts, policies: Sequence[LimitPolicy], days: Sequence[date]
-) -> Iterator[tuple[date, LimitPolicy, LimitDecisions]]:
-    """Day by day what each policy decides, from the facts as they were known then and from limits of its own."""
+    past_facts: PastFacts, policies: Mapping[str, LimitPolicy], days: Sequence[date]
+) -> Iterator[tuple[date, str, LimitDecisions]]:
+    """Day by day what each policy decides, from the facts as they were known then and from limits of its own.
+
+    Policies go by their names in the mapping: two may have the same name and version in their texts.
+    """
     limits: dict[str, pd.DataFrame] = {}
     for day in days:
-        for judged_at, those in groupby(policies, key=lambda policy: policy.business_day.moment(day)):
+        for judged_at, those in groupby(policies.items(), key=lambda named: named[1].business_day.moment(day)):
             past = past_facts.past(day, judged_at)
-            for policy in those:
-                facts = past_facts.with_limits(past, limits.get(str(policy.ref)))
+            for name, policy in those:
+                facts = past_facts.with_limits(past, limits.get(name))
                 decisions = decide_limits(policy, facts)
-                limits[str(policy.ref)] = limits_after(decisions, facts, day)
-                yield day, policy, decisions
+                limits[name] = limits_after(decisions, facts, day)
+                yield day, name, decisions
 
 
 def _backtest_range(
-    history: History, ids: IdRange, memory_mb: int, policies: Sequence[LimitPolicy], days: Sequence[date], last: date
+    history: History,
+    ids: IdRange,
+    memory_mb: int,
+    policies: Mapping[str, LimitPolicy],
+    days: Sequence[date],
+    last: date,
 ) -> dict[str, dict[date, MonthFigures]]:
     with reading(history, ids, memory_mb) as past_facts:
         floats = past_facts.floats()
         floats["repaid"] = settled(floats, last, LOST_AFTER_DAYS)
         taken_on = dict(iter(floats.groupby(pd.to_datetime(floats["taken_on"]).dt.date)))
-        months: dict[str, dict[date, _Month]] = {str(policy.ref): {} for policy in policies}
-        for day, policy, decisions in steps(past_facts, policies, days):
-            month = months[str(policy.ref)].setdefault(last_of_month(day), _Month())
+        months: dict[str, dict[date, _Month]] = {name: {} for name in policies}
+        for day, name, decisions in steps(past_facts, policies, days):
+            month = months[name].setdefault(last_of_month(day), _Month())
             month.add(decisions, taken_on.get(day + timedelta(days=1), floats[:0]))
         return {name: {day: month.figures for day, month in each.items()} for name, each in months.items()}
 

@@ -12,11 +12,14 @@ from underwriting.limit_runs.run import guard_result, shard_ranges, spec_of
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.limit_runs.shard import ShardResult
 from underwriting.limit_runs.totals import summed
+from underwriting.store.limits import runs as limit_runs
 from underwriting.store.models import LimitRunRow
 
 
 async def run_dry(context: RunContext, request: Request) -> Report:
-    """Calculate all shards into a folder of their own and check the totals by the guard; HistoryError as in a run."""
+    """Calculate all shards into a folder of their own and check the totals by the guard; errors as in a run."""
+    async with context.store.read() as work:
+        await limit_runs.refuse_other_content(work, request.policy.ref)
     run_id = f"dry_{ULID()}"
     history = await asyncio.to_thread(open_history, request.history)
     ranges = await shard_ranges(context, request, history)

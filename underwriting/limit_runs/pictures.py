@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from ruamel.yaml import YAML
 
 from rules.limits.backtest import MonthFigures
+from rules.limits.tiers import CURRENCY
 from underwriting.limit_runs.totals import Totals
 
 BEFORE, AFTER, UP, DOWN, QUIET = "#9aa5b1", "#2a6f97", "#2d936c", "#c8553d", "#6c757d"
@@ -40,7 +41,7 @@ def pictures(totals: Totals) -> Iterator[tuple[str, str, bytes]]:
     """Each picture's name, what it shows, and its PNG. Amounts are drawn in major units of a currency with cents."""
     drawn: tuple[tuple[str, str, Callable[[Axes, Totals], None]], ...] = (
         ("limits", "Limits before and after", _limits),
-        ("moves", "Moves by limit", _moves),
+        ("moves", f"Moves by limit, {CURRENCY}", _moves),
         ("gates", "Gates that kept users from a tier whose row they meet", _gates),
         ("promise", f"“{advertised().claim}”", _promise),
     )
@@ -60,18 +61,21 @@ def comparison_picture(limits: pd.DataFrame, names: tuple[str, str]) -> bytes:
             axes.text(column, row, f"{users:,}", ha="center", va="center", color="white" if dark else "black")
     axes.set_xticks(range(len(limits.columns)), [_amount(str(amount)) for amount in limits.columns])
     axes.set_yticks(range(len(limits.index)), [_amount(str(amount)) for amount in limits.index])
-    axes.set_xlabel(f"limit under {names[1]}")
-    axes.set_ylabel(f"limit under {names[0]}")
+    axes.set_xlabel(f"limit under {names[1]}, {CURRENCY}")
+    axes.set_ylabel(f"limit under {names[0]}, {CURRENCY}")
     axes.set_title("Users by their limits under both policies", loc="left", fontsize=11)
     return _written(figure)
 
 
 def backtest_picture(by_policy: Mapping[str, Mapping[date, MonthFigures]]) -> bytes:
-    """Exposure, losses avoided and good users held back, month by month, a line for each policy."""
+    """Exposure, losses avoided and good users held back, month by month, a line for each policy.
+
+    Months whose floats are not all settled are shaded where that matters: their figures can still rise.
+    """
     figure = _figure(width=8, height=8)
     drawn = {
-        "exposure": "all limits together",
-        "losses_avoided": "losses avoided",
+        "exposure": f"all limits together, {CURRENCY}",
+        "losses_avoided": f"losses avoided, {CURRENCY}",
         "good_users_held_back": "good users held back",
     }
     for place, (name, label) in enumerate(drawn.items(), 1):
@@ -84,10 +88,23 @@ def backtest_picture(by_policy: Mapping[str, Mapping[date, MonthFigures]]) -> by
                 marker="o",
                 label=policy,
             )
+        months = next(iter(by_policy.values()))
+        axes.set_xlim(-0.5, len(months) - 0.5)
+        if name != "exposure":
+            _shade_unsettled(axes, months)
+        axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.set_ylabel(label)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)
     return _written(figure)
+
+
+def _shade_unsettled(axes: Axes, months: Mapping[date, MonthFigures]) -> None:
+    label = "not settled yet"
+    for place, month in enumerate(months.values()):
+        if not month.settled:
+            axes.axvspan(place - 0.5, place + 0.5, color=BEFORE, alpha=0.25, linewidth=0, label=label)
+            label = "_"
 
 
 def _png(title: str, draw: Callable[[Axes, Totals], None], totals: Totals) -> bytes:
@@ -115,7 +132,7 @@ def _written(figure: Figure) -> bytes:
 
 def _amount(minor: str) -> str:
     major, cents = divmod(int(minor), 100)
-    return f"{major}.{cents:02}" if cents else str(major)
+    return f"{major:,}.{cents:02}" if cents else f"{major:,}"
 
 
 def _limits(axes: Axes, totals: Totals) -> None:
@@ -128,7 +145,7 @@ def _limits(axes: Axes, totals: Totals) -> None:
         heights = [counts.get(amount, 0) for amount in amounts]
         axes.bar([place + shift for place in places], heights, 0.4, color=color, label=label)
     axes.set_xticks(list(places), [_amount(amount) for amount in amounts])
-    axes.set_xlabel("limit")
+    axes.set_xlabel(f"limit, {CURRENCY}")
     axes.set_ylabel("users")
     axes.legend(frameon=False)
 
@@ -164,7 +181,7 @@ def _promise(axes: Axes, totals: Totals) -> None:
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set_ylabel("raised, of those who kept to it")
-    axes.set_xlabel("limit before")
+    axes.set_xlabel(f"limit before, {CURRENCY}")
     axes.legend(frameon=False)
 
 

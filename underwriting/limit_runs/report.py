@@ -39,6 +39,9 @@ class Report:
     # Limits written by this very run of the program, and users whose profile was changed by somebody else meanwhile.
     written: int = 0
     overtaken: int = 0
+    # The person who released or discarded a held run, and the note.
+    decided_by: str | None = None
+    note: str | None = None
     # Another worker owns it.
     busy: bool = False
 
@@ -49,8 +52,16 @@ class Report:
         paused = f"{totals.paused} paused, " if totals.paused else ""
         moves = f"{totals.raised} raised, {totals.lowered} lowered, {paused}{totals.held} held of {totals.users}"
         failed = f"; {len(self.failed)} of {self.shards} shards failed" if self.failed else ""
-        held = "; the guard holds it" if self.guard.verdict is GuardVerdict.HOLD else ""
-        return f"{moves}{failed}{held}"
+        return f"{moves}{failed}{f'; {held}' if (held := self.guard_text) else ''}"
+
+    @property
+    def guard_text(self) -> str:
+        """What the guard does or did, as of now; empty where it released the run."""
+        if self.guard.verdict is GuardVerdict.RELEASE:
+            return ""
+        if self.state is None:
+            return "the guard would hold it"
+        return "the guard holds it" if self.state is LimitRunState.HELD else "the guard held it"
 
 
 async def report_of(context: RunContext, run_id: str) -> Report:
@@ -58,6 +69,7 @@ async def report_of(context: RunContext, run_id: str) -> Report:
     async with context.store.read() as work:
         run = await limit_runs.get(work, run_id)
         shards = await limit_shards.shards(work, run_id)
+        note = limit_runs.note_of(work, run)
     return Report(
         run_id=run.id,
         business_date=run.business_date,
@@ -72,6 +84,8 @@ async def report_of(context: RunContext, run_id: str) -> Report:
         shards=len(shards),
         calculated=0,
         failed={shard.number: shard.trouble or "" for shard in shards if shard.state is LimitShardState.FAILED},
+        decided_by=run.decided_by,
+        note=note,
     )
 
 

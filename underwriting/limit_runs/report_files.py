@@ -1,14 +1,14 @@
 """The files of a run for people: its moves as CSV and Parquet, its summary in Markdown, its pictures."""
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 
 from rules.core.reasons import reason
 from rules.limits.guard import GuardVerdict
-from underwriting.domain.money import minor_digits
+from underwriting.domain.limits import LimitRunState
+from underwriting.domain.money import amount_text
 from underwriting.limit_runs.intake import TableIntake
 from underwriting.limit_runs.pictures import advertised, pictures
 from underwriting.limit_runs.report import Report
@@ -64,7 +64,8 @@ def _head(report: Report) -> Iterator[str]:
     yield f"Run {report.run_id} by {report.policy}{terms}, {shards}."
     if report.guard.verdict is GuardVerdict.HOLD:
         yield ""
-        yield "**The guard holds it** until a person releases or discards it (deployment `release-limits`):"
+        until = " until a person releases or discards it (deployment `release-limits`)"
+        yield f"**{report.guard_text.capitalize()}**{until if report.state is LimitRunState.HELD else ''}:"
         yield ""
         yield from (f"- {why}" for why in report.guard.reasons)
     if report.failed:
@@ -83,10 +84,10 @@ def _counts(report: Report) -> Iterator[str]:
         ("paused", totals.paused, 0),
         ("held", totals.held, 0),
     ):
-        yield f"| {name} | {count} | {_share(count, totals.users)} | {_money(money, report.currency)} |"
-    yield f"| all | {totals.users} | | {_money(totals.after - totals.before, report.currency)} |"
+        yield f"| {name} | {count} | {_share(count, totals.users)} | {amount_text(money, report.currency)} |"
+    yield f"| all | {totals.users} | | {amount_text(totals.after - totals.before, report.currency)} |"
     yield ""
-    before, after = _money(totals.before, report.currency), _money(totals.after, report.currency)
+    before, after = amount_text(totals.before, report.currency), amount_text(totals.after, report.currency)
     yield f"All limits together: {before} before, {after} after. Not known well enough to judge: {totals.unknown}."
     if report.written or report.overtaken:
         yield f"Written now: {report.written} profiles; {report.overtaken} were changed by somebody else meanwhile."
@@ -125,8 +126,3 @@ def _largest_first(counts: Counts | Mapping[str, int]) -> list[tuple[str, int]]:
 
 def _share(part: int, whole: int) -> str:
     return f"{part / whole:.2%}" if whole else "-"
-
-
-def _money(minor: int, currency: str) -> str:
-    digits = minor_digits(currency)
-    return f"{Decimal(minor).scaleb(-digits):,.{digits}f} {currency}"

@@ -11,6 +11,11 @@ Counts = dict[str, int]
 NotNegative = Annotated[int, Field(ge=0)]
 
 
+_IN_MINOR_UNITS = (
+    "before", "after", "money_up", "money_down", "limits_before", "limits_after", "moves", "kept", "kept_raised",
+)  # fmt: skip
+
+
 class Totals(BaseModel):
     """Sums over users. Money is minor units of the policy's currency."""
 
@@ -39,6 +44,12 @@ class Totals(BaseModel):
     # Users by limit who kept to what is advertised (repaid on time, and waited), and those of them who were raised.
     kept: Counts = Field(default_factory=dict)
     kept_raised: Counts = Field(default_factory=dict)
+
+    def as_json(self) -> dict[str, int | Counts]:
+        """The totals by name; those in minor units, or counted by amounts in them, are named so."""
+        return {
+            f"{name}_minor" if name in _IN_MINOR_UNITS else name: total for name, total in self.model_dump().items()
+        }
 
     def __add__(self, other: "Totals") -> "Totals":
         mine, others = self.model_dump(), other.model_dump()

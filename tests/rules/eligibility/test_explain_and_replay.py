@@ -81,8 +81,8 @@ def test_the_same_facts_and_books_give_the_same_answer(changes) -> None:
 def test_other_facts_give_another_answer_that_is_named() -> None:
     then = judged()
     facts = good_facts(**POOR)
-    assert named(fact_differences(then.facts, facts)) == [
-        "monthly_income: 500000 then, 29999 now",
+    assert named(fact_differences(then.facts, facts, "USD")) == [
+        "monthly_income: 5,000.00 USD then, 299.99 USD now",
         "payback_prediction: 1.0 then, unknown now",
     ]
     now = reevaluated(Product.FLOAT, then, BY_REF, facts, profile(), then.affordability_cap)

@@ -142,8 +142,8 @@ def test_the_reasons_name_figure_and_band():
     assert word.reasons == (
         "22.34% raised; the last 7 runs had 4.00% (median), so that 0.55% to 13.60% is usual",
         "26.00% lowered; the policy's ceiling is 10.00%",
-        "500.00 minor units added to the limit of the average user; the last 7 runs had 100.00 minor units (median), "
-        "so that up to 325.00 minor units is usual",
+        "5.00 USD added to the limit of the average user; the last 7 runs had 1.00 USD (median), so that up to "
+        "3.25 USD is usual",
     )
     first = check_run(TERMS, Run(lowered=700), [])
     assert first.reasons[0].startswith("7.00% lowered; there are too few earlier runs to compare with, so that 0.00%")

@@ -224,7 +224,7 @@ def test_the_same_offer_follows_from_what_was_kept():
     assert differences(then, kept, decide(BOOK, again, ASKED, NOW), again) == []
     moved = results(alternatives=both(*[0.4] * 5), debt_to_income=0.45)
     (drift,) = differences(then, kept, decide(BOOK, moved, ASKED, NOW), moved)
-    assert (drift.place, drift.now.startswith("2500.00 USD over 36 months")) == ("offer", True)
+    assert (drift.place, drift.now.startswith("2,500.00 USD over 36 months")) == ("offer", True)
 
 
 def test_the_facts_that_hang_on_the_request():

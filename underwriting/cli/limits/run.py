@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from rules.core.problems import RulebookError
+from rules.explain.limits import LimitDecision
 from rules.limits.guard import GuardVerdict
-from rules.limits.policy import policy_for
+from rules.limits.policy import LimitPolicy, policy_for
 from rules.limits.tiers import CURRENCY, TIERS
+from underwriting.cli.client import opaque_id
 from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.limits import policies
-from underwriting.cli.limits.compare import backtest, compare
+from underwriting.cli.limits.compare import Json, backtest, compare
 from underwriting.cli.limits.context import with_run_context
+from underwriting.cli.limits.explain import decision_as_json, decision_in, move_text, print_decision
+from underwriting.cli.output import console, new_table
 from underwriting.cli.store import read_store, write_store
 from underwriting.domain.application import Product
 from underwriting.domain.limits import LimitRunState, Scope
@@ -26,20 +28,23 @@ from underwriting.limit_runs.dry_run import run_dry
 from underwriting.limit_runs.report import Report, report_of
 from underwriting.limit_runs.report_files import export_moves, write_files
 from underwriting.limit_runs.request import Request
-from underwriting.limit_runs.rollback import roll_back
+from underwriting.limit_runs.rollback import CAN_BE_ROLLED_BACK, Rollback, roll_back
 from underwriting.limit_runs.run import finish, recalculate
 from underwriting.limit_runs.run_context import RunContext
+from underwriting.limit_runs.totals import Totals
 from underwriting.settings import settings
 from underwriting.store.limits import held_runs
+from underwriting.store.limits import records as limit_records
 from underwriting.store.limits import runs as limit_runs
 from underwriting.store.limits.profiles import adopt as adopt_limits
+from underwriting.store.models import LimitRunRow
+from underwriting.store.session import Work
 
 app = typer.Typer(no_args_is_help=True, help="Limits of floats: run, release, roll back, adopt, compare.")
 Day = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Business date; else the last one.")]
 History = Annotated[str, typer.Option(help="Folder, s3://bucket/folder or `database`; by default as in the settings.")]
 Policy = Annotated[str, typer.Option(help="A shipped policy, or a YAML file.")]
 Tenant = Annotated[str, typer.Option(help="Whose users; by default as in the settings.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
 RunId = Annotated[str, typer.Argument(metavar="RUN_ID", help="As `underwriting limits status` lists it.")]
 
 app.add_typer(policies.app, name="policies")
@@ -70,14 +75,17 @@ def run(
             business_date=day.date() if day else limit_policy.business_day.last(datetime.now(UTC)),
             history=history or config.limits_history or refuse("name a history with --history"),
             policy=limit_policy,
-            scope=Scope(segment, user),
+            scope=Scope(segment, user and opaque_id(user)),
             shards=shards,
             dry_run=dry_run,
             full=full,
         )
     report = with_run_context(lambda context: run_dry(context, request) if dry_run else recalculate(context, request))
     write_files(report)
-    _show(report, as_json)
+    decision = decision_in(report.folder, user) if user else None
+    if user and decision is None and not report.busy:
+        refuse(f"the history has no user {user}; {report.run_id} decided about nobody")
+    _show(report, as_json, decision, limit_policy)
 
 
 @app.command()
@@ -91,13 +99,16 @@ def status(
         _show(with_run_context(lambda context: report_of(context, run_id)), as_json)
         return
     rows = read_store(lambda work: limit_runs.newest(work, tenant or settings().limits_tenant))
-    table = Table("run", "date", "about", "policy", "state", "users", "raised", "lowered")
+    if as_json:
+        typer.echo(json.dumps([_run_as_json(row) for row in rows]))
+        return
+    table = new_table("run", "date", "state", "users", "raised", "lowered", right=("users", "raised", "lowered"))
     for row in rows:
         totals = row.totals or {}
-        counts = [str(totals.get(name, "-")) for name in ("users", "raised", "lowered")]
-        policy = f"{row.policy} v{row.policy_version}"
-        table.add_row(row.id, str(row.business_date), row.scope or "everybody", policy, row.state, *counts)
-    Console().print(table)
+        counts = (f"{totals[name]:,}" if name in totals else "-" for name in ("users", "raised", "lowered"))
+        about = f"{row.id}\n  {row.policy} v{row.policy_version}, {row.scope or 'everybody'}"
+        table.add_row(about, str(row.business_date), row.state.replace("_", " "), *counts)
+    console().print(table)
 
 
 @app.command()
@@ -105,6 +116,7 @@ def release(
     run_id: RunId,
     note: Annotated[str, typer.Option(help="Why. Stored with your name.", prompt=True)],
     discard: Annotated[bool, typer.Option("--discard", help="Discard it instead.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Release a run that the guard holds, which applies it; or discard it."""
     state = LimitRunState.DISCARDED if discard else LimitRunState.APPLYING
@@ -114,63 +126,141 @@ def release(
             await held_runs.decide(work, run_id, state, getpass.getuser(), note)
         return await finish(context, run_id)
 
-    _show(with_run_context(decide), as_json=False)
+    _show(with_run_context(decide), as_json)
 
 
 @app.command()
-def rollback(run_id: RunId) -> None:
+def rollback(
+    run_id: RunId,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+    as_json: Json = False,
+) -> None:
     """Give everybody whose limit a run changed the former limit back, as a new version of the profile."""
+    run, changed = read_store(lambda work: _to_roll_back(work, run_id))
+    if not yes and run.state in CAN_BE_ROLLED_BACK:
+        typer.echo(
+            f"{run_id} of {run.business_date} for {run.tenant}, {run.scope or 'everybody'}, changed {changed:,} "
+            "profiles. A rollback gives these users their former limits back, and sends an event for each.",
+            err=True,
+        )
+        if not _confirmed("Roll it back?"):
+            refuse(f"nothing is rolled back; `underwriting limits rollback {run_id} --yes` does not ask")
     back = with_run_context(lambda context: roll_back(context, run_id, getpass.getuser()))
-    left = f"{back.overtaken} that were changed since are left alone"
-    typer.echo(f"{run_id} is rolled back: {back.written} profiles written; {left}")
+    if as_json:
+        typer.echo(json.dumps({"run_id": run_id, "state": "rolled_back", **_counts_of(back)}))
+        return
+    left = f"{back.overtaken:,} that were changed since are left alone"
+    typer.echo(f"{run_id} is rolled back: {back.written:,} profiles written; {left}")
 
 
 @app.command()
 def adopt(
     file: Annotated[Path, typer.Argument(help="Parquet: subject_id, amount (minor units), raised_on.")],
     tenant: Tenant = "",
+    as_json: Json = False,
 ) -> None:
     """Take over limits from another system or a generated history, for users who have no profile here yet."""
     with refusing(AdoptionError):
         limits = limits_in(file, CURRENCY, TIERS, datetime.now(UTC))
     whose, by = tenant or settings().limits_tenant, getpass.getuser()
     new = write_store(lambda work: adopt_limits(work, whose, limits, CURRENCY, TIERS, by))
-    typer.echo(f"{new} profiles are new of {len(limits)}")
+    if as_json:
+        typer.echo(json.dumps({"tenant": whose, "users": len(limits), "new": new}))
+        return
+    typer.echo(f"{new:,} of {len(limits):,} users are new and have their limits now; the others keep theirs")
 
 
 @app.command()
 def export(
-    run_id: RunId, folder: Annotated[Path, typer.Argument(help="Where moves.csv and moves.parquet go.")]
+    run_id: RunId,
+    folder: Annotated[Path, typer.Argument(help="Where moves.csv and moves.parquet go.")],
+    as_json: Json = False,
 ) -> None:
-    """Write everybody whom a run raised or lowered, as CSV and Parquet."""
+    """Write everybody whom a run raised, lowered or paused, as CSV and Parquet."""
+    read_store(lambda work: limit_runs.get(work, run_id))
     count = export_moves(settings().limits_place / run_id, folder)
-    typer.echo(f"{count} moves of {run_id} are in {folder}")
-
-
-def _show(report: Report, as_json: bool) -> None:
-    """Print the run as a table, or as one JSON object."""
     if as_json:
-        shown = {
-            "run_id": report.run_id,
-            "policy": report.policy,
-            "fact_terms": report.fact_terms,
-            "state": report.state,
-            "sentence": report.sentence,
-            "folder": str(report.folder),
-        }
-        typer.echo(json.dumps({**shown, "totals": report.totals.model_dump(), "failed": dict(report.failed)}))
+        typer.echo(json.dumps({"run_id": run_id, "moves": count, "folder": str(folder)}))
         return
-    table = Table("", "users", title=f"{report.run_id}: {report.state or 'dry run'}", title_justify="left")
+    typer.echo(f"{count:,} moves of {run_id} are in {folder}")
+
+
+def _confirmed(question: str) -> bool:
+    """Whether the user says yes; where nobody can be asked, no."""
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        return False
+
+
+async def _to_roll_back(work: Work, run_id: str) -> tuple[LimitRunRow, int]:
+    """The run, and how many profiles it changed."""
+    return await limit_runs.get(work, run_id), await limit_records.applied(work, run_id)
+
+
+def _counts_of(back: Rollback) -> dict[str, int]:
+    return {"written": back.written, "overtaken": back.overtaken}
+
+
+def _run_as_json(row: LimitRunRow) -> dict[str, object]:
+    return {
+        "run_id": row.id,
+        "business_date": row.business_date.isoformat(),
+        "scope": row.scope,
+        "policy": f"{row.policy} v{row.policy_version}",
+        "state": row.state,
+        "currency": row.currency,
+        "totals": row.totals and Totals.model_validate(row.totals).as_json(),
+    }
+
+
+def _show(
+    report: Report, as_json: bool, decision: LimitDecision | None = None, policy: LimitPolicy | None = None
+) -> None:
+    """Print the run as a table, or as one JSON object; of a run about one user also the decision and its reasons."""
+    if as_json:
+        typer.echo(json.dumps(_as_json(report, decision), default=str))
+        return
+    out = console()
+    state = "dry run" if report.state is None else report.state.replace("_", " ")
+    out.print(f"[bold]{report.run_id}[/] of {report.business_date}: [bold]{state}[/]")
+    out.print(f"  by {report.policy}, facts by {report.fact_terms or 'numbers that are not known any more'}")
+    if report.decided_by:
+        out.print(f"  decided by {report.decided_by}: {report.note}", markup=False)
+    table = new_table("", "users", right=("users",))
     for name in ("users", "raised", "held", "lowered", "paused", "unknown"):
-        table.add_row(name, str(getattr(report.totals, name)))
-    Console().print(table)
-    typer.echo(f"by {report.policy}, facts by {report.fact_terms or 'numbers that are not known any more'}")
+        table.add_row(name, f"{getattr(report.totals, name):,}")
+    out.print(table)
+    if decision is not None:
+        out.print(move_text(decision, report.currency))
+        print_decision(policy, decision, report.currency)
     if report.busy:
-        typer.echo("another worker is at it")
+        out.print("another worker is at it")
     for number, why in sorted(report.failed.items()):
-        typer.echo(f"shard {number} failed: {why}")
+        out.print(f"shard {number} failed: {why}", markup=False)
     if report.guard.verdict is GuardVerdict.HOLD:
-        typer.echo("the guard holds it: " + "; ".join(report.guard.reasons))
+        out.print(f"{report.guard_text}: {'; '.join(report.guard.reasons)}", markup=False)
     if report.state is LimitRunState.HELD:
-        typer.echo(f"`underwriting limits release {report.run_id}` applies it, with --discard it is discarded")
+        for end in ("applies it", "discards it"):
+            option = " --discard" if end == "discards it" else ""
+            typer.echo(f'`underwriting limits release {report.run_id} --note "…"{option}` {end}')
     typer.echo(f"files: {report.folder}")
+
+
+def _as_json(report: Report, decision: LimitDecision | None) -> dict[str, object]:
+    shown: dict[str, object] = {
+        "run_id": report.run_id,
+        "business_date": report.business_date,
+        "policy": report.policy,
+        "fact_terms": report.fact_terms,
+        "state": report.state,
+        "sentence": report.sentence,
+        "folder": str(report.folder),
+        "currency": report.currency,
+        "totals": report.totals.as_json(),
+        "failed": dict(report.failed),
+        "guard": {"verdict": report.guard.verdict, "reasons": report.guard.reasons},
+        "decided_by": report.decided_by,
+        "note": report.note,
+    }
+    return shown if decision is None else {**shown, "decision": decision_as_json(decision)}

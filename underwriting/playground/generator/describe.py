@@ -20,19 +20,20 @@ _FIGURES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "floats": (
         ("floats a user who took any", "round(count(*) / count(DISTINCT subject_id), 1)"),
-        ("mean amount, minor units", "round(avg(amount))"),
+        ("mean amount", "money(avg(amount))"),
         ("repaid on time, of those repaid", "percent(avg((repaid_on <= due_on)::INTEGER))"),
         ("open", "percent(avg((repaid_on IS NULL)::INTEGER))"),
     ),
     REPAYMENTS: (
         ("months", "min(month) || ' to ' || max(month)"),
-        ("advanced, minor units", "sum(advanced)"),
+        ("advanced", "money(sum(advanced))"),
         ("lost of that", "percent(sum(loss) / sum(advanced))"),
     ),
     EXPECTED: (("kinds of personas", "count(DISTINCT persona)"),),
     MALFORMED: (("kinds of malformed rows", "count(DISTINCT reason)"),),
 }
 _MACROS = """
+CREATE MACRO money(minor) AS format('{:,.2f}', minor / 100) || ' USD';
 CREATE MACRO percent(part) AS printf('%.1f%%', 100 * part);
 CREATE MACRO share(who, such) AS percent(count(DISTINCT CASE WHEN such THEN who END) / count(DISTINCT who));
 """

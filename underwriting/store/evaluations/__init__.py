@@ -14,7 +14,7 @@ from underwriting.store.evaluations.reading import (
     stream,
 )
 from underwriting.store.evaluations.record import BookRecord, EvaluationRecord
-from underwriting.store.evaluations.referral import decide_referral
+from underwriting.store.evaluations.referral import StaffDecision, decide_referral, staff_decision
 
 __all__ = [
     "BookRecord",
@@ -22,6 +22,7 @@ __all__ = [
     "EvaluationRecord",
     "FloatRank",
     "Frozen",
+    "StaffDecision",
     "StoredEvaluation",
     "accept",
     "decide_referral",
@@ -34,5 +35,6 @@ __all__ = [
     "history",
     "judged",
     "newest",
+    "staff_decision",
     "stream",
 ]

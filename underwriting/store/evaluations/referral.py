@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Collection
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from underwriting.domain.decision import Verdict, codes_of
 from underwriting.domain.eligibility import Eligibility
@@ -13,6 +14,22 @@ from underwriting.store.evaluations.reading import DecidedEvaluation, fresh
 from underwriting.store.evaluations.record import EvaluationRecord
 from underwriting.store.models import Channel, StaffDecisionRow, sealed_cell
 from underwriting.store.session import Work
+
+
+@dataclass(frozen=True)
+class StaffDecision:
+    """What a person decided about a referred evaluation. The note is for staff."""
+
+    verdict: Verdict
+    decided_by: str
+    decided_at: datetime
+    note: str
+
+
+async def staff_decision(work: Work, evaluation_id: str) -> StaffDecision | None:
+    """The decision of staff on an evaluation, with the note opened; None if there is none."""
+    row = await work.get(StaffDecisionRow, evaluation_id)
+    return None if row is None else StaffDecision(row.verdict, row.decided_by, row.decided_at, _note(work, row))
 
 
 async def decide_referral(
@@ -72,9 +89,18 @@ async def decide_referral(
 def _decided_before(
     work: Work, earlier: StaffDecisionRow, decided: Eligibility, note: str, decided_by: str
 ) -> EvaluationRecord:
-    written = work.keys.open(earlier.note, sealed_cell(StaffDecisionRow.note, earlier.evaluation_id)).decode()
     record = EvaluationRecord.model_validate_json(earlier.body)
-    before = (earlier.verdict, earlier.approved_amounts, codes_of(record.reasons), written, earlier.decided_by)
+    before = (
+        earlier.verdict,
+        earlier.approved_amounts,
+        codes_of(record.reasons),
+        _note(work, earlier),
+        earlier.decided_by,
+    )
     if before != (decided.verdict, list(decided.approved_amounts), codes_of(decided.reasons), note, decided_by):
         raise NotReferred(f"evaluation {earlier.evaluation_id} was {earlier.verdict} by {earlier.decided_by} already")
     return record
+
+
+def _note(work: Work, row: StaffDecisionRow) -> str:
+    return work.keys.open(row.note, sealed_cell(StaffDecisionRow.note, row.evaluation_id)).decode()

@@ -1,9 +1,10 @@
 """The records of a limit run for each user, written shard by shard; each time all records of the shard are replaced."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from underwriting.domain.limits import LimitShardState
 from underwriting.store.bulk import copy_rows
@@ -11,7 +12,7 @@ from underwriting.store.columns import from_now
 from underwriting.store.limits import runs as limit_runs
 from underwriting.store.limits import shards as limit_shards
 from underwriting.store.limits.runs import Claimed
-from underwriting.store.models import LimitRecordRow
+from underwriting.store.models import LimitRecordRow, LimitRunRow
 from underwriting.store.session import Work
 
 # The columns about what is in force and what was applied; the other columns are about the decision.
@@ -39,10 +40,26 @@ async def propose(work: Work, claimed: Claimed, number: int, rows: pa.Table, **s
     await limit_shards.note_shard(work, claimed, number, **state)
 
 
-async def of_user(work: Work, tenant_runs: list[str], user_id: str) -> list[LimitRecordRow]:
-    """The user's records in these runs, newest first."""
-    query = select(LimitRecordRow).where(LimitRecordRow.user_id == user_id, LimitRecordRow.run_id.in_(tenant_runs))
-    return list(await work.scalars(query.order_by(LimitRecordRow.run_id.desc())))
+async def applied(work: Work, run_id: str) -> int:
+    """How many users' profiles a run has changed."""
+    query = select(func.count()).where(LimitRecordRow.run_id == run_id, LimitRecordRow.applied_version.is_not(None))
+    return int(await work.scalar(query) or 0)
+
+
+async def of_user(
+    work: Work, tenant: str, user_id: str, run_ids: Sequence[str] | None = None, limit: int = 1
+) -> list[tuple[LimitRunRow, LimitRecordRow]]:
+    """The runs of a tenant that decided about a user, with what they decided, newest first; of `run_ids` if given."""
+    query = (
+        select(LimitRunRow, LimitRecordRow)
+        .join(LimitRecordRow, LimitRecordRow.run_id == LimitRunRow.id)
+        .where(LimitRecordRow.user_id == user_id, LimitRunRow.tenant == tenant)
+        .order_by(LimitRunRow.id.desc())
+        .limit(limit)
+    )
+    if run_ids is not None:
+        query = query.where(LimitRunRow.id.in_(run_ids))
+    return [(run, record) for run, record in await work.execute(query)]
 
 
 def _with_applied(rows: pa.Table, applied: dict[str, Any]) -> pa.Table:

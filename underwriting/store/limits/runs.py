@@ -18,8 +18,8 @@ from underwriting.domain.limits import LimitRunState
 from underwriting.store import audit
 from underwriting.store import lease as leases
 from underwriting.store.columns import from_now
-from underwriting.store.errors import LeaseLost, RunInTheWay, UnknownLimitRun
-from underwriting.store.models import LimitRunRow
+from underwriting.store.errors import LeaseLost, RunInTheWay, UnknownLimitRun, VersionTaken
+from underwriting.store.models import LimitRunRow, RulebookRow, sealed_cell
 from underwriting.store.session import Work
 
 # Runs that do not count: their date may be run anew.
@@ -61,8 +61,10 @@ async def opened(work: Work, order: RunRequest, now: datetime) -> LimitRunRow:
     """The run that counts for the order's date and scope, made if there is none.
 
     RunInTheWay if it decides by another policy or by facts with other terms, if a later date was applied already
-    (limits are only changed forwards in time), or if the decision time is still to come.
+    (limits are only changed forwards in time), or if the decision time is still to come. VersionTaken as in
+    `refuse_other_content`.
     """
+    await refuse_other_content(work, order.policy)
     if order.judged_at > now:
         raise RunInTheWay(f"{order.business_date} is decided on at {order.judged_at:%Y-%m-%d %H:%M:%S} UTC, not before")
     await refuse_to_go_back(work, order.tenant, order.product, order.business_date, order.scope)
@@ -103,12 +105,38 @@ async def opened(work: Work, order: RunRequest, now: datetime) -> LimitRunRow:
     return row
 
 
+async def refuse_other_content(work: Work, policy: RulebookRef) -> None:
+    """VersionTaken if a run decided by another policy of this name and version, or if another one is published."""
+    run = await work.scalar(
+        select(LimitRunRow.id)
+        .where(
+            LimitRunRow.policy == policy.name,
+            LimitRunRow.policy_version == policy.version,
+            LimitRunRow.policy_digest != policy.digest,
+        )
+        .limit(1)
+    )
+    published = await work.scalar(
+        select(RulebookRow.digest).where(
+            RulebookRow.name == policy.name, RulebookRow.version == policy.version, RulebookRow.digest != policy.digest
+        )
+    )
+    if run is not None or published is not None:
+        where = f"run {run} decided by it" if run is not None else "it is published"
+        raise VersionTaken(f"{policy} is another policy: {where} with other content; raise `version` in yours")
+
+
 async def get(work: Work, run_id: str) -> LimitRunRow:
     """The run; UnknownLimitRun if there is none."""
     row = await work.get(LimitRunRow, run_id)
     if row is None:
         raise UnknownLimitRun(run_id)
     return row
+
+
+def note_of(work: Work, run: LimitRunRow) -> str | None:
+    """The note of the person who released or discarded a held run, opened; None if nobody did."""
+    return None if run.note is None else work.keys.open(run.note, sealed_cell(LimitRunRow.note, run.id)).decode()
 
 
 async def newest(work: Work, tenant: str, limit: int = 20) -> list[LimitRunRow]:
