@@ -5,8 +5,10 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from rules.core.yaml_text import as_yaml
@@ -66,6 +68,56 @@ def test_every_command_has_help() -> None:
     for command in COMMANDS:
         result = CliRunner().invoke(application(command), [command, "--help"])
         assert result.exit_code == 0, command
+
+
+@pytest.mark.parametrize("name", ["rulebooks", "lists", "notices", "audit", "inbox", "outbox", "status"])
+def test_every_command_for_operators_prints_json_when_asked(name: str) -> None:
+    commands = dict(_commands(typer.main.get_command(application(name)), ()))
+    assert commands
+    # The schema is JSON, and the catalogue is a page.
+    without = [path for path, options in commands.items() if "--json" not in options]
+    assert without == [("rulebooks", "schema"), ("rulebooks", "catalogue")] * (name == "rulebooks")
+
+
+def _commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+    """Every command below, with its options."""
+    below = getattr(command, "commands", None)
+    if below is None:
+        yield path, [option for parameter in command.params for option in parameter.opts]
+        return
+    for name, each in below.items():
+        yield from _commands(each, (*path, name))
+
+
+def test_json_is_json_and_tables_are_whole(migrated: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    file = str(migrated.folder / "tiny.yaml")
+    ref = {"name": "tiny", "version": 1}
+    commands: dict[tuple[str, ...], object] = {
+        ("rulebooks", "validate", file): [ref],
+        ("rulebooks", "publish", file): [ref | {"new": True}],
+        ("rulebooks", "withdraw", "tiny", "--note", "x"): {"withdrawn": [ref], "in_force": None},
+        ("rulebooks", "reinstate", "tiny", "--version", "1", "--note", "x"): {"withdrawn": [], "in_force": ref},
+        ("lists", "show"): [],
+        ("lists", "matches"): [],
+        ("notices", "due"): [],
+        ("audit", "anchor"): {"seq": 3},
+        ("audit", "verify"): {"entries": 3, "anchors": 1, "faults": []},
+        ("outbox", "pending"): [],
+        ("outbox", "redrive", "msg_1"): {"redriven": []},
+    }
+    for command, expected in commands.items():
+        found = json.loads(migrated.run(*command, "--json")[1])
+        assert _like(expected, found), (command, found)
+
+
+def _like(expected: object, found: object) -> bool:
+    """Whether what was found has at least what is expected."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        return all(key in found and _like(each, found[key]) for key, each in expected.items())
+    if isinstance(expected, list) and isinstance(found, list):
+        return len(expected) == len(found) and all(map(_like, expected, found))
+    return expected == found
 
 
 def test_a_sound_rulebook_is_said_to_be_sound(shell: Shell) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from underwriting.cli.errors import refusing
+from underwriting.cli.output import Json, print_json
 from underwriting.cli.store import read_store
 from underwriting.settings import settings
 from underwriting.store import audit
@@ -18,15 +19,18 @@ Anchors = Annotated[Path | None, typer.Option(help="Anchors file; by default in 
 
 
 @app.command()
-def anchor(file: Anchors = None) -> None:
+def anchor(file: Anchors = None, as_json: Json = False) -> None:
     """Write the log's head to the anchors file. Do so on a schedule, to a disk that database users cannot write to."""
     head = read_store(audit.head)
     audit.write_anchor(_file(file), head)
+    if as_json:
+        print_json(head)
+        return
     typer.echo(f"anchored entry {head.seq}")
 
 
 @app.command()
-def verify(file: Anchors = None) -> None:
+def verify(file: Anchors = None, as_json: Json = False) -> None:
     """Compare the whole log with its head and the anchors; exit code 1 if it was tampered with."""
     path = _file(file)
     with refusing(AnchorsUnreadable):
@@ -36,6 +40,9 @@ def verify(file: Anchors = None) -> None:
         return await audit.head(work), await audit.verify(work, anchors)
 
     head, faults = read_store(check)
+    if as_json:
+        print_json({"entries": head.seq, "anchors": len(anchors), "faults": faults})
+        raise typer.Exit(1 if faults else 0)
     for fault in faults:
         typer.echo(f"entry {fault.seq}: {fault.what}")
     if faults:

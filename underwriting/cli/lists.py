@@ -3,16 +3,16 @@
 import asyncio
 import getpass
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from underwriting import referrals
 from underwriting.cli.errors import refuse, refusing
+from underwriting.cli.output import Json, console, new_table, print_json
 from underwriting.cli.store import read_store, store_settings, with_store, write_store
 from underwriting.integrations.errors import SourceError
 from underwriting.screening import Screener, load_block_list, load_ofac
@@ -25,6 +25,7 @@ from underwriting.screening.screener import store_list
 from underwriting.store import lists
 from underwriting.store import matches as list_matches
 from underwriting.store.errors import StoreError
+from underwriting.store.matches import Match
 
 app = typer.Typer(no_args_is_help=True, help="Screening lists: load, search, show, evaluate.")
 load = typer.Typer(no_args_is_help=True, help="Replace a list by a new version, in one transaction.")
@@ -38,9 +39,10 @@ FIXED = 0.75
 @load.command()
 def ofac(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="sdn.csv, alt.csv, add.csv, perhaps sdn_comments.csv.")],
+    as_json: Json = False,
 ) -> None:
     """Load OFAC's SDN list from its CSV files."""
-    _load(lambda: load_ofac(folder))
+    _load(lambda: load_ofac(folder), as_json=as_json)
 
 
 @load.command()
@@ -49,30 +51,36 @@ def consolidated(
         Path,
         typer.Argument(metavar="DIR", help="cons_prim.csv, cons_alt.csv, cons_add.csv, perhaps cons_comments.csv."),
     ],
+    as_json: Json = False,
 ) -> None:
     """Load OFAC's consolidated list, which has all its lists but the SDN list, from its CSV files."""
-    _load(lambda: load_ofac(folder, CONSOLIDATED))
+    _load(lambda: load_ofac(folder, CONSOLIDATED), as_json=as_json)
 
 
 @load.command()
 def internal(
     file: Annotated[Path, typer.Argument(help="CSV with entry_id,name,aliases,birth_date,country,reason.")],
     name: Annotated[str, typer.Option(help="What the list is called; one of each name is kept.")] = "internal",
+    as_json: Json = False,
 ) -> None:
     """Load a block list of our own."""
     if name in {OFAC.name, CONSOLIDATED.name}:
         refuse(f"{name} is the name of OFAC's list; choose another")
-    _load(lambda: load_block_list(file, name))
+    _load(lambda: load_block_list(file, name), as_json=as_json)
 
 
 @app.command()
-def show() -> None:
+def show(as_json: Json = False) -> None:
     """Show the loaded version of each list."""
-    table = Table("list", "entries", "loaded", "checked", "by", "SHA-256")
-    for version in read_store(lists.versions):
+    versions = read_store(lists.versions)
+    if as_json:
+        print_json(versions)
+        return
+    table = new_table("list", "entries", "loaded (UTC)", "checked (UTC)", "by", right=("entries",), wraps=("by",))
+    for version in versions:
         loaded, checked = (f"{moment:%Y-%m-%d %H:%M}" for moment in (version.loaded_at, version.checked_at))
-        table.add_row(version.name, f"{version.entries:,}", loaded, checked, version.loaded_by, version.digest[:12])
-    Console().print(table)
+        table.add_row(version.name, f"{version.entries:,}", loaded, checked, version.loaded_by)
+    console().print(table)
 
 
 @app.command()
@@ -83,6 +91,7 @@ def search(
     company: Annotated[bool, typer.Option("--company", help="A company, not a person.")] = False,
     least: Annotated[float, typer.Option(min=0, max=1, help="The lowest score that is shown.")] = 0.5,
     limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
+    as_json: Json = False,
 ) -> None:
     """Look up a person or a company in all loaded lists."""
     kind = Kind.ENTITY if company else Kind.INDIVIDUAL
@@ -90,24 +99,44 @@ def search(
     with refusing(SourceError):
         best = with_store(lambda store: Screener(store).search(subject, limit))
     found = [match for match in best if match.score >= least]
+    if as_json:
+        print_json(
+            [
+                {
+                    "score": match.score,
+                    "list": match.list_name,
+                    "entry_id": match.entry.id,
+                    "name": match.matched.written,
+                    "because": match.why(),
+                }
+                for match in found
+            ]
+        )
+        return
     if not found:
         typer.echo(f"nobody of a score of {least} or more")
         return
-    table = Table("score", "name on the list", "list", "entry", "because")
+    wraps = ("name on the list", "because")
+    table = new_table("score", "list and entry", "name on the list", "because", right=("score",), wraps=wraps)
     for match in found:
-        table.add_row(f"{match.score:.2f}", match.matched.written, match.list_name, match.entry.id, match.why())
-    Console().print(table)
+        reference = f"{match.list_name}:{match.entry.id}"
+        table.add_row(f"{match.score:.2f}", reference, match.matched.written, match.why())
+    console().print(table)
 
 
 @app.command()
-def matches(limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100) -> None:
+def matches(limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100, as_json: Json = False) -> None:
     """Show possible list matches of customers that nobody has cleared yet, oldest first."""
-    table = Table("tenant", "user", "list and entry", "who", "score", "besides the name", "found")
-    for match in read_store(lambda work: list_matches.waiting(work, limit)):
-        found, when = match.found, f"{match.found_at:%Y-%m-%d %H:%M}"
-        score = f"{found.score:.2f}"
-        table.add_row(match.tenant, match.user_id, found.reference, found.kind, score, found.evidence or "-", when)
-    Console().print(table)
+    waiting = read_store(lambda work: list_matches.waiting(work, limit))
+    if as_json:
+        print_json([_match_as_json(match) for match in waiting])
+        return
+    table = new_table("found", "tenant/user", "list and entry", "score", "about", right=("score",), wraps=("about",))
+    for match in waiting:
+        found, whom = match.found, f"{match.tenant}/{match.user_id}"
+        about = f"{found.kind}; {found.evidence}" if found.evidence else found.kind
+        table.add_row(f"{match.found_at:%Y-%m-%d}", whom, found.reference, f"{found.score:.2f}", about)
+    console().print(table)
 
 
 @app.command()
@@ -115,15 +144,20 @@ def clear(
     tenant: Annotated[str, typer.Argument()],
     user_id: Annotated[str, typer.Argument()],
     note: Annotated[str, typer.Option(help="Why the user is none of these entries. It is stored sealed.")],
+    as_json: Json = False,
 ) -> None:
     """Record that a user is none of the matched list entries; this is valid until details or entries change."""
     by = getpass.getuser()
-    for match in write_store(lambda work: referrals.clear_matches(work, tenant, user_id, by, note)):
+    cleared = write_store(lambda work: referrals.clear_matches(work, tenant, user_id, by, note))
+    if as_json:
+        print_json([_match_as_json(match) for match in cleared])
+        return
+    for match in cleared:
         typer.echo(f"{match.found.reference} cleared for {user_id}")
 
 
 @app.command()
-def screen() -> None:
+def screen(as_json: Json = False) -> None:
     """Compare all known customers with the changed list entries now; the schedule does so every 15 minutes."""
     # Imported here, since Prefect's tasks take seconds to import.
     from tasks.screening import Rescreening, screen_customers  # noqa: PLC0415
@@ -135,12 +169,16 @@ def screen() -> None:
 
     with refusing(StoreError):
         done = asyncio.run(run())
+    if as_json:
+        print_json(done)
+        return
     typer.echo(f"{done.screened:,} customers compared, {done.found:,} found, {done.troubled:,} not compared")
 
 
 @app.command()
 def evaluate(
     file: Annotated[Path, typer.Argument(metavar="CASES.csv", help="Columns schema, name1, name2, is_match.")],
+    as_json: Json = False,
 ) -> None:
     """Print precision, recall and F1 of the name matching on labelled pairs, by threshold."""
     with refusing(ListFileError):
@@ -148,21 +186,36 @@ def evaluate(
     thresholds = [percent / 100 for percent in range(50, 100, 5)]
     everything = list(figures(((score, same) for _, score, same in scored), thresholds))
     held_out = list(figures(((score, same) for out, score, same in scored if out), thresholds))
-    table = Table(*(f"{column:>9}" for column in ("threshold", "precision", "recall", "F1", "F1, held-out half")))
+    if as_json:
+        print_json({"pairs": len(scored), "all": everything, "held_out": held_out})
+        return
+    columns = ("threshold", "precision", "recall", "F1", "F1, held-out half")
+    table = new_table(*columns, right=columns)
     for overall, half in zip(everything, held_out, strict=True):
         numbers = (overall.threshold, overall.precision, overall.recall, overall.f1, half.f1)
         table.add_row(*(f"{number:.3f}" for number in numbers), style="bold" if overall.threshold == FIXED else None)
-    Console().print(table)
+    console().print(table)
     best = max(everything, key=lambda at: at.f1)
     fixed = next(at for at in everything if at.threshold == FIXED)
     typer.echo(f"{len(scored)} pairs. At {FIXED}, which was fixed beforehand: F1 {fixed.f1:.3f}.")
     typer.echo(f"Best: F1 {best.f1:.3f} at {best.threshold}.")
 
 
-def _load(read: Callable[[], ScreeningList]) -> None:
+def _match_as_json(match: Match) -> dict[str, Any]:
+    """A match without the note of a clearance and the digest of what was compared."""
+    found = asdict(match.found)
+    del found["compared"]
+    keys = ("tenant", "user_id", "found_at", "cleared_at", "cleared_by")
+    return {key: getattr(match, key) for key in keys} | found
+
+
+def _load(read: Callable[[], ScreeningList], *, as_json: bool) -> None:
     with refusing(ListFileError):
         loaded = read()
     for remark in loaded.remarks:
         typer.echo(remark, err=True)
     new = with_store(lambda store: store_list(store, loaded, getpass.getuser()))
+    if as_json:
+        print_json({"list": loaded.name, "entries": len(loaded.entries), "new": new})
+        return
     typer.echo(f"{loaded.name}: {len(loaded.entries):,} entries {'loaded' if new else 'are loaded already'}")

@@ -6,10 +6,9 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from underwriting.cli.errors import refusing
+from underwriting.cli.output import Json, console, new_table, print_json
 from underwriting.cli.store import with_store
 from underwriting.domain.notice import Owed
 from underwriting.local import embedded_settings
@@ -41,6 +40,7 @@ def due(
     days: Annotated[int | None, typer.Option(min=0, help="Due within so many days; all by default.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Only this tenant.")] = None,
     limit: Annotated[int, typer.Option(min=1)] = 100,
+    as_json: Json = False,
 ) -> None:
     """List unsent notices and undecided applications and evaluations, of all tenants, the most urgent first."""
 
@@ -50,13 +50,15 @@ def due(
         async with store.read() as unit:
             return today, await notices.due(unit, tenant, until, limit=limit)
 
-    table = Table("due", "tenant", "about", "customer", "notice")
     today, due_notices = with_store(found)
+    if as_json:
+        print_json([owed.model_dump() | {"overdue": owed.due < today} for owed in due_notices])
+        return
+    table = new_table("due", "about", "tenant, customer, notice", wraps=("tenant, customer, notice",))
     for owed in due_notices:
-        late = " (overdue)" if owed.due < today else ""
-        table.add_row(f"{owed.due}{late}", owed.tenant, owed.subject_id, owed.customer_id, owed.kind)
-    # Wide enough for complete ids.
-    Console(width=200).print(table)
+        late = "; overdue" if owed.due < today else ""
+        table.add_row(str(owed.due), owed.subject_id, f"{owed.tenant}/{owed.customer_id}: {owed.kind}{late}")
+    console().print(table)
 
 
 @app.command()
@@ -64,11 +66,12 @@ def show(
     subject_id: Subject,
     user: User = None,
     form: Annotated[Form, typer.Option("--format", help="How to print it.")] = Form.TEXT,
+    as_json: Json = False,
 ) -> None:
     """Print a notice as it would be sent today. It names the customer."""
     with refusing(NoticeImpossible):
         written = with_store(lambda store: _written(store, subject_id, user))
-    match form:
+    match Form.JSON if as_json else form:
         case Form.TEXT:
             typer.echo(written.text)
         case Form.HTML:
@@ -83,6 +86,7 @@ def sent(
     how: Annotated[str, typer.Option(help="Such as letter or e-mail.")],
     at: Annotated[datetime | None, typer.Option(help="When, UTC; now by default.")] = None,
     user: User = None,
+    as_json: Json = False,
 ) -> None:
     """Note that a notice was sent, and store its text; then it is no longer due."""
     moment = at.replace(tzinfo=UTC) if at is not None else None
@@ -92,6 +96,9 @@ def sent(
 
     with refusing(NoticeImpossible):
         sending = with_store(note)
+    if as_json:
+        print_json(sending)
+        return
     typer.echo(f"{sending.id}: {sending.kind} about {subject_id} was sent by {how} at {sending.sent_at.isoformat()}")
 
 

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from pydantic_core import to_json
@@ -34,6 +34,10 @@ def new_table(*columns: str, right: Collection[str] = (), wraps: Collection[str]
     for name in columns:
         table.add_column(name, justify="right" if name in right else "left", no_wrap=name not in wraps, overflow="fold")
     return table
+
+
+# `--json` of every command that prints something.
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def print_json(value: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from underwriting.cli.errors import refuse
-from underwriting.cli.output import ago, console, new_table, print_json
+from underwriting.cli.output import Json, ago, console, new_table, print_json
 from underwriting.cli.store import read_store, write_store
 from underwriting.store.models import EventRow, MessageRow, QueuedRow, QueueState
 from underwriting.store.queue import inbox as events
@@ -18,7 +18,6 @@ from underwriting.store.session import Work
 
 R = TypeVar("R", bound=QueuedRow)
 Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def _commands(queue: Queue[R], described: str, about: Callable[[R], dict[str, Any]]) -> typer.Typer:

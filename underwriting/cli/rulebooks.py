@@ -25,7 +25,7 @@ from rules.publishable import check
 from underwriting import publishing
 from underwriting.cli.errors import refusing
 from underwriting.cli.in_force import in_force_now
-from underwriting.cli.output import console, new_table, print_json
+from underwriting.cli.output import Json, console, new_table, print_json
 from underwriting.cli.store import read_store, write_store
 from underwriting.domain.application import Product
 from underwriting.lender import open_store
@@ -38,7 +38,6 @@ from underwriting.store.models import RulebookKind
 from underwriting.store.rulebooks import Published
 
 app = typer.Typer(no_args_is_help=True, help="Rulebooks: what decides now, publish, withdraw; the rules there are.")
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Files = Annotated[list[Path] | None, typer.Argument(help="YAML files; by default the shipped rulebooks.")]
 READERS: Mapping[RulebookKind, Callable[[str], Edition]] = {
     RulebookKind.REVIEW: parse_rulebook,
@@ -53,7 +52,7 @@ SCHEMAS: Mapping[RulebookKind, Callable[[], dict[str, Any]]] = {
 
 
 @app.command()
-def validate(files: Files = None) -> None:
+def validate(files: Files = None, as_json: Json = False) -> None:
     """Check rulebook files, each by itself and beside the published ones. An error says where, what and what to do.
 
     Where no store is running, they are checked beside the shipped rulebooks.
@@ -68,13 +67,16 @@ def validate(files: Files = None) -> None:
             typer.echo("No store is running: checked beside the shipped rulebooks only.", err=True)
         else:
             check_beside(versions, drafts, config)
+    if as_json:
+        print_json([draft.book.ref for draft in drafts])
+        return
     for book in (draft.book for draft in drafts):
         stages = f" in {_counted(len(book.stages), 'stage')}" if isinstance(book, Rulebook) else ""
         typer.echo(f"{book.ref} is sound: {_counted(len(book.rules), 'rule')}{stages}")
 
 
 @app.command()
-def publish(files: Files = None) -> None:
+def publish(files: Files = None, as_json: Json = False) -> None:
     """Publish rulebook files as immutable versions. The same content again changes nothing.
 
     With the shipped rulebooks the shipped limit policies are published, too: evaluations name them.
@@ -84,6 +86,9 @@ def publish(files: Files = None) -> None:
     config = _with_segments(settings())
     with refusing(RulebookError):
         published = write_store(lambda work: publishing.publish(work, drafts, policies, getpass.getuser(), config))
+    if as_json:
+        print_json([ref.model_dump() | {"new": new, "in_force": now} for ref, (new, now) in published.items()])
+        return
     for ref, (new, current) in published.items():
         typer.echo(f"{ref}: {'published' if new else 'is published already'}")
         if not new and current != ref:
@@ -97,12 +102,13 @@ def withdraw(
     name: Annotated[str, typer.Argument(help="The rulebook's name.")],
     note: Annotated[str, typer.Option(help="Why; the audit log keeps it.")],
     version: Annotated[int | None, typer.Option(help="By default the version in force.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Let a published version decide nothing any more. The version before it decides then, within a second."""
     config = _with_segments(settings())
     with refusing(RulebookError):
         done = write_store(lambda work: publishing.withdraw(work, name, version, getpass.getuser(), note, config))
-    _print_withdrawal(name, done)
+    _print_withdrawal(name, done, as_json=as_json)
 
 
 @app.command()
@@ -110,12 +116,13 @@ def reinstate(
     name: Annotated[str, typer.Argument(help="The rulebook's name.")],
     version: Annotated[int, typer.Option(help="The version that is to decide again.")],
     note: Annotated[str, typer.Option(help="Why; the audit log keeps it.")],
+    as_json: Json = False,
 ) -> None:
     """Put an earlier version in force again, within a second; the newer ones are withdrawn."""
     config = _with_segments(settings())
     with refusing(RulebookError):
         done = write_store(lambda work: publishing.reinstate(work, name, version, getpass.getuser(), note, config))
-    _print_withdrawal(name, done)
+    _print_withdrawal(name, done, as_json=as_json)
 
 
 @app.command(name="in-force")
@@ -185,8 +192,11 @@ def catalogue() -> None:
 
 
 @app.command()
-def reasons() -> None:
+def reasons(as_json: Json = False) -> None:
     """List the reasons that a person may give for a rejection, with the sentence that the customer reads."""
+    if as_json:
+        print_json({code: reason(code).sentence for code in adverse_codes()})
+        return
     for code in adverse_codes():
         typer.echo(f"{code}: {reason(code).sentence}")
 
@@ -218,7 +228,10 @@ def _as_json(version: Published) -> dict[str, Any]:
     return version.ref.model_dump() | columns
 
 
-def _print_withdrawal(name: str, done: Withdrawal) -> None:
+def _print_withdrawal(name: str, done: Withdrawal, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"withdrawn": done.withdrawn, "in_force": done.in_force and done.in_force.ref})
+        return
     for ref in done.withdrawn:
         typer.echo(f"{ref} is withdrawn: it decides nothing any more")
     if done.in_force is None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from underwriting.cli.output import ago, console, new_table, print_json
+from underwriting.cli.output import Json, ago, console, new_table, print_json
 from underwriting.cli.store import with_store
 from underwriting.settings import settings
 from underwriting.store import depths, notices
@@ -61,7 +61,7 @@ _SCREEN = {
 def status(
     which: Annotated[Which | None, typer.Argument(help="List these one by one, oldest first.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many are listed.")] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show what waits, is late, dead, held, quarantined or referred, over all tenants, and for how long."""
     if which is not None:
