@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo up test test-fast lint format browser lock clean soak soak-events soak-facts soak-texts
+.PHONY: demo up test test-fast lint format browser pictures lock clean soak soak-events soak-facts soak-texts
 .PHONY: bench-latency bench-rules bench-burst bench-eligibility bench-facts bench-limits bench-limits-scale
 .PHONY: bench-stability bench-personas
 .DEFAULT_GOAL := demo
@@ -81,6 +81,10 @@ soak-facts: $(VENV)/.installed
 soak-texts: $(VENV)/.installed
 	EXAMPLES=40 $(BIN)/pytest -n 2 --timeout 3600 tests/rules/prescreening/test_book_problems.py \
 		tests/rules/eligibility/test_eligibility_books.py tests/rules/limits/test_limits_policy.py
+
+# The pictures of README and docs, taken of the system as it is now.
+pictures: browser $(VENV)/.installed
+	$(BIN)/python docs/pictures.py
 
 # The lock files carry hashes and no addresses, and serve Python 3.11 to 3.13: any index with the same files will do.
 lock: $(VENV)/.installed

@@ -80,7 +80,6 @@ async def test_a_run_is_named_after_its_date_also_where_it_was_left_out(runtime:
 @pytest.mark.parametrize(
     ("parameters", "sentence"),
     [
-        ({"history": ""}, "history: name a folder on the worker, or set UNDERWRITING_LIMITS_HISTORY"),
         ({"history": "/nowhere"}, "/nowhere has no users/*.parquet"),
         ({"policy": "cif"}, "no policy is called cif; there are cfi"),
         ({"user_id": "ada", "segment": "student"}, "a run is about a segment or about one user, not both"),

@@ -4,11 +4,14 @@ import stat
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from underwriting.api.auth import Verifier
 from underwriting.api.keys import PublicKeys
+from underwriting.cli import application
 from underwriting.local import SANDBOX_TENANT, embedded_environment, embedded_settings, issue_token
 from underwriting.settings import Settings
+from underwriting.settings import settings as settings_of_process
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -57,6 +60,28 @@ async def test_the_api_takes_the_embedded_issuers_tokens(settings: Settings) -> 
     verifier = Verifier(PublicKeys(complete), settings.token_issuer, settings.token_audience)
     caller = await verifier.caller(issue_token(settings, "acme", "ann", "applications:read"))
     assert (caller.tenant, caller.subject, caller.scopes) == ("acme", "ann", frozenset({"applications:read"}))
+
+
+@pytest.mark.parametrize("command", [["token"], ["review", "good", "--amount", "10.00"], ["eligibility", "steady-pay"]])
+def test_a_command_in_another_folder_makes_no_keys_and_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("UNDERWRITING_STATE_DIR", "UNDERWRITING_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    settings_of_process.cache_clear()
+    result = CliRunner().invoke(application(command[0]), command)
+    settings_of_process.cache_clear()
+    assert result.exit_code == 2
+    assert "there are no keys in" in result.stderr
+    assert "UNDERWRITING_STATE_DIR" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_scheduled_limit_run_has_a_history(settings: Settings) -> None:
+    assert embedded_settings(settings).limits_history == str(settings.state_dir.absolute() / "history")
+    other = settings.model_copy(update={"limits_history": "database"})
+    assert embedded_settings(other).limits_history == "database"
 
 
 def test_nothing_leaves_the_machine_unasked(settings: Settings) -> None:

@@ -11,7 +11,7 @@ import httpx
 import typer
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from underwriting.cli.errors import refuse
+from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.tokens import SCOPES
 from underwriting.domain.application import (
     ApplicationRequest,
@@ -21,7 +21,7 @@ from underwriting.domain.application import (
     Product,
     State,
 )
-from underwriting.local import SANDBOX_TENANT, issue_token
+from underwriting.local import SANDBOX_TENANT, EmbeddedError, issue_token
 from underwriting.settings import settings
 from underwriting.store.evaluations import EvaluationRecord
 from underwriting.store.record import Record
@@ -62,7 +62,8 @@ class Client:
     def of_settings(cls, token: str | None) -> Self:
         """A client of the API that the settings name; without a token, with one of the embedded issuer."""
         config = settings()
-        token = token or issue_token(config, SANDBOX_TENANT, "shell", SCOPES)
+        with refusing(EmbeddedError):
+            token = token or issue_token(config, SANDBOX_TENANT, "shell", SCOPES)
         return cls(config.public_url or config.api_url, token)
 
     def __enter__(self) -> Self:

@@ -1,26 +1,37 @@
 """`underwriting demo` and `underwriting up`: the complete system on this machine, with embedded services."""
 
 import asyncio
+import os
+import shlex
+import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
 from rich.table import Table
 
+from rules.limits.guard import GuardVerdict
+from rules.limits.policy import policy_for
 from underwriting.cli.client import ApiRefused, Client, consent_now
 from underwriting.cli.errors import refusing
 from underwriting.cli.output import amount_of
-from underwriting.cli.setup import prepare
+from underwriting.cli.setup import prepare_sandbox
 from underwriting.cli.tokens import SCOPES
 from underwriting.domain.application import ApplicationRequest, Product
 from underwriting.domain.decision import Verdict
+from underwriting.lender import open_store
+from underwriting.limit_runs.dry_run import run_dry
+from underwriting.limit_runs.report import Report
+from underwriting.limit_runs.request import Request
+from underwriting.limit_runs.run_context import RunContext
 from underwriting.local import SANDBOX_TENANT, EmbeddedError, Services, embedded, issue_token
 from underwriting.process.logs import write_logs
 from underwriting.process.signals import ending_on_signals
-from underwriting.settings import settings
+from underwriting.settings import Settings, settings
 from underwriting.store.errors import StoreError
 from underwriting.store.evaluations import EvaluationRecord
 from underwriting.store.record import Record
@@ -45,6 +56,10 @@ APPLICANTS = (
     ("dead-source", "2500.00"),
 )
 
+# What `up` suggests to try, and the settings by which a command finds these services.
+TO_TRY = ("review good --amount 2500.00 --consent", "eligibility steady-pay", "limits run --dry-run")
+WHERE = tuple(f"UNDERWRITING_{name}" for name in ("STATE_DIR", "HOST", "API_PORT", "PREFECT_PORT", "SANDBOX_PORT"))
+
 # Four users of floats: approved, approved for less, rejected, and one whose bank feed is down.
 USERS = ("steady-pay", "lapsed", "below-zero", "dead-feed")
 
@@ -58,8 +73,9 @@ def up() -> None:
                 write_logs()
                 _addresses(services)
                 console.print(
-                    "Try [bold]underwriting review good --amount 2500.00 --consent[/] and"
-                    " [bold]underwriting eligibility steady-pay[/]. Ctrl-C ends everything."
+                    f"Ctrl-C ends everything. To try it, in another shell:\n\n{_commands()}\n",
+                    soft_wrap=True,
+                    markup=False,
                 )
                 await services.watch()
 
@@ -68,7 +84,7 @@ def up() -> None:
 
 
 def demo() -> None:
-    """Start everything, send ten applicants and four users through the API, show their decisions, and end."""
+    """Start everything, decide on ten applicants, four users of floats and the limits of 3,000 users, and end."""
 
     async def run() -> None:
         with ending_on_signals():
@@ -77,6 +93,7 @@ def demo() -> None:
                 started = await asyncio.to_thread(_start_evaluations, services)
                 _decisions(await asyncio.to_thread(_apply_all, services))
                 _eligibilities(await asyncio.to_thread(_finish_evaluations, services, started))
+                _limits(await _dry_limit_run(services.settings))
                 _addresses(services)
                 console.print("They end with the demo; [bold]make up[/] keeps them running.")
 
@@ -90,7 +107,7 @@ async def _running_services() -> AsyncIterator[Services]:
     status = console.status("Starting PostgreSQL, Prefect, the sandbox, the API and a worker ...")
     status.start()
     try:
-        async with embedded(settings(), prefect_file=PREFECT_FILE, prepare=prepare) as services:
+        async with embedded(settings(), prefect_file=PREFECT_FILE, prepare=prepare_sandbox) as services:
             status.stop()
             console.print(f"Everything runs, after {time.monotonic() - began:.0f} s.")
             yield services
@@ -155,5 +172,49 @@ def _decisions(records: Sequence[Record]) -> None:
     console.print(table)
 
 
+async def _dry_limit_run(config: Settings) -> Report:
+    """What tonight's limit run would change for the users of the sandbox's history."""
+    policy = policy_for(config.limit_policy)
+    request = Request(
+        tenant=config.limits_tenant,
+        product=Product.FLOAT,
+        business_date=policy.business_day.last(datetime.now(UTC)),
+        history=config.limits_history,
+        policy=policy,
+        dry_run=True,
+    )
+    with console.status("Recalculating the limits of some thousand users ..."):
+        async with open_store(config) as store:
+            return await run_dry(RunContext(store, config), request)
+
+
+def _limits(report: Report) -> None:
+    totals = report.totals
+    table = Table("limit", title=f"Limits of {totals.users:,} users on {report.business_date}, a dry run")
+    table.add_column("users", justify="right")
+    table.add_column("share", justify="right")
+    shown = {
+        "raised": totals.raised,
+        "unchanged": totals.held,
+        "lowered": totals.lowered,
+        "paused": totals.paused,
+    }
+    for name, users in shown.items():
+        table.add_row(name, f"{users:,}", f"{users / max(totals.users, 1):.1%}")
+    console.print(table)
+    if report.guard.verdict is GuardVerdict.HOLD:
+        console.print(f"The guard would hold this run for a person: {'; '.join(report.guard.reasons)}.")
+
+
+def _commands() -> str:
+    """Commands to paste into another shell, wherever it is."""
+    here = Path.cwd()
+    program = Path(sys.argv[0]).absolute()
+    shown = program.relative_to(here) if program.is_relative_to(here) else program
+    given = [f"export {name}={shlex.quote(os.environ[name])}" for name in WHERE if name in os.environ]
+    lines = [f"cd {shlex.quote(str(here))}", *given, *(f"{shown} {command}" for command in TO_TRY)]
+    return "\n".join(lines)
+
+
 def _addresses(services: Services) -> None:
-    console.print(f"Prefect UI: {services.settings.prefect_url}    API docs: {services.settings.api_url}/docs")
+    console.print(f"Prefect UI: {services.settings.prefect_url}\nAPI docs:   {services.settings.api_url}/docs")

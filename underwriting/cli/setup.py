@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -9,10 +10,12 @@ import typer
 from prefect.client.orchestration import get_client
 
 from rules.books import Draft, shipped_books
-from rules.limits.policy import shipped_policies
+from rules.limits.policy import policy_for, shipped_policies
 from underwriting.cli.errors import refusing
 from underwriting.cli.store import store_settings
 from underwriting.lender import open_store
+from underwriting.local.environment import history_folder
+from underwriting.playground.generator.sandbox_history import ensure_history
 from underwriting.playground.sandbox.lists import sandbox_lists
 from underwriting.process.logs import write_logs
 from underwriting.publishing import publish
@@ -45,6 +48,14 @@ def deploy(file: Annotated[Path, typer.Argument(help="Deployments to make.")] = 
 
     with refusing(ValueError, OSError):
         asyncio.run(run())
+
+
+async def prepare_sandbox(config: Settings) -> None:
+    """Prepare the store, and write the history of the sandbox's users where the settings name no other."""
+    await prepare(config)
+    if Path(config.limits_history) == history_folder(config):
+        last = policy_for(config.limit_policy).business_day.last(datetime.now(UTC))
+        await asyncio.to_thread(ensure_history, history_folder(config), last)
 
 
 async def prepare(config: Settings) -> None:

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from underwriting.local import SANDBOX_TENANT, issue_token
+from underwriting.cli.errors import refusing
+from underwriting.local import SANDBOX_TENANT, EmbeddedError, issue_token
 from underwriting.settings import settings
 
 SCOPES = (
@@ -23,4 +24,5 @@ def token(
 ) -> None:
     """Print a bearer token for the API of `underwriting up`. In production your identity provider issues them."""
     lifetime = timedelta(minutes=minutes).total_seconds()
-    typer.echo(issue_token(settings(), tenant, subject, scopes, lifetime))
+    with refusing(EmbeddedError):
+        typer.echo(issue_token(settings(), tenant, subject, scopes, lifetime))

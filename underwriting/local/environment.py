@@ -74,6 +74,8 @@ def embedded_settings(settings: Settings) -> Settings:
     if SANDBOX_TENANT not in settings.creditors:
         filled["creditors"] = {**settings.creditors, SANDBOX_TENANT: sandbox_creditor()}
     filled["segments"] = known_segments(settings)
+    if not settings.limits_history:
+        filled["limits_history"] = str(history_folder(settings))
     if not settings.bureaus:
         filled["bureaus"] = {SANDBOX_BUREAU.name: SANDBOX_BUREAU}
     return settings.model_copy(update=filled)
@@ -109,6 +111,11 @@ def resolve_database_url(settings: Settings) -> str:
 def postgres_folder(settings: Settings) -> Path:
     """The folder of the embedded PostgreSQL."""
     return settings.state_dir.absolute() / "postgres"
+
+
+def history_folder(settings: Settings) -> Path:
+    """Where the sandbox's history of users is, which the scheduled limit run reads."""
+    return settings.state_dir.absolute() / "history"
 
 
 def _underwriting(settings: Settings) -> dict[str, str]:

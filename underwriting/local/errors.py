@@ -4,6 +4,7 @@ EmbeddedError
 ├── PortTaken        another program listens where a service should
 ├── AlreadyRunning   the state directory is another set-up's
 ├── NotRunning       a command needs the embedded database, and nothing runs it
+├── NoKeys           a command needs the embedded issuer's keys, and there are none
 └── ServiceFailed    a service ended, or was not ready in time; carries the end of its log
 """
 
@@ -37,6 +38,16 @@ class NotRunning(EmbeddedError):
         super().__init__(
             f"the embedded database in {state_dir} is not running; "
             "start `underwriting up`, or set UNDERWRITING_DATABASE_URL"
+        )
+
+
+class NoKeys(EmbeddedError):
+    """A token is to be issued, and `underwriting up` has made no keys here."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"there are no keys in {folder}; start it by `underwriting up`. If it runs in another folder, run this "
+            "there, name its state folder in UNDERWRITING_STATE_DIR, or give a token in UNDERWRITING_TOKEN"
         )
 
 

@@ -12,6 +12,7 @@ from joserfc.jwk import ECKey, KeySet
 from pydantic import HttpUrl, SecretStr
 
 from underwriting.domain.creditor import Bureau, Contact, Creditor
+from underwriting.local.errors import NoKeys
 from underwriting.settings import Partner, Settings
 
 # The tenant whose results go to the sandbox's receiver.
@@ -37,10 +38,12 @@ def token_keys(folder: Path) -> Path:
 def issue_token(settings: Settings, tenant: str, subject: str, scopes: str, lifetime: float = 3600.0) -> str:
     """A bearer token for `tenant`, signed by the embedded issuer, good for `lifetime` seconds.
 
-    `scopes` is the space-separated list of OAuth 2. In production an identity provider does this.
+    `scopes` is the space-separated list of OAuth 2. In production an identity provider does this. NoKeys where
+    `underwriting up` has made none: keys that the API does not know would sign nothing that it takes.
     """
     private = keys_folder(settings) / "token-issuer.json"
-    token_keys(private.parent)
+    if not private.exists():
+        raise NoKeys(private.parent)
     key = ECKey.import_key(json.loads(private.read_text("utf-8")))
     now = int(time.time())
     claims = {

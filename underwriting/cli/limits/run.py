@@ -32,7 +32,7 @@ from underwriting.limit_runs.rollback import CAN_BE_ROLLED_BACK, Rollback, roll_
 from underwriting.limit_runs.run import finish, recalculate
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.limit_runs.totals import Totals
-from underwriting.settings import settings
+from underwriting.settings import Settings, settings
 from underwriting.store.limits import held_runs
 from underwriting.store.limits import records as limit_records
 from underwriting.store.limits import runs as limit_runs
@@ -73,7 +73,7 @@ def run(
             tenant=tenant or config.limits_tenant,
             product=Product.FLOAT,
             business_date=day.date() if day else limit_policy.business_day.last(datetime.now(UTC)),
-            history=history or config.limits_history or refuse("name a history with --history"),
+            history=history or config.limits_history or _sandbox_history(config),
             policy=limit_policy,
             scope=Scope(segment, user and opaque_id(user)),
             shards=shards,
@@ -86,6 +86,15 @@ def run(
     if user and decision is None and not report.busy:
         refuse(f"the history has no user {user}; {report.run_id} decided about nobody")
     _show(report, as_json, decision, limit_policy)
+
+
+def _sandbox_history(config: Settings) -> str:
+    """The history that `underwriting up` wrote."""
+    # Only here: production names its history, and does not need the embedded services.
+    from underwriting.local.environment import history_folder  # noqa: PLC0415
+
+    folder = history_folder(config)
+    return str(folder) if folder.exists() else refuse("name a history with --history")
 
 
 @app.command()
