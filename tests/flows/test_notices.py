@@ -46,7 +46,7 @@ async def test_a_deadline_that_comes_near_is_told_once(journey: Journey) -> None
 
 
 async def test_a_referral_that_nobody_decides_is_told_of_and_cannot_be_sent(journey: Journey) -> None:
-    record = (await journey.review("nobody-like-that")).record
+    record = (await journey.review("thin-file")).record
     assert record.verdict == "referred"
     assert record.notice_due == journey.runtime.store.day_of(record.received_at) + timedelta(days=30)
     soon = journey.runtime.store.day_of(datetime.now(UTC)) + timedelta(days=journey.runtime.config.notice_warning_days)
