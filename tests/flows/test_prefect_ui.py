@@ -43,4 +43,6 @@ async def test_a_limit_run_shows_its_pictures(runtime: Runtime, page: Page, tmp_
     await expect(pictures).to_have_count(4)
     sizes = [await pictures.nth(number).evaluate("image => image.naturalWidth") for number in range(4)]
     assert sizes == [800] * 4
+    ends = await page.locator("table").evaluate_all("tables => tables.map(each => each.getBoundingClientRect().right)")
+    assert max(ends) <= 1_400 - ASIDE, "the columns fit"
     await page.screenshot(path=tmp_path / "limits.png", full_page=True)

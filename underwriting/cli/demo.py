@@ -73,7 +73,7 @@ def up() -> None:
                 write_logs()
                 _addresses(services)
                 console.print(
-                    f"Ctrl-C ends everything. To try it, in another shell:\n\n{_commands()}\n",
+                    f"Ctrl-C ends everything. To try it, in another shell:\n\n{commands_to_paste()}\n",
                     soft_wrap=True,
                     markup=False,
                 )
@@ -206,7 +206,7 @@ def _limits(report: Report) -> None:
         console.print(f"The guard would hold this run for a person: {'; '.join(report.guard.reasons)}.")
 
 
-def _commands() -> str:
+def commands_to_paste() -> str:
     """Commands to paste into another shell, wherever it is."""
     here = Path.cwd()
     program = Path(sys.argv[0]).absolute()

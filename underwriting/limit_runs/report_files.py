@@ -1,5 +1,6 @@
 """The files of a run for people: its moves as CSV and Parquet, its summary in Markdown, its pictures."""
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from underwriting.limit_runs.pictures import advertised, pictures
 from underwriting.limit_runs.report import Report
 from underwriting.limit_runs.totals import Counts, Totals
 
+# Prefect does not wrap the cells of a table; this many characters fit.
+SENTENCE = 60
 MOVES = "subject_id, move, before, after, target, affordability_cap, at_once, reasons, gates_held"
 
 
@@ -60,7 +63,7 @@ def _head(report: Report) -> Iterator[str]:
     yield f"## Limits as of {report.business_date}: {state}"
     yield ""
     terms = f", facts by {report.fact_terms}" if report.fact_terms else ""
-    shards = f"{report.shards} shards, {report.calculated} of them calculated now"
+    shards = f"{report.shards} shard{'' if report.shards == 1 else 's'}, of which {report.calculated} calculated now"
     yield f"Run {report.run_id} by {report.policy}{terms}, {shards}."
     if report.guard.verdict is GuardVerdict.HOLD:
         yield ""
@@ -105,7 +108,7 @@ def _promise(totals: Totals) -> Iterator[str]:
 def _reasons(totals: Totals) -> Iterator[str]:
     yield from ("", "| reason | users | |", "|---|---:|---|")
     for code, count in _largest_first(totals.reasons):
-        yield f"| {code} | {count} | {reason(code).sentence} |"
+        yield f"| {code} | {count} | {'<br>'.join(textwrap.wrap(reason(code).sentence, SENTENCE))} |"
     yield from ("", "| gate that kept users from a tier whose row they meet | users |", "|---|---:|")
     yield from (f"| {gate} | {count} |" for gate, count in _largest_first(totals.gates))
 
