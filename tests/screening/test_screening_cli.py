@@ -77,7 +77,7 @@ def test_search_shows_nobody_who_is_hardly_like_the_name() -> None:
 def test_search_without_lists_says_what_to_do() -> None:
     done = run("search", "Viggo Hermansson")
     assert done.exit_code == 2
-    assert "none are loaded; run `underwriting lists load`" in done.stderr
+    assert "none are loaded; run `underwriting lists load ofac DIR`" in done.stderr
 
 
 def test_show_lists_versions() -> None:

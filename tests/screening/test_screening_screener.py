@@ -38,7 +38,7 @@ async def screener(store: Store) -> Screener:
 
 
 async def test_without_any_list_nobody_is_cleared(store: Store) -> None:
-    with pytest.raises(SourceRefusal, match="none are loaded; run `underwriting lists load`"):
+    with pytest.raises(SourceRefusal, match="none are loaded; run `underwriting lists load ofac DIR`"):
         await screened(Screener(store), NOBODY, None)
 
 

@@ -92,8 +92,8 @@ class History:
             files = {table: tuple(each) for table, each in coming.items()}
         if not files[USERS]:
             raise HistoryError(
-                f"{location} has no {USERS}/*.parquet, which lists the users; `underwriting histories generate` "
-                "writes a history, docs/histories.md says how one is laid out"
+                f"{location} has no {USERS}/*.parquet, which lists the users; docs/histories.md says how a history is "
+                "laid out, `underwriting histories generate DIR --end 2026-06-30` writes one"
             )
         return cls(location, files)
 

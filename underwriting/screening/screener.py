@@ -142,7 +142,7 @@ def _loaded(versions: Iterable[ListVersion]) -> list[ListVersion]:
     # A list without entries, which only an empty load could leave, is no list to be found on.
     loaded = [version for version in versions if version.entries]
     if not loaded:
-        raise SourceRefusal(SOURCE, "none are loaded; run `underwriting lists load`")
+        raise SourceRefusal(SOURCE, "none are loaded; run `underwriting lists load ofac DIR`")
     return loaded
 
 
