@@ -8,19 +8,11 @@ from pathlib import Path
 
 import pytest
 import typer
+from support.documents import BLOCK, CODE, PAGES, ROOT, page_name
 
 from underwriting.cli import application
 
-ROOT = Path(__file__).parents[1]
-# docs/rules.md is generated, and has a test of its own.
-PAGES = [
-    *(page for page in sorted(ROOT.glob("*.md"))),
-    *(page for page in sorted(ROOT.glob("docs/*.md")) if page.name != "rules.md"),
-    ROOT / "benchmarks" / "README.md",
-]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-CODE = re.compile(r"`([^`\n]+)`")
-BLOCK = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PATH = re.compile(r"[\w.-]+(?:/[\w.*-]+)*/?")
 # Other bare file names are those of a user or of an output.
 SUFFIXES = (".py", ".sql", ".toml", ".lock")
@@ -76,7 +68,7 @@ def problem(words: list[str]) -> str | None:
     return f"no option {min(options - known)}" if options - known else None
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
 class TestPage:
     def test_links_lead_somewhere(self, page):
         for link in LINK.findall(page.read_text()):
