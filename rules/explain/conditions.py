@@ -36,6 +36,18 @@ class Span:
         """Whether a number is within, its open ends included."""
         return isinstance(value, int | float) and self.distance(value) <= 0
 
+    def nearest(self, observed: FactValue, chosen: FactValue) -> FactValue:
+        """The number within that is nearest to the observed one; the lowest, else the highest, if that is unknown.
+
+        An open end is not within, so `chosen`, which is, stays.
+        """
+        known = observed if isinstance(observed, int | float) else None
+        if known is not None and not (self.low_open or self.high_open) and self.holds(known):
+            return known
+        low = self.low is not None and (known is None or known < self.low)
+        end, is_open = (self.low, self.low_open) if low else (self.high, self.high_open)
+        return chosen if end is None or is_open else end
+
     def distance(self, observed: Number) -> Number:
         """How far a number is outside; 0 or less where it does not."""
         below = 0 if self.low is None else self.low - observed
@@ -49,6 +61,10 @@ class Among:
 
     values: tuple[FactValue, ...]
     but: bool = False
+
+    def nearest(self, observed: FactValue, chosen: FactValue) -> FactValue:
+        """The chosen value: none of them is nearer than another."""
+        return chosen
 
     def in_words(self, show: Show = shown) -> str:
         """In words: "True", "CA or US", "anything but ins_9"."""

@@ -18,6 +18,8 @@ from underwriting.domain.decision import FactValue
 
 # More facts at once would be no useful advice, and too many rows.
 MOST_FACTS = 3
+# Rounds in which conditions on several facts come to fit each other; two are enough as a rule.
+_MOVES = 10
 # Values tried between two neighbours with different results.
 STEPS = 64
 # A border that is no property's value is found to this share of it.
@@ -76,12 +78,21 @@ def _way(rule: Rule, facts: Known, names: Sequence[str]) -> Way | None:
     if len(names) == 1:
         found = [Way(((names[0], condition),)) for condition in passing(rule, facts, names[0])]
         return min(found, key=partial(_effort, facts), default=None)
-    nearest = _nearest_together(rule, facts, names)
-    if nearest is None:
+    chosen = _nearest_together(rule, facts, names)
+    if chosen is None:
         return None
-    changed = {**facts, **nearest}
-    borders = {name: passing(rule, changed, name) for name in names}
-    return Way(tuple((name, next(c for c in borders[name] if c.holds(nearest[name]))) for name in names))
+    # Each condition depends on the others' values, so all move to their nearest ends until none moves any more: then
+    # the rule passes with all of these ends together.
+    changes: dict[str, Condition] = {}
+    for _ in range(_MOVES):
+        before = dict(chosen)
+        for name in names:
+            conditions = passing(rule, {**facts, **chosen}, name)
+            changes[name] = next(condition for condition in conditions if condition.holds(chosen[name]))
+            chosen[name] = changes[name].nearest(facts.get(name), chosen[name])
+        if chosen == before:
+            break
+    return Way(tuple(changes.items()))
 
 
 def _nearest_together(rule: Rule, facts: Known, names: Sequence[str]) -> dict[str, FactValue] | None:

@@ -13,6 +13,7 @@ from rules.core.columns import Truth
 from rules.core.rule import Facts, Rule
 from rules.core.rule_result import FAIL, PASS, UNKNOWN
 from rules.eligibility.book import shipped_eligibility_books
+from rules.eligibility.categories.behaviour import LoansReceived
 from rules.explain import Span, missing_facts, passing, ways_to_pass
 from rules.explain.would_pass import answers, facts_read
 from rules.facts import CATALOGUE
@@ -140,6 +141,16 @@ def values_of(name: str) -> st.SearchStrategy[FactValue]:
     if fact.type == "integer":
         return st.none() | (st.integers(0, int(end)) if bounded else st.integers(0, 2_000) | st.integers(0, 10_000_000))
     return st.none() | st.floats(0, 1) | st.floats(0, float(end) if bounded else 100)
+
+
+def test_of_facts_that_depend_on_each_other_the_ends_pass_together():
+    loans = LoansReceived(max_share=0.5)
+    facts = {"income_90d": 0, "loans_received_90d": 1, "unclassified_received_90d": None}
+    ways = ways_to_pass(loans, facts)
+    assert any(len(way.changes) == 2 for way in ways)
+    for way in ways:
+        inside = {name: nearest(condition, facts[name]) for name, condition in way.changes}
+        assert answer(loans, facts | inside) == PASS
 
 
 @steady(80)
