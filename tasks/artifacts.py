@@ -58,25 +58,27 @@ def reason_lines(reasons: Iterable[Reason]) -> list[str]:
     return [f"- **{reason.code}**: {reason.sentence}" for reason in reasons]
 
 
-def rules_tables(heading: str, runs: Sequence[RulesRun], currency: str) -> Iterator[str]:
+def rules_tables(heading: str, runs: Sequence[RulesRun], currency: str, *, simulated: bool) -> Iterator[str]:
     """A table of the rules that failed, one of the unknown ones, one of those that passed.
 
-    Each has what the rule asks beside what it observed. `heading` says what the runs are: checks or rulebooks.
+    Each has what the rule asks beside the facts that it read. Their values are personal, so Prefect keeps them of
+    `simulated` customers only. `heading` says what the runs are: checks or rulebooks.
     """
+    facts = "observed" if simulated else "read"
     for result, title in RESULTS.items():
         found = [(run, outcome) for run in runs for outcome in run.outcomes if outcome.result is result]
         if found:
-            rows = (_row(run, outcome, currency) for run, outcome in found)
+            rows = (_row(run, outcome, currency, simulated) for run, outcome in found)
             yield f"## {title}"
-            yield "\n".join((f"| rule, {heading} | asks | observed |", "|---|---|---|", *rows))
+            yield "\n".join((f"| rule, {heading} | asks | {facts} |", "|---|---|---|", *rows))
 
 
-def _row(run: RulesRun, outcome: Outcome, currency: str) -> str:
+def _row(run: RulesRun, outcome: Outcome, currency: str, simulated: bool) -> str:
     rule = next((rule for rule in run.rules if rule.name == outcome.rule), None)
     why = [outcome.reason.code] if outcome.reason else []
     asks = _asks(rule, currency) if rule else ()
-    observed = (f"{fact} = {fact_text(fact, value, currency)}" for fact, value in outcome.observed.items())
-    cells = ((f"**{outcome.rule}**", run.name, *why), asks, observed)
+    values = (f"{fact} = {fact_text(fact, value, currency)}" for fact, value in outcome.observed.items())
+    cells = ((f"**{outcome.rule}**", run.name, *why), asks, values if simulated else outcome.observed)
     return f"| {' | '.join(map(_cell, cells))} |"
 
 

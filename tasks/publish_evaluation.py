@@ -1,4 +1,4 @@
-"""What the Prefect UI shows of an evaluation: books, outcomes, reasons and facts, nothing personal."""
+"""What the Prefect UI shows of an evaluation: books, outcomes and reasons, nothing personal."""
 
 from collections.abc import Iterable
 
@@ -23,7 +23,7 @@ async def publish_evaluation(
         eligibility.verdict,
         f"{request.product} for {request.user_id}{by}{arm}, {request.id}",
         _lines(eligibility),
-        rules_tables("rulebook", runs, eligibility.currency),
+        rules_tables("rulebook", runs, eligibility.currency, simulated=runtime.config.simulated),
     )
 
 

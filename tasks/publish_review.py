@@ -1,4 +1,4 @@
-"""What the Prefect UI shows of a review: outcomes, reasons and facts, nothing personal."""
+"""What the Prefect UI shows of a review: outcomes and reasons, nothing personal."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ async def publish_review(review: Review, results: Sequence[CheckResult], decisio
         decision.verdict,
         f"{application.requested} for {application.customer_id} by {decision.rulebook}, {application.id}",
         _lines(results, decision),
-        rules_tables("check", runs, application.requested.currency),
+        rules_tables("check", runs, application.requested.currency, simulated=review.runtime.config.simulated),
     )
 
 

@@ -236,6 +236,11 @@ class Settings(BaseSettings):
         return Path(self.limits_folder) if self.limits_folder else self.state_dir / "limits"
 
     @property
+    def simulated(self) -> bool:
+        """Whether customers are the sandbox's: no user service is set."""
+        return not self.user_service_url
+
+    @property
     def sandbox_url(self) -> str:
         """The embedded sandbox's base URL."""
         return f"http://{self.host}:{self.sandbox_port}"

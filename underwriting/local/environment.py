@@ -83,7 +83,7 @@ def embedded_settings(settings: Settings) -> Settings:
 
 def known_segments(settings: Settings) -> frozenset[str]:
     """The segments of the user service: those of the settings or, where it is the sandbox, the sandbox's."""
-    return settings.segments or (frozenset() if settings.user_service_url else SANDBOX_SEGMENTS)
+    return settings.segments or (SANDBOX_SEGMENTS if settings.simulated else frozenset())
 
 
 def embedded_environment(settings: Settings) -> dict[str, str]:
