@@ -59,6 +59,8 @@ class System:
         state = {"UNDERWRITING_STATE_DIR": str(folder / "state"), "PATH": path, "COLUMNS": "80"}
         self.environment = {**os.environ, **ports, **state}
         self.api = f"http://127.0.0.1:{ports['UNDERWRITING_API_PORT']}"
+        # Named for `deploy`, which would otherwise start a Prefect server of its own.
+        self.prefect = f"http://127.0.0.1:{ports['UNDERWRITING_PREFECT_PORT']}/api"
 
     def prepare(self) -> None:
         """Make what the commands are about."""
@@ -86,7 +88,7 @@ class System:
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=where or self.folder,
-            env=self.environment,
+            env={**self.environment, "PREFECT_API_URL": self.prefect},
             input="y\n",
             text=True,
             capture_output=True,
