@@ -56,7 +56,8 @@ async def test_a_rejected_application_is_explained_with_what_would_have_passed(j
     record = (await journey.review("low-score")).record
     code, told = await shell("explain", record.id)
     assert code == 0
-    assert f"{record.id}: rejected by prescreening" in told
+    assert f"{record.id}: rejected\n" in told
+    assert " UTC  rejected by prescreening v3\n" in told
     assert "x CreditScore: " in told
     assert "would pass with credit_score at least " in told
     assert "+ AdultApplicant: " in told
@@ -94,7 +95,7 @@ async def test_other_answers_are_data_drift_with_what_would_come_of_it(journey: 
     code, told = await shell("replay", record.id, "--fresh")
     assert code == 1
     assert "data drift: the sources say otherwise now, which comes to rejected" in told
-    assert "exposure_with_request: 250000 then, 9250000 now" in told
+    assert "exposure_with_request: 2,500.00 USD then, 92,500.00 USD now" in told
     assert await journey.record(record.id) == record
 
 
