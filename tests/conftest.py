@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 # A run of all tests has 0.6 GB there at the most.
 MEMORY, ROOM = Path("/dev/shm"), 2 * 2**30
 PREFIX = "underwriting-tests-of-"
+EARLY = {"kills", "test_documented_commands.py"}
 END_OF_CERTIFICATE = "-----END CERTIFICATE-----"
 
 
@@ -67,13 +68,13 @@ def _clear_away_what_killed_runs_left() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that fork this process go first: later it has threads, whose locks a forked child would wait for.
 
-    Then come the kills: they wait for a minute, which others can use. Of two tests of one name only one would be run by
-    several processes.
+    Then come the kills and the documented commands: they take minutes, in which others run beside them. Of two tests of
+    one name only one would be run by several processes.
     """
     twice = [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]
     if twice:
         raise pytest.UsageError(f"{len(twice)} tests have the name of another, the first is {twice[0]}")
-    items.sort(key=lambda item: (item.get_closest_marker("forks") is None, "kills" not in item.path.parts))
+    items.sort(key=lambda item: (item.get_closest_marker("forks") is None, not EARLY.intersection(item.path.parts)))
 
 
 @pytest.fixture(scope="session")
