@@ -60,7 +60,8 @@ async def deploy_all(deployments: list[dict[str, Any]], actions: dict[str, Any],
                 console=console,
                 is_interactive=_never,
             )
-    except BaseException:
+    # Prefect's command line ends the process where it refuses a file.
+    except (Exception, SystemExit):
         sys.stderr.write(printed.getvalue())
         raise
 
