@@ -27,14 +27,14 @@ _SHARES: Path = ("applies_to", "experiment", "shares")
 
 
 @dataclass(frozen=True)
-class Required:
+class Requirements:
     """What the lender requires of every rulebook: rules that none may lack, and the segments that there are."""
 
     rules: Collection[str]
     segments: Collection[str]
 
     @classmethod
-    def by_tenants(cls, rules: Mapping[str, Iterable[str]], segments: Collection[str]) -> "Required":
+    def by_tenants(cls, rules: Mapping[str, Iterable[str]], segments: Collection[str]) -> "Requirements":
         """What all tenants require together, since every book decides for each of them.
 
         RulebookError where a tenant requires a rule that does not exist.
@@ -52,7 +52,7 @@ class Required:
         return cls(tuple(dict.fromkeys(name for names in rules.values() for name in names)), segments)
 
 
-def check(drafts: Sequence[Draft], others: Iterable[AnyBook], required: Required, today: date) -> None:
+def check(drafts: Sequence[Draft], others: Iterable[AnyBook], required: Requirements, today: date) -> None:
     """RulebookError with everything that speaks against publishing the drafts beside the `others`.
 
     `others` has the versions that are published and not withdrawn; those that are drafts, too, count once.
@@ -86,7 +86,7 @@ def keep_arms(published: Iterable[Experiment], drafts: Iterable[Draft]) -> None:
         raise RulebookError(problems)
 
 
-def conflicts(books: Sequence[AnyBook], required: Required, today: date) -> set[str]:
+def conflicts(books: Sequence[AnyBook], required: Requirements, today: date) -> set[str]:
     """What is wrong with books that decide together: different shares of an experiment, a rule that none may lack."""
     drafts = {book.ref: Draft(book) for book in books}
     unguarded = (
@@ -96,7 +96,7 @@ def conflicts(books: Sequence[AnyBook], required: Required, today: date) -> set[
     return {*_disagreements(list(drafts.values()), drafts, today), *unguarded}
 
 
-def _alone(draft: Draft, required: Required) -> Iterator[str]:
+def _alone(draft: Draft, required: Requirements) -> Iterator[str]:
     """What is wrong with a book, whatever the others are."""
     book = draft.book
     for place, rule in _placed_rules(book):
@@ -191,7 +191,7 @@ def _written(book: AnyBook) -> str:
 
 
 def _unguarded(
-    together: Sequence[Draft], drafts: Mapping[RulebookRef, Draft], required: Required, today: date
+    together: Sequence[Draft], drafts: Mapping[RulebookRef, Draft], required: Requirements, today: date
 ) -> Iterator[str]:
     """Drafts by which users would be decided on without a rule that no book may lack; one problem a draft and rule."""
     books = [draft.book for draft in together if isinstance(draft.book, EligibilityBook)]
@@ -218,7 +218,7 @@ def _unguarded_message(blamed: EligibilityBook, book: EligibilityBook, rule: str
     return f"{message}, since {book.ref} does not have it either"
 
 
-def _without_guard(books: Iterable[AnyBook], required: Required, today: date) -> set[tuple[str, str]]:
+def _without_guard(books: Iterable[AnyBook], required: Requirements, today: date) -> set[tuple[str, str]]:
     """Books of eligibility that decide, today or later, without a rule that none may lack; each with the rule."""
     regular = [book for book in books if isinstance(book, EligibilityBook)]
     return {

@@ -11,7 +11,7 @@ from rules.core.experiments import Experiment
 from rules.core.problems import RulebookError
 from rules.eligibility.book import parse_eligibility_book
 from rules.prescreening.book import parse_rulebook
-from rules.publishable import Required, check, conflicts, keep_arms
+from rules.publishable import Requirements, check, conflicts, keep_arms
 from underwriting.domain.decision import RulebookRef
 from underwriting.settings import Settings
 from underwriting.store import rulebooks
@@ -33,9 +33,9 @@ class Withdrawal:
     in_force: Published | None
 
 
-def required_by(config: Settings) -> Required:
+def required_by(config: Settings) -> Requirements:
     """What the settings require of every rulebook; RulebookError where they name a rule that does not exist."""
-    return Required.by_tenants(config.required_rules, config.segments)
+    return Requirements.by_tenants(config.required_rules, config.segments)
 
 
 def check_beside(versions: Sequence[Published], drafts: Sequence[Draft], config: Settings) -> None:

@@ -10,10 +10,10 @@ from support.rulebook_texts import SMALL as REVIEW
 
 from rules.books import AnyBook, Draft, in_force, load_draft, shipped_books
 from rules.core.problems import RulebookError
-from rules.publishable import Required, check
+from rules.publishable import Requirements, check
 
 TODAY = date(2026, 3, 2)
-REQUIRED = Required(rules=("NotListed",), segments=("student", "standard"))
+REQUIRED = Requirements(rules=("NotListed",), segments=("student", "standard"))
 LISTED = "  - NotListed: {min_match_score: 0.92, grey_match_score: 0.75}\n"
 SAFETY = f"""\
 name: safety
@@ -35,7 +35,7 @@ def draft(tmp_path: Path):
     return write
 
 
-def problems(drafts: list[Draft], others: list[AnyBook] | None = None, required: Required = REQUIRED) -> list[str]:
+def problems(drafts: list[Draft], others: list[AnyBook] | None = None, required: Requirements = REQUIRED) -> list[str]:
     try:
         check(drafts, others or [], required, TODAY)
     except RulebookError as error:
@@ -99,13 +99,13 @@ def test_a_book_without_the_screening_stage_is_refused(draft) -> None:
 
 
 def test_the_rules_that_no_book_may_lack_are_those_of_all_tenants(draft) -> None:
-    required = Required.by_tenants({"*": ("NotListed",), "acme": ("NotListed", "NoInsolvency", "ListsCurrent")}, ())
+    required = Requirements.by_tenants({"*": ("NotListed",), "acme": ("NotListed", "NoInsolvency", "ListsCurrent")}, ())
     assert required.rules == ("NotListed", "NoInsolvency", "ListsCurrent")
     assert problems([draft(REVIEW)], required=required) == [
         "book.yaml:9: stages: ListsCurrent is missing, and no rulebook may lack it; add ListsCurrent to the check fraud"
     ]
     with pytest.raises(RulebookError, match=r"of acme: no rule is called NotListd; did you mean NotListed\?"):
-        Required.by_tenants({"acme": ("NotListd",)}, ())
+        Requirements.by_tenants({"acme": ("NotListd",)}, ())
 
 
 def test_offers_that_are_no_tier_are_refused(draft) -> None:
