@@ -57,7 +57,12 @@ def test_quotes_and_blank_lines_are_read_too(bank: Bank) -> None:
         ("trans.csv", 3, "2;11;960110;withdrawal;;300.0;10187.4;GIFT;;", "k_symbol: 'GIFT' is not known"),
         ("trans.csv", 3, "2;11;960104;withdrawal;;300.0;-300.0;;;", "account 11 was opened only on 1996-01-05"),
         ("trans.csv", 3, "2;11;960110;withdrawal;;300.0;10187.6;;;", "balances of 1996-01-10 do not follow"),
-        ("trans.csv", 6, "5;11;960131;credit;;20.0;10207.8;;;", "balances of 1996-01-31 do not follow from 10187.40"),
+        (
+            "trans.csv",
+            6,
+            "5;11;960131;credit;;20.0;10207.8;;;",
+            "balances of 1996-01-31 do not follow from 10,187.40 CZK",
+        ),
     ],
 )
 def test_an_error_names_its_place(bank: Bank, file: str, line: int, text: str, message: str) -> None:
