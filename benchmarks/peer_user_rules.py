@@ -101,6 +101,7 @@ _MANY = _at_least("float_count", "{min_float_count_for_high_threshold}")
 CLAIMS: dict[str, Claim] = {
     "AgeOfAccount": _at_least("history_days", "{min_age}"),
     "FloatRank": _at_least("float_rank", "{min_float_rank}") & _at_most("float_rank", "{max_float_rank}"),
+    "UserFound": _is("user_found", "==", "true"),
     "GoodStanding": _is("good_standing", "==", "true") & _is("fraud_hit", "==", "false"),
     "CompetitorEwa": _at_least("competitor_advances_{number_of_days}d", "{min_advances}")
     & _at_least("competitor_repayments_{number_of_days}d", "{min_repayments}"),

@@ -7,7 +7,8 @@ from prefect import task
 from tasks.check import CHECK
 from tasks.states import state_of
 from tasks.user_check import UserCheck
-from underwriting.integrations.errors import SourceError
+from underwriting.domain.documents import NoPerson
+from underwriting.integrations.errors import CustomerNotFound, SourceError
 from underwriting.integrations.metrics import metrics
 
 # A year, for the age of the account, and longer than six monthly pays and any time window of the facts.
@@ -16,9 +17,13 @@ FEED_DAYS = 400
 
 @task(**CHECK)
 async def user_record(check: UserCheck) -> None:
-    """Ask the user service: standing, segment, confirmed fraud."""
+    """Ask the user service: standing, segment, confirmed fraud. That it has no such user is an answer, too."""
     request = check.request
-    check.add(await check.runtime.sources.user(request.user_id, request.as_of))
+    try:
+        check.add(await check.runtime.sources.user(request.user_id, request.as_of))
+    except CustomerNotFound:
+        check.add(NoPerson())
+        raise
 
 
 @task(**CHECK)

@@ -1,6 +1,7 @@
 -- What the user service states. A status under the Military Lending Act counts from the day it was looked up.
 SELECT
     subject_id,
+    TRUE AS user_found,
     good_standing,
     fraud_hit,
     segment,
@@ -9,3 +10,6 @@ SELECT
         AS user_covered_borrower_age_days
 FROM users
 JOIN subjects USING (subject_id)
+UNION ALL BY NAME
+SELECT subject_id, FALSE AS user_found
+FROM unknown_people

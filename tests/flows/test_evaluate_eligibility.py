@@ -137,9 +137,9 @@ async def test_a_dead_source_leaves_the_rest_and_says_why(journey: Journey, chec
     assert (heard["CashAdvanceScore"], heard["OnTimeFloatPayback"]) == ("unknown", "pass")
 
 
-async def test_a_user_whom_nobody_knows_is_referred_and_asked_for_once(checks: FloatChecks) -> None:
+async def test_a_user_whom_the_user_service_does_not_know_is_rejected_and_asked_for_once(checks: FloatChecks) -> None:
     evaluated = await checks.evaluate("nobody-like-that")
-    assert evaluated.record.verdict == "referred"
+    assert evaluated.said == ("rejected", "customer_not_found")
     assert evaluated.record.troubles["user_record"] == "users: does not know the customer"
     assert {(await task_runs(evaluated))[name].run_count for name in SOURCES} == {1}
 

@@ -66,6 +66,7 @@ PRESCREENING = {
 USERS = {
     "AgeOfAccount": "history_days >= $min_age",
     "FloatRank": "float_rank BETWEEN $min_float_rank AND $max_float_rank",
+    "UserFound": "user_found",
     "GoodStanding": "good_standing AND NOT fraud_hit",
     "CompetitorEwa": "competitor_advances_{number_of_days}d >= $min_advances"
     " AND competitor_repayments_{number_of_days}d >= $min_repayments",

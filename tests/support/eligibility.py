@@ -84,6 +84,7 @@ GOOD: dict[str, object] = {
     "on_time_of_6": 6,
     "collection_error_ratio": 0.0,
     "largest_repaid": 20_000,
+    "user_found": True,
     "good_standing": True,
     "fraud_hit": False,
     "segment": "consumer",

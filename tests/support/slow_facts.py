@@ -440,7 +440,7 @@ def user_facts(rows: Rows, as_of: date, currency: str) -> Facts:
     """What the user, subscription, loan and score services and the screening say."""
     found: Facts = {}
     for row in rows.get("users", ()):
-        found |= {name: row[name] for name in ("good_standing", "fraud_hit", "segment")}
+        found |= {"user_found": True} | {name: row[name] for name in ("good_standing", "fraud_hit", "segment")}
         status, looked_up = row["covered_borrower"], row["covered_borrower_on"]
         if status is not None and looked_up is not None and looked_up <= as_of:
             found |= {"user_covered_borrower": status, "user_covered_borrower_age_days": (as_of - looked_up).days}

@@ -40,6 +40,17 @@ class FloatRank(Rule):
         return (facts.float_rank >= self.min_float_rank) & (facts.float_rank <= self.max_float_rank)
 
 
+class UserFound(Rule):
+    """The user service knows the user."""
+
+    fails_as: ClassVar[str] = "customer_not_found"
+    unknown_as: ClassVar[str] = "standing_unknown"
+
+    def claim(self, facts: Facts) -> Truth:
+        """It has a record of the user."""
+        return facts.user_found == True  # noqa: E712  # Element by element.
+
+
 class GoodStanding(Rule):
     """The user is neither blocked nor in dispute with us, and no fraud was confirmed."""
 

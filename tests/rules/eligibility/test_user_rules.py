@@ -18,6 +18,7 @@ CASES = {
         ["float_rank"],
         [(1, F), (2, P), (3, P), (5, P), (6, F), (None, U)],
     ),
+    "UserFound": (["user_found"], [(True, P), (False, F), (None, U)]),
     "GoodStanding": (
         ["good_standing", "fraud_hit"],
         [
@@ -407,7 +408,7 @@ def test_a_rule_about_users_says(rule, names, values, result):
 
 def test_every_rule_about_users_is_tested():
     assert {rule.partition(":")[0] for rule in CASES} == set(USER_RULES)
-    assert len(USER_RULES) == sum(len(rules) for rules in CATEGORIES.values()) == 40
+    assert len(USER_RULES) == sum(len(rules) for rules in CATEGORIES.values()) == 41
     assert {name for names, _ in CASES.values() for name in names} <= set(USER_FACTS)
 
 

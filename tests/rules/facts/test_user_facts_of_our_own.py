@@ -5,7 +5,7 @@ import pytest
 from support.users import AS_OF, a_float, ago, floats, limit, subscription, user_facts_of, user_tables
 
 from rules.facts import FactsError, compute_facts, facts_of
-from underwriting.domain.documents import Loan, LoanStatus, OngoingLoans
+from underwriting.domain.documents import Loan, LoanStatus, NoPerson, OngoingLoans
 from underwriting.domain.histories import Bracket, BracketScore, ScoreFactor, Scores, User
 
 
@@ -128,6 +128,7 @@ def test_floats_without_the_histories_answer_are_not_believed():
 
 def test_what_the_user_service_says():
     assert user_facts_of("users", User(good_standing=False, fraud_hit=True, segment="gig")) == {
+        "user_found": True,
         "good_standing": False,
         "fraud_hit": True,
         "segment": "gig",
@@ -135,6 +136,12 @@ def test_what_the_user_service_says():
         "user_covered_borrower_age_days": None,
     }
     assert user_facts_of("users", User(segment="gig"))["fraud_hit"] is None
+
+
+def test_of_a_user_whom_the_user_service_does_not_know_only_that_is_known():
+    found = user_facts_of("users", NoPerson())
+    assert {name: value for name, value in found.items() if value is not None} == {"user_found": False}
+    assert user_facts_of("users")["user_found"] is None
 
 
 @pytest.mark.parametrize("status", [True, False])
