@@ -1,6 +1,6 @@
 """One review for its checks: the application, its rulebook, the services, and the documents gathered so far."""
 
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import pyarrow as pa
 
@@ -34,6 +34,12 @@ class Review:
     def application(self) -> Application:
         """The application."""
         return self.claim.subject
+
+    def by(self, book: Rulebook) -> Self:
+        """The same answers, for another rulebook."""
+        other = type(self)(self.runtime, self.claim, book)
+        other._documents.update(self._documents)
+        return other
 
     def add(self, document: Document) -> None:
         """Keep what a source answered; a later answer of the same kind replaces it, as on a retry."""

@@ -1,6 +1,7 @@
 """Runs every book for a user, and decides from the results."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -40,11 +41,19 @@ class BooksResult:
 @task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
 async def run_books(check: UserCheck) -> BooksResult:
     """Compute all facts of what was gathered, and run every published book that applies to the user."""
-    runtime, request, now = check.runtime, check.request, datetime.now(UTC)
-    async with runtime.store.read() as work:
-        books, digest = await runtime.rulebook_cache.eligibility(work, request.product)
+    request = check.request
+    async with check.runtime.store.read() as work:
+        books, digest = await check.runtime.rulebook_cache.eligibility(work, request.product)
         reported = await reported_floats.of_user(work, request.tenant, request.user_id)
     check.add_reported(reported)
+    return await result_of_books(check, books, digest, len(reported))
+
+
+async def result_of_books(
+    check: UserCheck, books: Sequence[EligibilityBook], digest: str, floats_reported: int
+) -> BooksResult:
+    """The facts of what was gathered, as of now, and the results of those books that apply to the user."""
+    runtime, request, now = check.runtime, check.request, datetime.now(UTC)
     policy = runtime.rulebook_cache.limit_policy
     if not policy.in_force_on(now.date()):
         check.troubles["limit_policy"] = f"{policy.ref} is not in force; UNDERWRITING_LIMIT_POLICY names it"
@@ -59,7 +68,7 @@ async def run_books(check: UserCheck) -> BooksResult:
     return BooksResult(
         tuple(books),
         digest,
-        len(reported),
+        floats_reported,
         await asyncio.to_thread(results_for, books, request.user_id, frame, flags),
         facts,
         affordability_cap(policy, facts) if policy.in_force_on(now.date()) else None,

@@ -33,9 +33,9 @@ def fact_differences(then: Mapping[str, FactValue], now: Mapping[str, FactValue]
     ]
 
 
-def named(differences: Iterable[Difference]) -> list[str]:
-    """Differences in words."""
-    return [f"{each.place}: {each.then} then, {each.now} now" for each in differences]
+def named(differences: Iterable[Difference], then: str = "then", now: str = "now") -> list[str]:
+    """Differences in words; `then` and `now` say of which answer each is."""
+    return [f"{each.place}: {each.then} {then}, {each.now} {now}" for each in differences]
 
 
 def _fact_in_words(name: str, value: FactValue, currency: str) -> str:

@@ -49,6 +49,13 @@ def differences(then: Eligibility, now: Eligibility) -> list[Difference]:
     return differences_between(_answers(then), _answers(now))
 
 
+def with_books_named(eligibility: Eligibility, refs: Mapping[RulebookRef, RulebookRef]) -> Eligibility:
+    """The same under other names of books, so that a draft is compared with the edition that it replaces."""
+    books = (each.model_copy(update={"rulebook": refs.get(each.rulebook, each.rulebook)}) for each in eligibility.books)
+    deciding = eligibility.deciding and refs.get(eligibility.deciding, eligibility.deciding)
+    return eligibility.model_copy(update={"books": tuple(books), "deciding": deciding})
+
+
 def _answers(eligibility: Eligibility) -> dict[str, str]:
     """The decision, the result of each book, and the result of each of its rules, in words."""
     currency, cap = eligibility.currency, eligibility.affordability_cap

@@ -1,6 +1,5 @@
 """`explain` and `replay` of what the flows stored, and of what the sandbox answers now, over HTTP."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,21 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from support.float_checks import FloatChecks
+from support.in_process import shell
 from support.journeys import Journey
-from typer.testing import CliRunner
 
 from rules.prescreening.book import parse_rulebook, shipped_rulebooks
-from underwriting.cli import application
 from underwriting.domain.decision import Verdict
 from underwriting.local import Services
 from underwriting.store import decisions, rulebooks
-
-
-async def shell(*arguments: str) -> tuple[int, str]:
-    """The command on a thread of its own: it runs an event loop itself."""
-    result = await asyncio.to_thread(CliRunner().invoke, application(arguments[0]), list(arguments))
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result.exit_code, result.stdout + result.stderr
 
 
 class Answers:
@@ -107,7 +98,7 @@ async def test_a_stage_that_settles_nothing_now_asks_the_next_and_pays_for_none(
     answers.say("users", "underage", **person.model_dump(mode="json"))
     code, told = await shell("replay", record.id, "--fresh")
     assert code == 1
-    assert "no answer for credit_report: no report was pulled then, and a replay pays for none" in told
+    assert "no answer for credit_report: bureau: no report was pulled then, and a replay pays for none" in told
     assert "data drift: the sources say otherwise now, which comes to referred" in told
     assert "age_years: " in told
     assert (await journey.account())["charges"] == 0

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from rules.limits.tiers import CURRENCY
 from underwriting.cli.client import ApiRefused, Client, Token, opaque_id
-from underwriting.cli.errors import refusing
+from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.output import amount_of, coloured, console, print_outcomes, print_reasons
 from underwriting.domain.application import Product
 from underwriting.store.evaluations import EvaluationRecord
@@ -27,13 +29,36 @@ def eligibility(
     product: Annotated[Products, typer.Option(help="float, loan, or all")] = Products.FLOAT,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the evaluation.")] = 120.0,
     token: Token = None,
+    rulebooks: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--rulebooks",
+            "--rulebook",
+            exists=True,
+            dir_okay=False,
+            help="Decide with this draft, and store nothing. Repeat it for several books.",
+        ),
+    ] = None,
+    tenant: Annotated[str, typer.Option(help="With --rulebooks: whose user; by default as in the settings.")] = "",
     json: Annotated[
         bool, typer.Option("--json", help="Print the API's record instead; a list of them for `all`.")
     ] = False,
 ) -> None:
-    """Ask the API what USER_ID may take: at once from a fresh evaluation, else once the user is evaluated."""
+    """Ask the API what USER_ID may take: at once from a fresh evaluation, else once the user is evaluated.
+
+    With --rulebooks, what drafts would decide is shown, beside what the books in force would. A draft takes the place
+    of the book of its name. The sources are asked anew, and nothing is stored.
+    """
     products = tuple(Product) if product is Products.ALL else (Product(product.value),)
     opaque_id(user_id)
+    if rulebooks:
+        if len(products) > 1:
+            refuse("drafts are tried for one product: name it with --product")
+        # Imported here, since Prefect's tasks take seconds to import.
+        from underwriting.cli.drafts import eligibility_by_drafts  # noqa: PLC0415
+
+        eligibility_by_drafts(user_id, products[0], rulebooks, tenant, json=json)
+        return
     with refusing(ApiRefused), Client.of_settings(token) as client:
         # All evaluations start before the first is waited for.
         started = [client.check(user_id, each) for each in products]
@@ -50,16 +75,21 @@ def _show(records: Sequence[EvaluationRecord]) -> None:
     out = console()
     for record in records:
         out.print(f"[bold]{record.id}[/], profile v{record.profile_version}")
-        for book in record.books:
-            arm = f", arm {book.arm}" if book.arm else ""
-            out.print(f"\n[bold]{book.rulebook}[/]{arm}: {coloured(book.result)}")
-            print_outcomes(out, book.outcomes, record.currency or CURRENCY)
-        by = f" by {record.deciding}" if record.deciding else ""
-        out.print(f"\n[bold]{record.product}: {record.verdict or record.state}[/]{by}")
-        if record.approved_amounts and record.currency:
-            amounts = (amount_of(amount, record.currency) for amount in record.approved_amounts)
-            out.print(f"  may take {', '.join(amounts)}")
-        print_reasons(out, record.reasons)
-        for source, trouble in record.troubles.items():
-            out.print(f"  trouble with {source}: {trouble}", markup=False)
+        print_evaluation(out, record)
         typer.echo(f"`underwriting explain {record.id}` says what would have changed it")
+
+
+def print_evaluation(out: Console, record: EvaluationRecord) -> None:
+    """Print each book with its rules, then the verdict with its amounts and reasons."""
+    for book in record.books:
+        arm = f", arm {book.arm}" if book.arm else ""
+        out.print(f"\n[bold]{book.rulebook}[/]{arm}: {coloured(book.result)}")
+        print_outcomes(out, book.outcomes, record.currency or CURRENCY)
+    by = f" by {record.deciding}" if record.deciding else ""
+    out.print(f"\n[bold]{record.product}: {record.verdict or record.state}[/]{by}")
+    if record.approved_amounts and record.currency:
+        amounts = (amount_of(amount, record.currency) for amount in record.approved_amounts)
+        out.print(f"  may take {', '.join(amounts)}")
+    print_reasons(out, record.reasons)
+    for source, trouble in record.troubles.items():
+        out.print(f"  trouble with {source}: {trouble}", markup=False)

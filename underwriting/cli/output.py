@@ -45,6 +45,16 @@ def print_json(value: Any) -> None:
     typer.echo(to_json(value, indent=2).decode())
 
 
+def confirmed(question: str) -> bool:
+    """Whether the user says yes; where nobody can be asked, no."""
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        # What follows begins on a line of its own.
+        typer.echo(err=True)
+        return False
+
+
 def print_lines(headline: str, lines: Iterable[str]) -> None:
     """Print the headline, and the lines below it, indented."""
     typer.echo(headline)

@@ -7,11 +7,10 @@ from pathlib import Path
 import typer
 
 from rules.core.differences import fact_differences, named
-from rules.core.problems import RulebookError
-from rules.prescreening.book import parse_rulebook
 from rules.prescreening.decide import decide, ends_review
 from rules.prescreening.replay import differences, reevaluated
-from underwriting.cli.errors import refuse, refusing
+from underwriting.cli.draft_files import review_draft
+from underwriting.cli.errors import refuse
 from underwriting.cli.output import print_lines
 from underwriting.cli.store import store_settings
 from underwriting.decision_basis import ApplicationBasis, application_basis
@@ -53,8 +52,7 @@ async def tried(work: Work, application_id: str, files: Sequence[Path]) -> None:
     if len(files) > 1:
         refuse("an application is decided by one rulebook: name one file")
     basis = await application_basis(work, application_id)
-    with refusing(RulebookError):
-        draft = parse_rulebook(files[0].read_text("utf-8"), str(files[0]))
+    draft = review_draft(files[0])
     drafted = {rule.check for rule in draft.rules}
     checks = reevaluated(draft, [check for check in basis.checks if check.check in drafted])
     now = decide(draft, checks, basis.application, basis.decision.decided_at)

@@ -6,12 +6,11 @@ from pathlib import Path
 import typer
 
 from rules.core.differences import fact_differences, named
-from rules.core.problems import RulebookError
-from rules.eligibility.book import parse_eligibility_book
-from rules.eligibility.replay import differences, reevaluated
+from rules.eligibility.replay import differences, reevaluated, with_books_named
 from rules.facts.terms import fact_terms
 from rules.limits.policy import shipped_policies
-from underwriting.cli.errors import refuse, refusing
+from underwriting.cli.draft_files import eligibility_drafts
+from underwriting.cli.errors import refuse
 from underwriting.cli.output import print_lines
 from underwriting.cli.store import store_settings
 from underwriting.decision_basis import EvaluationBasis, affordability_cap, cap_of_then, evaluation_basis
@@ -50,17 +49,14 @@ async def tried(work: Work, evaluation_id: str, files: Sequence[Path]) -> None:
     """
     basis = await evaluation_basis(work, evaluation_id, settings().limit_policy)
     then = basis.judged.eligibility
-    with refusing(RulebookError):
-        read = [parse_eligibility_book(file.read_text("utf-8"), str(file)) for file in files]
-    drafts = {draft.name: draft for draft in read}
+    drafts = eligibility_drafts(files)
     names = [result.rulebook.name for result in then.books]
     if strange := sorted(drafts.keys() - set(names)):
         refuse(f"{strange[0]} did not judge {evaluation_id}; these did: {', '.join(names)}")
     refs = {ref: drafts[ref.name].ref if ref.name in drafts else ref for ref in basis.books}
-    by_drafts = tuple(result.model_copy(update={"rulebook": refs[result.rulebook]}) for result in then.books)
     now = reevaluated(
         basis.judged.request.product,
-        then.model_copy(update={"books": by_drafts}),
+        with_books_named(then, refs),
         {refs[ref]: drafts.get(ref.name, book) for ref, book in basis.books.items()},
         then.facts,
         basis.profile,
@@ -69,9 +65,7 @@ async def tried(work: Work, evaluation_id: str, files: Sequence[Path]) -> None:
     drafted = ", ".join(str(draft.ref) for draft in drafts.values())
     typer.echo(f"{now.verdict} with the draft {drafted}; {then.verdict} as decided")
     # Compared under the names of the published books: a draft has another version.
-    published = {draft: ref for ref, draft in refs.items()}
-    results = tuple(each.model_copy(update={"rulebook": published[each.rulebook]}) for each in now.books)
-    now = now.model_copy(update={"books": results, "deciding": now.deciding and published[now.deciding]})
+    now = with_books_named(now, {draft: ref for ref, draft in refs.items()})
     print_lines("differences:", named(differences(then, now)) or ["none"])
 
 

@@ -1,10 +1,12 @@
 """`underwriting review`: one application from the shell, through the API."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
+from rich.console import Console
 
 from underwriting.cli.client import ApiRefused, Client, Token, consent_now, opaque_id
 from underwriting.cli.errors import refuse, refusing
@@ -28,9 +30,21 @@ def review(
     ] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the decision.")] = 120.0,
     token: Token = None,
+    rulebook: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Decide by this draft instead, and store nothing.")
+    ] = None,
+    tenant: Annotated[str, typer.Option(help="With --rulebook: whose customer; by default as in the settings.")] = "",
+    yes: Annotated[
+        bool, typer.Option("--yes", help="With --rulebook: do not ask before a report is paid for.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the API's record instead of a table.")] = False,
 ) -> None:
-    """Send an application for CUSTOMER_ID to the API, wait for the decision and show it with its reasons."""
+    """Send an application for CUSTOMER_ID to the API, wait for the decision and show it with its reasons.
+
+    With --rulebook, what a draft would decide is shown, beside what the rulebook in force would. The sources are asked
+    anew, and nothing is stored. With --consent the credit bureau is asked, too, and has to be paid: the command asks
+    first, and the audit log notes the pull. Without --consent the credit report is unknown.
+    """
     request = _request(
         customer_id=customer_id,
         amount=amount,
@@ -40,6 +54,12 @@ def review(
         as_of=as_of and as_of.date(),
         bureau_consent=consent_now() if consent else None,
     )
+    if rulebook:
+        # Imported here, since Prefect's tasks take seconds to import.
+        from underwriting.cli.drafts import review_by_draft  # noqa: PLC0415
+
+        review_by_draft(request, rulebook, tenant, yes=yes, json=json)
+        return
     with refusing(ApiRefused), Client.of_settings(token) as client:
         record = client.decided(client.apply(request), timeout)
     if json:
@@ -65,6 +85,12 @@ def _request(*, customer_id: str, amount: str, currency: str, **fields: object) 
 def _show(record: Record) -> None:
     out = console()
     out.print(f"[bold]{record.id}[/] by {record.rulebook}" if record.rulebook else f"[bold]{record.id}[/]")
+    print_review(out, record)
+    typer.echo(f"`underwriting explain {record.id}` says what would have changed it")
+
+
+def print_review(out: Console, record: Record) -> None:
+    """Print each check with its rules, then the verdict with its reasons."""
     for check in record.checks:
         out.print(f"\n[bold]{check.check}[/]")
         if check.trouble:
@@ -73,4 +99,3 @@ def _show(record: Record) -> None:
     amount = f" {amount_of(record.approved_amount, record.currency)}" if record.approved_amount else ""
     out.print(f"\n[bold]{record.verdict or record.state}[/]{amount}")
     print_reasons(out, record.reasons)
-    typer.echo(f"`underwriting explain {record.id}` says what would have changed it")

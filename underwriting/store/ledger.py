@@ -61,6 +61,14 @@ async def unknown(work: Work, claim: Claim[Application], name: str) -> None:
     await _finish(work, claim, name, EffectRow.state == EffectState.INTENT, state=EffectState.UNKNOWN)
 
 
+async def note(work: Work, state: EffectState, name: str, customer: str, by: str, **details: str) -> None:
+    """Note a paid call that belongs to no application and is made at most once, before it is made and after it.
+
+    There is nothing to resume, so the audit log is enough. It has who paid for what, and why; never the answer.
+    """
+    await audit.append(work, f"effect.{state}", customer, by, effect=name, **details)
+
+
 async def answer(work: Work, application_id: str, name: str) -> bytes | None:
     """The answer that an effect of an application left; None if it was never made or left none."""
     row = await work.get(EffectRow, (application_id, name))

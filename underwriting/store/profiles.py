@@ -40,7 +40,15 @@ async def on_first_contact(
     """The profile in force, and on first contact a default one of these tiers (see `rules.limits.tiers`)."""
     if (met := await current(work, tenant, user_id, now)) is not None:
         return met
-    default = FloatProfile(
+    default = default_profile(user_id, now, currency, tiers)
+    if await _add(work, tenant, default):
+        return default
+    return (await versions_in_force(work, tenant, user_id, now)).in_force
+
+
+def default_profile(user_id: str, now: datetime, currency: str, tiers: Iterable[Tier]) -> FloatProfile:
+    """The first version of a user's profile, before it is stored."""
+    return FloatProfile(
         user_id=user_id,
         version=1,
         currency=currency,
@@ -49,9 +57,6 @@ async def on_first_contact(
         created_by=SYSTEM,
         reason="first_contact",
     )
-    if await _add(work, tenant, default):
-        return default
-    return (await versions_in_force(work, tenant, user_id, now)).in_force
 
 
 async def put(

@@ -19,7 +19,7 @@ from underwriting.cli.limits import policies
 from underwriting.cli.limits.compare import Json, backtest, compare
 from underwriting.cli.limits.context import with_run_context
 from underwriting.cli.limits.explain import decision_as_json, decision_in, move_text, print_decision
-from underwriting.cli.output import console, new_table
+from underwriting.cli.output import confirmed, console, new_table
 from underwriting.cli.store import read_store, write_store
 from underwriting.domain.application import Product
 from underwriting.domain.limits import LimitRunState, Scope
@@ -152,7 +152,7 @@ def rollback(
             "profiles. A rollback gives these users their former limits back, and sends an event for each.",
             err=True,
         )
-        if not _confirmed("Roll it back?"):
+        if not confirmed("Roll it back?"):
             refuse(f"nothing is rolled back; `underwriting limits rollback {run_id} --yes` does not ask")
     back = with_run_context(lambda context: roll_back(context, run_id, getpass.getuser()))
     if as_json:
@@ -192,14 +192,6 @@ def export(
         typer.echo(json.dumps({"run_id": run_id, "moves": count, "folder": str(folder)}))
         return
     typer.echo(f"{count:,} moves of {run_id} are in {folder}")
-
-
-def _confirmed(question: str) -> bool:
-    """Whether the user says yes; where nobody can be asked, no."""
-    try:
-        return typer.confirm(question, err=True)
-    except typer.Abort:
-        return False
 
 
 async def _to_roll_back(work: Work, run_id: str) -> tuple[LimitRunRow, int]:
