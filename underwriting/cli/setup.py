@@ -11,10 +11,13 @@ from prefect.client.orchestration import get_client
 
 from rules.books import Draft, shipped_books
 from rules.limits.policy import policy_for, shipped_policies
+from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.cli.errors import refusing
 from underwriting.cli.store import store_settings
 from underwriting.lender import open_store
+from underwriting.limit_runs.adoption import limits_in
 from underwriting.local.environment import history_folder
+from underwriting.playground.generator.layout import CURRENT_LIMITS
 from underwriting.playground.generator.sandbox_history import ensure_history
 from underwriting.playground.sandbox.lists import sandbox_lists
 from underwriting.process.logs import write_logs
@@ -22,6 +25,7 @@ from underwriting.publishing import publish
 from underwriting.screening.screener import store_list
 from underwriting.settings import Settings, settings
 from underwriting.store.errors import StoreError
+from underwriting.store.limits.profiles import adopt
 from underwriting.store.migrate import migrate as migrate_store
 from underwriting.worker.deploy import deploy as deploy_file
 
@@ -51,11 +55,18 @@ def deploy(file: Annotated[Path, typer.Argument(help="Deployments to make.")] = 
 
 
 async def prepare_sandbox(config: Settings) -> None:
-    """Prepare the store, and write the history of the sandbox's users where the settings name no other."""
+    """Prepare the store, and write the history of the sandbox's users where the settings name no other.
+
+    Users who are new get the limits that the history ends with, as a lender takes over its own limits before the first
+    run. With the default limit of first contact, that run would lower so many that the guard would hold it.
+    """
     await prepare(config)
-    if Path(config.limits_history) == history_folder(config):
-        last = policy_for(config.limit_policy).business_day.last(datetime.now(UTC))
-        await asyncio.to_thread(ensure_history, history_folder(config), last)
+    if Path(config.limits_history) == (folder := history_folder(config)):
+        now = datetime.now(UTC)
+        await asyncio.to_thread(ensure_history, folder, policy_for(config.limit_policy).business_day.last(now))
+        limits = limits_in(folder / f"{CURRENT_LIMITS}.parquet", CURRENCY, TIERS, now)
+        async with open_store(config) as store, store.begin() as work:
+            await adopt(work, config.limits_tenant, limits, CURRENCY, TIERS, getpass.getuser())
 
 
 async def prepare(config: Settings) -> None:

@@ -9,10 +9,10 @@ from rules.limits.tiers import TIERS
 from underwriting.domain.histories import Category
 from underwriting.playground.generator.bookings import Bookings, Payees
 from underwriting.playground.generator.calendar import Window
-from underwriting.playground.generator.draws import Draws, Ints
+from underwriting.playground.generator.draws import Draws, Flags, Ints
 from underwriting.playground.generator.repayment import Capacity
 from underwriting.playground.generator.traits import NEVER, Traits
-from underwriting.playground.generator.world import World
+from underwriting.playground.generator.world import Late, World
 
 AMOUNTS = np.array([tier.amount for tier in TIERS])
 FEES = np.array([tier.fee for tier in TIERS])
@@ -55,7 +55,7 @@ class Floats:
 
 @dataclass(frozen=True)
 class Limits:
-    """Each user's limit on the last day, in cents, and the day of its last raise, or NEVER."""
+    """Each user's limit on the last day, in cents, and the day of its last raise; NEVER if no raise led to it."""
 
     amount: Ints
     raised_on: Ints
@@ -91,8 +91,20 @@ def draw_floats(
         )
         raised_on[rows[higher]] = repaid_on[higher]
         number += 1
+    floats = _by_user(parts)
     limit = np.minimum(_START + repaid // data.repaid_for_a_tier, most)
-    return _by_user(parts), Limits(AMOUNTS[limit], raised_on)
+    often_late = _often_late(floats, len(limit), last_day, data.late)
+    limit[often_late], raised_on[often_late] = 0, NEVER
+    return floats, Limits(AMOUNTS[limit], raised_on)
+
+
+def _often_late(floats: Floats, users: int, last_day: int, late: Late) -> Flags:
+    """Which users were late with `late.count` of their last `late.of` floats that are repaid or past due."""
+    ended = (floats.repaid_on <= last_day) | (floats.due_on < last_day)
+    user, was_late = floats.user[ended], np.minimum(floats.repaid_on, last_day)[ended] > floats.due_on[ended]
+    # Of a user's floats, the number of those that came later.
+    after = np.searchsorted(user, user, side="right") - 1 - np.arange(len(user))
+    return np.bincount(user[was_late & (after < late.of)], minlength=users) >= late.count
 
 
 def _highest_tier(world: World, traits: Traits, draws: Draws) -> Ints:

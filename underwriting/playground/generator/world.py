@@ -135,6 +135,13 @@ class Tenure(_Data):
     most: PositiveInt
 
 
+class Late(_Data):
+    """How many of a user's last floats came late."""
+
+    count: PositiveInt
+    of: PositiveInt
+
+
 class OwnFloats(_Data):
     """Our floats, and how they were repaid."""
 
@@ -149,6 +156,7 @@ class OwnFloats(_Data):
     capacity: Capacity
     lost_above: PositiveFloat
     late_days: Span
+    late: Late
 
 
 class Subscribed(_Data):

@@ -171,7 +171,8 @@ async def adopt(
         ]
         await copy_rows(work, ProfileRow, profile_rows(tenant, profiles))
         new += len(profiles)
-    await audit.append(work, "profiles.adopted", tenant, by, profiles=new)
+    if new:
+        await audit.append(work, "profiles.adopted", tenant, by, profiles=new)
     return new
 
 
