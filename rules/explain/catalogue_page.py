@@ -32,14 +32,48 @@ _FAMILIES = {
 
 def catalogue_page() -> str:
     """The page as Markdown."""
-    by_check = {check: {name: rule for name, rule in RULES.items() if rule.check == check} for check in CHECKS}
     lines = [_HEAD]
-    for (family, words), groups in zip(_FAMILIES.items(), (by_check, CATEGORIES), strict=True):
-        lines += [f"## {family}", "", words, ""]
+    for family, groups in _families().items():
+        lines += [f"## {family}", "", _FAMILIES[family], ""]
         for group, rules in groups.items():
             lines += [f"### {group}", ""]
             lines += [line for rule in rules.values() for line in _section(rule)]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def catalogue_records() -> list[dict[str, Any]]:
+    """The same as records, one for each rule: the properties as JSON schemas, facts and reasons by their names."""
+    return [
+        {
+            "rule": rule.__name__,
+            "family": family,
+            "group": group,
+            "sentence": getdoc(rule),
+            "passes_where": _sentence(rule.claim),
+            "properties": _own_properties(rule),
+            "reads": facts_read_by(rule),
+            "fails_as": rule.fails_as,
+            "unknown_as": list(dict.fromkeys(_unknown_codes(rule))),
+            "for_a_person_as": rule.grey_as,
+        }
+        for family, groups in _families().items()
+        for group, rules in groups.items()
+        for rule in rules.values()
+    ]
+
+
+def _families() -> dict[str, Mapping[str, Mapping[str, type[Rule]]]]:
+    """Every rule, by family and by check or category."""
+    by_check = {check: {name: rule for name, rule in RULES.items() if rule.check == check} for check in CHECKS}
+    return dict(zip(_FAMILIES, (by_check, CATEGORIES), strict=True))
+
+
+def _unknown_codes(rule: type[Rule]) -> Iterator[str]:
+    """The reasons for which the rule may be unknown; the usual one first."""
+    yield rule.unknown_as
+    yield from rule.unknown_codes
+    if rule.factors_in:
+        yield UNEXPLAINED
 
 
 def _section(rule: type[Rule]) -> Iterator[str]:
@@ -55,9 +89,7 @@ def _section(rule: type[Rule]) -> Iterator[str]:
         fact = CATALOGUE[name]
         yield f"- Reads `{name}`: {fact.meaning}{f' ({fact.unit})' if fact.unit else ''}"
     yield f"- Fails as `{rule.fails_as}`: {reason(rule.fails_as).sentence}"
-    yield f"- Unknown as `{rule.unknown_as}`: {reason(rule.unknown_as).sentence}"
-    unexplained = (UNEXPLAINED,) if rule.factors_in else ()
-    for code in (*rule.unknown_codes, *unexplained):
+    for code in _unknown_codes(rule):
         yield f"- Unknown as `{code}`: {reason(code).sentence}"
     if rule.grey_as:
         yield f"- For a person to judge as `{rule.grey_as}`: {reason(rule.grey_as).sentence}"

@@ -87,6 +87,9 @@ async def test_other_answers_are_data_drift_with_what_would_come_of_it(journey: 
     assert code == 1
     assert "data drift: the sources say otherwise now, which comes to rejected" in told
     assert "exposure_with_request: 2,500.00 USD then, 92,500.00 USD now" in told
+    same, drift = json.loads((await shell("replay", record.id, "--fresh", "--json"))[1])["findings"]
+    assert (same["what"], drift["what"]) == ("same", "data drift")
+    assert {"place": "exposure_with_request", "then": "2,500.00 USD", "now": "92,500.00 USD"} in drift["differences"]
     assert await journey.record(record.id) == record
 
 

@@ -58,12 +58,31 @@ def test_a_run_from_the_shell_and_what_can_be_done_with_it(
     assert f"{len(moves)} moves of" in exported.output
     assert len(moves) == sum(run["totals"][move] for move in ("raised", "lowered", "paused")) > 0
     assert len((tmp_path / "out" / "moves.csv").read_text().splitlines()) == len(moves) + 1
+    assert {"before_minor", "after_minor", "target_minor", "affordability_cap_minor"} < set(moves.column_names)
+    assert set(moves["currency"].to_pylist()) == {"USD"}
     asked = limits(command_line, "rollback", run["run_id"], answer="n\n")
     assert asked.exit_code == 2
     assert f"changed {len(moves)} profiles" in asked.stderr
     assert f"`underwriting limits rollback {run['run_id']} --yes` does not ask" in asked.stderr
     back = limits(command_line, "rollback", run["run_id"], answer="y\n")
     assert f"is rolled back: {len(moves)} profiles written" in back.output
+
+
+def test_adopt_and_rollback_say_the_same_as_json(command_line: CliRunner, history: Path) -> None:
+    file = str(history / "current_limits.parquet")
+    users = pq.read_metadata(file).num_rows
+    for new in (users, 0):
+        adopted = limits(command_line, "adopt", file, "--json")
+        assert json.loads(adopted.stdout) == {"tenant": "sandbox", "users": users, "new": new}
+    run = json.loads(limits(command_line, "run", "--history", str(history), "--date", "2025-08-31", "--json").stdout)
+    if run["state"] == "held":
+        limits(command_line, "release", run["run_id"], "--note", "looked at it")
+    moved = sum(run["totals"][move] for move in ("raised", "lowered", "paused"))
+    asked = limits(command_line, "rollback", run["run_id"], "--json", answer="")
+    assert (asked.exit_code, asked.stdout.strip()) == (2, ""), "nobody is there to be asked"
+    back = limits(command_line, "rollback", run["run_id"], "--yes", "--json")
+    expected = {"run_id": run["run_id"], "state": "rolled_back", "written": moved, "overtaken": 0}
+    assert (back.exit_code, json.loads(back.stdout)) == (0, expected)
 
 
 def test_a_file_with_one_bad_limit_is_refused_in_a_sentence_and_nothing_of_it_is_kept(
@@ -94,7 +113,10 @@ def test_two_policies_are_compared_and_walked_through_the_past(
     assert result.exit_code == 0, result.output
     lines = (tmp_path / "b" / "backtest.csv").read_text().splitlines()
     assert len(lines) == 1 + 2 * 2
-    assert lines[1].startswith("cfi v4,2025-07-31,60,")
+    assert lines[1].startswith("cfi v4,2025-07-31,USD,60,")
+    movers = set(pq.read_schema(tmp_path / "c" / "movers.parquet").names)
+    assert {"before_minor", "after_first_minor", "after_second_minor", "difference_minor", "currency"} < movers
+    assert not {name for name in movers if name.startswith("after") and not name.endswith("_minor")}
 
 
 def test_a_limit_is_explained_with_run_time_reasons_and_facts(
@@ -106,7 +128,7 @@ def test_a_limit_is_explained_with_run_time_reasons_and_facts(
     moves = pq.read_table(Path(run["folder"]) / "moves.parquet").to_pylist()
     lowered = next(move for move in moves if move["move"] == "lowered")
     user, code = lowered["subject_id"], lowered["reasons"].split()[0]
-    before, after = (f"{minor / 100:,.2f} USD" for minor in (lowered["before"], lowered["after"]))
+    before, after = (f"{minor / 100:,.2f} USD" for minor in (lowered["before_minor"], lowered["after_minor"]))
 
     def explained(*options: str) -> str:
         result = command_line.invoke(application("explain"), ["explain", user, *options])
@@ -125,7 +147,7 @@ def test_a_limit_is_explained_with_run_time_reasons_and_facts(
     assert f"  {code}: " in told
     assert "at first: adopted, by " in told
     (change, first) = json.loads(explained("--json"))["changes"]
-    assert (change["before_minor"], change["after_minor"]) == (lowered["before"], lowered["after"])
+    assert (change["before_minor"], change["after_minor"]) == (lowered["before_minor"], lowered["after_minor"])
     assert [reason["code"] for reason in change["run"]["reasons"]] == lowered["reasons"].split()
     assert first["before_minor"] is None
 

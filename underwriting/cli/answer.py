@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from underwriting.cli.output import Json, print_json
 from underwriting.cli.store import write_store
 from underwriting.settings import settings
 from underwriting.store import waiting
@@ -17,6 +18,7 @@ def answer(
     reply: Annotated[
         Answer, typer.Argument(help="`supplied` starts another review; the others answer a counteroffer.")
     ],
+    as_json: Json = False,
 ) -> None:
     """Hand in a customer's answer. If it starts another review, the next sweep dispatches that."""
     stored = write_store(
@@ -30,4 +32,7 @@ def answer(
             partners=settings().partners,
         )
     )
+    if as_json:
+        print_json({"id": application_id, "state": stored.state, "verdict": stored.record.verdict})
+        return
     typer.echo(f"{application_id}: {stored.record.verdict or stored.state}")

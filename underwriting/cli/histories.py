@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from underwriting.cli.errors import refuse, refusing
+from underwriting.cli.output import Json, console, new_table, print_json
 from underwriting.playground.generator.calendar import Window
 from underwriting.playground.generator.describe import describe as describe_folder
 from underwriting.playground.generator.world import shipped_world
@@ -33,7 +33,10 @@ def generate(
     malformed: Annotated[
         float, typer.Option(min=0, max=1, help="Share of transactions with a malformed copy (malformed.parquet).")
     ] = 0.0,
-    partitioned: Annotated[bool, typer.Option(help="Transactions in a folder for each month.")] = False,
+    partitioned: Annotated[
+        bool, typer.Option("--partitioned", help="Transactions in a folder for each month.")
+    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Write the histories of made-up users, in memory that does not grow with their number."""
     if end.date() > datetime.now(UTC).date():
@@ -43,20 +46,27 @@ def generate(
         written = write(shipped_world(), plan, folder)
         for _ in track(written, "Generating", total=plan.chunks, console=Console(stderr=True), transient=True):
             pass
-    typer.echo(f"{users} users with {months} months of history up to {end.date()} are in {folder}.")
+    if as_json:
+        print_json({"users": users, "months": months, "end": end.date(), "folder": folder})
+        return
+    typer.echo(f"{users:,} users with {months} months of history up to {end.date()} are in {folder}.")
 
 
 @app.command()
-def describe(folder: Folder) -> None:
+def describe(folder: Folder, as_json: Json = False) -> None:
     """Describe a folder of histories: rows, spans, shares."""
     with refusing(GeneratorError, OSError):
         found = describe_folder(folder)
-    table = Table("table", title=str(folder), title_justify="left")
-    table.add_column("", no_wrap=True)
-    table.add_column("", justify="right")
-    for name, rows in found.rows.items():
-        table.add_row(name, "rows", f"{rows:,}")
-        for (of, label), figure in found.figures.items():
-            if of == name:
-                table.add_row("", label, figure)
-    Console(highlight=False).print(table)
+    by_table = {
+        name: {"rows": rows} | {label: figure for (of, label), figure in found.figures.items() if of == name}
+        for name, rows in found.rows.items()
+    }
+    if as_json:
+        print_json(by_table)
+        return
+    table = new_table("table", "", "", right=("",))
+    for name, figures in by_table.items():
+        for label, figure in figures.items():
+            table.add_row(name if label == "rows" else "", label, f"{figure:,}" if isinstance(figure, int) else figure)
+    typer.echo(folder)
+    console().print(table)

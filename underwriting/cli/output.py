@@ -1,8 +1,11 @@
 """What several commands print in the same form: lines, tables, outcomes of rules, reasons."""
 
+import re
 import shutil
+import sys
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
+from io import StringIO
 from typing import Annotated, Any
 
 import typer
@@ -18,14 +21,23 @@ from underwriting.domain.money import Money
 
 COLOURS = {Result.PASS: "green", Result.FAIL: "red", Result.UNKNOWN: "yellow"}
 
-# Columns where the output is no terminal and COLUMNS is not set: a row of a table is then one line.
-PIPE_WIDTH = 1_000
+# Columns where the output is no terminal and COLUMNS is not set: a row of a table is then one line, however long.
+PIPE_WIDTH = 100_000
+
+
+class _Trimmed(StringIO):
+    """Hands on what is written without the spaces that fill up lines."""
+
+    def write(self, text: str) -> int:
+        sys.stdout.write(re.sub(r" +(?=\n)", "", text))
+        return len(text)
 
 
 def console(*, soft_wrap: bool = False) -> Console:
-    """The standard output, as wide as the terminal; in a pipe as wide as the widest row."""
+    """The standard output, as wide as the terminal; in a pipe a line is as long as its content."""
     width = shutil.get_terminal_size((PIPE_WIDTH, 0)).columns
-    return Console(highlight=False, width=width, soft_wrap=soft_wrap)
+    file = None if sys.stdout.isatty() else _Trimmed()
+    return Console(highlight=False, width=width, soft_wrap=soft_wrap, file=file)
 
 
 def new_table(*columns: str, right: Collection[str] = (), wraps: Collection[str] = ()) -> Table:
@@ -38,6 +50,10 @@ def new_table(*columns: str, right: Collection[str] = (), wraps: Collection[str]
 
 # `--json` of every command that prints something.
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+# Of a command that prints JSON in any case.
+AlwaysJson = Annotated[bool, typer.Option("--json", help="It is JSON in any case.")]
 
 
 def print_json(value: Any) -> None:
@@ -71,7 +87,7 @@ def print_outcomes(out: Console, outcomes: Iterable[Outcome], currency: str) -> 
     for outcome in outcomes:
         observed = (f"{name} = {fact_text(name, value, currency)}" for name, value in outcome.observed.items())
         table.add_row(coloured(outcome.result), outcome.rule, "\n".join(observed))
-    out.print(Padding(table, (0, 0, 0, 2)))
+    out.print(Padding.indent(table, 2))
 
 
 def coloured(result: Result) -> str:

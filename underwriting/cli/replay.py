@@ -9,6 +9,8 @@ import typer
 
 from underwriting.cli import replay_application, replay_evaluation
 from underwriting.cli.errors import refusing
+from underwriting.cli.findings import Finding, What, drifted, print_findings
+from underwriting.cli.output import Json
 from underwriting.cli.store import read_store, with_store
 from underwriting.decision_basis import RuleDrift
 from underwriting.store.errors import StoreError
@@ -23,6 +25,7 @@ def replay(
         list[Path] | None,
         typer.Option(exists=True, dir_okay=False, help="Decide by this draft instead. Repeat it for several books."),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Decide an evaluation or an application again from its stored facts and rulebooks.
 
@@ -39,26 +42,26 @@ def replay(
 
     if rulebook:
         tried = replay_evaluation.tried if subject_id.startswith(EVALUATIONS.prefix) else replay_application.tried
-        read_store(lambda work: tried(work, subject_id, rulebook))
+        print_findings(read_store(lambda work: tried(work, subject_id, rulebook)), subject_id, as_json=as_json)
         return
 
-    async def replayed(store: Store) -> bool:
+    async def replayed(store: Store) -> list[Finding]:
         async with store.read() as work:
             try:
                 return await answered(work, subject_id)
             except RuleDrift as drift:
-                typer.echo(str(drift))
-                return True
+                return [Finding(What.RULE_DRIFT, str(drift))]
 
-    async def refreshed() -> bool:
-        # RuleDrift was printed already: without the book nothing can be decided.
+    async def refreshed() -> list[Finding]:
+        # Found already: without the book nothing can be decided.
         with suppress(RuleDrift):
             return await asked(subject_id)
-        return True
+        return []
 
-    drifted = with_store(replayed)
+    findings = with_store(replayed)
     if fresh:
         with refusing(StoreError):
-            drifted = asyncio.run(refreshed()) or drifted
-    if drifted:
+            findings += asyncio.run(refreshed())
+    print_findings(findings, subject_id, as_json=as_json)
+    if drifted(findings):
         raise typer.Exit(1)

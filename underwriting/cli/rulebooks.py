@@ -18,14 +18,14 @@ from rules.core.reasons import reason
 from rules.core.yaml_text import as_yaml
 from rules.eligibility.book import eligibility_schema, parse_eligibility_book
 from rules.explain.adverse_reasons import adverse_codes
-from rules.explain.catalogue_page import catalogue_page
+from rules.explain.catalogue_page import catalogue_page, catalogue_records
 from rules.limits.policy import parse_policy, policy_schema, shipped_policies
 from rules.prescreening.book import Rulebook, RulebookError, parse_rulebook, rulebook_schema
 from rules.publishable import check
 from underwriting import publishing
 from underwriting.cli.errors import refusing
 from underwriting.cli.in_force import in_force_now
-from underwriting.cli.output import Json, console, new_table, print_json
+from underwriting.cli.output import AlwaysJson, Json, console, new_table, print_json
 from underwriting.cli.store import read_store, write_store
 from underwriting.domain.application import Product
 from underwriting.lender import open_store
@@ -180,14 +180,18 @@ def schema(
     kind: Annotated[
         RulebookKind, typer.Option(help="Books that review applications, books of eligibility, or limit policies.")
     ] = RulebookKind.REVIEW,
+    _as_json: AlwaysJson = False,
 ) -> None:
     """Print the JSON Schema of a rulebook, every rule's properties included, for an editor to check against."""
     typer.echo(json.dumps(SCHEMAS[kind](), indent=2))
 
 
 @app.command()
-def catalogue() -> None:
+def catalogue(as_json: Json = False) -> None:
     """Print the page docs/rules.md: every rule with its claim, properties, facts and reasons."""
+    if as_json:
+        print_json(catalogue_records())
+        return
     typer.echo(catalogue_page(), nl=False)
 
 

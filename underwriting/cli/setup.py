@@ -13,6 +13,7 @@ from rules.books import Draft, shipped_books
 from rules.limits.policy import policy_for, shipped_policies
 from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.cli.errors import refusing
+from underwriting.cli.output import Json, print_json
 from underwriting.cli.store import store_settings
 from underwriting.lender import open_store
 from underwriting.limit_runs.adoption import limits_in
@@ -27,10 +28,11 @@ from underwriting.settings import Settings, settings
 from underwriting.store.errors import StoreError
 from underwriting.store.limits.profiles import adopt
 from underwriting.store.migrate import migrate as migrate_store
+from underwriting.store.migrations import HEAD
 from underwriting.worker.deploy import deploy as deploy_file
 
 
-def migrate() -> None:
+def migrate(as_json: Json = False) -> None:
     """Bring the store's schema up to this version. A second run changes nothing."""
 
     async def run() -> None:
@@ -38,6 +40,9 @@ def migrate() -> None:
 
     with refusing(StoreError):
         asyncio.run(run())
+    if as_json:
+        print_json({"schema": HEAD})
+        return
     typer.echo("the store's schema is up to date")
 
 

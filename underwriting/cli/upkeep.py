@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from underwriting.cli.output import Json, print_json
 from underwriting.cli.store import with_store, write_store
 from underwriting.store import claims, rotation
 from underwriting.store.kinds import kind_of
@@ -13,6 +14,7 @@ from underwriting.store.session import Work
 
 def retry(
     ids: Annotated[list[str], typer.Argument(help="Ids of failed or quarantined applications and evaluations.")],
+    as_json: Json = False,
 ) -> None:
     """Put failed or quarantined applications and evaluations back, all or none; `sweep` dispatches them soon."""
 
@@ -21,9 +23,16 @@ def retry(
             await claims.retry(work, kind_of(subject_id), subject_id, getpass.getuser())
 
     write_store(retry_all)
+    if as_json:
+        print_json({"put_back": ids})
+        return
     typer.echo(f"put back: {', '.join(ids)}")
 
 
-def reseal() -> None:
+def reseal(as_json: Json = False) -> None:
     """Seal everything again with the current encryption key, so that older keys can be removed."""
-    typer.echo(f"{with_store(rotation.reseal)} values are sealed anew")
+    resealed = with_store(rotation.reseal)
+    if as_json:
+        print_json({"resealed": resealed})
+        return
+    typer.echo(f"{resealed:,} values are sealed anew")

@@ -24,6 +24,7 @@ from rules.limits.backtest import (
 from rules.limits.decide import decide_limits
 from rules.limits.decisions import LimitDecisions
 from rules.limits.policy import LimitPolicy
+from rules.limits.tiers import CURRENCY
 from underwriting.domain.limits import IdRange
 from underwriting.limit_runs.history import History
 from underwriting.limit_runs.past_facts import NOT_REWOUND, PastFacts, days_of, last_of_month, ranges_of, reading
@@ -72,7 +73,7 @@ def write_backtest(by_policy: MonthsByPolicy, folder: Path) -> None:
 def frame_of(by_policy: MonthsByPolicy) -> pd.DataFrame:
     """A row for each policy and month, amounts in minor units and named so."""
     rows = [
-        {"policy": name, "month": day, **one.as_json()}
+        {"policy": name, "month": day, "currency": CURRENCY, **one.as_json()}
         for name, months in by_policy.items()
         for day, one in months.items()
     ]

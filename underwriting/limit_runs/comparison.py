@@ -12,7 +12,7 @@ from rules.limits.compare import Comparison, movers, side_by_side, tally
 from rules.limits.compare import summary as summed_up
 from rules.limits.decide import decide_limits
 from rules.limits.policy import LimitPolicy
-from rules.limits.tiers import FIRST_LIMIT
+from rules.limits.tiers import CURRENCY, FIRST_LIMIT
 from underwriting.domain.limits import IdRange
 from underwriting.limit_runs.dry_run import unsaved_run
 from underwriting.limit_runs.history import History
@@ -21,6 +21,9 @@ from underwriting.limit_runs.pictures import comparison_picture
 from underwriting.limit_runs.request import Request
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.store.limits import bases as limit_bases
+
+# How the columns of amounts begin, which are minor units. Those of a file are named so.
+AMOUNTS = ("before", "after_", "target_", "affordability_cap_", "difference")
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,10 @@ async def compare(context: RunContext, request: Request, other: LimitPolicy) -> 
 def write_comparison(found: Compared, names: tuple[str, str], folder: Path) -> None:
     """`movers.csv`, `movers.parquet` and `comparison.png` in the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    found.movers.to_csv(folder / "movers.csv")
-    found.movers.to_parquet(folder / "movers.parquet")
+    amounts = [name for name in map(str, found.movers) if name.startswith(AMOUNTS)]
+    named = found.movers.rename(columns={name: f"{name}_minor" for name in amounts}).assign(currency=CURRENCY)
+    named.to_csv(folder / "movers.csv")
+    named.to_parquet(folder / "movers.parquet")
     (folder / "comparison.png").write_bytes(comparison_picture(found.comparison.limits, names))
 
 

@@ -8,6 +8,7 @@ import duckdb
 
 from rules.core.reasons import reason
 from rules.limits.guard import GuardVerdict
+from rules.limits.tiers import CURRENCY
 from underwriting.domain.limits import LimitRunState
 from underwriting.domain.money import amount_text
 from underwriting.limit_runs.intake import TableIntake
@@ -17,7 +18,12 @@ from underwriting.limit_runs.totals import Counts, Totals
 
 # Prefect does not wrap the cells of a table; this many characters fit.
 SENTENCE = 60
-MOVES = "subject_id, move, before, after, target, affordability_cap, at_once, reasons, gates_held"
+# Amounts in files are minor units, and named so.
+AMOUNTS = ("before", "after", "target", "affordability_cap")
+MOVES = f"""
+    subject_id, move, {", ".join(f"{name} AS {name}_minor" for name in AMOUNTS)}, '{CURRENCY}' AS currency,
+    at_once, reasons, gates_held
+"""
 
 
 def write_files(report: Report) -> Path:

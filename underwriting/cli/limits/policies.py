@@ -13,7 +13,7 @@ from rules.core.problems import RulebookError
 from rules.limits.decision_table import TierRow
 from rules.limits.policy import LimitPolicy, load_policy, policy_schema, shipped_policies
 from underwriting.cli.errors import refuse, refusing
-from underwriting.cli.output import console, new_table
+from underwriting.cli.output import AlwaysJson, console, new_table
 from underwriting.domain.money import amount_text
 
 app = typer.Typer(no_args_is_help=True, help="Limit policies: validate, show, schema.")
@@ -74,7 +74,7 @@ def _numbers(policy: LimitPolicy) -> Iterator[tuple[str, object]]:
 
 
 @app.command()
-def schema() -> None:
+def schema(_as_json: AlwaysJson = False) -> None:
     """Print the JSON Schema of a limit policy, for an editor to check against."""
     typer.echo(json.dumps(policy_schema(), indent=2))
 
