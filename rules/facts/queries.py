@@ -12,6 +12,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 from pandas.api.extensions import ExtensionArray, ExtensionDtype
 
 from rules.facts.catalogue import DTYPES, HISTORIES_QUERIES, SCREENING, USER_FACTS, facts_of
@@ -20,6 +21,8 @@ from rules.facts.terms import fact_terms
 
 # From this many subjects on, a query runs on all cores; below, starting threads takes longer than the query.
 MANY_SUBJECTS = 1_000
+# Each core takes one batch of an input table after another.
+BATCH_ROWS = 122_880
 
 _SQL_TYPES = {"boolean": "BOOLEAN", "integer": "BIGINT", "number": "DOUBLE", "text": "VARCHAR"}
 # Databases by process, since a forked child has no threads of its parent's, and by whether they run on all cores.
@@ -116,19 +119,27 @@ def _conformed(name: str, rows: pa.Table) -> pa.Table:
         raise FactsError(f"the table {name}: {error}") from None
 
 
-class _Input:
-    """An input table of a database. Its rows change from call to call; DuckDB asks for them each time."""
+class _Input(ds.Dataset):  # type: ignore[misc]  # pyarrow has no types.
+    """An input table of a database. Its rows change from call to call; DuckDB asks for a scanner each time.
+
+    The rows are that scanner. One of pyarrow's would start threads for each scan: at two dozen scans for one user, a
+    fifth of all processor time.
+    """
 
     def __init__(self, name: str) -> None:
         self._schema = input_schema(name)
         self.empty = self._schema.empty_table()
         self.rows = self.empty
 
-    def __arrow_c_schema__(self) -> object:
-        return self._schema.__arrow_c_schema__()
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns, which DuckDB asks for when it plans."""
+        return self._schema
 
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return self.rows.__arrow_c_stream__(requested_schema)
+    def scanner(self, columns: list[str], filter: ds.Expression | None = None) -> pa.Table:  # noqa: A002  # DuckDB's name.
+        """The rows that pass the filter, with these columns alone."""
+        rows = self.rows if filter is None else self.rows.filter(filter)
+        return rows.select(columns)
 
 
 class _Database:
@@ -152,7 +163,8 @@ class _Database:
                 self._planned.add(query)
         try:
             for table, rows in tables.items():
-                self._inputs[table].rows = rows
+                batches = rows.to_batches(max_chunksize=BATCH_ROWS)
+                self._inputs[table].rows = pa.Table.from_batches(batches, rows.schema)
             return {query: self._connection.execute(f"EXECUTE {query}").to_arrow_table() for query in queries}
         finally:
             # Rows are personal: none is kept.
