@@ -59,7 +59,7 @@ def test_a_rejection_names_the_creditor_the_action_the_reasons_and_the_agency():
     said = text_of(about())
     for part in (CREDITOR.name, CREDITOR.address, CREDITOR.telephone, "Ada Byron", "7 Elm Court"):
         assert part in said
-    assert f"On 2026-03-02 we declined your application {APPLICATION} for 2500.00 USD." in said
+    assert f"On 2026-03-02 we declined your application {APPLICATION} for 2,500.00 USD." in said
     assert "The principal reasons for our decision: - Your credit score is too low." in said
     assert ECOA in said
     assert f"concerning this creditor is {AGENCY.name}, {AGENCY.address}." in said
@@ -150,7 +150,7 @@ def test_an_answer_on_the_day_that_the_notice_names_is_in_time_everywhere(until,
 
 def test_a_counteroffer_says_what_is_offered_and_until_when_and_why_not_more():
     said = text_of(COUNTEROFFER)
-    assert "We can offer you instead: 2000.00 USD over 36 months, 78.46 USD a month" in said
+    assert "We can offer you instead: 2,000.00 USD over 36 months, 78.46 USD a month" in said
     assert "please tell us by 2026-03-22" in said
     assert "Your credit score is too low." in said
     assert ECOA in said
@@ -166,7 +166,7 @@ def test_a_notice_of_incompleteness_says_what_is_missing_by_when_and_what_follow
 
 
 def test_a_lowered_limit_says_from_what_to_what():
-    assert "On 2026-03-02 we lowered your limit from 50.00 to 40.00 USD." in text_of(LOWERED)
+    assert "On 2026-03-02 we lowered your limit from 50.00 USD to 40.00 USD." in text_of(LOWERED)
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,11 @@ from rules.limits.guard import GuardVerdict
 from rules.limits.policy import policy_for
 from underwriting.cli.client import ApiRefused, Client, consent_now
 from underwriting.cli.errors import refusing
-from underwriting.cli.output import amount_of
 from underwriting.cli.setup import prepare_sandbox
 from underwriting.cli.tokens import SCOPES
 from underwriting.domain.application import ApplicationRequest, Product
 from underwriting.domain.decision import Verdict
+from underwriting.domain.money import amount_of
 from underwriting.lender import open_store
 from underwriting.limit_runs.dry_run import run_dry
 from underwriting.limit_runs.report import Report

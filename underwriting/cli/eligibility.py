@@ -11,8 +11,9 @@ from rich.console import Console
 from rules.limits.tiers import CURRENCY
 from underwriting.cli.client import ApiRefused, Client, Token, opaque_id
 from underwriting.cli.errors import refuse, refusing
-from underwriting.cli.output import amount_of, coloured, console, print_outcomes, print_reasons
+from underwriting.cli.output import coloured, console, print_outcomes, print_reasons
 from underwriting.domain.application import Product
+from underwriting.domain.money import amount_of
 from underwriting.store.evaluations import EvaluationRecord
 
 

@@ -15,11 +15,11 @@ from rules.explain.rules import RuleExplained, explain_rules
 from rules.facts import fact_text
 from rules.prescreening.book import parse_rulebook
 from underwriting.cli.errors import refuse
-from underwriting.cli.output import amount_of, console, moment_text, print_reasons
+from underwriting.cli.output import console, moment_text, print_reasons
 from underwriting.cli.store import read_store
 from underwriting.decision_basis import EvaluationBasis, evaluation_basis
 from underwriting.domain.decision import BY_RULEBOOK, Decision, FactValue, Outcome, Result, Verdict
-from underwriting.domain.money import amount_text
+from underwriting.domain.money import amount_of, amount_text
 from underwriting.settings import settings
 from underwriting.store import applications, decisions, evaluations, rulebooks
 from underwriting.store.evaluations import StaffDecision

@@ -17,7 +17,6 @@ from rich.table import Table
 
 from rules.facts import fact_text
 from underwriting.domain.decision import Outcome, Reason, Result
-from underwriting.domain.money import Money
 
 COLOURS = {Result.PASS: "green", Result.FAIL: "red", Result.UNKNOWN: "yellow"}
 
@@ -93,11 +92,6 @@ def print_outcomes(out: Console, outcomes: Iterable[Outcome], currency: str) -> 
 def coloured(result: Result) -> str:
     """A result in its colour."""
     return f"[{COLOURS[result]}]{result}[/]"
-
-
-def amount_of(decimal: str, currency: str) -> str:
-    """A decimal amount of the API as people read it: "2,500.00 USD"."""
-    return str(Money.parse(decimal, currency))
 
 
 def moment_text(moment: datetime) -> str:

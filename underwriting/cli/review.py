@@ -10,9 +10,9 @@ from rich.console import Console
 
 from underwriting.cli.client import ApiRefused, Client, Token, consent_now, opaque_id
 from underwriting.cli.errors import refuse, refusing
-from underwriting.cli.output import amount_of, console, print_outcomes, print_reasons
+from underwriting.cli.output import console, print_outcomes, print_reasons
 from underwriting.domain.application import ApplicationRequest, Product
-from underwriting.domain.money import Money
+from underwriting.domain.money import Money, amount_of
 from underwriting.store.record import Record
 
 

@@ -81,6 +81,11 @@ def amount_text(minor: int, currency: str) -> str:
     return f"{Decimal(minor).scaleb(-digits):,.{digits}f} {currency}"
 
 
+def amount_of(decimal: str, currency: str) -> str:
+    """A decimal amount of the API as people read it: "2,500.00 USD"; ValueError as of `Money.parse`."""
+    return str(Money.parse(decimal, currency))
+
+
 def instalment(principal: Money, annual_rate: Decimal, months: int) -> Money:
     """The level monthly instalment that repays `principal` over `months` at `annual_rate` (0.24 is 24% a year).
 

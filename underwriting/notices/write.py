@@ -9,6 +9,7 @@ from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PackageLoader, St
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from underwriting.domain.creditor import Bureau, BusinessReasons, Contact, Creditor
+from underwriting.domain.money import amount_of
 from underwriting.domain.notice import NoticeKind
 from underwriting.notices.errors import NoticeImpossible
 from underwriting.notices.notice import About, Addressee, Notice
@@ -67,12 +68,15 @@ def creditor_of(tenant: str, creditors: Mapping[str, Creditor]) -> Creditor:
 
 @cache
 def _environment(own: Path | None) -> ImmutableSandboxedEnvironment:
-    """Tenants may have their own templates: they see only the notice, and a misspelt name is an error."""
+    """Tenants may have their own templates: they see only the notice, and a misspelt name is an error.
+
+    The filter `amount` writes a decimal amount as people read it: `{{ notice.amount|amount(notice.currency) }}`.
+    """
     loaders: list[BaseLoader] = [PackageLoader("underwriting.notices")]
     if own is not None:
         loaders.insert(0, FileSystemLoader(own))
     escaped = select_autoescape(enabled_extensions=("html.j2",), default_for_string=True, default=False)
-    return ImmutableSandboxedEnvironment(
+    environment = ImmutableSandboxedEnvironment(
         loader=ChoiceLoader(loaders),
         autoescape=escaped,
         undefined=StrictUndefined,
@@ -80,3 +84,5 @@ def _environment(own: Path | None) -> ImmutableSandboxedEnvironment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["amount"] = amount_of
+    return environment
