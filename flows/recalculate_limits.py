@@ -12,10 +12,9 @@ from tasks.forms import InputRefused, form, refusing
 from tasks.limit_shards import OnRunner, shard_runner
 from tasks.publish_limits import Progress, publish_limits
 from underwriting.domain.application import Product
-from underwriting.domain.limits import Scope
 from underwriting.limit_runs.dry_run import run_dry
 from underwriting.limit_runs.history import HistoryError
-from underwriting.limit_runs.request import Request
+from underwriting.limit_runs.request import Request, scope_of
 from underwriting.limit_runs.run import recalculate
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.runtime import open_runtime
@@ -73,7 +72,7 @@ async def recalculate_limits(
         config = runtime.config
         with refusing(ValueError):
             limit_policy = policy_for(policy, product, today=None if dry_run else datetime.now(UTC).date())
-            scope = Scope(segment or None, user_id or None)
+            scope = scope_of(segment, user_id, config.segments)
         if not (where := history or config.limits_history):
             raise InputRefused("history: name a folder on the worker, or set UNDERWRITING_LIMITS_HISTORY")
         request = Request(

@@ -107,7 +107,7 @@ def _alone(draft: Draft, required: Requirements) -> Iterator[str]:
             yield draft.problem(("offers", index), message)
         for index, segment in enumerate(book.applies_to.segments or ()):
             if segment not in required.segments:
-                yield draft.problem(("applies_to", "segments", index), _no_segment(segment, required.segments))
+                yield draft.problem(("applies_to", "segments", index), no_segment(segment, required.segments))
     elif not (book.name in _WITHOUT_LISTS and book.ref == shipped_rulebooks()[book.name].ref):
         own = {rule.name for rule in book.rules}
         for name in required.rules:
@@ -153,11 +153,13 @@ def _no_tiers(book: EligibilityBook) -> Iterator[tuple[int, str]]:
             yield index, f"{offer} is {Money(minor=offer, currency=CURRENCY)}, no tier of a float; {hint} ({tiers})"
 
 
-def _no_segment(segment: str, known: Collection[str]) -> str:
+def no_segment(segment: str, known: Collection[str]) -> str:
+    """The sentence for a segment that the user service does not have, with those that it has."""
     if not known:
         return f'no segments are known; list those of the user service in UNDERWRITING_SEGMENTS, as ["{segment}"]'
     there_are = f"there are {', '.join(sorted(known))} (UNDERWRITING_SEGMENTS)"
-    return f"no segment is called {segment}; {did_you_mean(segment, known, there_are)}"
+    near = did_you_mean(segment, known, "")
+    return f"no segment is called {segment}; {f'{near} T{there_are[1:]}' if near else there_are}"
 
 
 def _disagreements(together: Sequence[Draft], new: Container[RulebookRef], today: date) -> Iterator[str]:

@@ -248,6 +248,10 @@ def test_a_backtest_marks_the_months_that_are_not_settled(
         (["compare", "cfi", "cfi", "--history", "nowhere", "--date", "2025-08-31"], "both policies are cfi; name two"),
         (["run", "--history", "nowhere", "--policy", "mine"], "no policy is called mine"),
         (["run", "--history", "x", "--segment", "core", "--user", "u1"], "leave one of them out"),
+        (
+            ["run", "--history", "x", "--segment", "studnet"],
+            "did you mean student? There are core, employer, new, plus",
+        ),
         (["status", "lim_00000000000000000000000000"], "there is no limit run"),
         (["rollback", "lim_00000000000000000000000000"], "there is no limit run"),
     ],

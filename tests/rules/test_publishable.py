@@ -122,7 +122,8 @@ def test_offers_that_are_no_tier_are_refused(draft) -> None:
 def test_an_unknown_segment_is_refused(draft) -> None:
     book = draft(USERS.replace("[student]", "[standard, studnet]") + LISTED)
     assert problems([book]) == [
-        "book.yaml:7: applies_to: segments: row 2: no segment is called studnet; did you mean student?"
+        "book.yaml:7: applies_to: segments: row 2: no segment is called studnet; did you mean student? "
+        "There are standard, student (UNDERWRITING_SEGMENTS)"
     ]
     [first, _] = problems([book], required=replace(REQUIRED, segments=()))
     assert first.endswith(

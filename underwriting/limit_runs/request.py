@@ -1,13 +1,22 @@
 """The request for a limit run."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from rules.facts.terms import fact_terms
 from rules.limits.policy import LimitPolicy
+from rules.publishable import no_segment
 from underwriting.domain.application import Product
 from underwriting.domain.limits import Scope
 from underwriting.store.limits.runs import RunRequest
+
+
+def scope_of(segment: str | None, user_id: str | None, segments: Collection[str]) -> Scope:
+    """Whom a run is about; ValueError where the segment is none of the user service's, as far as these are known."""
+    if segment and segments and segment not in segments:
+        raise ValueError(no_segment(segment, segments))
+    return Scope(segment or None, user_id or None)
 
 
 @dataclass(frozen=True)

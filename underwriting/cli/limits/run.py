@@ -22,16 +22,17 @@ from underwriting.cli.limits.explain import decision_as_json, decision_in, move_
 from underwriting.cli.output import confirmed, console, new_table
 from underwriting.cli.store import read_store, write_store
 from underwriting.domain.application import Product
-from underwriting.domain.limits import LimitRunState, Scope
+from underwriting.domain.limits import LimitRunState
 from underwriting.limit_runs.adoption import AdoptionError, limits_in
 from underwriting.limit_runs.dry_run import run_dry
 from underwriting.limit_runs.report import Report, report_of
 from underwriting.limit_runs.report_files import export_moves, write_files
-from underwriting.limit_runs.request import Request
+from underwriting.limit_runs.request import Request, scope_of
 from underwriting.limit_runs.rollback import CAN_BE_ROLLED_BACK, Rollback, roll_back
 from underwriting.limit_runs.run import finish, recalculate
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.limit_runs.totals import Totals
+from underwriting.local import known_segments
 from underwriting.settings import Settings, settings
 from underwriting.store.limits import held_runs
 from underwriting.store.limits import records as limit_records
@@ -75,7 +76,7 @@ def run(
             business_date=day.date() if day else limit_policy.business_day.last(datetime.now(UTC)),
             history=history or config.limits_history or _sandbox_history(config),
             policy=limit_policy,
-            scope=Scope(segment, user and opaque_id(user)),
+            scope=scope_of(segment, user and opaque_id(user), known_segments(config)),
             shards=shards,
             dry_run=dry_run,
             full=full,
