@@ -23,7 +23,7 @@ up: $(VENV)/.installed
 
 # Tests that fork themselves have a process without threads to themselves; the others share two.
 test: lint browser
-	$(BIN)/pytest -m forks
+	$(BIN)/pytest -m forks tests/store
 	$(BIN)/pytest -m "not forks" -n 2 --dist loadfile --no-loadscope-reorder
 
 # Without servers and databases: rules, facts about applicants, the domain, screening, bank feeds. Comparisons with other

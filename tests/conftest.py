@@ -5,11 +5,12 @@ They import what they need themselves: tests of rules stay instant, because they
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 # A run of all tests has 0.6 GB there at the most.
 MEMORY, ROOM = Path("/dev/shm"), 2 * 2**30
 PREFIX = "underwriting-tests-of-"
+# `make test` collects no others where it runs these.
+FORKS = Path(__file__).with_name("store")
 EARLY = {"kills", "test_documented_commands.py"}
 END_OF_CERTIFICATE = "-----END CERTIFICATE-----"
 
@@ -65,6 +68,20 @@ def _clear_away_what_killed_runs_left() -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Modules and collected tests stay to the end. The garbage collector would search them again and again, which takes
+    a third of the time of the collection.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that fork this process go first: later it has threads, whose locks a forked child would wait for.
 
@@ -74,6 +91,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     twice = [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]
     if twice:
         raise pytest.UsageError(f"{len(twice)} tests have the name of another, the first is {twice[0]}")
+    elsewhere = [item.nodeid for item in items if item.get_closest_marker("forks") and FORKS not in item.path.parents]
+    if elsewhere:
+        raise pytest.UsageError(f"`make test` looks for tests that fork in {FORKS.name} only, not at {elsewhere[0]}")
     items.sort(key=lambda item: (item.get_closest_marker("forks") is None, not EARLY.intersection(item.path.parts)))
 
 
