@@ -1,6 +1,7 @@
 """Every command of README and docs runs as it is written, beside a system that `underwriting up` has started.
 
 Only what stands for something of the reader's own is replaced (`System.stands_for`): ids, folders, past dates.
+The first command of each name is started as installed; later ones are forked from a process that has imported them.
 A command that cannot be run here is listed in `NOT_RUN` with the reason.
 """
 
@@ -20,6 +21,7 @@ import httpx
 import pytest
 from support.documents import PAGES, ROOT, page_name, shell_commands
 from support.limit_store import held_policy
+from support.preloaded_cli import preloaded
 
 from underwriting.local import free_port
 
@@ -55,12 +57,15 @@ class System:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         ports = {f"UNDERWRITING_{name}_PORT": str(free_port()) for name in ("API", "PREFECT", "SANDBOX")}
-        path = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
-        state = {"UNDERWRITING_STATE_DIR": str(folder / "state"), "PATH": path, "COLUMNS": "80"}
+        self.path = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
+        state = {"UNDERWRITING_STATE_DIR": str(folder / "state"), "PATH": self.path, "COLUMNS": "80"}
         self.environment = {**os.environ, **ports, **state}
         self.api = f"http://127.0.0.1:{ports['UNDERWRITING_API_PORT']}"
         # Named for `deploy`, which would otherwise start a Prefect server of its own.
-        self.prefect = f"http://127.0.0.1:{ports['UNDERWRITING_PREFECT_PORT']}/api"
+        prefect = {"PREFECT_API_URL": f"http://127.0.0.1:{ports['UNDERWRITING_PREFECT_PORT']}/api"}
+        self.for_commands = {**self.environment, **prefect}
+        self.preloaded = folder / "preloaded"
+        self.started: set[str] = set()
 
     def prepare(self) -> None:
         """Make what the commands are about."""
@@ -85,10 +90,13 @@ class System:
 
     def run(self, command: str, where: Path | None = None) -> str:
         """Run it in a shell, with "y" as the answer to any question; its standard output."""
+        names = set(re.findall(r"^underwriting (\w+)", command, re.MULTILINE))
+        path = self.path if names - self.started else f"{self.preloaded}:{self.path}"
+        self.started |= names
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=where or self.folder,
-            env={**self.environment, "PREFECT_API_URL": self.prefect},
+            env={**self.for_commands, "PATH": path},
             input="y\n",
             text=True,
             capture_output=True,
@@ -155,8 +163,9 @@ def system() -> Iterator[System]:
             assert time.monotonic() < end, said
             time.sleep(0.2)
         assert httpx.get(f"{system.api}/health").is_success
-        system.prepare()
-        yield system
+        with preloaded(system.preloaded, system.for_commands):
+            system.prepare()
+            yield system
     finally:
         up.send_signal(signal.SIGINT)
         up.wait(60)
