@@ -117,11 +117,18 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A fresh, migrated database, of either kind."""
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Tests run on either, unless their folder says which."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh, migrated database."""
     from support.databases import postgres_database, sqlite_database
 
-    if request.param == "sqlite":
+    if database_kind == "sqlite":
         yield sqlite_database(tmp_path, request.getfixturevalue("migrated_sqlite"))
         return
     with postgres_database(request.getfixturevalue("postgres_url")) as url:
@@ -138,7 +145,7 @@ def keyring() -> Keyring:
 
 @pytest.fixture
 async def store(database_url: str, keyring: Keyring) -> AsyncIterator[Store]:
-    """The store on a fresh database, of either kind."""
+    """The store on a fresh database."""
     from underwriting.store.session import Store
 
     async with Store.open(database_url, keyring) as opened:

@@ -1,4 +1,4 @@
-"""The API over a store of either kind, with an issuer of tokens; no Prefect answers unless a test brings one."""
+"""The API over a store on PostgreSQL, with an issuer of tokens; no Prefect answers unless a test brings one."""
 
 import asyncio
 import contextvars
@@ -40,6 +40,12 @@ SCOPES = (
     " eligibility:check eligibility:read profiles:read profiles:write"
 )
 FAR_FUTURE = 4_102_444_800
+
+
+@pytest.fixture
+def database_kind() -> str:
+    """The API has no SQL of its own: tests of the store run it on both, and test_openapi.py every route on SQLite."""
+    return "postgresql"
 
 
 @pytest.fixture(scope="session")

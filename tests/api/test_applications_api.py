@@ -79,6 +79,7 @@ async def test_a_retry_after_the_rulebook_ended_is_the_same_request(
     assert [item["id"] for item in (await api.get("/v1/applications")).json()["items"]] == [first.json()["id"]]
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"])
 async def test_fifty_concurrent_retries_are_one_application(api: httpx.AsyncClient) -> None:
     answers = await asyncio.gather(*(apply(api) for _ in range(50)))
     assert {answer.status_code for answer in answers} == {202}

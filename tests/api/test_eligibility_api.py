@@ -44,6 +44,7 @@ async def test_a_check_of_one_product_has_a_name_of_its_own(api, what, product):
     assert again.json()["id"] == asked.json()["id"]
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"])
 async def test_fifty_checks_at_once_are_one_evaluation(api):
     answers = await asyncio.gather(*(api.get(url()) for _ in range(50)))
     assert {answer.status_code for answer in answers} == {202}
