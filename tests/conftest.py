@@ -116,6 +116,14 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return sqlite_template(tmp_path_factory.mktemp("sqlite"))
 
 
+@pytest.fixture(scope="session")
+def postgres_template() -> str:
+    """The database to copy on PostgreSQL: migrated, and empty unless their folder says otherwise."""
+    from support.databases import TEMPLATE
+
+    return TEMPLATE
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_kind(request: pytest.FixtureRequest) -> str:
     """Tests run on either, unless their folder says which."""
@@ -131,7 +139,7 @@ def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: P
     if database_kind == "sqlite":
         yield sqlite_database(tmp_path, request.getfixturevalue("migrated_sqlite"))
         return
-    with postgres_database(request.getfixturevalue("postgres_url")) as url:
+    with postgres_database(*map(request.getfixturevalue, ("postgres_url", "postgres_template"))) as url:
         yield url
 
 

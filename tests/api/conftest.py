@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import json
 import re
+import shutil
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -18,16 +19,14 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from pytest_httpserver import HTTPServer
-from support.databases import run, sqlite_database
+from support.databases import fill_template, run, sqlite_database, sqlite_url
 from support.eligibility_api import in_force
+from support.published import publish_shipped
 
-from rules.eligibility.book import shipped_eligibility_books
-from rules.prescreening.book import shipped_rulebooks
 from underwriting.api.app import create_app
 from underwriting.domain.application import Product
 from underwriting.local import free_port
 from underwriting.settings import Settings
-from underwriting.store import rulebooks
 from underwriting.store.crypto import Keyring
 from underwriting.store.keyfile import keyring
 from underwriting.store.models import RulebookKind
@@ -39,6 +38,7 @@ SCOPES = (
     "applications:write applications:read referrals:decide"
     " eligibility:check eligibility:read profiles:read profiles:write"
 )
+KEYRING = Keyring({"k1": b"01234567890123456789012345678901"}, "k1")
 FAR_FUTURE = 4_102_444_800
 
 
@@ -46,6 +46,25 @@ FAR_FUTURE = 4_102_444_800
 def database_kind() -> str:
     """The API has no SQL of its own: tests of the store run it on both, and test_openapi.py every route on SQLite."""
     return "postgresql"
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(migrated_sqlite: Path) -> Path:
+    """With the shipped rulebooks for applications published."""
+    published = Path(shutil.copy(migrated_sqlite, migrated_sqlite.with_name("published.db")))
+    run(_publish_for_applications(sqlite_url(published)))
+    return published
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_url: str) -> str:
+    """The same."""
+    return fill_template(postgres_url, "for_api", _publish_for_applications)
+
+
+async def _publish_for_applications(url: str) -> None:
+    async with Store.open(url, KEYRING) as store:
+        await publish_shipped(store, RulebookKind.REVIEW)
 
 
 @pytest.fixture(scope="session")
@@ -95,11 +114,8 @@ def config(database_url: str, tmp_path: Path, issuer: ECKey) -> Settings:
 
 @pytest.fixture
 async def api_store(database_url: str) -> AsyncIterator[Store]:
-    """The API's store, with the shipped rulebooks published."""
-    async with Store.open(database_url, Keyring({"k1": b"01234567890123456789012345678901"}, "k1")) as store:
-        async with store.begin() as work:
-            for book in shipped_rulebooks().values():
-                await rulebooks.publish(work, book.ref, book.product, book.text, "test")
+    """The API's store, with the shipped rulebooks for applications published."""
+    async with Store.open(database_url, KEYRING) as store:
         yield store
 
 
@@ -143,7 +159,7 @@ def address(
     jwks.write_text(json.dumps(KeySet([issuer]).as_dict(private=False)))
     url, port = sqlite_database(folder, migrated_sqlite), free_port()
     config = Settings(state_dir=folder, database_url=url, jwks_file=jwks)
-    run(_publish(config))
+    run(_publish_for_users(config))
     server = uvicorn.Server(uvicorn.Config(create_app(config), port=port, log_level="error"))
     # Prefect's settings are a context variable, which a thread does not inherit.
     thread = threading.Thread(target=contextvars.copy_context().run, args=[server.run])
@@ -156,10 +172,9 @@ def address(
         thread.join()
 
 
-async def _publish(config: Settings) -> None:
-    async with Store.open(config.database_url, keyring(config)) as store, store.begin() as work:
-        for book in (*shipped_rulebooks().values(), *shipped_eligibility_books().values()):
-            await rulebooks.publish(work, book.ref, book.product, book.text, "test", RulebookKind(book.kind))
+async def _publish_for_users(config: Settings) -> None:
+    async with Store.open(config.database_url, keyring(config)) as store:
+        await publish_shipped(store, RulebookKind.ELIGIBILITY)
 
 
 async def _until_up(url: str) -> None:
@@ -175,8 +190,6 @@ async def _until_up(url: str) -> None:
 
 @pytest.fixture
 async def books(api_store: Store) -> str:
-    """The shipped books are published; the digest of those for floats."""
-    async with api_store.begin() as work:
-        for book in shipped_eligibility_books().values():
-            await rulebooks.publish(work, book.ref, book.product, book.text, "test", RulebookKind.ELIGIBILITY)
+    """All shipped books are published; the digest of those for floats."""
+    await publish_shipped(api_store, RulebookKind.ELIGIBILITY)
     return await in_force(api_store, Product.FLOAT)

@@ -11,19 +11,19 @@ os.environ["UNDERWRITING_RETRY_DELAYS"] = "[0.02, 0.04, 0.08]"
 
 import httpx
 import pytest
-from support.databases import postgres_database
+from support.databases import fill_template, postgres_database
 from support.float_checks import FloatChecks
 from support.journeys import Journey
+from support.published import publish_shipped
 
-from rules.eligibility.book import shipped_eligibility_books
-from rules.prescreening.book import shipped_rulebooks
 from underwriting.local import Services, embedded_environment
 from underwriting.playground.sandbox.lists import sandbox_lists
 from underwriting.runtime import Runtime, open_runtime
 from underwriting.screening.screener import store_list
 from underwriting.settings import settings
-from underwriting.store import rulebooks
+from underwriting.store.keyfile import keyring
 from underwriting.store.models import RulebookKind
+from underwriting.store.session import Store
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,14 +47,31 @@ def no_socket_outlives_these_tests() -> Iterator[None]:
         gc.collect()
 
 
+@pytest.fixture(scope="session")
+def postgres_template(services: Services, postgres_url: str) -> str:
+    """With the shipped rulebooks published and the sandbox's list loaded."""
+
+    async def fill(url: str) -> None:
+        async with Store.open(url, keyring(services.settings)) as store:
+            await publish_shipped(store, RulebookKind.REVIEW, RulebookKind.ELIGIBILITY)
+            for screening_list in sandbox_lists():
+                await store_list(store, screening_list, "test")
+
+    return fill_template(postgres_url, "for_flows", fill)
+
+
 @pytest.fixture
 def environment(
-    services: Services, postgres_url: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    services: Services,
+    postgres_url: str,
+    postgres_template: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[None]:
     """The process's settings lead to the session's services, and to a store of the test's own."""
     marker = request.node.get_closest_marker("settings")
     changes = marker.kwargs if marker else {}
-    with postgres_database(postgres_url) as url:
+    with postgres_database(postgres_url, postgres_template) as url:
         config = services.settings.model_copy(update={"database_url": url, **changes})
         for name, value in embedded_environment(config).items():
             if name.startswith("UNDERWRITING_"):
@@ -68,11 +85,6 @@ def environment(
 async def runtime(environment: None, prefect_server: None) -> AsyncIterator[Runtime]:
     """The runtime, with the shipped rulebooks published and the sandbox's list loaded."""
     async with open_runtime() as runtime:
-        async with runtime.store.begin() as work:
-            for book in (*shipped_rulebooks().values(), *shipped_eligibility_books().values()):
-                await rulebooks.publish(work, book.ref, book.product, book.text, "test", RulebookKind(book.kind))
-        for screening_list in sandbox_lists():
-            await store_list(runtime.store, screening_list, "test")
         yield runtime
 
 

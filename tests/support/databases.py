@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -42,11 +42,18 @@ def postgres_server(folder: Path) -> Iterator[str]:
         run(server.stop())
 
 
-@contextmanager
-def postgres_database(server_url: str) -> Iterator[str]:
-    """A database of the test's own, copied from the migrated one, and dropped after it."""
-    name = f"test_{next(_numbers)}"
+def fill_template(server_url: str, name: str, fill: Callable[[str], Coroutine[Any, Any, None]]) -> str:
+    """A migrated database that `fill` writes to by its URL, to be copied from under its name."""
     run(execute(server_url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY"))
+    run(fill(sibling(server_url, name)))
+    return name
+
+
+@contextmanager
+def postgres_database(server_url: str, template: str = TEMPLATE) -> Iterator[str]:
+    """A database of the test's own, copied from the template, and dropped after it."""
+    name = f"test_{next(_numbers)}"
+    run(execute(server_url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"))
     try:
         yield sibling(server_url, name)
     finally:
