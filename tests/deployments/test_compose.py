@@ -34,6 +34,7 @@ FOLDER = PROJECT / "deployments"
 PROGRAMS = Path(sys.executable).parent
 TENANT = "acme"
 PATIENCE = 120.0
+LOOK_SECONDS = 1.0
 
 
 def variables(file: str) -> dict[str, str]:
@@ -149,7 +150,11 @@ class Machine:
             probe = await asyncio.create_subprocess_exec(
                 *map(self.here, check), env=self.environment, stderr=asyncio.subprocess.DEVNULL
             )
-            return await probe.wait() == 0
+            healthy = await probe.wait() == 0
+            if not healthy:
+                # Each look starts Python, beside a server that needs the processor to come up.
+                await asyncio.sleep(LOOK_SECONDS)
+            return healthy
 
         await child.ready(holds, PATIENCE)
 
