@@ -31,7 +31,11 @@ _SENTENCES = {
     "dict": "write properties, {{name: value}}, not {found}",
     "model": "write properties, {{name: value}}, not {found}",
     "date": "{found} is not a day; write one such as 2026-06-30",
+    "datetime": "{found} is not a moment; write one such as 2026-06-30T14:05:00",
     "time": "{found} is not a time of day; write one such as 23:59:59",
+    "missing": "missing; it has to be there",
+    # A check of our own, which words its message for people.
+    "value_error": "{error}",
     "bool": "write true or false, not {found}",
 }
 _SHOWN = 60

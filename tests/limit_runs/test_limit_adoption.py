@@ -58,12 +58,15 @@ def test_a_raise_of_today_has_been(written: Written) -> None:
 @pytest.mark.parametrize(
     ("row", "why"),
     [
-        (GOOD | {"subject_id": "eve", "amount": None}, "row 1 .from 0.: amount: Input should be a valid integer"),
-        (GOOD | {"subject_id": "eve", "amount": -1}, "row 1 .from 0.: amount: Input should be greater than or equal"),
+        (GOOD | {"subject_id": "eve", "amount": None}, "row 1 .from 0.: amount: empty; write a whole number"),
+        (GOOD | {"subject_id": "eve", "amount": -1}, "row 1 .from 0.: amount: -1 is too low; write 0 or more"),
         (GOOD | {"subject_id": "eve", "amount": 2_999}, "2999 is no tier's amount; give one of 0, 1000, 2000, 3000"),
         (GOOD | {"subject_id": "eve", "amount": 3_001}, "3001 is no tier's amount"),
-        (GOOD | {"subject_id": None}, "row 1 .from 0.: subject_id: Input should be a valid string"),
-        (GOOD | {"subject_id": "a b"}, "row 1 .from 0.: subject_id: String should match pattern"),
+        (GOOD | {"subject_id": None}, "row 1 .from 0.: subject_id: write text"),
+        (
+            GOOD | {"subject_id": "a b"},
+            "row 1 .from 0.: subject_id: a b is not possible here; write an id",
+        ),
         (GOOD, "row 0 .from 0.: ada appears 2 times; keep one row"),
         (GOOD | {"subject_id": "eve", "raised_on": TODAY + timedelta(days=1)}, "raised on 2026-03-03, which is still"),
         (GOOD | {"subject_id": "eve", "currency": "GBP"}, "the limit is in GBP; limits are in USD here"),
@@ -76,21 +79,25 @@ def test_one_bad_row_is_named_and_nothing_is_taken_over(written: Written, row: d
 
 
 def test_days_that_are_numbers_are_not_guessed_at(written: Written) -> None:
-    with pytest.raises(AdoptionError, match="raised_on: Input should be a valid date"):
+    with pytest.raises(AdoptionError, match="raised_on: 20000 is not a day; write one such as"):
         read(written(GOOD | {"raised_on": 20_000}))
 
 
 def test_a_column_that_is_missing_is_named(written: Written) -> None:
-    with pytest.raises(AdoptionError, match="amount: Field required"):
+    with pytest.raises(AdoptionError, match="amount: missing; it has to be there"):
         read(written({"subject_id": "ada", "raised_on": None}))
 
 
-@pytest.mark.parametrize("content", [None, b"subject_id,amount\n"], ids=["missing", "csv"])
-def test_what_is_no_parquet_file_is_refused_in_a_sentence(tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(None, "cannot be read: "), (b"subject_id,amount\n", "is no Parquet file")],
+    ids=["missing", "csv"],
+)
+def test_what_is_no_parquet_file_is_refused_in_a_sentence(tmp_path: Path, content: bytes | None, why: str) -> None:
     file = tmp_path / "limits.csv"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(AdoptionError, match=r"limits\.csv cannot be read as Parquet"):
+    with pytest.raises(AdoptionError, match=rf"limits\.csv {why}"):
         read(file)
 
 

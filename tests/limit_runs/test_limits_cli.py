@@ -93,7 +93,7 @@ def test_a_file_with_one_bad_limit_is_refused_in_a_sentence_and_nothing_of_it_is
         pq.write_table(pa.table(columns), tmp_path / "limits.parquet")
         return limits(command_line, "adopt", str(tmp_path / "limits.parquet"))
 
-    for bad, why in ((None, "amount: Input should be a valid integer"), (2_999, "2999 is no tier's amount")):
+    for bad, why in ((None, "amount: empty; write a whole number"), (2_999, "2999 is no tier's amount")):
         refused = adopt(bad)
         assert refused.exit_code == 2
         assert f"limits.parquet, row 1 (from 0): {why}" in refused.stderr

@@ -5,6 +5,8 @@ from importlib import import_module
 
 import typer
 
+from underwriting.cli.usage import Group
+
 # Every command, and where it is: a function, or a Typer application with commands of its own.
 COMMANDS = {
     "demo": "demo:demo",
@@ -35,7 +37,7 @@ COMMANDS = {
 
 def application(wanted: str = "") -> typer.Typer:
     """The command line with the command `wanted`, or with all of them where there is none of that name."""
-    app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
+    app = typer.Typer(cls=Group, no_args_is_help=True, pretty_exceptions_show_locals=False)
     app.callback()(underwriting)
     for name in [wanted] if wanted in COMMANDS else COMMANDS:
         module, _, attribute = COMMANDS[name].partition(":")

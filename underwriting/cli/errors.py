@@ -22,4 +22,6 @@ def refusing(*errors: type[Exception]) -> Iterator[None]:
     try:
         yield
     except errors as error:
+        if isinstance(error, OSError) and error.filename and error.strerror:
+            refuse(f"{error.filename}: {error.strerror}")
         refuse(str(error))

@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
@@ -94,6 +95,10 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Look up a person or a company in all loaded lists."""
+    if not name.strip():
+        refuse("NAME is empty; write the name of a person or a company")
+    if country and not re.fullmatch("[A-Za-z]{2}", country):
+        refuse(f"--country: {country} is no code of a country; write two letters, such as US")
     kind = Kind.ENTITY if company else Kind.INDIVIDUAL
     subject = Subject(name, kind, birth_date.date() if birth_date else None, country.upper() if country else None)
     with refusing(SourceError):

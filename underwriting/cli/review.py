@@ -6,13 +6,15 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from rich.console import Console
 
+from rules.core.wording import wording
 from underwriting.cli.client import ApiRefused, Client, Token, consent_now, opaque_id
 from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.output import console, print_outcomes, print_reasons
 from underwriting.domain.application import ApplicationRequest, Product
-from underwriting.domain.money import Money, amount_of
+from underwriting.domain.money import Money, amount_of, currency_codes
 from underwriting.store.record import Record
 
 
@@ -69,17 +71,27 @@ def review(
 
 
 def _request(*, customer_id: str, amount: str, currency: str, **fields: object) -> ApplicationRequest:
-    with refusing(ValueError):
+    if currency not in currency_codes():
+        refuse(f"--currency: {currency} is no currency; write the three capital letters of one, such as USD")
+    try:
         wanted = Money.parse(amount, currency)
+    except ValueError as error:
+        refuse(f"--amount: {error}")
     if wanted.minor <= 0:
-        refuse(f"--amount {amount} is not more than zero")
+        refuse(f"--amount: {amount} is not more than zero")
     checked = opaque_id(customer_id)
     try:
         return ApplicationRequest.model_validate(
             {"customer_id": checked, "amount": wanted.decimal, "currency": currency, **fields}
         )
     except ValidationError as error:
-        refuse("; ".join(found["msg"].removeprefix("Value error, ") for found in error.errors()))
+        refuse("; ".join(map(_in_words, error.errors())))
+
+
+def _in_words(error: ErrorDetails) -> str:
+    """What is wrong, and with which option."""
+    option = f"--{str(error['loc'][0]).replace('_', '-')}: " if error["loc"] else ""
+    return option + wording(error, None)
 
 
 def _show(record: Record) -> None:

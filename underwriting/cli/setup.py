@@ -46,7 +46,11 @@ def migrate(as_json: Json = False) -> None:
     typer.echo("the store's schema is up to date")
 
 
-def deploy(file: Annotated[Path, typer.Argument(help="Deployments to make.")] = Path("prefect.yaml")) -> None:
+def deploy(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Deployments to make.")] = Path(
+        "prefect.yaml"
+    ),
+) -> None:
     """Make the work pool, the bureau's concurrency limit and all deployments of a file, and drop old schedules."""
 
     write_logs()

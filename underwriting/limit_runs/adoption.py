@@ -10,8 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from rules.core.wording import wording
 from underwriting.domain.application import CustomerId
 from underwriting.domain.profile import Tier
+
+ID = {"description": "an id of 1 to 64 letters, digits, hyphens and underscores"}
 
 
 class AdoptionError(ValueError):
@@ -61,12 +64,14 @@ def _rows(file: Path) -> list[_Row]:
         columns = pq.read_schema(file).names
         rows = pq.read_table(file, columns=[name for name in _Row.model_fields if name in columns]).to_pylist()
         return _ROWS.validate_python(rows)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise AdoptionError(f"{file} cannot be read as Parquet: {error}") from None
+    except OSError as error:
+        raise AdoptionError(f"{file} cannot be read: {error.strerror or error}") from None
+    except pa.ArrowInvalid:
+        raise AdoptionError(f"{file} is no Parquet file, or a damaged one") from None
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
+        first = error.errors(include_url=False)[0]
         number, column = first["loc"]
-        _refuse(file, int(number), f"{column}: {first['msg']}")
+        _refuse(file, int(number), f"{column}: {wording(first, ID if column == 'subject_id' else None)}")
 
 
 def _refuse(file: Path, number: int, why: str) -> NoReturn:

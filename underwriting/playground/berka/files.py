@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
+from rules.core.wording import wording
 from underwriting.domain.money import Money
 
 CURRENCY = "CZK"
@@ -161,4 +162,4 @@ def _row(place: str, header: list[str], fields: list[str], model: type[R]) -> R:
         return model.model_validate({**dict(zip(header, fields, strict=True)), "place": place})
     except ValidationError as error:
         first = error.errors()[0]
-        raise BerkaError(f"{place}: {first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise BerkaError(f"{place}: {first['loc'][0]}: {wording(first, None)}") from None

@@ -1,0 +1,114 @@
+"""Wrong options and arguments, in the words of the person who typed them.
+
+Typer reports them in terms of Python's types and of pydantic. Here each becomes one sentence: which option, what is
+wrong with it, and what to write.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from typing import Any
+
+import typer
+from pydantic import ValidationError
+from typer.core import TyperGroup
+
+from rules.core.wording import did_you_mean, wording
+from underwriting.cli.errors import refuse
+
+_QUOTED = re.compile(r"'([^']*)'")
+
+
+class Group(TyperGroup):
+    """The command line. What is wrong with the arguments of any command ends it with one sentence."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the arguments before the command's name."""
+        with _in_our_words():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Read the command's own arguments, and run it."""
+        with _in_our_words():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    try:
+        yield
+    except typer.TyperException as error:
+        # Nothing was given, and so the help is shown.
+        if type(error).__name__ == "NoArgsIsHelpError":
+            raise
+        refuse(_sentence(error))
+
+
+def _sentence(error: typer.TyperException) -> str:
+    """What is wrong, and what to write. Errors are told apart by their names: most of the classes are not public."""
+    context, param = getattr(error, "ctx", None), getattr(error, "param", None)
+    option = getattr(error, "option_name", "")
+    match type(error).__name__:
+        case "BadParameter":
+            return f"{_name(param)}: {_bad_value(error)}"
+        case "BadOptionUsage":
+            return f"{option} takes no value" if "does not take" in error.message else f"{option} needs a value"
+        case "MissingParameter":
+            wrong = f"{_name(param)} is missing"
+        case "NoSuchOption":
+            wrong = _no_option(option, context)
+        case _:
+            wrong = _no_command(error.message)
+    more = f"`{context.command_path} --help` shows what there is" if context else ""
+    return f"{wrong}{' ' if wrong.endswith('?') else '; '}{more}" if more else wrong
+
+
+def _no_command(message: str) -> str:
+    if extra := re.search(r"extra arguments?(?:\(s\))? \((.*)\)", message):
+        return f"{extra[1]} is more than this command takes"
+    if unknown := re.match(r"No such command '(.*?)'\.", message):
+        near = re.search(r"Did you mean (.*)\?", message)
+        return f"there is no command {unknown[1]}" + (f"; did you mean {_plain(near[1])}?" if near else "")
+    return _plain(message)
+
+
+def _no_option(option: str, context: Any) -> str:
+    known = [name for each in (context.command.params if context else ()) for name in each.opts if name[:2] == "--"]
+    near = get_close_matches(option, known, n=1)
+    return f"there is no option {option}" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _name(param: Any) -> str:
+    """The option as it is typed, or the argument as the help calls it."""
+    if param is None:
+        return "a value"
+    if param.param_type_name == "argument":
+        return str(param.metavar or param.name).strip("[]").upper()
+    return str(max(param.opts, key=len))
+
+
+def _bad_value(error: typer.TyperException) -> str:
+    cause = error.__cause__
+    if not isinstance(cause, ValidationError):
+        return _plain(error.message)
+    first = cause.errors()[0]
+    message, given = first["msg"].removeprefix("Value error, "), first["input"]
+    if first["type"] != "value_error":
+        return wording(first, None)
+    if "does not match the formats" in message:
+        day = "%H" not in message
+        return (
+            f"{given} is not a {'day' if day else 'moment'}; write one such as 2026-06-30{'' if day else ' 14:05:00'}"
+        )
+    if "is not one of" in message:
+        _, *choices = _QUOTED.findall(message)
+        *most, last = choices
+        either = f"write {', '.join(most)} or {last}" if most else f"write {last}"
+        return f"{given} is not possible here; {did_you_mean(given, choices, either)}"
+    return _plain(message)
+
+
+def _plain(message: str) -> str:
+    """Without quotes and the full stop."""
+    return _QUOTED.sub(r"\1", message).rstrip(".")
