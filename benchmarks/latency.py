@@ -1,7 +1,7 @@
 """From `POST` to stored decision, one application at a time, sources that answer at once: warm against process worker.
 
 `python -m benchmarks.latency [--warm 40] [--process 7]`; both in one run, on one Prefect server on PostgreSQL.
-The warm worker also runs the scheduled sweeps, the process worker only the applications.
+Both have the housekeeping beside them.
 """
 
 import argparse
@@ -87,10 +87,6 @@ class process_worker:  # noqa: N801 - a context manager, called like a function
                 )
                 self._deploy.start()
                 await self._deploy.succeed(120)
-                # A process for each sweep would leave this worker no time for applications.
-                for deployment in await client.read_deployments():
-                    if deployment.schedules:
-                        await client.pause_deployment(deployment.id)
         self._worker.start()
 
     async def __aexit__(self, *_: object) -> None:

@@ -2,18 +2,20 @@
 
 from prefect import flow
 
-from tasks.sweeping import dispatch_owed, end_orphans, measure_depths, resume_limit_runs, wake_waiting, warn_of_notices
+from tasks.sweeping import dispatch_owed, end_orphans, resume_limit_runs, wake_waiting, warn_of_notices
 from underwriting.runtime import open_runtime
 
 
-@flow(persist_result=False)
+@flow(persist_result=False, timeout_seconds=300)
 async def sweep() -> int:
-    """Dispatch what no worker works on, and what has waited long enough; returns how many were dispatched."""
+    """Dispatch what no worker works on, and what has waited long enough; returns how many were dispatched.
+
+    Housekeeping does the same every few seconds; this is for an operator who does not want to wait.
+    """
     async with open_runtime() as runtime:
         await wake_waiting(runtime)
         await warn_of_notices(runtime)
         dispatched = await dispatch_owed(runtime)
         resumed = await resume_limit_runs(runtime)
         await end_orphans(runtime)
-        await measure_depths(runtime)
         return dispatched + resumed

@@ -31,7 +31,7 @@ AT_ONCE = 8
 # Seconds after which no more are taken: the last ones have to be handled within their lease.
 ENOUGH_SECONDS = 30.0
 # Outcomes of events, as metrics and runs name them. A dead event waits for an operator.
-HANDLED, FAILED, DEAD = "handled", "failed", "dead"
+HANDLED, FAILED, DEAD, OVERTAKEN = "handled", "failed", "dead", "overtaken"
 # Who writes profile versions because of an event.
 SYSTEM = "system"
 
@@ -54,26 +54,33 @@ async def handle_due(runtime: Runtime) -> Counter[str]:
 
     async def in_turn(event: inbox.Event) -> str:
         async with free:
-            return await _handle(runtime, event)
+            outcome, requests = await _handle(runtime, event)
+        # Prefect may be slow, or away: nobody waits for it to handle the next event.
+        for request in requests:
+            async with get_client() as client:
+                await try_dispatch(client, runtime.store, request)
+        return outcome
 
     while time.monotonic() - began < ENOUGH_SECONDS:
         async with runtime.store.begin() as work:
             events = await inbox.due(work, limit=BATCH)
         outcomes += Counter(await asyncio.gather(*map(in_turn, events)))
-        if len(events) < BATCH:
+        if not events:
             break
     return outcomes
 
 
-async def _handle(runtime: Runtime, event: inbox.Event) -> str:
-    """Handle one event in one transaction; the outcome: handled, failed (it is tried again) or dead.
+async def _handle(runtime: Runtime, event: inbox.Event) -> tuple[str, list[EvaluationRequest]]:
+    """Handle one event in one transaction; its outcome, and the evaluations to be started because of it.
 
+    Failed: it is tried again. Overtaken: its lease expired, and whoever has it now handles it; nothing is written.
     StoreUnreachable is raised: the event is due again once its lease has expired.
     """
     try:
         async with runtime.store.begin() as work:
+            if not await inbox.QUEUE.finish(work, event.id, event.attempt):
+                return OVERTAKEN, []
             requests = await _BY_TYPE[EventType(event.type)](work, event, datetime.now(UTC))
-            await inbox.QUEUE.done(work, event.id)
     except StoreUnreachable:
         raise
     except StoreError as why:
@@ -84,12 +91,9 @@ async def _handle(runtime: Runtime, event: inbox.Event) -> str:
         what = f"{event.type} {event.id} of {event.tenant} could not be handled at attempt {event.attempt}"
         run_log().warning("%s: %s; %s", what, why, then)
         metrics().event(event.type, outcome)
-        return outcome
+        return outcome, []
     metrics().event(event.type, HANDLED)
-    for request in requests:
-        async with get_client() as client:
-            await try_dispatch(client, runtime.store, request)
-    return HANDLED
+    return HANDLED, requests
 
 
 async def _freeze(work: Work, event: inbox.Event, now: datetime) -> list[EvaluationRequest]:

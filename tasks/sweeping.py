@@ -1,11 +1,15 @@
-"""Finds applications, evaluations and limit runs that nobody works on, and hands them to Prefect again."""
+"""Finds applications, evaluations and limit runs that nobody works on, and hands them to Prefect again.
 
-from collections.abc import Mapping
+Housekeeping does each of these every few seconds, the flow `sweep` all of them once.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
-from prefect import get_client, task
-from prefect.cache_policies import NO_CACHE
+from prefect import get_client
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -25,6 +29,7 @@ from underwriting.runtime import Runtime
 from underwriting.store import claims, lists, notices, waiting
 from underwriting.store.claims import Unclaimed
 from underwriting.store.depths import depths
+from underwriting.store.errors import StoreError, StoreUnreachable
 from underwriting.store.kinds import APPLICATIONS, EVALUATIONS, Kind
 from underwriting.store.limits import runs as limit_runs
 from underwriting.store.limits.runs import Claimed
@@ -33,28 +38,32 @@ from underwriting.store.queue import outbox
 from underwriting.store.session import Work
 from underwriting.store.stored import T
 
+log = logging.getLogger(__name__)
+
+F = TypeVar("F")
+
 UNDER_WAY = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
 
-@task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
 async def dispatch_owed(runtime: Runtime) -> int:
     """Dispatch what waits too long or whose lease expired; returns how many."""
     return await _dispatch_all(runtime, APPLICATIONS) + await _dispatch_all(runtime, EVALUATIONS)
 
 
-@task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
 async def wake_waiting(runtime: Runtime) -> int:
     """Review again or reject what waited long enough for its customer; returns how many."""
     now = datetime.now(UTC)
     async with runtime.store.read() as work:
         found = await waiting.overdue(work, now)
-    for application_id in found:
+
+    async def wake(application_id: str) -> bool:
         async with runtime.store.begin() as work:
             await waiting.wake(work, application_id, now, runtime.config.partners)
-    return len(found)
+        return True
+
+    return await _each(found, wake)
 
 
-@task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
 async def warn_of_notices(runtime: Runtime) -> int:
     """Send one warning event for each notice that is due soon and was not sent; returns how many notices those are."""
     now = datetime.now(UTC)
@@ -65,10 +74,13 @@ async def warn_of_notices(runtime: Runtime) -> int:
         waiting = await notices.counts(work, today, until) if metrics().on else {}
     for state, count in waiting.items():
         metrics().notices(state, count)
-    for owed in found:
+
+    async def warn(owed: Owed) -> bool:
         async with runtime.store.begin() as work:
             await _warn_of(work, owed, now)
-    return len(found)
+        return True
+
+    return await _each(found, warn)
 
 
 async def _warn_of(work: Work, owed: Owed, now: datetime) -> None:
@@ -99,7 +111,6 @@ async def measure_depths(runtime: Runtime) -> None:
                 metrics().age(queue, (datetime.now(UTC) - found.oldest).total_seconds())
 
 
-@task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
 async def resume_limit_runs(runtime: Runtime) -> int:
     """Start every unfinished limit run again whose lease expired; returns how many.
 
@@ -110,7 +121,7 @@ async def resume_limit_runs(runtime: Runtime) -> int:
     if not runs:
         return 0
     async with get_client() as client:
-        return sum([await _resume(runtime, client, run) for run in runs])
+        return await _each(runs, lambda run: _resume(runtime, client, run))
 
 
 async def _resume(runtime: Runtime, client: PrefectClient, run: LimitRunRow) -> bool:
@@ -125,7 +136,6 @@ async def _resume(runtime: Runtime, client: PrefectClient, run: LimitRunRow) -> 
     return True
 
 
-@task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
 async def end_orphans(runtime: Runtime) -> int:
     """Mark flow runs as crashed whose worker was killed and that are not needed any more; returns how many.
 
@@ -150,6 +160,22 @@ async def end_orphans(runtime: Runtime) -> int:
     return len(orphans)
 
 
+async def _each(found: Sequence[F], do: Callable[[F], Awaitable[bool]]) -> int:
+    """Do it for each, and count those for which it was done. One that fails is logged, and holds up none of the others.
+
+    An outage is raised.
+    """
+    done = 0
+    for one in found:
+        try:
+            done += await do(one)
+        except StoreUnreachable:
+            raise
+        except StoreError:
+            log.exception("one of %d is left as it is", len(found))
+    return done
+
+
 async def _dispatch_all(runtime: Runtime, kind: Kind[T]) -> int:
     async with runtime.store.read() as work:
         waiting_ones = await claims.unclaimed(work, kind, timedelta(seconds=runtime.config.dispatch_seconds))
@@ -157,7 +183,7 @@ async def _dispatch_all(runtime: Runtime, kind: Kind[T]) -> int:
         return 0
     async with get_client() as client:
         earlier = await _runs(client, [UUID(one.flow_run_id) for one in waiting_ones if one.flow_run_id is not None])
-        return sum([await _dispatch(runtime, client, kind, one, earlier) for one in waiting_ones])
+        return await _each(waiting_ones, lambda one: _dispatch(runtime, client, kind, one, earlier))
 
 
 async def _runs(client: PrefectClient, ids: list[UUID]) -> dict[str, FlowRun]:

@@ -36,6 +36,7 @@ NOT_RUN = {
     ".venv/bin/pytest ": "a test that runs the tests",
     "prefect worker start": "runs until it is stopped; `underwriting up` has started one",
     "underwriting up": "runs until it is stopped; it is what this test begins with",
+    "underwriting housekeeping": "runs until it is stopped; `underwriting up` has started one",
     "underwriting consume": "needs an SQS queue; tests/integrations/test_edges_consumer_process.py runs it",
     "underwriting limits run --date 2026-11-23 --history s3:": "needs S3; test_limit_places.py reads it",
     "underwriting retry ": "needs a quarantined application; tests/store/test_store_claims.py has one",

@@ -10,7 +10,7 @@ import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectNotFound, PrefectException
-from prefect.states import Crashed, Scheduled
+from prefect.states import Crashed
 
 from underwriting.domain.application import Application, State
 from underwriting.domain.eligibility import EvaluationRequest
@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 REVIEW = "review-application/review-application"
 EVALUATION = "evaluate-eligibility/evaluate-eligibility"
 LIMITS = "recalculate-limits/recalculate-limits"
-HANDLING = "handle-events/handle-events"
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ async def dispatch(client: PrefectClient, subject: Application | EvaluationReque
     """Create the flow run of one dispatch; the same dispatch twice gives the same run.
 
     Prefect forgets idempotency keys with their runs. A second run is harmless, because only one can have the claim.
-    httpx.HTTPError or ObjectNotFound if Prefect cannot take it now; the sweep tries again.
+    httpx.HTTPError or ObjectNotFound if Prefect cannot take it now; the housekeeping tries again.
     """
     run = _run_of(subject)
     deployment = await client.read_deployment_by_name(run.deployment)
@@ -70,7 +69,7 @@ async def dispatch(client: PrefectClient, subject: Application | EvaluationReque
 async def try_dispatch(
     client: PrefectClient, store: Store, subject: Application | EvaluationRequest, dispatch_no: int = 1
 ) -> None:
-    """Dispatch and note the run in the store. If Prefect cannot take it now, the sweep dispatches it later."""
+    """Dispatch and note the run in the store. If Prefect cannot take it now, the housekeeping does it later."""
     try:
         run = await dispatch(client, subject, dispatch_no)
     except (httpx.HTTPError, PrefectException) as error:
@@ -78,21 +77,6 @@ async def try_dispatch(
         return
     async with store.begin() as work:
         await claims.dispatched(work, kind_of(subject.id), subject.id, dispatch_no, str(run.id))
-
-
-async def dispatch_handling(client: PrefectClient) -> FlowRun:
-    """Have the inbox handled at the next full second; all calls within one second share one run.
-
-    httpx.HTTPError or ObjectNotFound if Prefect cannot take it now; the deployment's schedule runs it later.
-    """
-    deployment = await client.read_deployment_by_name(HANDLING)
-    second = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
-    return await client.create_flow_run_from_deployment(
-        deployment.id,
-        state=Scheduled(scheduled_time=second),
-        idempotency_key=f"events:{int(second.timestamp())}",
-        labels=carried(),
-    )
 
 
 async def resume_limits(client: PrefectClient, run: LimitRunRow) -> FlowRun:

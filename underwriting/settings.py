@@ -122,8 +122,8 @@ class Settings(BaseSettings):
     # How long a worker owns an application without renewing, seconds; renewed at a third of it.
     lease_seconds: Annotated[float, Field(gt=0)] = 30.0
     max_attempts: Annotated[int, Field(ge=1)] = 5
-    # How long the sweep ignores requests that the API may just be dispatching, and runs that may just be starting:
-    # a process worker on a busy machine takes some ten seconds to a flow's first line.
+    # How long the housekeeping ignores requests that the API may just be dispatching, and runs that may just be
+    # starting: a process worker on a busy machine takes some ten seconds to a flow's first line.
     dispatch_seconds: Annotated[float, Field(ge=0)] = 15.0
     start_seconds: Annotated[float, Field(ge=0)] = 30.0
     # Longer than any flow takes: the longest review has seven stages, each of two minutes with all its retries. A run

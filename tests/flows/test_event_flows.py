@@ -12,17 +12,20 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.events import emit_event
-from sqlalchemy import update
+from sqlalchemy import select, update
 from support.evaluated import evaluated
 from support.reviews import rows
 
 from flows.handle_events import handle_events
+from tasks.handling import HANDLED, OVERTAKEN, _handle, handle_due, receive
 from underwriting.domain.application import Product
 from underwriting.domain.application import State as Standing
+from underwriting.domain.events import Event
 from underwriting.runtime import Runtime
 from underwriting.store import claims, evaluations, profiles
 from underwriting.store.kinds import EVALUATIONS
 from underwriting.store.models import EventRow
+from underwriting.store.queue import inbox
 from underwriting.worker.deploy import deploy
 
 PREFECT_FILE = Path(__file__).parents[2] / "prefect.yaml"
@@ -73,6 +76,36 @@ async def test_a_new_user_gets_the_default_profile_and_a_changed_one_a_new_versi
     await handle_events(event("profile_updated", "evt-3"))
     await handle_events(event("profile_updated", "evt-3"))
     assert await version(runtime) == 2
+
+
+async def test_an_event_whose_lease_expired_is_handled_by_whoever_has_it_now(runtime: Runtime) -> None:
+    await handle_events(event("user_created"))
+    changed = Event.model_validate(event("profile_updated", "evt-2"))
+    assert await receive(runtime, [changed]) == 1
+    async with runtime.store.begin() as work:
+        (slow,) = await inbox.due(work, lease=-timedelta(seconds=1))
+    assert await handle_due(runtime) == {HANDLED: 1}
+    assert await _handle(runtime, slow) == (OVERTAKEN, [])
+    assert await version(runtime) == 2, "one change, one version"
+
+
+async def test_an_event_that_does_not_open_is_set_aside_and_holds_up_no_other(runtime: Runtime) -> None:
+    await receive(runtime, [Event.model_validate(event("user_created", name)) for name in ("evt-1", "evt-2")])
+    async with runtime.store.begin() as work:
+        broken = (await work.scalars(select(EventRow).where(EventRow.event_id == "evt-1"))).one()
+        flipped = bytes([*broken.payload[:-1], broken.payload[-1] ^ 1])
+        await work.execute(update(EventRow).where(EventRow.id == broken.id).values(payload=flipped))
+    assert await handle_due(runtime) == {HANDLED: 1}
+    for attempt in range(1, len(inbox.WAITS) + 1):
+        async with runtime.store.begin() as work:
+            row = await work.get(EventRow, broken.id)
+            assert row is not None
+            assert (row.state, row.attempts) == ("pending", attempt)
+            await work.execute(update(EventRow).values(due_at=datetime.now(UTC)))
+        await handle_due(runtime)
+    async with runtime.store.read() as work:
+        (dead,) = await inbox.QUEUE.dead(work)
+    assert (dead.id, dead.trouble) == (broken.id, f"inbox.payload of row ('{broken.id}',) was changed or moved")
 
 
 async def test_new_transactions_have_a_user_judged_anew(runtime: Runtime) -> None:

@@ -74,7 +74,7 @@ async def test_deploying_twice_is_as_good_as_once(client: PrefectClient, work_po
     second = await deployed(client, work_pool)
     assert set(first) == {deployment["name"] for deployment in DEPLOYMENTS}
     assert {name: found.id for name, found in first.items()} == {name: found.id for name, found in second.items()}
-    assert {schedule.slug for schedule in second["sweep"].schedules} == {"every-ten-seconds"}
+    assert {schedule.slug for schedule in second["screen-customers"].schedules} == {"every-quarter-of-an-hour"}
     assert not any(found.pull_steps for found in second.values())
     assert (await client.read_work_pool(work_pool)).type == "warm"
     assert (await client.read_global_concurrency_limit_by_name(BUREAU_LIMIT)).limit > 0
@@ -83,13 +83,27 @@ async def test_deploying_twice_is_as_good_as_once(client: PrefectClient, work_po
 async def test_schedules_that_left_the_file_stop(client: PrefectClient, work_pool: str, tmp_path: Path) -> None:
     await deploy(client, PREFECT_FILE, work_pool)
     lines = PREFECT_FILE.read_text("utf-8").splitlines()
-    start = next(number for number, line in enumerate(lines) if "name: sweep" in line)
+    start = next(number for number, line in enumerate(lines) if "name: screen-customers" in line)
     shorter = tmp_path / "prefect.yaml"
     shorter.write_text("\n".join(line for line in lines[: lines.index("    schedules:", start)]), "utf-8")
     await deploy(client, shorter, work_pool)
     found = await deployed(client, work_pool)
-    assert found["sweep"].schedules == []
-    assert len(found["deliver-outbox"].schedules) == 1
+    assert found["screen-customers"].schedules == []
+    assert len(found["recalculate-limits"].schedules) == 2
+
+
+async def test_what_a_user_waits_for_starts_before_everything_else(client: PrefectClient, work_pool: str) -> None:
+    await deploy(client, PREFECT_FILE, work_pool)
+    order = {queue.name: queue.priority for queue in await client.read_work_queues(work_pool_name=work_pool)}
+    assert sorted(order, key=lambda name: order[name]) == ["urgent", "default", "housekeeping"]
+    found = await deployed(client, work_pool)
+    assert found["evaluate-eligibility"].work_queue_name == "urgent"
+
+
+def test_an_idle_day_has_few_scheduled_runs() -> None:
+    """Sweeps, deliveries and events are the housekeeping's; each as a flow run would be thousands a day."""
+    intervals = [schedule.get("interval") for each in DEPLOYMENTS for schedule in each.get("schedules", ())]
+    assert sum(86_400 / interval for interval in intervals if interval) < 1_400
 
 
 @pytest.mark.parametrize(

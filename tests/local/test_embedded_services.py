@@ -22,25 +22,29 @@ async def test_everything_starts_heals_and_ends() -> None:
         ports = {f"{name}_port": free_port() for name in ("prefect", "sandbox", "api")}
         settings = Settings.model_validate({"state_dir": folder, **ports})
         async with embedded(settings, prefect_file=PREFECT_FILE, prepare=prepare) as services:
-            (worker,) = services.workers
-            processes = [psutil.Process(child.pid) for child in [*services.servers, worker, services.postgres]]
+            worker, housekeeping = services.working
+            children = [*services.servers, *services.working, services.postgres]
+            processes = [psutil.Process(child.pid) for child in children]
             async with httpx.AsyncClient(timeout=30) as client:
                 for url in (f"{settings.prefect_url}/api/ready", f"{settings.api_url}/health", settings.prefect_url):
                     assert (await client.get(url)).is_success
 
             watching = asyncio.create_task(services.watch())
-            killed = worker.pid
-            worker.send(signal.SIGKILL)
+            for child in (worker, housekeeping):
+                killed = child.pid
+                child.send(signal.SIGKILL)
+                async with asyncio.timeout(120):
+                    while child.pid == killed or not child.running:
+                        await asyncio.sleep(0.05)
+                assert f"{child.name} ended with exit code -9 and is started again" in child.log.read_text()
+                processes.append(psutil.Process(child.pid))
             async with asyncio.timeout(120):
-                while worker.pid == killed or not worker.running:
-                    await asyncio.sleep(0.05)
                 await services.until_online(worker)
-            assert f"{worker.name} ended with exit code -9 and is started again" in worker.log.read_text()
-            processes.append(psutil.Process(worker.pid))
 
             await services.postgres.restart(immediately=True)
             async with asyncio.timeout(60):
                 await swept(settings)
+            assert housekeeping.running, housekeeping.log_tail()
 
             services.servers[1].send(signal.SIGKILL)
             with pytest.raises(ServiceFailed, match="sandbox ended by itself"):

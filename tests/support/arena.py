@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
-from ruamel.yaml import YAML
 
 from tests.support.forked_workers import Nursery
 from underwriting.local import Services, embedded, free_port
@@ -16,8 +15,6 @@ from underwriting.settings import Settings
 
 # Seconds: a stalled worker loses its applications, a killed one's are due again soon.
 LEASE = 4.0
-# As often as prefect.yaml has it swept; more often would be more than a busy machine gets done.
-HOUSEKEEPING = 10
 SETTINGS = {
     "lease_seconds": LEASE,
     "dispatch_seconds": 3.0,
@@ -44,13 +41,11 @@ class Arena:
         """Everything in a folder of its own, on free ports."""
         ports = {f"{name}_port": free_port() for name in ("api", "prefect", "sandbox")}
         config = Settings.model_validate({"state_dir": folder, **ports, **SETTINGS})
-        prefect_file = folder / "prefect.yaml"
-        _write_impatient(prefect_file)
         # Their logs are in files; the server has enough to do.
         environment = {**child_environment(config), "PREFECT_LOGGING_TO_API_ENABLED": "false"}
         async with (
             Nursery.opened(environment, folder / "workers") as nursery,
-            embedded(config, prefect_file=prefect_file, api=False, workers=0) as services,
+            embedded(config, prefect_file=Path("prefect.yaml"), api=False, workers=0) as services,
         ):
             yield cls(services, nursery)
 
@@ -63,14 +58,3 @@ class Arena:
         finally:
             await connection.close()
         return self.services.postgres.url(name)
-
-
-def _write_impatient(file: Path) -> None:
-    """The project's deployments, with schedules that a test can wait for."""
-    yaml = YAML()
-    content = yaml.load(Path("prefect.yaml"))
-    for deployment in content["deployments"]:
-        for schedule in deployment.get("schedules", ()):
-            if "interval" in schedule:
-                schedule["interval"] = min(HOUSEKEEPING, schedule["interval"])
-    yaml.dump(content, file)

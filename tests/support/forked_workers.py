@@ -20,10 +20,7 @@ from typing import Any, NoReturn
 
 PRELOADED = (
     "tests.support.unguarded",
-    *(
-        f"flows.{name}"
-        for name in ("decide_referral", "deliver_outbox", "review_application", "review_customer", "sweep")
-    ),
+    "flows.review_application",
     "asyncpg",
     "sqlalchemy.dialects.postgresql.asyncpg",
     "underwriting.worker",

@@ -1,6 +1,6 @@
 """Applications reviewed by workers that are killed and stalled, over a database that is pulled away from under them.
 
-Everything is real: the flows on warm workers, the Prefect server with its schedules, PostgreSQL, the sandbox over
+Everything is real: the flows on warm workers, the housekeeping, the Prefect server, PostgreSQL, and the sandbox over
 HTTP, which loses answers of the bureau and of the results endpoint. Shared by tests/kills and benchmarks/soak.py.
 """
 
@@ -30,6 +30,7 @@ from tests.support.unguarded import drop_unique_keys
 from underwriting.api.context import ApiContext
 from underwriting.cli.setup import prepare
 from underwriting.domain.application import ApplicationRequest
+from underwriting.housekeeping import keep_house
 from underwriting.local import SANDBOX_TENANT
 from underwriting.rulebook_cache import RulebookCache
 from underwriting.sources.sources import Sources
@@ -149,10 +150,11 @@ class Ordeal:
         try:
             async with asyncio.timeout(self.plan.patience), asyncio.TaskGroup() as group:
                 hurry = group.create_task(self._hurry_the_outbox())
+                housekeeping = group.create_task(keep_house(self.context.config))
                 lives = [group.create_task(self._lives()) for _ in range(WORKERS)]
                 await (self._settle() if self.plan.guarded else self._double())
                 self._settled.set()
-                for task in (hurry, *(() if self.plan.guarded else lives)):
+                for task in (hurry, housekeeping, *(() if self.plan.guarded else lives)):
                     task.cancel()
         except TimeoutError:
             raise Overdue(f"not done within {self.plan.patience:.0f} s: {await self._open()}") from None

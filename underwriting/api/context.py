@@ -1,6 +1,5 @@
 """What the API's routes work with."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,13 +7,11 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated
 
-import httpx
 from fastapi import Depends, Request
 from prefect.client.orchestration import PrefectClient
-from prefect.exceptions import PrefectException
 
 from underwriting.api.errors import ApiError, Problem
-from underwriting.dispatch import dispatch_handling, try_dispatch
+from underwriting.dispatch import try_dispatch
 from underwriting.domain.application import Application, Product
 from underwriting.domain.eligibility import EvaluationRequest
 from underwriting.rulebook_cache import RulebookCache
@@ -22,8 +19,6 @@ from underwriting.settings import Settings
 from underwriting.sources.sources import Sources
 from underwriting.store import evaluations
 from underwriting.store.session import Store
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,15 +32,8 @@ class ApiContext:
     # Who a customer is, for a notice.
     sources: Sources
 
-    async def dispatch_handling(self) -> None:
-        """Have Prefect handle the inbox soon. If Prefect cannot be reached, the schedule does it later."""
-        try:
-            await dispatch_handling(self.prefect)
-        except (httpx.HTTPError, PrefectException) as error:
-            log.warning("events are not handled yet: %s", error)
-
     async def dispatch(self, subject: Application | EvaluationRequest, dispatch_no: int = 1) -> None:
-        """Hand a new application or evaluation to Prefect; if Prefect cannot take it now, the sweep does later."""
+        """Hand a new application or evaluation to Prefect; if that fails, the housekeeping does it later."""
         await try_dispatch(self.prefect, self.store, subject, dispatch_no)
 
     async def fresh(self, tenant: str, user_id: str, product: Product, now: datetime) -> bytes | None:

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from fastapi import APIRouter, BackgroundTasks
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from underwriting.api.auth import EventSender
@@ -32,12 +32,7 @@ class Receipt(BaseModel):
     responses=answer(202, "Stored, and handled soon", KEPT) | refusals(400),
     summary="Send an event",
 )
-async def tell(
-    body: EventReport,
-    caller: EventSender,
-    context: Context,
-    after_answering: BackgroundTasks,
-) -> Receipt:
+async def send(body: EventReport, caller: EventSender, context: Context) -> Receipt:
     """Store an event about one of your users; 202 once it cannot be lost. It is handled within seconds.
 
     Events may be sent more than once and in any order: `source` and `id` identify an event.
@@ -45,6 +40,4 @@ async def tell(
     event = Event(tenant=caller.tenant, **dict(body))
     async with context.store.begin() as work:
         new = await inbox.keep(work, event)
-    if new:
-        after_answering.add_task(context.dispatch_handling)
     return Receipt(source=event.source, id=event.id, new=new)

@@ -24,6 +24,7 @@ COMMANDS = {
     "notices": "notices:app",
     "status": "status:status",
     "outbox": "queues:outbox",
+    "housekeeping": "housekeeping:housekeeping",
     "consume": "consume:consume",
     "inbox": "queues:inbox",
     "explain": "explain:explain",

@@ -20,7 +20,7 @@ def answer(
     ],
     as_json: Json = False,
 ) -> None:
-    """Hand in a customer's answer. If it starts another review, the next sweep dispatches that."""
+    """Hand in a customer's answer. If it starts another review, it is dispatched within seconds."""
     stored = write_store(
         lambda work: waiting.answer(
             work,

@@ -25,14 +25,14 @@ class Which(StrEnum):
 _SCREEN = {
     "Applications": [
         ("applications", "under way", ""),
-        ("applications_late", "late: the worker is gone", "the flow sweep starts them again"),
+        ("applications_late", "late: the worker is gone", "the housekeeping starts them again"),
         ("referrals", "referred to a person", "underwriting status referred"),
         ("customers", "wait for the customer", ""),
         ("applications_quarantined", "quarantined", "underwriting status quarantined"),
     ],
     "Evaluations": [
         ("evaluations", "under way", ""),
-        ("evaluations_late", "late: the worker is gone", "the flow sweep starts them again"),
+        ("evaluations_late", "late: the worker is gone", "the housekeeping starts them again"),
         ("evaluations_referred", "referred to a person", "underwriting status referred"),
         ("evaluations_quarantined", "quarantined", "underwriting status quarantined"),
         ("list_matches", "possible list matches", "underwriting lists matches"),

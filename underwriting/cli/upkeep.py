@@ -16,7 +16,7 @@ def retry(
     ids: Annotated[list[str], typer.Argument(help="Ids of failed or quarantined applications and evaluations.")],
     as_json: Json = False,
 ) -> None:
-    """Put failed or quarantined applications and evaluations back, all or none; `sweep` dispatches them soon."""
+    """Put failed or quarantined applications and evaluations back, all or none; they are dispatched within seconds."""
 
     async def retry_all(work: Work) -> None:
         for subject_id in ids:

@@ -10,6 +10,7 @@
 | underwriting.list.age.seconds | gauge of the time since a screening list was last loaded; set an alarm on it | list |
 | underwriting.queue.depth | gauge of what waits | queue (applications, inbox, outbox, outbox_dead, …) |
 | underwriting.queue.age.seconds | gauge of how long the oldest entry waits | queue |
+| underwriting.housekeeping | count of tries; set an alarm on a duty without `done` | duty, outcome (done, failed) |
 | underwriting.notices | gauge of notices that were not sent | state (overdue, due_soon) |
 """
 
@@ -64,6 +65,10 @@ class Metrics:
     def message(self, channel: str, outcome: str) -> None:
         """The outcome of one delivery from the outbox."""
         self._count("messages", channel=channel, outcome=outcome)
+
+    def duty(self, name: str, outcome: str) -> None:
+        """The outcome of one try of a duty of the housekeeping."""
+        self._count("housekeeping", duty=name, outcome=outcome)
 
     def list_age(self, name: str, seconds: float) -> None:
         """The time since a screening list was last loaded."""

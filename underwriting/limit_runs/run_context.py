@@ -82,8 +82,8 @@ class RunContext:
         """Lease the run for the block, and renew the lease; None where another worker owns it.
 
         Every write asks the store whether the lease is still ours. A flow run that is interrupted from outside, as by
-        a worker that stops, keeps its lease: it expires, and `sweep` continues the run. A command that is interrupted
-        gives its lease back, since its user sees that.
+        a worker that stops, keeps its lease: it expires, and the housekeeping continues the run. A command that is
+        interrupted gives its lease back, since its user sees that.
         """
         term = timedelta(seconds=self.config.lease_seconds)
         async with self.store.begin() as work:

@@ -40,9 +40,7 @@ PREFECT_SERVER = {
     "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "PT5M",
     # In memory, slots of global concurrency limits leak when the server restarts.
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-    # The sweep runs every ten seconds: schedule minutes ahead, not an hour, or the UI shows too many upcoming runs.
-    "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT3M",
-    # It is nine thousand runs a day, and what they did is in the store.
+    # What a run did is in the store.
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "true",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "P14D",
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",

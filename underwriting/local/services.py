@@ -45,6 +45,7 @@ class Services:
         self.postgres = Postgres(postgres_folder(settings), self.logs / "postgres.log")
         self.servers: list[Child] = []
         self.workers: list[Child] = []
+        self.housekeeping: Child | None = None
 
     async def start(
         self, prefect_file: Path | None, prepare: Prepare | None, *, sandbox: bool, api: bool, workers: int
@@ -67,9 +68,16 @@ class Services:
             await _until_ok(server, url)
         if api and settings.events_queue_url:
             self._consume()
+        if prefect_file is not None and prepare is not None:
+            self.housekeeping = self._child("housekeeping", ["-m", "underwriting.housekeeping"])
         if deployment is not None:
             await self._until_deployed(deployment)
         await asyncio.gather(*(self.start_worker() for _ in range(workers - len(self.workers))))
+
+    @property
+    def working(self) -> list[Child]:
+        """The workers and the housekeeping: the processes that may die and are started again."""
+        return [*self.workers, *([self.housekeeping] if self.housekeeping is not None else [])]
 
     async def start_worker(self, name: str | None = None) -> Child:
         """Start one more warm worker and wait until it polls for work; its flows are imported by then."""
@@ -92,7 +100,7 @@ class Services:
         await _until(worker, online)
 
     async def watch(self) -> NoReturn:
-        """Restart workers that die, for ever; ServiceFailed when anything else ends by itself."""
+        """Restart workers and housekeeping that die, for ever; ServiceFailed when anything else ends by itself."""
         deaths: dict[str, list[float]] = {}
         while True:
             for server in self.servers:
@@ -100,16 +108,16 @@ class Services:
                     raise server.failure("ended by itself")
             if not self.postgres.running:
                 raise self.postgres.failure("ended by itself")
-            for worker in self.workers:
-                if not worker.running:
-                    _restart(worker, deaths.setdefault(worker.name, []))
-            for child in (*self.servers, *self.workers):
+            for child in self.working:
+                if not child.running:
+                    _restart(child, deaths.setdefault(child.name, []))
+            for child in (*self.servers, *self.working):
                 child.rotate_log()
             await asyncio.sleep(WATCH_SECONDS)
 
     async def stop(self) -> None:
         """End everything, those who need the others first."""
-        await asyncio.gather(*(worker.stop(WORKER_STOP_SECONDS) for worker in self.workers))
+        await asyncio.gather(*(child.stop(WORKER_STOP_SECONDS) for child in self.working))
         for server in reversed(self.servers):
             await server.stop(STOP_SECONDS)
         await self.postgres.stop()
@@ -149,17 +157,17 @@ class Services:
         return child
 
 
-def _restart(worker: Child, deaths: list[float]) -> None:
-    """Start a dead worker again, unless it died so often of late that it has to wait."""
+def _restart(child: Child, deaths: list[float]) -> None:
+    """Start a dead process again, unless it died so often of late that it has to wait."""
     now = time.monotonic()
     deaths[:] = [death for death in deaths if now - death < STEADY_SECONDS]
     wait = RESTART_SECONDS[min(len(deaths), len(RESTART_SECONDS) - 1)]
     if not deaths or now - deaths[-1] >= wait:
         deaths.append(now)
-        ended = f"ended with exit code {worker.exit_code} and is started again"
-        worker.note(ended)
-        log.warning("%s %s", worker.name, ended)
-        worker.start()
+        ended = f"ended with exit code {child.exit_code} and is started again"
+        child.note(ended)
+        log.warning("%s %s", child.name, ended)
+        child.start()
 
 
 def _is_online(worker: Child, found: dict[str, str]) -> bool:

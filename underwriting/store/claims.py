@@ -2,7 +2,7 @@
 
 A claim raises the fence and sets a lease by the database's clock; the owner renews the lease. Once it expires, another
 worker may claim, and the fence keeps the first one from storing anything. Prefect is only a trigger: `unclaimed` lists
-for the sweep what nobody works on.
+for the housekeeping what nobody works on.
 """
 
 from dataclasses import dataclass

@@ -1,13 +1,14 @@
 """Deploys prefect.yaml.
 
 Does the same as `prefect deploy --all`, by Prefect's own functions, and what the file cannot express: it creates the
-work pool and the bureau's concurrency limit, and deletes schedules that are no longer in the file. A second call
-changes nothing.
+work pool with its first queue and the bureau's concurrency limit, and deletes schedules that are no longer in the file.
+A second call changes nothing.
 """
 
 import logging
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 # prefect.yaml names its work pool by this variable.
 WORK_POOL_VARIABLE = "UNDERWRITING_WORK_POOL"
+# The queue whose runs start before those of all others.
+URGENT = "urgent"
 # The bureau serves few callers at a time and answers in seconds; more would only queue on its side.
 BUREAU_LIMIT = "bureau"
 BUREAU_SLOTS = 4
@@ -52,10 +55,10 @@ def _slugs(config: Mapping[str, object]) -> set[str]:
 
 async def _create_work_pool(client: PrefectClient, name: str) -> None:
     template = WarmWorker.get_default_base_job_template()
-    try:
+    with suppress(ObjectAlreadyExists):
         await client.create_work_pool(WorkPoolCreate(name=name, type=WarmWorker.type, base_job_template=template))
-    except ObjectAlreadyExists:
-        return
+    with suppress(ObjectAlreadyExists):
+        await client.create_work_queue(URGENT, work_pool_name=name, priority=1)
 
 
 async def _create_bureau_limit(client: PrefectClient) -> None:

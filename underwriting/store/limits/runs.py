@@ -24,7 +24,7 @@ from underwriting.store.session import Work
 
 # Runs that do not count: their date may be run anew.
 VOID = (LimitRunState.DISCARDED, LimitRunState.ROLLED_BACK)
-# Runs that the sweep starts again. A rollback is started again by staff.
+# Runs that the housekeeping starts again. A rollback is started again by staff.
 UNDER_WAY = (LimitRunState.CALCULATING, LimitRunState.APPLYING)
 
 

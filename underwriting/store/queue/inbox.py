@@ -4,6 +4,7 @@ Events arrive more than once and out of order. The same event of one source and 
 nothing on a second call. An event that cannot be handled ends as DEAD and waits for an operator. The payload is sealed.
 """
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,9 +14,12 @@ from ulid import ULID
 from underwriting.domain import events
 from underwriting.store import reported_floats
 from underwriting.store.columns import from_now
+from underwriting.store.errors import Undecipherable
 from underwriting.store.models import EventRow, QueueState, sealed_cell
 from underwriting.store.queue.leased import LEASE, Queue
 from underwriting.store.session import Work
+
+log = logging.getLogger(__name__)
 
 # Waits between attempts. Outages last minutes; what fails for hours needs an operator.
 WAITS = (
@@ -80,7 +84,7 @@ async def keep(work: Work, event: events.Event) -> bool:
 async def due(work: Work, limit: int = 50, lease: timedelta = LEASE, inbox_id: str | None = None) -> list[Event]:
     """Lease the events that are due, oldest first. Commit before handling them.
 
-    Consumers that work at the same time get different events.
+    Consumers that work at the same time get different events. One whose payload does not open is left out.
     """
     ready = (
         select(EventRow.id)
@@ -92,10 +96,17 @@ async def due(work: Work, limit: int = 50, lease: timedelta = LEASE, inbox_id: s
     if inbox_id is not None:
         ready = ready.where(EventRow.id == inbox_id)
     rows = await QUEUE.take(work, list(await work.scalars(ready)), lease)
-    return [_event(work, row) for row in rows]
+    return [event for row in rows if (event := await _event(work, row)) is not None]
 
 
-def _event(work: Work, row: EventRow) -> Event:
+async def _event(work: Work, row: EventRow) -> Event | None:
+    """The event, or None where its payload does not open: that is noted as a failed try, and the others go on."""
+    try:
+        payload = work.keys.open(row.payload, sealed_cell(EventRow.payload, row.id))
+    except Undecipherable as error:
+        log.warning("event %s: %s", row.id, error)
+        await QUEUE.failed(work, row.id, row.attempts, str(error))
+        return None
     return Event(
         id=row.id,
         source=row.source,
@@ -103,7 +114,7 @@ def _event(work: Work, row: EventRow) -> Event:
         type=row.type,
         tenant=row.tenant,
         user_id=row.user_id,
-        payload=work.keys.open(row.payload, sealed_cell(EventRow.payload, row.id)),
+        payload=payload,
         occurred_at=row.occurred_at,
         attempt=row.attempts,
     )

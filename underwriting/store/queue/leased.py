@@ -65,6 +65,16 @@ class Queue(Generic[R]):
             .values(state=QueueState.DONE, done_at=from_now(), lease_until=None, trouble=None)
         )
 
+    async def finish(self, work: Work, row_id: str, attempt: int) -> bool:
+        """Mark the row as done; False if another worker took it over, and then nothing may be written for it."""
+        found = await work.scalar(
+            update(self.row)
+            .where(self.row.id == row_id, self.row.state == QueueState.PENDING, self.row.attempts == attempt)
+            .values(state=QueueState.DONE, done_at=from_now(), lease_until=None, trouble=None)
+            .returning(self.row.id)
+        )
+        return found is not None
+
     async def failed(
         self, work: Work, row_id: str, attempt: int, why: str, waits: Sequence[timedelta] | None = None
     ) -> QueueState | None:

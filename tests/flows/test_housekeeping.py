@@ -1,0 +1,98 @@
+"""What has to be done every few seconds is done, whatever else fails."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from prefect import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
+from support.journeys import Journey
+from support.reviews import let_time_pass, rows
+
+from flows.review_application import review_application
+from tasks.handling import receive
+from underwriting import housekeeping
+from underwriting.domain.events import Event
+from underwriting.housekeeping import DUTIES, Duty, keep_house
+from underwriting.runtime import Runtime
+
+Duties = Callable[..., None]
+
+
+@pytest.fixture
+def duties(monkeypatch: pytest.MonkeyPatch) -> Duties:
+    """Has the housekeeping do these duties only, or its own, as often as it can."""
+
+    def do(*instead: Duty) -> None:
+        often = [Duty(duty.name, 0.01, duty.once) for duty in instead or DUTIES]
+        monkeypatch.setattr(housekeeping, "DUTIES", often)
+
+    return do
+
+
+@asynccontextmanager
+async def kept(runtime: Runtime) -> AsyncIterator[None]:
+    """The housekeeping, for the block."""
+    keeping = asyncio.create_task(keep_house(runtime.config))
+    try:
+        async with asyncio.timeout(30):
+            yield
+    finally:
+        keeping.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await keeping
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    while not await holds():
+        await asyncio.sleep(0.02)
+
+
+async def test_events_are_handled_and_applications_dispatched(journey: Journey, duties: Duties) -> None:
+    duties()
+    await (await review_application.ato_deployment("review-application")).aapply()
+    application = await journey.accept()
+    await let_time_pass(journey.runtime.store, "applications", "received_at", timedelta(hours=1))
+    at = datetime.now(UTC)
+    created = {"source": "s", "id": "1", "type": "user_created", "tenant": "acme", "user_id": "ada", "at": at}
+    await receive(journey.runtime, [Event.model_validate(created)])
+
+    async def handled() -> bool:
+        return await rows(journey.runtime.store, "float_profiles") == 1
+
+    async def dispatched() -> bool:
+        async with get_client() as client:
+            named = FlowRunFilter(name=FlowRunFilterName(any_=[f"review-{application.id}"]))
+            return len(await client.read_flow_runs(flow_run_filter=named)) == 1
+
+    async with kept(journey.runtime):
+        await until(handled)
+        await until(dispatched)
+
+
+async def test_a_duty_that_fails_is_tried_again_and_stops_no_other(
+    runtime: Runtime, duties: Duties, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries: list[str] = []
+    errors: list[Exception] = [TimeoutError("away"), TimeoutError("away"), KeyError("ours")]
+
+    async def fails(_: Runtime) -> None:
+        tries.append("fails")
+        if errors:
+            raise errors.pop(0)
+
+    async def works(_: Runtime) -> None:
+        tries.append("works")
+
+    async def both_go_on() -> bool:
+        return min(tries.count("fails"), tries.count("works")) > 5
+
+    duties(Duty("fails", 0, fails), Duty("works", 0, works))
+    with caplog.at_level(logging.INFO, "underwriting.housekeeping"):
+        async with kept(runtime):
+            await until(both_go_on)
+    warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert warnings == ["fails fails: away", "fails fails: KeyError('ours')", "fails works again"]
