@@ -11,6 +11,7 @@ from rules.limits.policy import policy_for
 from tasks.forms import InputRefused, form, refusing
 from tasks.limit_shards import OnRunner, shard_runner
 from tasks.publish_limits import Progress, publish_limits
+from underwriting.dispatch import resume_name
 from underwriting.domain.application import Product
 from underwriting.limit_runs.dry_run import run_dry
 from underwriting.limit_runs.history import HistoryError
@@ -20,11 +21,14 @@ from underwriting.limit_runs.run_context import RunContext
 from underwriting.runtime import open_runtime
 from underwriting.settings import settings
 from underwriting.store.errors import RunInTheWay
+from underwriting.store.limits import runs as limit_runs
 
 
 def _run_name() -> str:
     """`limits-float-2026-06-30`, with the date that the run is about, and what else sets it apart."""
     given = flow_run.parameters
+    if given["run_id"]:
+        return resume_name(given["run_id"])
     try:
         day = given["business_date"] or policy_for(given["policy"]).business_day.last(due())
     except ValueError:
@@ -47,6 +51,7 @@ async def recalculate_limits(
     full: bool = False,
     shards: int | None = None,
     product: Product = Product.FLOAT,
+    run_id: str = "",
 ) -> State[None]:
     """Recalculate the limits of all users, of a segment or of one user, and apply what the guard lets pass.
 
@@ -67,28 +72,33 @@ async def recalculate_limits(
         full: On: read every row again, also of files that look as they did before.
         shards: Into how many parts the users are divided, from 1 to 5,000. None makes as many as the settings say.
         product: What the limits are for; there are limits of floats only.
+        run_id: Leave it empty. The housekeeping fills in the run that it continues, as it was asked for.
     """
     async with open_runtime() as runtime:
         config = runtime.config
-        with refusing(ValueError):
-            limit_policy = policy_for(policy, product, today=None if dry_run else datetime.now(UTC).date())
-            scope = scope_of(segment, user_id, config.segments)
-        if not (where := history or config.limits_history):
-            raise InputRefused("history: name a folder on the worker, or set UNDERWRITING_LIMITS_HISTORY")
-        request = Request(
-            tenant=tenant or config.limits_tenant,
-            product=product,
-            business_date=business_date or limit_policy.business_day.last(due()),
-            history=where,
-            policy=limit_policy,
-            scope=scope,
-            shards=shards,
-            dry_run=dry_run,
-            full=full,
-        )
+        if run_id:
+            async with runtime.store.read() as work:
+                request = Request.of_run(await limit_runs.get(work, run_id))
+        else:
+            with refusing(ValueError):
+                limit_policy = policy_for(policy, product, today=None if dry_run else datetime.now(UTC).date())
+                scope = scope_of(segment, user_id, config.segments)
+            if not (where := history or config.limits_history):
+                raise InputRefused("history: name a folder on the worker, or set UNDERWRITING_LIMITS_HISTORY")
+            request = Request(
+                tenant=tenant or config.limits_tenant,
+                product=product,
+                business_date=business_date or limit_policy.business_day.last(due()),
+                history=where,
+                policy=limit_policy,
+                scope=scope,
+                shards=shards,
+                dry_run=dry_run,
+                full=full,
+            )
         context = RunContext(runtime.store, config, OnRunner(), Progress(), str(flow_run.id))
         with refusing(HistoryError, RunInTheWay):
-            report = await (run_dry(context, request) if dry_run else recalculate(context, request))
+            report = await (run_dry(context, request) if request.dry_run else recalculate(context, request))
         if report.busy:
             return Completed(name="NotOwed", message=f"Another run works on {report.run_id}.")
         await publish_limits(report)

@@ -34,17 +34,16 @@ async def credit_report(review: Review) -> CheckResult:
     consent = review.application.bureau_consent
     if consent is None:
         raise SourceRefusal("bureau", NO_CONSENT)
-    async with review.runtime.store.begin() as work:
-        pull = await ledger.begin(work, review.claim, PULL)
-    failpoint("after-intent")
-    if pull.payload is not None:
-        review.add(read_report(pull.payload))
-        return await judge(review, "credit_report")
+    # The intent is stored once the slot is ours: who only waited for a slot has asked for nothing.
     async with concurrency(BUREAU, lease_duration=SLOT_LEASE, strict=True):
-        report = await _pulled(review, pull, consent)
-    failpoint("after-pull")
-    async with review.runtime.store.begin() as work:
-        await ledger.done(work, review.claim, PULL, report.model_dump_json().encode())
+        async with review.runtime.store.begin() as work:
+            pull = await ledger.begin(work, review.claim, PULL)
+        failpoint("after-intent")
+        report = await _pulled(review, pull, consent) if pull.payload is None else read_report(pull.payload)
+    if pull.payload is None:
+        failpoint("after-pull")
+        async with review.runtime.store.begin() as work:
+            await ledger.done(work, review.claim, PULL, report.model_dump_json().encode())
     review.add(report)
     return await judge(review, "credit_report")
 

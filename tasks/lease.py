@@ -1,7 +1,7 @@
 """Ownership of an application or evaluation while a flow run works on it."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic
@@ -10,10 +10,13 @@ from underwriting.process.failpoints import failpoint
 from underwriting.runtime import Runtime
 from underwriting.store import claims
 from underwriting.store.claims import Claim
-from underwriting.store.errors import LeaseLost
+from underwriting.store.errors import LeaseLost, StoreUnreachable
 from underwriting.store.kinds import Kind
 from underwriting.store.lease import Renewal, renewing
 from underwriting.store.stored import T
+
+# How long a failed attempt waits for the next; the last wait is that of all later ones.
+RETRY_WAITS = (timedelta(seconds=5), timedelta(seconds=15), timedelta(minutes=1))
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,10 @@ class Lease(Generic[T]):
 
 @asynccontextmanager
 async def claimed(runtime: Runtime, kind: Kind[T], subject_id: str, flow_run_id: str) -> AsyncIterator[Lease[T] | None]:
-    """Own the subject for the block, renewing at a third of the lease; None if it cannot be claimed."""
+    """Own the subject for the block, renewing at a third of the lease; None if it cannot be claimed.
+
+    If the block fails it is given back, to be tried again after a wait that grows with the attempts.
+    """
     term = timedelta(seconds=runtime.config.lease_seconds)
     async with runtime.store.begin() as work:
         claim = await claims.claim(work, kind, subject_id, flow_run_id, term, runtime.config.max_attempts)
@@ -39,5 +45,15 @@ async def claimed(runtime: Runtime, kind: Kind[T], subject_id: str, flow_run_id:
         yield None
         return
     failpoint("after-claim")
-    async with renewing(runtime.store, term, lambda work: claims.renew(work, claim, term)) as renewal:
-        yield Lease(claim, renewal)
+    wait = RETRY_WAITS[min(claim.attempt, len(RETRY_WAITS)) - 1]
+    try:
+        async with renewing(runtime.store, term, lambda work: claims.renew(work, claim, term)) as renewal:
+            yield Lease(claim, renewal)
+    except BaseException as error:
+        # A worker that stops, or a run that is cancelled, is no failure: somebody else may go on at once.
+        failed = isinstance(error, Exception)
+        # Where the store does not answer, the lease expires.
+        with suppress(StoreUnreachable):
+            async with runtime.store.begin() as work:
+                await claims.give_back(work, claim, wait if failed else timedelta())
+        raise

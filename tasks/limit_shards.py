@@ -86,4 +86,19 @@ class OnRunner:
 
         future.add_done_callback(finished)
         await done.wait()
-        return await asyncio.to_thread(future.result)
+        try:
+            return await asyncio.to_thread(future.result)
+        except Exception as error:
+            if not _killed_workers(error):
+                raise
+            why = f"it killed one Dask worker after another: {error}; give the workers more memory"
+            return ShardResult(spec.number, "", {}, error=why)
+
+
+def _killed_workers(error: Exception) -> bool:
+    """Whether Dask gave a task up, because workers died with it."""
+    if not settings().limits_dask:
+        return False
+    from distributed.scheduler import KilledWorker  # noqa: PLC0415
+
+    return isinstance(error, KilledWorker)

@@ -22,9 +22,12 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 
-from underwriting.dispatch import dispatch, mark_crashed, resume_limits, was_cancelled, will_come
+from underwriting.dispatch import ENDED_BY_A_PERSON, dispatch, mark_crashed, resume_limits, was_cancelled, will_come
+from underwriting.domain.limits import LimitRunState
 from underwriting.domain.notice import Owed
 from underwriting.integrations.metrics import metrics
+from underwriting.limit_runs.rollback import roll_back
+from underwriting.limit_runs.run_context import RunContext
 from underwriting.runtime import Runtime
 from underwriting.store import claims, lists, notices, waiting
 from underwriting.store.claims import Unclaimed
@@ -42,6 +45,8 @@ log = logging.getLogger(__name__)
 
 F = TypeVar("F")
 
+# Who goes on with a rollback that a person ordered.
+SYSTEM = "system"
 UNDER_WAY = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
 
@@ -112,7 +117,7 @@ async def measure_depths(runtime: Runtime) -> None:
 
 
 async def resume_limit_runs(runtime: Runtime) -> int:
-    """Start every unfinished limit run again whose lease expired; returns how many.
+    """Start every unfinished limit run again that lost its worker, and go on with rollbacks; returns how many.
 
     A cancelled one stays as it is until its date is run again.
     """
@@ -125,6 +130,9 @@ async def resume_limit_runs(runtime: Runtime) -> int:
 
 
 async def _resume(runtime: Runtime, client: PrefectClient, run: LimitRunRow) -> bool:
+    if run.state is LimitRunState.ROLLING_BACK:
+        await roll_back(RunContext(runtime.store, runtime.config), run.id, SYSTEM)
+        return True
     if run.flow_run_id is not None:
         earlier = UUID(run.flow_run_id)
         if await was_cancelled(client, earlier):
@@ -132,8 +140,7 @@ async def _resume(runtime: Runtime, client: PrefectClient, run: LimitRunRow) -> 
                 await limit_runs.release(work, Claimed(run.id, run.fence))
             return False
         await mark_crashed(client, earlier, "Its lease expired; started anew.")
-    await resume_limits(client, run)
-    return True
+    return await resume_limits(client, run)
 
 
 async def end_orphans(runtime: Runtime) -> int:
@@ -198,9 +205,14 @@ async def _dispatch(
     runtime: Runtime, client: PrefectClient, kind: Kind[T], found: Unclaimed[T], earlier: Mapping[str, FlowRun]
 ) -> bool:
     if found.flow_run_id is not None:
-        if will_come(earlier.get(found.flow_run_id), found.state, timedelta(seconds=runtime.config.start_seconds)):
+        run = earlier.get(found.flow_run_id)
+        if run is not None and run.state is not None and run.state.type in ENDED_BY_A_PERSON:
+            async with runtime.store.begin() as work:
+                await claims.cancel(work, kind, found.subject.id, found.flow_run_id)
+            return False
+        if will_come(run, found.state, timedelta(seconds=runtime.config.start_seconds)):
             return False
         await mark_crashed(client, UUID(found.flow_run_id), "Its lease expired; dispatched anew.")
-    run = await dispatch(client, found.subject, found.dispatch_no)
+    begun = await dispatch(client, found.subject, found.dispatch_no)
     async with runtime.store.begin() as work:
-        return await claims.dispatched(work, kind, found.subject.id, found.dispatch_no, str(run.id))
+        return await claims.dispatched(work, kind, found.subject.id, found.dispatch_no, str(begun.id))

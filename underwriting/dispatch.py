@@ -3,18 +3,18 @@
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.states import Crashed
 
 from underwriting.domain.application import Application, State
 from underwriting.domain.eligibility import EvaluationRequest
-from underwriting.domain.limits import Scope
 from underwriting.integrations.tracing import carried
 from underwriting.store import claims
 from underwriting.store.kinds import kind_of
@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 REVIEW = "review-application/review-application"
 EVALUATION = "evaluate-eligibility/evaluate-eligibility"
 LIMITS = "recalculate-limits/recalculate-limits"
+ENDED_BY_A_PERSON = (StateType.CANCELLED, StateType.CANCELLING)
+# Between a resumed limit run that failed and the next.
+RESUME_WAIT = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -79,30 +82,36 @@ async def try_dispatch(
         await claims.dispatched(work, kind_of(subject.id), subject.id, dispatch_no, str(run.id))
 
 
-async def resume_limits(client: PrefectClient, run: LimitRunRow) -> FlowRun:
-    """Start an interrupted limit run again: it goes on where it stopped. A second call changes nothing."""
+def resume_name(run_id: str) -> str:
+    """What the flow runs are called that continue a limit run."""
+    return f"resume-{run_id}"
+
+
+async def resume_limits(client: PrefectClient, run: LimitRunRow) -> bool:
+    """Start an interrupted limit run again as it was asked for: it goes on where it stopped. False if it has to wait.
+
+    A second call starts no second run. After a resumed run that failed, the next one begins `RESUME_WAIT` later: what
+    it lacked, such as the folder of the history, may be back by then.
+    """
+    name = resume_name(run.id)
+    named = FlowRunFilter(name=FlowRunFilterName(any_=[name]))
+    found = await client.read_flow_runs(flow_run_filter=named, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=1)
+    last = found[0] if found else None
+    if last is not None and _holds_up_the_next(last):
+        return False
     deployment = await client.read_deployment_by_name(LIMITS)
-    scope = Scope.parse(run.scope)
-    parameters = {
-        "business_date": run.business_date.isoformat(),
-        "product": run.product.value,
-        "history": run.history,
-        "dry_run": False,
-        "segment": scope.segment or "",
-        "user_id": scope.user_id or "",
-        "policy": run.policy,
-        "tenant": run.tenant,
-    }
-    for attempt in count():
-        key = f"{run.id}:{run.fence}:{attempt}"
-        begun = await client.create_flow_run_from_deployment(
-            deployment.id, parameters=parameters, idempotency_key=key, name=f"resume-{run.id}"
-        )
-        # A flow run whose worker died before it claimed the limit run has not raised the fence: its key cannot be used
-        # again.
-        if begun.state is None or not begun.state.is_crashed():
-            break
-    return begun
+    parameters = {"run_id": run.id, "dry_run": False}
+    key = f"{run.id}:{run.fence}:{last and last.id}"
+    await client.create_flow_run_from_deployment(deployment.id, parameters=parameters, idempotency_key=key, name=name)
+    return True
+
+
+def _holds_up_the_next(resumed: FlowRun) -> bool:
+    """Whether a resumed run is still to come or at work, or failed a moment ago."""
+    state = resumed.state
+    if state is None or state.is_crashed():
+        return False
+    return not state.is_final() or datetime.now(UTC) - state.timestamp < RESUME_WAIT
 
 
 async def was_cancelled(client: PrefectClient, flow_run_id: UUID) -> bool:
@@ -111,7 +120,7 @@ async def was_cancelled(client: PrefectClient, flow_run_id: UUID) -> bool:
         state = (await client.read_flow_run(flow_run_id)).state
     except ObjectNotFound:
         return False
-    return state is not None and state.type in {StateType.CANCELLED, StateType.CANCELLING}
+    return state is not None and state.type in ENDED_BY_A_PERSON
 
 
 def will_come(run: FlowRun | None, subject: State, starting: timedelta) -> bool:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.eligibility_api import fresh, in_force, judged, unknown, url
+from support.evaluated import pause
 
 from rules.core.reasons import reason
 from rules.eligibility.book import EligibilityBook, shipped_eligibility_books
@@ -109,12 +110,19 @@ async def test_a_new_rulebook_is_heard_within_seconds(api, api_store, books):
             await asyncio.sleep(0.1)
 
 
-async def test_a_key_stands_for_the_evaluation_that_it_made(api, api_store, books):
+async def test_a_key_stands_for_the_evaluation_that_it_made_while_that_is_the_answer(api, api_store, books):
     headers = {"Idempotency-Key": "order-1"}
     first = await api.get(url(), headers=headers)
-    await judged(api_store, first.json()["id"], books, decided_at=datetime.now(UTC) - timedelta(days=3))
+    await judged(api_store, first.json()["id"], books)
     again = await api.get(url(), headers=headers)
     assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
+    async with api_store.begin() as work:
+        await pause(work, "acme", "ada", datetime.now(UTC))
+    paused = await api.get(url(), headers=headers)
+    assert paused.status_code == 202, "an approval from before the pause pays nobody"
+    assert paused.json()["id"] != first.json()["id"]
+    await judged(api_store, paused.json()["id"], books, decided_at=datetime.now(UTC) - timedelta(days=3))
+    assert (await api.get(url(), headers=headers)).status_code == 202, "nor does an old one"
     assert (await api.get(url(), headers={"Idempotency-Key": "order-2"})).json()["id"] != first.json()["id"]
     loan = await api.get(url(what="loan_check"), headers=headers)
     assert (loan.status_code, loan.json()["product"]) == (202, "loan")

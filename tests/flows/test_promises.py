@@ -8,10 +8,12 @@ import pytest
 from prefect import get_client
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import State
+from prefect.concurrency.asyncio import concurrency
 from support.journeys import Journey
-from support.reviews import let_time_pass
+from support.reviews import let_time_pass, rows
 
 from flows.deliver_outbox import deliver_outbox
+from tasks.credit_report import BUREAU, credit_report
 from underwriting.store import claims
 from underwriting.store.claims import Claim
 from underwriting.store.kinds import APPLICATIONS
@@ -49,6 +51,20 @@ async def test_a_worker_that_lost_its_application_pays_and_stores_nothing_more(j
     assert (await journey.account())["charges"] == 0
     assert await journey.posted() == []
     assert other.attempt == 2
+
+
+async def test_who_waits_for_a_slot_at_the_bureau_has_asked_for_nothing(
+    journey: Journey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credit_report, "timeout_seconds", 1.0)
+    monkeypatch.setattr(credit_report, "retries", 0)
+    async with get_client() as client:
+        slots = (await client.read_global_concurrency_limit_by_name(BUREAU)).limit
+    async with concurrency(BUREAU, occupy=slots, lease_duration=60):
+        review = await journey.review("good")
+    assert review.record.state == "referred"
+    assert await rows(journey.runtime.store, "effects") == 0
+    assert (await journey.account())["charges"] == 0
 
 
 async def taken_over(journey: Journey, application_id: str) -> Claim:

@@ -11,13 +11,14 @@ import pytest
 from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from prefect.client.schemas.objects import FlowRun
-from prefect.states import Cancelled, Crashed
+from prefect.states import Cancelled, Crashed, Failed
 from support.limit_histories import END, written
 from support.reviews import let_time_pass
 
 from flows.recalculate_limits import recalculate_limits
 from flows.sweep import sweep
 from rules.limits.policy import policy_for
+from underwriting import dispatch
 from underwriting.domain.application import Product
 from underwriting.limit_runs.request import Request
 from underwriting.limit_runs.rollback import roll_back
@@ -143,12 +144,31 @@ async def test_a_run_cut_by_a_worker_that_stops_is_finished_too(runtime: Runtime
 @pytest.mark.usefixtures("deployed")
 async def test_a_successor_that_died_before_it_owned_the_run_has_a_successor(runtime: Runtime, history: str) -> None:
     await cut_short(runtime, history)
-    assert (await sweep(), await sweep()) == (1, 1)
+    assert (await sweep(), await sweep()) == (1, 0)
     (first,) = await resumed(runtime)
     async with get_client() as client:
         await client.set_flow_run_state(first.id, Crashed(message="killed"), force=True)
     assert await sweep() == 1
     assert [run.state_name for run in await resumed(runtime)] == ["Crashed", "Scheduled"]
+
+
+@pytest.mark.usefixtures("deployed")
+async def test_a_successor_that_failed_has_a_successor_after_a_while(
+    runtime: Runtime, history: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder of the history was away for a moment."""
+    await cut_short(runtime, history)
+    assert await sweep() == 1
+    (first,) = await resumed(runtime)
+    async with get_client() as client:
+        await client.set_flow_run_state(first.id, Failed(message="no users"), force=True)
+    assert await sweep() == 0, "it failed a moment ago"
+    monkeypatch.setattr(dispatch, "RESUME_WAIT", timedelta())
+    assert await sweep() == 1
+    assert [run.state_name for run in await resumed(runtime)] == ["Failed", "Scheduled"]
+    state: Any = await recalculate_limits(**(await resumed(runtime))[-1].parameters, return_state=True)
+    assert state.name == "Applied", state.message
+    assert len(await shards_of(runtime)) == 4
 
 
 @pytest.mark.usefixtures("deployed")

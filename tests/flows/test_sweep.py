@@ -1,22 +1,28 @@
 """Whatever nobody works on is dispatched again, and Prefect is told of runs that are gone."""
 
-from datetime import timedelta
+import asyncio
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.states import Pending, Running
+from prefect.states import Cancelled, Pending, Running
 from support.float_checks import FloatChecks
 from support.journeys import Journey
-from support.reviews import let_time_pass
+from support.reviews import accept, let_time_pass
 
 from flows.evaluate_eligibility import evaluate_eligibility
 from flows.review_application import review_application
 from flows.sweep import sweep
-from underwriting.store import claims
+from tasks.lease import RETRY_WAITS, claimed
+from underwriting.domain.application import State as Lasting
+from underwriting.runtime import Runtime
+from underwriting.store import applications, claims
+from underwriting.store.depths import quarantined
 from underwriting.store.kinds import APPLICATIONS
+from underwriting.store.models import ApplicationRow
 
 HOUR = timedelta(hours=1)
 
@@ -68,6 +74,42 @@ async def test_a_run_that_was_just_picked_up_is_left_alone(journey: Journey) -> 
     await set_state(run, Pending())
     await let_time_pass(journey.runtime.store, "applications", "dispatched_at", HOUR)
     assert await sweep() == 0
+
+
+@pytest.mark.usefixtures("deployed")
+async def test_a_review_that_somebody_cancels_is_not_started_again_until_an_operator_retries_it(
+    journey: Journey,
+) -> None:
+    store, application = journey.runtime.store, await journey.accept()
+    await let_time_pass(store, "applications", "received_at", HOUR)
+    assert await sweep() == 1
+    (run,) = await runs_of(application.id)
+    await set_state(run, Cancelled(message="not this one"))
+    await let_time_pass(store, "applications", "dispatched_at", HOUR)
+    assert (await sweep(), await sweep()) == (0, 0)
+    async with store.read() as work:
+        stored = await applications.get(work, None, application.id)
+        assert (stored.state, stored.trouble) == (Lasting.CANCELLED, "its flow run was cancelled in Prefect")
+        assert [item.id for item in await quarantined(work, 10)] == [application.id]
+    async with store.begin() as work:
+        await claims.retry(work, APPLICATIONS, application.id, by="olga")
+    await let_time_pass(store, "applications", "received_at", HOUR)
+    assert await sweep() == 1
+    assert len(await runs_of(application.id)) == 2
+
+
+async def test_a_worker_that_stops_gives_its_work_back_and_a_failed_try_waits(runtime: Runtime) -> None:
+    for error, wait in ((asyncio.CancelledError(), 0), (RuntimeError("ours"), RETRY_WAITS[0].total_seconds())):
+        application = await accept(runtime.store)
+        began = datetime.now(UTC)
+        with pytest.raises(type(error)):
+            async with claimed(runtime, APPLICATIONS, application.id, "run"):
+                raise error
+        async with runtime.store.read() as work:
+            row = await work.get(ApplicationRow, application.id)
+        assert row is not None
+        assert row.lease_until is not None
+        assert abs((row.lease_until - began).total_seconds() - wait) < 3, error
 
 
 @pytest.mark.settings(start_seconds=0)

@@ -56,8 +56,11 @@ async def swept(settings: Settings) -> None:
     """Until a sweep has run: Prefect, the worker and the store all work."""
     async with httpx.AsyncClient(base_url=f"{settings.prefect_url}/api", timeout=30) as client:
         deployment = (await client.get("/deployments/name/sweep/sweep")).raise_for_status().json()
-        begun = await client.post(f"/deployments/{deployment['id']}/create_flow_run", json={})
-        run = begun.raise_for_status().json()
-        while run["state"]["name"] != "Completed":
-            await asyncio.sleep(0.1)
-            run = (await client.get(f"/flow_runs/{run['id']}")).raise_for_status().json()
+        ended = ""
+        # One that begins while the database is still away fails.
+        while ended != "Completed":
+            begun = await client.post(f"/deployments/{deployment['id']}/create_flow_run", json={})
+            run = begun.raise_for_status().json()
+            while (ended := run["state"]["name"]) not in {"Completed", "Failed"}:
+                await asyncio.sleep(0.1)
+                run = (await client.get(f"/flow_runs/{run['id']}")).raise_for_status().json()

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from support.reviews import LEASE, accept, claim, claimed, fail, finish, let_time_pass
+from support.reviews import LEASE, accept, cancel, claim, claimed, finish, let_time_pass
 
 from underwriting.domain.application import Application, State
 from underwriting.store import applications, audit, claims
@@ -84,11 +84,15 @@ async def test_the_attempt_after_the_last_is_quarantine(store: Store) -> None:
         assert [entry.action for entry in await audit.entries(work, application.id)] == ["application.quarantined"]
 
 
-async def test_a_failed_application_is_retried_by_an_operator_only(store: Store) -> None:
+async def test_a_cancelled_application_is_retried_by_an_operator_only(store: Store) -> None:
     owned = await claimed(store)
     async with store.begin() as work:
-        await fail(work, owned, "no rulebook")
-    assert (await stored(store, owned.subject.id)).trouble == "no rulebook"
+        assert not await claims.cancel(work, APPLICATIONS, owned.subject.id, "run"), "its worker goes on"
+        await claims.give_back(work, owned, -LEASE)
+        assert not await claims.cancel(work, APPLICATIONS, owned.subject.id, "another run"), "it was given to this one"
+    async with store.begin() as work:
+        await cancel(work, owned)
+    assert (await stored(store, owned.subject.id)).trouble == "its flow run was cancelled in Prefect"
     assert await owed(store) == []
     async with store.begin() as work:
         await claims.retry(work, APPLICATIONS, owned.subject.id, by="olga")

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from support.evaluated import check, claim_check, evaluated
-from support.reviews import accept, claimed, fail, finish, let_time_pass
+from support.reviews import accept, cancel, claimed, finish, let_time_pass
 
 from underwriting.domain.decision import Verdict
 from underwriting.store.depths import Waiting, depths, quarantined, referred
@@ -65,7 +65,7 @@ async def test_what_is_quarantined_is_listed_with_its_trouble(store: Store) -> N
     application = await claimed(store)
     evaluation = (await check(store)).stored.subject
     async with store.begin() as work:
-        await fail(work, application, "the worker was killed")
+        await cancel(work, application)
     assert await claim_check(store, evaluation.id) is not None
     await let_time_pass(store, "evaluations", "lease_until", HOUR)
     assert await claim_check(store, evaluation.id, max_attempts=1) is None

@@ -17,7 +17,7 @@ from support.evaluated import (
     evaluated,
     finish_check,
 )
-from support.reviews import LEASE, NOW, fail, let_time_pass, rows
+from support.reviews import LEASE, NOW, cancel, let_time_pass, rows
 
 from underwriting.domain.application import State
 from underwriting.domain.decision import Outcome, Result, Verdict
@@ -187,7 +187,7 @@ async def test_an_evaluation_that_never_ends_is_quarantined_and_put_back_by_a_pe
 async def test_what_is_evaluated_anew_cannot_be_put_back(store: Store) -> None:
     owned = await claimed_check(store)
     async with store.begin() as work:
-        await fail(work, owned, "no rulebook")
+        await cancel(work, owned)
     anew = await claimed_check(store)
     with pytest.raises(NotRetryable, match="is under way anew"):
         async with store.begin() as work:

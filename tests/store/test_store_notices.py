@@ -13,9 +13,9 @@ from support.reviews import (
     NO_SCORE,
     NOW,
     accept,
+    cancel,
     claimed,
     decision,
-    fail,
     finish,
     let_time_pass,
     request,
@@ -122,8 +122,8 @@ async def stuck(store: Store, kind: Kind, state: State) -> str:
     async with store.begin() as work:
         if state is not State.PENDING:
             owned = await claims.claim(work, kind, accepted.id, "run", LEASE, 1)
-        if state is State.FAILED:
-            await fail(work, owned, "no book")
+        if state is State.CANCELLED:
+            await cancel(work, owned)
     if state is State.QUARANTINED:
         await let_time_pass(store, kind.row.__tablename__, "lease_until", 2 * LEASE)
         async with store.begin() as work:
@@ -132,7 +132,7 @@ async def stuck(store: Store, kind: Kind, state: State) -> str:
 
 
 @pytest.mark.parametrize("kind", [APPLICATIONS, EVALUATIONS], ids=lambda kind: kind.name)
-@pytest.mark.parametrize("state", [State.PENDING, State.RUNNING, State.FAILED, State.QUARANTINED])
+@pytest.mark.parametrize("state", [State.PENDING, State.RUNNING, State.CANCELLED, State.QUARANTINED])
 async def test_what_no_worker_ends_is_due_30_days_after_its_receipt(store: Store, kind: Kind, state: State) -> None:
     subject_id = await stuck(store, kind, state)
     assert await due(store, DUE - timedelta(days=1)) == []
@@ -199,8 +199,8 @@ async def test_what_is_supplied_or_told_in_the_evening_counts_from_the_lenders_d
     }
 
 
-async def test_an_evaluation_that_failed_is_answered_by_a_later_one(store: Store) -> None:
-    await stuck(store, EVALUATIONS, State.FAILED)
+async def test_an_evaluation_that_was_cancelled_is_answered_by_a_later_one(store: Store) -> None:
+    await stuck(store, EVALUATIONS, State.CANCELLED)
     await evaluated(store, verdict=Verdict.REFERRED)
     assert [owed.kind for owed in await due(store)] == [NoticeKind.UNDECIDED] * 2
     await evaluated(store)

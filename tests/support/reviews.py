@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from underwriting.domain.application import Application, ApplicationRequest, State
+from underwriting.domain.application import Application, ApplicationRequest
 from underwriting.domain.decision import CheckResult, Decision, Outcome, Reason, Result, RulebookRef, Verdict
 from underwriting.store import applications, claims, decisions
 from underwriting.store.claims import Claim
@@ -40,9 +40,10 @@ async def claim(
         return await claims.claim(work, APPLICATIONS, application_id, "run", lease, max_attempts)
 
 
-async def fail(work: Work, owned: Claim[Any], why: str) -> None:
-    """End what is claimed without a decision."""
-    assert await claims.change(work, owned, state=State.FAILED, lease_until=None, trouble=why)
+async def cancel(work: Work, owned: Claim[Any]) -> None:
+    """End what is claimed without a decision, as an operator does who cancels its flow run."""
+    await claims.give_back(work, owned, -timedelta(seconds=1))
+    assert await claims.cancel(work, owned.kind, owned.subject.id, "run")
 
 
 async def claimed(store: Store, tenant: str = "acme", **changes: Any) -> Claim[Application]:

@@ -11,9 +11,11 @@ from underwriting.api.context import ApiContext, problem
 from underwriting.api.documented import JSON
 from underwriting.api.etags import matches, quoted
 from underwriting.domain.application import Product, State
+from underwriting.domain.eligibility import EvaluationRequest
 from underwriting.integrations.callbacks import BadCallback, checked_callback
 from underwriting.store import evaluations
-from underwriting.store.evaluations import StoredEvaluation
+from underwriting.store.evaluations import EvaluationRecord, StoredEvaluation
+from underwriting.store.stored import Accepted
 
 # Seconds after which a client should poll again.
 RETRY_AFTER = "1"
@@ -67,20 +69,39 @@ async def find_answer(
     context: ApiContext,
     after_answering: BackgroundTasks,
 ) -> Answer:
-    """The fresh evaluation, or one that is under way; an idempotency key always returns the evaluation that it made."""
+    """The fresh evaluation, or one that is under way; an idempotency key returns the evaluation that it made.
+
+    Once that is not the answer any more, the key is as good as none: nobody is paid on an approval from before a pause.
+    """
     now, user_id = datetime.now(UTC), question.user_id
     if question.callback_url is not None:
         _check_callback(question.callback_url, caller, context)
-    if question.key is None and (body := await context.fresh(caller.tenant, user_id, product, now)) is not None:
-        return Answer(body, State.DONE)
+    fresh = await context.fresh(caller.tenant, user_id, product, now)
+    if question.key is None and fresh is not None:
+        return Answer(fresh, State.DONE)
     key = question.key and f"{product}:{question.key}"
-    async with context.store.begin() as work:
-        accepted = await evaluations.accept(
-            work, caller.tenant, question.user_id, product, None, key, now, callback=question.callback_url
-        )
+    accepted = await _accept(question, product, caller, context, key, now)
+    if accepted.replay and accepted.stored.state is State.DONE and accepted.stored.body != fresh:
+        if fresh is not None:
+            return Answer(fresh, State.DONE)
+        accepted = await _accept(question, product, caller, context, None, now)
     if accepted.new:
         after_answering.add_task(context.dispatch, accepted.stored.subject)
     return answer_of(accepted.stored)
+
+
+async def _accept(
+    question: EligibilityQuestion,
+    product: Product,
+    caller: Caller,
+    context: ApiContext,
+    key: str | None,
+    now: datetime,
+) -> Accepted[EvaluationRequest, EvaluationRecord]:
+    async with context.store.begin() as work:
+        return await evaluations.accept(
+            work, caller.tenant, question.user_id, product, None, key, now, callback=question.callback_url
+        )
 
 
 def _check_callback(url: str, caller: Caller, context: ApiContext) -> None:

@@ -28,13 +28,13 @@ _SCREEN = {
         ("applications_late", "late: the worker is gone", "the housekeeping starts them again"),
         ("referrals", "referred to a person", "underwriting status referred"),
         ("customers", "wait for the customer", ""),
-        ("applications_quarantined", "quarantined", "underwriting status quarantined"),
+        ("applications_quarantined", "quarantined or cancelled", "underwriting status quarantined"),
     ],
     "Evaluations": [
         ("evaluations", "under way", ""),
         ("evaluations_late", "late: the worker is gone", "the housekeeping starts them again"),
         ("evaluations_referred", "referred to a person", "underwriting status referred"),
-        ("evaluations_quarantined", "quarantined", "underwriting status quarantined"),
+        ("evaluations_quarantined", "quarantined or cancelled", "underwriting status quarantined"),
         ("list_matches", "possible list matches", "underwriting lists matches"),
     ],
     "Events received": [
@@ -48,6 +48,7 @@ _SCREEN = {
         ("outbox_dead", "dead", "underwriting outbox dead"),
     ],
     "Limit runs": [
+        ("limit_runs_late", "late: the worker is gone", "the housekeeping starts them again"),
         ("limit_runs_held", "held by the guard", "underwriting limits status"),
         ("limit_runs_incomplete", "incomplete", "underwriting limits status"),
     ],

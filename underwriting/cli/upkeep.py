@@ -13,10 +13,10 @@ from underwriting.store.session import Work
 
 
 def retry(
-    ids: Annotated[list[str], typer.Argument(help="Ids of failed or quarantined applications and evaluations.")],
+    ids: Annotated[list[str], typer.Argument(help="Ids of quarantined or cancelled applications and evaluations.")],
     as_json: Json = False,
 ) -> None:
-    """Put failed or quarantined applications and evaluations back, all or none; they are dispatched within seconds."""
+    """Put quarantined or cancelled applications and evaluations back, all or none; workers get them within seconds."""
 
     async def retry_all(work: Work) -> None:
         for subject_id in ids:

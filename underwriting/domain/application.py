@@ -28,7 +28,7 @@ class Product(StrEnum):
 
 
 class State(StrEnum):
-    """The state of an application; `REFERRED` waits for a person, `QUARANTINED` for an operator.
+    """The state of an application; `REFERRED` waits for a person, `QUARANTINED` and `CANCELLED` for an operator.
 
     `INCOMPLETE` and `COUNTEROFFER` wait for the customer, until a stored deadline.
     """
@@ -39,8 +39,8 @@ class State(StrEnum):
     REFERRED = "referred"
     INCOMPLETE = "incomplete"
     COUNTEROFFER = "counteroffer"
-    FAILED = "failed"
     QUARANTINED = "quarantined"
+    CANCELLED = "cancelled"
 
 
 class PermissiblePurpose(StrEnum):

@@ -3,13 +3,15 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Self
 
 from rules.facts.terms import fact_terms
-from rules.limits.policy import LimitPolicy
+from rules.limits.policy import LimitPolicy, parse_policy
 from rules.publishable import no_segment
 from underwriting.domain.application import Product
 from underwriting.domain.limits import Scope
 from underwriting.store.limits.runs import RunRequest
+from underwriting.store.models import LimitRunRow
 
 
 def scope_of(segment: str | None, user_id: str | None, segments: Collection[str]) -> Scope:
@@ -34,6 +36,20 @@ class Request:
     dry_run: bool = False
     # Read every row again, also of files that look as they were.
     full: bool = False
+
+    @classmethod
+    def of_run(cls, run: LimitRunRow) -> Self:
+        """The request of a stored run, with the policy that it began with, also where there is a newer one by now."""
+        return cls(
+            tenant=run.tenant,
+            product=run.product,
+            business_date=run.business_date,
+            history=run.history,
+            policy=parse_policy(run.policy_text, run.policy),
+            scope=Scope.parse(run.scope),
+            shards=run.shards,
+            full=run.full,
+        )
 
     @property
     def judged_at(self) -> datetime:

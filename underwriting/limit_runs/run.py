@@ -7,6 +7,7 @@ the run began with, and the guard checks the new totals.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +29,7 @@ from underwriting.limit_runs.shard import ShardResult, ShardSpec, records_file
 from underwriting.limit_runs.totals import Totals, summed
 from underwriting.process.failpoints import failpoint
 from underwriting.store.columns import from_now
-from underwriting.store.errors import RunInTheWay
+from underwriting.store.errors import RunInTheWay, StoreError
 from underwriting.store.limits import bases as limit_bases
 from underwriting.store.limits import changes as limit_changes
 from underwriting.store.limits import records as limit_records
@@ -37,13 +38,16 @@ from underwriting.store.limits import shards as limit_shards
 from underwriting.store.limits.runs import Claimed
 from underwriting.store.models import LimitRunRow, LimitShardRow
 
+# A shard whose calculation was begun so often without an end is given up.
+MAX_TRIES = 3
+
 
 async def recalculate(context: RunContext, request: Request) -> Report:
     """Start the run or continue it; HistoryError, RunInTheWay or LeaseLost say why not. Not for dry runs."""
     history = await asyncio.to_thread(open_history, request.history)
     async with context.store.begin() as work:
         run = await limit_runs.opened(work, request.run_request, datetime.now(UTC))
-    async with context.lease(run.id) as claimed:
+    async with context.lease(run.id, full=request.full, shards=request.shards) as claimed:
         if claimed is None:
             return replace(await report_of(context, run.id), busy=True)
         return await _Run(context, request, history, claimed).proceed()
@@ -91,7 +95,12 @@ class _Run:
             raise RunInTheWay(f"{run.id} is being rolled back; `underwriting limits rollback {run.id}` goes on with it")
         if run.state is LimitRunState.APPLYING:
             return await apply(self._context, self._claimed)
-        await self._context.for_each(await self._planned(), self._calculate)
+        planned = await self._planned()
+        await self._context.for_each([shard for shard in planned if not shard.tries], self._calculate)
+        # Each of these was being calculated when a worker died. Alone, one cannot take others with it.
+        for shard in planned:
+            if shard.tries:
+                await self._calculate(shard)
         # In any other state nothing was calculated anew: it is applied, or waits for a person.
         waits = (await self._stored_run()).state is LimitRunState.CALCULATING
         report = await (self._check_guard() if waits else report_of(self._context, self._claimed.run_id))
@@ -118,17 +127,40 @@ class _Run:
         same_files = version != "" and version == shard.version
         if not fresh and same_files and not self._request.full:
             return
+        if shard.tries >= MAX_TRIES:
+            await self._give_up(shard)
+            return
+        await self._note_tries(shard, shard.tries + 1)
         run, known_digest = await self._stored_run(), None if fresh else shard.digest
         spec = await spec_of(self._context, self._request, self._history, run, shard.number, ids, known_digest)
-        result = await self._context.calculate(spec)
+        try:
+            result = await self._context.calculate(spec)
+        except BaseException:
+            # It failed, or was stopped, and killed nobody. Where this cannot be stored, the next try counts it.
+            with suppress(StoreError):
+                await self._note_tries(shard, 0)
+            raise
         failpoint("after-calculated-shard")
         await self._store(spec, result, version)
+
+    async def _note_tries(self, shard: LimitShardRow, tries: int) -> None:
+        async with self._context.store.begin() as work:
+            await limit_shards.note_shard(work, self._claimed, shard.number, tries=tries)
+
+    async def _give_up(self, shard: LimitShardRow) -> None:
+        """Let a shard fail that may be what kills the workers: the others are applied, its users keep their limits."""
+        users = f"users from {shard.first_id or 'the first'} up to {shard.end_id or 'the last'}"
+        why = f"{shard.tries} workers died while they calculated it ({users}); give the workers more memory"
+        async with self._context.store.begin() as work:
+            values = {"state": LimitShardState.FAILED, "trouble": why, "digest": None, "totals": None, "tries": 0}
+            await limit_shards.note_shard(work, self._claimed, shard.number, **values)
+        self._calculated += 1
 
     async def _store(self, spec: ShardSpec, result: ShardResult, version: str) -> None:
         """Store the result of a shard in one transaction."""
         claimed, number = self._claimed, result.number
         intake = {name: {"rows": one.rows, "malformed": one.malformed} for name, one in result.tables.items()}
-        noted: dict[str, Any] = {"version": version, "digest": result.digest, "intake": intake}
+        noted: dict[str, Any] = {"version": version, "digest": result.digest, "intake": intake, "tries": 0}
         if result.error is not None:
             async with self._context.store.begin() as work:
                 failed = {**noted, "state": LimitShardState.FAILED, "trouble": result.error, "totals": None}
@@ -137,7 +169,7 @@ class _Run:
             return
         if result.unchanged:
             async with self._context.store.begin() as work:
-                await limit_shards.note_shard(work, claimed, number, version=version)
+                await limit_shards.note_shard(work, claimed, number, version=version, tries=0)
             return
         records = records_file(spec, spec.folder)
         bases = Path(spec.bases)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from underwriting.limit_runs.shard import ShardResult, ShardSpec, recalculate_shard
 from underwriting.settings import Settings
@@ -78,29 +78,26 @@ class RunContext:
         return folder.resolve()
 
     @asynccontextmanager
-    async def lease(self, run_id: str) -> AsyncIterator[Claimed | None]:
-        """Lease the run for the block, and renew the lease; None where another worker owns it.
+    async def lease(self, run_id: str, **values: Any) -> AsyncIterator[Claimed | None]:
+        """Lease the run for the block, with these columns, and renew the lease; None where another worker owns it.
 
-        Every write asks the store whether the lease is still ours. A flow run that is interrupted from outside, as by
-        a worker that stops, keeps its lease: it expires, and the housekeeping continues the run. A command that is
-        interrupted gives its lease back, since its user sees that.
+        Every write asks the store whether the lease is still ours. A flow run that fails, or is interrupted from
+        outside, as by a worker that stops, leaves the run to the housekeeping, which continues it. A command gives the
+        run back, since its user sees how it ended.
         """
         term = timedelta(seconds=self.config.lease_seconds)
         async with self.store.begin() as work:
-            claimed = await limit_runs.claim(work, run_id, self.flow_run_id, term)
+            claimed = await limit_runs.claim(work, run_id, self.flow_run_id, term, **values)
         if claimed is None:
             yield None
             return
-        interrupted = False
+        ended = self.flow_run_id is None
         try:
             async with renewing(self.store, term, lambda work: limit_runs.renew(work, claimed, term)):
                 yield claimed
-        # Raised again: what interrupts a run from outside (cancelling, a signal) is no Exception.
-        except BaseException as error:
-            interrupted = self.flow_run_id is not None and not isinstance(error, Exception)
-            raise
+            ended = True
         finally:
-            if not interrupted:
-                with suppress(StoreUnreachable):
-                    async with self.store.begin() as work:
-                        await limit_runs.release(work, claimed)
+            # Where the store does not answer, the lease expires, to the same effect.
+            with suppress(StoreUnreachable):
+                async with self.store.begin() as work:
+                    await limit_runs.release(work, claimed, to_be_continued=not ended)

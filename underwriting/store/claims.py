@@ -73,23 +73,44 @@ async def renew(work: Work, claim: Claim[T], lease: timedelta) -> bool:
     return await change(work, claim, lease_until=from_now(lease))
 
 
+async def give_back(work: Work, claim: Claim[T], wait: timedelta) -> None:
+    """Let others claim it after `wait`; nothing happens if it is finished, or not ours any more."""
+    await change(work, claim, lease_until=from_now(wait))
+
+
+async def cancel(work: Work, kind: Kind[T], subject_id: str, flow_run_id: str) -> bool:
+    """Leave it undecided until `retry`, since somebody cancelled its flow run; False if it is decided or goes on."""
+    table = kind.row
+    free = or_(table.lease_until.is_(None), table.lease_until < from_now())
+    cancelled = await work.scalar(
+        update(table)
+        .where(table.id == subject_id, table.state.in_((State.PENDING, State.RUNNING)), free)
+        .where(table.flow_run_id == flow_run_id)
+        .values(state=State.CANCELLED, lease_until=None, trouble="its flow run was cancelled in Prefect")
+        .returning(table.id)
+    )
+    if cancelled is not None:
+        await audit.append(work, f"{kind.name}.cancelled", subject_id, "system", flow_run_id=flow_run_id)
+    return cancelled is not None
+
+
 async def retry(work: Work, kind: Kind[T], subject_id: str, by: str) -> None:
-    """Put a failed or quarantined subject back, with all its attempts.
+    """Put a quarantined or cancelled subject back, with all its attempts.
 
     NotRetryable in any other state, and if the same user is already being evaluated for the same product again.
     """
     table = kind.row
     row = await work.scalar(
         update(table)
-        .where(table.id == subject_id, table.state.in_((State.FAILED, State.QUARANTINED)), kind.retryable)
-        .values(state=State.PENDING, attempts=0, dispatched_at=None, trouble=None)
+        .where(table.id == subject_id, table.state.in_((State.CANCELLED, State.QUARANTINED)), kind.retryable)
+        .values(state=State.PENDING, attempts=0, dispatched_at=None, flow_run_id=None, trouble=None)
         .returning(table)
     )
     if row is None:
         if await work.get(table, subject_id) is None:
             raise kind.unknown(subject_id)
         raise NotRetryable(
-            f"{kind.name} {subject_id} neither failed nor is quarantined, or is under way anew: nothing to retry"
+            f"{kind.name} {subject_id} is neither quarantined nor cancelled, or is under way anew: nothing to retry"
         )
     await audit.append(work, f"{kind.name}.retried", subject_id, by)
 

@@ -10,6 +10,7 @@ from underwriting.domain.application import State
 from underwriting.domain.decision import Verdict
 from underwriting.domain.limits import LimitRunState
 from underwriting.store.columns import from_now
+from underwriting.store.limits.runs import without_worker
 from underwriting.store.models import (
     ApplicationRow,
     Claimable,
@@ -38,6 +39,10 @@ class Waiting:
     oldest: datetime | None
 
 
+# Without a decision, until an operator puts them back.
+STOPPED = (State.QUARANTINED, State.CANCELLED)
+
+
 def _waiting(since: Any, *which: ColumnElement[bool]) -> Select[tuple[int, datetime | None]]:
     return select(func.count(), func.min(since)).where(*which)
 
@@ -60,10 +65,10 @@ _QUEUES: dict[str, Select[tuple[int, datetime | None]]] = {
     "applications_late": _late(ApplicationRow),
     "referrals": _in_states(ApplicationRow, State.REFERRED),
     "customers": _in_states(ApplicationRow, *CUSTOMERS),
-    "applications_quarantined": _in_states(ApplicationRow, State.QUARANTINED, State.FAILED),
+    "applications_quarantined": _in_states(ApplicationRow, *STOPPED),
     "evaluations": _in_states(EvaluationRow, *UNDECIDED),
     "evaluations_late": _late(EvaluationRow),
-    "evaluations_quarantined": _in_states(EvaluationRow, State.QUARANTINED, State.FAILED),
+    "evaluations_quarantined": _in_states(EvaluationRow, *STOPPED),
     "list_matches": _waiting(ListMatchRow.found_at, ListMatchRow.cleared_at.is_(None)),
     "inbox": _waiting(EventRow.received_at, EventRow.state == QueueState.PENDING),
     "inbox_failing": _waiting(EventRow.received_at, _failing(EventRow)),
@@ -71,6 +76,7 @@ _QUEUES: dict[str, Select[tuple[int, datetime | None]]] = {
     "outbox": _waiting(MessageRow.created_at, MessageRow.state == QueueState.PENDING),
     "outbox_failing": _waiting(MessageRow.created_at, _failing(MessageRow)),
     "outbox_dead": _waiting(MessageRow.created_at, MessageRow.state == QueueState.DEAD),
+    "limit_runs_late": _waiting(LimitRunRow.created_at, without_worker()),
     "limit_runs_held": _waiting(LimitRunRow.created_at, LimitRunRow.state == LimitRunState.HELD),
     "limit_runs_incomplete": _waiting(LimitRunRow.created_at, LimitRunRow.state == LimitRunState.INCOMPLETE),
 }
@@ -109,11 +115,10 @@ class Item:
 
 async def quarantined(work: Work, limit: int) -> list[Item]:
     """Applications and evaluations that ended without a decision, of all tenants, the oldest first."""
-    stopped = (State.QUARANTINED, State.FAILED)
     found = []
     for table, subject in ((ApplicationRow, ApplicationRow.customer_id), (EvaluationRow, EvaluationRow.user_id)):
         columns = (table.id, table.tenant, subject, table.received_at, table.trouble)
-        query = select(*columns).where(table.state.in_(stopped)).order_by(table.received_at).limit(limit)
+        query = select(*columns).where(table.state.in_(STOPPED)).order_by(table.received_at).limit(limit)
         rows = (await work.execute(query)).tuples()
         found += [Item(row_id, tenant, who, since, why or "") for row_id, tenant, who, since, why in rows]
     return sorted(found, key=lambda item: item.since)[:limit]

@@ -24,8 +24,10 @@ from underwriting.store.session import Work
 
 # Runs that do not count: their date may be run anew.
 VOID = (LimitRunState.DISCARDED, LimitRunState.ROLLED_BACK)
-# Runs that the housekeeping starts again. A rollback is started again by staff.
-UNDER_WAY = (LimitRunState.CALCULATING, LimitRunState.APPLYING)
+# Runs that the housekeeping starts again, and rollbacks that it goes on with.
+UNDER_WAY = (LimitRunState.CALCULATING, LimitRunState.APPLYING, LimitRunState.ROLLING_BACK)
+# A run that was opened and not claimed within this time lost its worker in between.
+OPENING = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -167,10 +169,10 @@ async def before(work: Work, run: LimitRunRow, limit: int) -> list[LimitRunRow]:
     return list(await work.scalars(query))[::-1]
 
 
-async def claim(work: Work, run_id: str, flow_run_id: str | None, lease: timedelta) -> Claimed | None:
-    """Own the run for `lease`; None if somebody else works on it."""
+async def claim(work: Work, run_id: str, flow_run_id: str | None, lease: timedelta, **values: Any) -> Claimed | None:
+    """Own the run for `lease`, and set these columns; None if somebody else works on it."""
     free = or_(LimitRunRow.lease_until.is_(None), LimitRunRow.lease_until < from_now())
-    row = await leases.take(work, LimitRunRow, run_id, lease, free, flow_run_id=flow_run_id)
+    row = await leases.take(work, LimitRunRow, run_id, lease, free, flow_run_id=flow_run_id, **values)
     return None if row is None else Claimed(run_id, row.fence)
 
 
@@ -179,9 +181,9 @@ async def renew(work: Work, claimed: Claimed, lease: timedelta) -> bool:
     return await _owned(work, claimed, lease_until=from_now(lease))
 
 
-async def release(work: Work, claimed: Claimed) -> None:
-    """Give it back, in whatever state."""
-    await _owned(work, claimed, lease_until=None)
+async def release(work: Work, claimed: Claimed, *, to_be_continued: bool = False) -> None:
+    """Give it back, in whatever state; the housekeeping finds one that is to be continued."""
+    await _owned(work, claimed, lease_until=from_now() if to_be_continued else None)
 
 
 async def enter(work: Work, claimed: Claimed, state: LimitRunState, **values: Any) -> None:
@@ -193,13 +195,17 @@ async def enter(work: Work, claimed: Claimed, state: LimitRunState, **values: An
 
 async def begin_again(work: Work, claimed: Claimed) -> None:
     """Go back to calculating, for records that the guard has not checked; LeaseLost if the run is not ours."""
-    if not await _owned(work, claimed, state=LimitRunState.CALCULATING):
-        raise LeaseLost(claimed.run_id)
+    other = LimitRunRow.state != LimitRunState.CALCULATING
+    await leases.change(work, LimitRunRow, and_(_mine(claimed), other), state=LimitRunState.CALCULATING)
+    await ensure(work, claimed)
 
 
 async def ensure(work: Work, claimed: Claimed) -> None:
-    """LeaseLost if the run is not ours any more; otherwise it stays ours until the transaction ends."""
-    if not await _owned(work, claimed, fence=claimed.fence):
+    """LeaseLost if the run is not ours any more; otherwise it stays ours until the transaction ends.
+
+    The shards of a run are stored at the same time: they share the lock of its row, and only a claim waits for them.
+    """
+    if await work.scalar(select(LimitRunRow.id).where(_mine(claimed)).with_for_update(read=True)) is None:
         raise LeaseLost(claimed.run_id)
 
 
@@ -210,9 +216,20 @@ async def at_work(work: Work) -> set[str]:
 
 
 async def interrupted(work: Work) -> list[LimitRunRow]:
-    """Unfinished runs whose lease expired."""
-    query = select(LimitRunRow).where(LimitRunRow.state.in_(UNDER_WAY), LimitRunRow.lease_until < from_now())
-    return list(await work.scalars(query))
+    """Unfinished runs without a worker, as `without_worker` says."""
+    return list(await work.scalars(select(LimitRunRow).where(without_worker())))
+
+
+def without_worker() -> ColumnElement[bool]:
+    """Which runs are unfinished and have lost their worker: their lease expired, or nobody claimed them once opened.
+
+    A run without a lease that somebody had claimed was stopped on purpose, and is none of them; but a rollback that was
+    ordered is always carried out.
+    """
+    row = LimitRunRow
+    opened_only = and_(row.fence == 0, row.created_at < from_now(-OPENING))
+    left = and_(row.lease_until.is_(None), or_(opened_only, row.state == LimitRunState.ROLLING_BACK))
+    return and_(row.state.in_(UNDER_WAY), or_(row.lease_until < from_now(), left))
 
 
 def _same(order: RunRequest) -> Select[tuple[LimitRunRow]]:
@@ -245,6 +262,9 @@ async def refuse_to_go_back(work: Work, tenant: str, product: Product, day: date
         )
 
 
+def _mine(claimed: Claimed) -> ColumnElement[bool]:
+    return and_(LimitRunRow.id == claimed.run_id, LimitRunRow.fence == claimed.fence)
+
+
 async def _owned(work: Work, claimed: Claimed, **values: Any) -> bool:
-    owned = and_(LimitRunRow.id == claimed.run_id, LimitRunRow.fence == claimed.fence)
-    return await leases.change(work, LimitRunRow, owned, **values)
+    return await leases.change(work, LimitRunRow, _mine(claimed), **values)

@@ -134,7 +134,7 @@ def sealed_cell(column: QueryableAttribute[Any], *key: str | int) -> SealedCell:
 
 
 # Nothing is decided, or it is to be decided anew.
-UNDECIDED = (State.PENDING, State.RUNNING, State.FAILED, State.QUARANTINED)
+UNDECIDED = (State.PENDING, State.RUNNING, State.QUARANTINED, State.CANCELLED)
 
 
 def undecided(table: type[Claimable]) -> ColumnElement[bool]:

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from underwriting.domain.application import Product
@@ -24,6 +24,9 @@ class LimitRunRow(LeasedRow):
     scope: Mapped[str]
     history: Mapped[str]
     judged_at: Mapped[datetime]
+    # How it was asked for last, for whoever resumes it: whether every row is read again, and the number of shards.
+    full: Mapped[bool] = mapped_column(server_default=false())
+    shards: Mapped[int | None]
     currency: Mapped[str] = mapped_column(String(3))
     policy: Mapped[str]
     policy_version: Mapped[int]
@@ -77,6 +80,8 @@ class LimitShardRow(Base):
     # Rows of each input table, and those that are malformed by reason.
     intake: Mapped[dict[str, Any] | None]
     trouble: Mapped[str | None]
+    # How often its calculation was begun without an end; too often, and it may be what kills the workers.
+    tries: Mapped[int] = mapped_column(server_default="0")
     proposed_at: Mapped[datetime | None]
     applied_at: Mapped[datetime | None]
 
@@ -88,6 +93,7 @@ class LimitRecordRow(Base):
     __table_args__ = (
         ForeignKeyConstraint(["run_id", "shard"], [LimitShardRow.run_id, LimitShardRow.number]),
         Index("ix_limit_records_user", "user_id", "run_id"),
+        Index("ix_limit_records_shard", "run_id", "shard"),
     )
 
     run_id: Mapped[str] = mapped_column(String(30), primary_key=True)
