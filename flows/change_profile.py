@@ -1,18 +1,21 @@
 """A member of staff changes what one user may take, from the Prefect UI."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from rules.limits.tiers import CURRENCY, TIERS, tiers_enabled
-from tasks.forms import TierChoice, form, refusing
+from rules.limits.tiers import tiers_enabled
+from tasks.forms import InputRefused, TierChoice, form, refusing
 from underwriting.domain.application import Product
 from underwriting.domain.money import Money
+from underwriting.domain.profile import FloatProfile, Tier
 from underwriting.runtime import open_runtime
 from underwriting.store import profiles
-from underwriting.store.errors import StoreError
+from underwriting.store.errors import StoreError, VersionConflict
+from underwriting.store.session import Store, Work
 
 
 @flow(flow_run_name="profile-{user_id}", persist_result=False, validate_parameters=False)
@@ -30,8 +33,7 @@ async def change_profile(
 ) -> State[None]:
     """Write the next version of a user's float profile, for good or until a moment; earlier versions stay readable.
 
-    A new user gets the default profile first. Fails, and changes nothing, if a tier does not exist or the moment has
-    passed.
+    Fails, and changes nothing, if the tenant has no such user, a tier does not exist or the moment has passed.
 
     Args:
         user_id: The user, such as steady-pay.
@@ -45,17 +47,57 @@ async def change_profile(
         note: Why you change it. Prefect keeps this text: write nothing personal.
         changed_by: Your staff id, such as ann. It is stored as who changed the profile.
     """
-    now = datetime.now(UTC)
+    if enabled is None and paused is None:
+        raise InputRefused("enabled, paused: fill in what is to change; both are empty")
+    with refusing(ValueError, field="enabled"):
+        tiers = None if enabled is None else tiers_enabled(enabled)
+    change = _Change(tenant, user_id, tiers, paused, reason, note or None, changed_by, expires_on)
     async with open_runtime() as runtime:
         with refusing(ValueError, StoreError):
-            async with runtime.store.begin() as work:
-                earlier = await profiles.on_first_contact(work, tenant, user_id, now, CURRENCY, TIERS)
-                with refusing(ValueError, field="enabled"):
-                    tiers = earlier.tiers if enabled is None else tiers_enabled(enabled)
-                pauses = earlier.paused if paused is None else paused
-                profile = await profiles.put(
-                    work, tenant, user_id, tiers, pauses, reason, note or None, changed_by, now, expires_on
-                )
+            profile = await change.apply(runtime.store)
     limit = Money(minor=profile.limit, currency=profile.currency)
     products = f", paused: {', '.join(sorted(profile.paused))}" if profile.paused else ""
-    return Completed(name="Changed", message=f"{user_id}: version {profile.version}, up to {limit}{products}")
+    message = f"{user_id} of {tenant}: version {profile.version}, up to {limit}{products}"
+    return Completed(name="Changed", message=message)
+
+
+@dataclass(frozen=True)
+class _Change:
+    """What is to change; tiers and pauses of None stay as they are."""
+
+    tenant: str
+    user_id: str
+    tiers: tuple[Tier, ...] | None
+    paused: list[Product] | None
+    reason: str
+    note: str | None
+    by: str
+    expires_on: datetime | None
+
+    async def apply(self, store: Store) -> FloatProfile:
+        """Write the next version. Where somebody else wrote one meanwhile, what stays as it is is that one's."""
+        while True:
+            try:
+                async with store.begin() as work:
+                    return await self._put(work, datetime.now(UTC))
+            except VersionConflict:
+                continue
+
+    async def _put(self, work: Work, now: datetime) -> FloatProfile:
+        earlier = await profiles.current(work, self.tenant, self.user_id, now)
+        if earlier is None:
+            whom = f"user_id: {self.tenant} has no user {self.user_id}"
+            raise InputRefused(f"{whom}; the first check of a user makes the profile")
+        return await profiles.put(
+            work,
+            self.tenant,
+            self.user_id,
+            earlier.tiers if self.tiers is None else self.tiers,
+            earlier.paused if self.paused is None else self.paused,
+            self.reason,
+            self.note,
+            self.by,
+            now,
+            self.expires_on,
+            expected_version=earlier.version,
+        )

@@ -134,6 +134,7 @@ class System:
             r"(?<=release )RUN_ID": self.held,
             r"RUN_ID": self.applied,
             r"CUSTOMER_ID": "good",
+            r"withdraw prescreening(?= --note)": "withdraw prescreening --leave-none",
             r"(?<=--user )USER_ID": "u000000000",
             r"USER_ID": "steady-pay",
             r"(?<=answer )ID": self.incomplete,

@@ -66,11 +66,14 @@ async def publish(
     return {ref: (new[ref], found.ref if found else None) for ref, found in now.items()}
 
 
-async def withdraw(work: Work, name: str, version: int | None, by: str, note: str, config: Settings) -> Withdrawal:
+async def withdraw(
+    work: Work, name: str, version: int | None, by: str, note: str, config: Settings, *, leave_none: bool = False
+) -> Withdrawal:
     """Let a version decide nothing any more, by default the one in force; the one before it decides then.
 
     UnknownRulebook if there is no such version. RulebookError if users would be decided on without a rule that no book
-    may lack, or by different shares of one experiment; nothing is stored then.
+    may lack, or by different shares of one experiment, or, unless `leave_none`, by no book at all; nothing is stored
+    then.
     """
     versions = await _versions(work, name)
     deciding_now = current(versions)
@@ -81,8 +84,20 @@ async def withdraw(work: Work, name: str, version: int | None, by: str, note: st
     before = await _conflicts(work, config)
     changed = await rulebooks.withdraw(work, name, version, by, note)
     await _refuse_new_conflicts(work, before, config)
-    withdrawn = [(await rulebooks.get(work, name, version)).ref] if changed else []
+    gone = await rulebooks.get(work, name, version)
+    if not leave_none and gone.ref == (deciding_now and deciding_now.ref) and not await _decides(work, gone, config):
+        raise RulebookError(
+            [f"without {gone.ref} no rulebook decides; publish the next version first, or add --leave-none"]
+        )
+    withdrawn = [gone.ref] if changed else []
     return Withdrawal(withdrawn, current(await _versions(work, name)))
+
+
+async def _decides(work: Work, gone: Published, config: Settings) -> bool:
+    """Whether there is still a book for what this one was for. Another book than the settings' decides on nobody."""
+    if gone.kind is RulebookKind.REVIEW:
+        return gone.name != config.rulebook or current(await _versions(work, gone.name)) is not None
+    return bool((await rulebooks.current_set(work, gone.kind, gone.product, today())).books)
 
 
 async def reinstate(work: Work, name: str, version: int, by: str, note: str, config: Settings) -> Withdrawal:

@@ -5,14 +5,46 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import limits
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from underwriting.domain.creditor import Bureau, Creditor
 from underwriting.secrets import with_secrets
 
+PREFIX = "UNDERWRITING_"
+# What a setting of this type has to be, by the beginning of pydantic's name of the error.
+EXPECTED = {
+    "int": "write a whole number",
+    "float": "write a number",
+    "bool": "write true or false",
+    "dict": "write a JSON object",
+    "model": "write a JSON object",
+    "missing": "is missing",
+    "extra": "there is no such setting",
+    "url": "write an address, as https://host/path",
+}
 # Sources whose documents may be in S3 instead of behind a service.
 IN_S3 = ("statements_url", "accounts_url")
+
+
+class SettingsRefused(ValueError):
+    """A setting is wrong. The message names its variable and says what to write."""
 
 
 class Partner(BaseModel):
@@ -32,9 +64,7 @@ class Partner(BaseModel):
 class Settings(BaseSettings):
     """Read from `UNDERWRITING_*`; every default serves the embedded set-up of `underwriting up`."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="UNDERWRITING_", env_nested_delimiter="__", frozen=True, extra="forbid"
-    )
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid")
 
     # Where the embedded services keep their data, keys and logs.
     state_dir: Path = Path(".underwriting")
@@ -258,5 +288,25 @@ class Settings(BaseSettings):
 
 @cache
 def settings() -> Settings:
-    """The process's settings, read once; `settings.cache_clear()` after the environment changed."""
-    return Settings()
+    """The process's settings, read once; `settings.cache_clear()` after the environment changed.
+
+    SettingsRefused names every setting that is wrong, by its variable.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        why = "; ".join(_sentence(found) for found in error.errors(include_url=False))
+    except SettingsError as error:
+        # It names the field in quotes; the variable held no JSON.
+        field = str(error).split('"')[1]
+        why = f"{PREFIX}{field.upper()}: this is no JSON"
+    raise SettingsRefused(f"{why}; see underwriting/settings.py for each setting")
+
+
+def _sentence(found: ErrorDetails) -> str:
+    """What is wrong with one setting, without its value, which may be a secret."""
+    variable, *inside = map(str, found["loc"])
+    place = f"{PREFIX}{variable.upper()}" + "".join(f".{step}" for step in inside)
+    expected = EXPECTED.get(found["type"].partition("_")[0])
+    what = found["msg"].removeprefix("Value error, ").replace("Input should be", "it has to be")
+    return f"{place}: {expected or what}"

@@ -15,7 +15,7 @@ from rules.core.yaml_text import as_yaml
 from rules.eligibility.book import parse_eligibility_book
 from rules.limits.policy import parse_policy
 from rules.prescreening.book import parse_rulebook
-from underwriting.cli import COMMANDS, application
+from underwriting.cli import COMMANDS, application, main
 from underwriting.settings import settings
 
 BOOK = """\
@@ -74,7 +74,7 @@ def test_every_command_prints_json_when_asked() -> None:
     commands = dict(_commands(typer.main.get_command(application()), ()))
     without = {path for path, options in commands.items() if "--json" not in options}
     # These run other programs and write logs.
-    assert without == {("demo",), ("up",), ("consume",), ("deploy",)}
+    assert without == {("demo",), ("up",), ("consume",), ("housekeeping",), ("deploy",)}
 
 
 def test_schema_and_catalogue_are_json_when_asked(shell: Shell) -> None:
@@ -91,7 +91,7 @@ def test_in_a_pipe_a_table_is_as_wide_as_its_content(migrated: Shell, monkeypatc
     migrated.run("rulebooks", "publish", f"{migrated.folder}/tiny.yaml")
     whose = "a-long-name-of-a-person-who-publishes" * 9
     monkeypatch.setattr("getpass.getuser", lambda: whose)
-    migrated.run("rulebooks", "withdraw", "tiny", "--note", "x")
+    migrated.run("rulebooks", "withdraw", "tiny", "--note", "why")
     told = migrated.run("rulebooks", "list")[1]
     assert whose in told, "nothing is cut or folded"
     head, _, *rows = told.splitlines()
@@ -116,8 +116,8 @@ def test_json_is_json_and_tables_are_whole(migrated: Shell, monkeypatch: pytest.
     commands: dict[tuple[str, ...], object] = {
         ("rulebooks", "validate", file): [ref],
         ("rulebooks", "publish", file): [ref | {"new": True}],
-        ("rulebooks", "withdraw", "tiny", "--note", "x"): {"withdrawn": [ref], "in_force": None},
-        ("rulebooks", "reinstate", "tiny", "--version", "1", "--note", "x"): {"withdrawn": [], "in_force": ref},
+        ("rulebooks", "withdraw", "tiny", "--note", "why"): {"withdrawn": [ref], "in_force": None},
+        ("rulebooks", "reinstate", "tiny", "--version", "1", "--note", "why"): {"withdrawn": [], "in_force": ref},
         ("lists", "show"): [],
         ("lists", "matches"): [],
         ("notices", "due"): [],
@@ -243,19 +243,69 @@ def test_a_bad_version_is_withdrawn_and_an_earlier_one_is_in_force_again(migrate
         output == f"tiny v3: is published already\n  tiny v2 is in force; to put this one in force again:\n  {again}\n"
     )
     assert migrated.run(*again.split()[1:])[1] == "tiny v3 is in force\n"
-    assert migrated.run("rulebooks", "reinstate", "tiny", "--version", "1", "--note", "x")[1].splitlines() == [
+    assert migrated.run("rulebooks", "reinstate", "tiny", "--version", "1", "--note", "why")[1].splitlines() == [
         "tiny v3 is withdrawn: it decides nothing any more",
         "tiny v2 is withdrawn: it decides nothing any more",
         "tiny v1 is in force",
     ]
-    output = migrated.run("rulebooks", "withdraw", "tiny", "--note", "x")[1]
+    output = migrated.run("rulebooks", "withdraw", "tiny", "--note", "why")[1]
     assert "No version of tiny is in force now." in output
     assert deciding() == []
     listed = migrated.run("rulebooks", "list")[1]
     assert " tiny v3" in listed
     assert listed.count("withdrawn") == 3
     for name in ("tinny", "cfi"):
-        assert migrated.run("rulebooks", "withdraw", name, "--note", "x")[0] == 2
+        assert migrated.run("rulebooks", "withdraw", name, "--note", "why")[0] == 2
+
+
+def test_the_last_book_that_decides_is_withdrawn_only_on_request(migrated: Shell) -> None:
+    assert migrated.run("rulebooks", "publish")[0] == 0
+    withdraw = ("rulebooks", "withdraw", "prescreening", "--note", "620 was meant")
+    code, _, error = migrated.run(*withdraw)
+    assert code == 2
+    assert "no rulebook decides; publish the next version first, or add --leave-none" in error
+    assert "prescreening" in migrated.run("rulebooks", "in-force")[1]
+    assert migrated.run(*withdraw, "--leave-none")[0] == 0
+
+
+@pytest.mark.parametrize("note", ["", "ok", "   "])
+def test_a_note_that_says_nothing_is_refused(migrated: Shell, note: str) -> None:
+    for command in (
+        ("rulebooks", "withdraw", "tiny"),
+        ("rulebooks", "reinstate", "tiny", "--version", "1"),
+        ("lists", "clear", "acme", "ada"),
+        ("limits", "release", "lim_01KAYB2M4Z5W8Q0V6T3R9N7XJC"),
+    ):
+        code, _, error = migrated.run(*command, "--note", note)
+        assert code == 2
+        assert "say why, in 3 characters or more" in " ".join(error.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("API_QUOTA", "fast", "UNDERWRITING_API_QUOTA: 'fast' is no quota, such as 300/second"),
+        ("API_PORT", "abc", "UNDERWRITING_API_PORT: write a whole number;"),
+        ("LEASE_SECONDS", "0", "UNDERWRITING_LEASE_SECONDS: it has to be greater than 0;"),
+        ("PARTNERS", "{sandbox: 1}", "UNDERWRITING_PARTNERS: this is no JSON;"),
+        ("PARTNERS", '{"sandbox": 1}', "UNDERWRITING_PARTNERS.sandbox: write a JSON object;"),
+    ],
+)
+def test_a_wrong_setting_is_named_by_its_variable(
+    shell: Shell,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    value: str,
+    why: str,
+) -> None:
+    monkeypatch.setenv(f"UNDERWRITING_{name}", value)
+    monkeypatch.setattr("sys.argv", ["underwriting", "status"])
+    settings.cache_clear()
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith(f"underwriting: {why}")
 
 
 def test_what_users_rely_on_cannot_be_withdrawn(migrated: Shell) -> None:

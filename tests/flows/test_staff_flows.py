@@ -19,6 +19,7 @@ from flows.change_profile import change_profile
 from flows.decide_evaluation import decide_evaluation
 from flows.decide_referral import StaffVerdict, decide_referral
 from flows.review_customer import review_customer
+from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.cli import application
 from underwriting.domain.application import Product
 from underwriting.domain.profile import FloatProfile
@@ -249,11 +250,18 @@ async def changed(journey: Journey, **change: Any) -> State[None]:
     return state
 
 
+async def met(journey: Journey) -> None:
+    """The user was evaluated before, and has a profile."""
+    async with journey.runtime.store.begin() as work:
+        await profiles.on_first_contact(work, "sandbox", "steady-pay", datetime.now(UTC), CURRENCY, TIERS)
+
+
 async def test_staff_change_a_profile_for_good_or_for_a_while(journey: Journey) -> None:
+    await met(journey)
     state = await changed(journey, enabled=["1", "2", "3"], reason="goodwill")
-    assert (state.name, state.message) == ("Changed", "steady-pay: version 2, up to 30.00 USD")
+    assert (state.name, state.message) == ("Changed", "steady-pay of sandbox: version 2, up to 30.00 USD")
     paused = await changed(journey, paused=["loan"])
-    assert paused.message == "steady-pay: version 3, up to 30.00 USD, paused: loan"
+    assert paused.message == "steady-pay of sandbox: version 3, up to 30.00 USD, paused: loan"
     until = datetime.now(UTC) + timedelta(seconds=2)
     await changed(journey, enabled=["special"], expires_on=until)
     temporary = await in_force(journey)
@@ -266,13 +274,34 @@ async def test_staff_change_a_profile_for_good_or_for_a_while(journey: Journey) 
     ("change", "why"),
     [
         ({"enabled": ["8"]}, "there is no tier 8"),
-        ({"expires_on": datetime(2026, 1, 1, tzinfo=UTC)}, "has to expire after now"),
+        ({}, "fill in what is to change"),
+        ({"enabled": ["1"], "expires_on": datetime(2026, 1, 1, tzinfo=UTC)}, "has to expire after now"),
     ],
 )
 async def test_an_impossible_change_fails_the_run_and_writes_nothing(
     journey: Journey, change: dict[str, object], why: str
 ) -> None:
+    await met(journey)
     state = await changed(journey, **change)
     assert state.is_failed()
     assert why in (state.message or "")
+    assert [version.version for version in [await in_force(journey)] if version] == [1]
+
+
+async def test_a_user_whom_the_tenant_does_not_have_is_not_changed(journey: Journey) -> None:
+    state = await changed(journey, enabled=["1"])
+    assert "sandbox has no user steady-pay; the first check of a user makes the profile" in (state.message or "")
     assert await in_force(journey) is None
+
+
+async def test_of_two_changes_at_once_neither_undoes_the_other(journey: Journey) -> None:
+    """Staff cut the tiers because of fraud, and somebody else pauses loans at the same moment."""
+    await met(journey)
+    states = await asyncio.gather(
+        *(changed(journey, enabled=["1"], reason="fraud") for _ in range(2)),
+        *(changed(journey, paused=["loan"]) for _ in range(4)),
+    )
+    assert {state.name for state in states} == {"Changed"}
+    last = await in_force(journey)
+    assert last is not None
+    assert (last.version, last.limit, last.paused) == (7, 1_000, {Product.LOAN})

@@ -105,9 +105,9 @@ def test_evaluate_prints_figures_by_threshold(tmp_path: Path) -> None:
     assert "2 pairs. At 0.75, which was fixed beforehand: F1 1.000." in done.stdout
 
 
-def found(*users: str) -> None:
+def found(*users: str, confirmed: bool = False) -> None:
     """Have a screening find the users."""
-    match = Found("ofac", "9015", "individual", 0.97, confirmed=False, evidence="same country", compared="a" * 64)
+    match = Found("ofac", "9015", "individual", 0.97, confirmed=confirmed, evidence="same country", compared="a" * 64)
 
     async def keep() -> None:
         async with Store.open(settings().database_url, keyring(settings())) as store, store.begin() as work:
@@ -125,6 +125,18 @@ def test_open_matches_are_shown_until_they_are_cleared() -> None:
     assert (done.exit_code, done.stdout) == (0, "ofac:9015 cleared for ada\n")
     shown = run("matches").stdout
     assert ("ada" in shown, "bob" in shown) == (False, True)
+
+
+def test_a_confirmed_match_is_cleared_only_by_whoever_says_so() -> None:
+    found("ada", confirmed=True)
+    clear = ("clear", "acme", "ada", "--note", "another person, passport seen")
+    refused = run(*clear)
+    assert refused.exit_code == 2
+    assert "ada matches ofac:9015 with a score of 0.97: same country. Clear it? [y/N]" in refused.stderr
+    assert "nothing is cleared; with --yes it is, without the question" in refused.stderr
+    assert "ada" in run("matches").stdout
+    assert run(*clear, "--yes").exit_code == 0
+    assert "ada" not in run("matches").stdout
 
 
 def test_what_is_not_open_cannot_be_cleared() -> None:

@@ -6,6 +6,7 @@ from importlib import import_module
 import typer
 
 from underwriting.cli.usage import Group
+from underwriting.settings import SettingsRefused
 
 # Every command, and where it is: a function, or a Typer application with commands of its own.
 COMMANDS = {
@@ -56,4 +57,8 @@ def underwriting() -> None:
 
 def main() -> None:
     """Run the command line."""
-    application(*sys.argv[1:2])()
+    try:
+        application(*sys.argv[1:2])()
+    except SettingsRefused as error:
+        typer.echo(f"underwriting: {error}", err=True)
+        sys.exit(2)

@@ -13,7 +13,7 @@ import typer
 
 from underwriting import referrals
 from underwriting.cli.errors import refuse, refusing
-from underwriting.cli.output import Json, console, new_table, print_json
+from underwriting.cli.output import Json, confirmed, console, new_table, note_given, print_json
 from underwriting.cli.store import read_store, store_settings, with_store, write_store
 from underwriting.integrations.errors import SourceError
 from underwriting.screening import Screener, load_block_list, load_ofac
@@ -148,11 +148,19 @@ def matches(limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100, as_jso
 def clear(
     tenant: Annotated[str, typer.Argument()],
     user_id: Annotated[str, typer.Argument()],
-    note: Annotated[str, typer.Option(help="Why the user is none of these entries. It is stored sealed.")],
+    note: Annotated[
+        str, typer.Option(help="Why the user is none of these entries. It is stored sealed.", callback=note_given)
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask about a confirmed match.")] = False,
     as_json: Json = False,
 ) -> None:
     """Record that a user is none of the matched list entries; this is valid until details or entries change."""
     by = getpass.getuser()
+    known = read_store(lambda work: list_matches.of_user(work, tenant, user_id))
+    for found in [match.found for match in known if match.cleared_at is None and match.found.confirmed]:
+        question = f"{user_id} matches {found.reference} with a score of {found.score:.2f}: {found.evidence}. Clear it?"
+        if not (yes or confirmed(question)):
+            refuse("nothing is cleared; with --yes it is, without the question")
     cleared = write_store(lambda work: referrals.clear_matches(work, tenant, user_id, by, note))
     if as_json:
         print_json([_match_as_json(match) for match in cleared])

@@ -47,8 +47,17 @@ def new_table(*columns: str, right: Collection[str] = (), wraps: Collection[str]
     return table
 
 
+SHORTEST_NOTE = 3
+
 # `--json` of every command that prints something.
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def note_given(note: str) -> str:
+    """A person's note as an option; a note that says nothing is refused, as in forms and in the API."""
+    if len(note.strip()) < SHORTEST_NOTE:
+        raise typer.BadParameter(f"say why, in {SHORTEST_NOTE} characters or more")
+    return note
 
 
 # Of a command that prints JSON in any case.

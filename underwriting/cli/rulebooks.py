@@ -25,7 +25,7 @@ from rules.publishable import check
 from underwriting import publishing
 from underwriting.cli.errors import refusing
 from underwriting.cli.in_force import in_force_now
-from underwriting.cli.output import AlwaysJson, Json, console, new_table, print_json
+from underwriting.cli.output import AlwaysJson, Json, console, new_table, note_given, print_json
 from underwriting.cli.store import read_store, write_store
 from underwriting.domain.application import Product
 from underwriting.lender import open_store
@@ -100,14 +100,21 @@ def publish(files: Files = None, as_json: Json = False) -> None:
 @app.command()
 def withdraw(
     name: Annotated[str, typer.Argument(help="The rulebook's name.")],
-    note: Annotated[str, typer.Option(help="Why; the audit log keeps it.")],
+    note: Annotated[str, typer.Option(help="Why; the audit log keeps it.", callback=note_given)],
     version: Annotated[int | None, typer.Option(help="By default the version in force.")] = None,
+    leave_none: Annotated[
+        bool, typer.Option("--leave-none", help="Also where no rulebook decides then, and nobody is approved.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Let a published version decide nothing any more. The version before it decides then, within a second."""
     config = _with_segments(settings())
     with refusing(RulebookError):
-        done = write_store(lambda work: publishing.withdraw(work, name, version, getpass.getuser(), note, config))
+        done = write_store(
+            lambda work: publishing.withdraw(
+                work, name, version, getpass.getuser(), note, config, leave_none=leave_none
+            )
+        )
     _print_withdrawal(name, done, as_json=as_json)
 
 
@@ -115,7 +122,7 @@ def withdraw(
 def reinstate(
     name: Annotated[str, typer.Argument(help="The rulebook's name.")],
     version: Annotated[int, typer.Option(help="The version that is to decide again.")],
-    note: Annotated[str, typer.Option(help="Why; the audit log keeps it.")],
+    note: Annotated[str, typer.Option(help="Why; the audit log keeps it.", callback=note_given)],
     as_json: Json = False,
 ) -> None:
     """Put an earlier version in force again, within a second; the newer ones are withdrawn."""

@@ -76,8 +76,9 @@ class Services:
 
     @property
     def working(self) -> list[Child]:
-        """The workers and the housekeeping: the processes that may die and are started again."""
-        return [*self.workers, *([self.housekeeping] if self.housekeeping is not None else [])]
+        """The processes that are started again where they die: the workers, the housekeeping and the API."""
+        others = [self.housekeeping, *(server for server in self.servers if server.name == "api")]
+        return [*self.workers, *(child for child in others if child is not None)]
 
     async def start_worker(self, name: str | None = None) -> Child:
         """Start one more warm worker and wait until it polls for work; its flows are imported by then."""
@@ -100,11 +101,11 @@ class Services:
         await _until(worker, online)
 
     async def watch(self) -> NoReturn:
-        """Restart workers and housekeeping that die, for ever; ServiceFailed when anything else ends by itself."""
+        """Restart what may die, for ever; ServiceFailed when anything else ends by itself."""
         deaths: dict[str, list[float]] = {}
         while True:
             for server in self.servers:
-                if not server.running:
+                if server not in self.working and not server.running:
                     raise server.failure("ended by itself")
             if not self.postgres.running:
                 raise self.postgres.failure("ended by itself")

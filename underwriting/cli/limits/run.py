@@ -19,7 +19,7 @@ from underwriting.cli.limits import policies
 from underwriting.cli.limits.compare import Json, backtest, compare
 from underwriting.cli.limits.context import with_run_context
 from underwriting.cli.limits.explain import decision_as_json, decision_in, move_text, print_decision
-from underwriting.cli.output import confirmed, console, new_table
+from underwriting.cli.output import confirmed, console, new_table, note_given
 from underwriting.cli.store import read_store, write_store
 from underwriting.domain.application import Product
 from underwriting.domain.limits import LimitRunState
@@ -124,7 +124,7 @@ def status(
 @app.command()
 def release(
     run_id: RunId,
-    note: Annotated[str, typer.Option(help="Why. Stored with your name.", prompt=True)],
+    note: Annotated[str, typer.Option(help="Why. Stored with your name.", prompt=True, callback=note_given)],
     discard: Annotated[bool, typer.Option("--discard", help="Discard it instead.")] = False,
     as_json: Json = False,
 ) -> None:
