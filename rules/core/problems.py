@@ -1,6 +1,7 @@
 """Errors in a rulebook, worded for the person who writes it: where, what is wrong, what to do."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -107,9 +108,14 @@ def _schema_at(model: type[BaseModel], place: Path) -> dict[str, Any] | None:
     return found
 
 
+@cache
+def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema()
+
+
 def _properties(model: type[BaseModel], around: list[str | int]) -> dict[str, Any]:
     """The JSON schemas of a model's properties, or of those of the part at `around`."""
-    schema = part = model.model_json_schema()
+    schema = part = _schema_of(model)
     for name in around:
         part = part["items"] if isinstance(name, int) else part["properties"][name]
         # A part that may be left out is one of several.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -65,8 +66,12 @@ class PolicySection(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+# They are looked up in thousands of files.
+_known_zones = cache(available_timezones)
+
+
 def _known_zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in _known_zones():
         raise wrong(f"there is no time zone {name}; write one of the IANA database, such as America/New_York")
     return name
 
