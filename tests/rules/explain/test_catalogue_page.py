@@ -11,6 +11,7 @@ from rules.facts import USER_FACTS, facts_of
 from rules.prescreening.catalogue import RULES
 
 PAGE = Path(__file__).parents[3] / "docs" / "rules.md"
+SECTIONS = catalogue_page().split("\n#### ")[1:]
 
 
 def test_the_page_is_current():
@@ -20,7 +21,7 @@ def test_the_page_is_current():
 @pytest.mark.parametrize("rule", [*RULES.values(), *USER_RULES.values()])
 def test_a_rule_stands_in_it_with_claim_properties_facts_and_reasons(rule):
     (section, *_) = [
-        section for section in catalogue_page().split("\n#### ")[1:]
+        section for section in SECTIONS
         if section.startswith(f"{rule.__name__}\n") and rule.__doc__ in section
     ]  # fmt: skip
     assert "**Passes where:** " in section
