@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from distributed import Client
 
 from benchmarks.limits import full_run
-from benchmarks.limits_rig import history_of, in_a_child, postgres, request, run_async, scratch
+from benchmarks.limits_rig import EVERYBODY, history_of, in_a_child, postgres, request, run_async, scratch
 from rules.limits.tiers import FIRST_LIMIT
 from tasks.limit_shards import local_cluster
 from underwriting.domain.limits import IdRange
@@ -90,11 +90,11 @@ async def rows_a_second(url: str, rows: pa.Table, folder: Path) -> float:
             run = await limit_runs.opened(work, asked.run_request, asked.judged_at)
             claimed = await limit_runs.claim(work, run.id, None, timedelta(hours=1))
             assert claimed is not None
-            await limit_shards.plan(work, run.id, [IdRange(None, None)])
+            await limit_shards.plan(work, run.id, [EVERYBODY])
         mine = rows.set_column(0, "run_id", pa.repeat(run.id, len(rows)))
         began = time.perf_counter()
         async with store.begin() as work:
-            await limit_records.propose(work, claimed, 0, mine)
+            await limit_records.propose(work, claimed, 0, EVERYBODY, mine)
         return len(rows) / (time.perf_counter() - began)
 
 

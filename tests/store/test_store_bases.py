@@ -5,14 +5,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import literal, select, text
-from sqlalchemy.orm import QueryableAttribute
+from sqlalchemy import ColumnElement, and_, literal, select, text
 
 from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.domain.application import Product
 from underwriting.domain.limits import IdRange, LimitRunState, LimitShardState
 from underwriting.store.limits.bases import bases, within
 from underwriting.store.limits.profiles import adopt
+from underwriting.store.limits.records import of_shard
 from underwriting.store.models import LimitRecordRow, LimitRunRow, LimitShardRow, ProfileRow
 from underwriting.store.session import Store
 
@@ -29,17 +29,23 @@ async def test_ids_are_in_a_range_as_their_bytes_are(store: Store, ids: IdRange)
         assert sorted(found) == [user_id for user_id in IDS if user_id in ids]
 
 
-@pytest.mark.parametrize("column", [ProfileRow.user_id, LimitRecordRow.user_id], ids=str)
-async def test_a_range_of_ids_is_found_by_the_index(store: Store, column: QueryableAttribute[str]) -> None:
-    table = column.class_
-    key = ProfileRow.tenant == "acme" if table is ProfileRow else LimitRecordRow.run_id == "lim"
+INSIDE = [
+    (ProfileRow, and_(ProfileRow.tenant == "acme", within(ProfileRow.user_id, IdRange("a", "b")))),
+    (LimitRecordRow, of_shard("lim", 1, IdRange("a", "b"))),
+]
+
+
+@pytest.mark.parametrize(("table", "inside"), INSIDE, ids=["profiles", "records of a shard"])
+async def test_a_range_of_ids_is_found_by_the_index(
+    store: Store, table: type[ProfileRow | LimitRecordRow], inside: ColumnElement[bool]
+) -> None:
     async with store.read() as work:
         connection = await work.connection()
         is_postgresql = connection.dialect.name == "postgresql"
         if is_postgresql:
             # A table this small is read as a whole, unless that is forbidden.
             await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-        query = select(literal(1)).select_from(table).where(key, within(column, IdRange("a", "b")))
+        query = select(literal(1)).select_from(table).where(inside)
         statement = query.compile(connection.sync_connection, compile_kwargs={"literal_binds": True})
         explain = "EXPLAIN" if is_postgresql else "EXPLAIN QUERY PLAN"
         plan = "\n".join(str(row[-1]) for row in await connection.exec_driver_sql(f"{explain} {statement}"))

@@ -52,7 +52,7 @@ async def roll_back(context: RunContext, run_id: str, by: str) -> Rollback:
         written, overtaken = 0, 0
         for done, shard in enumerate(left, 1):
             async with context.store.begin() as work:
-                back = await limit_changes.roll_back_shard(work, claimed, run, shard.number, TIERS, datetime.now(UTC))
+                back = await limit_changes.roll_back_shard(work, claimed, run, shard, TIERS, datetime.now(UTC))
             await context.progress("rolling back", done, len(left))
             written, overtaken = written + back.written, overtaken + len(back.overtaken)
         async with context.store.begin() as work:

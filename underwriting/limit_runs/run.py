@@ -72,7 +72,7 @@ async def apply(context: RunContext, claimed: Claimed) -> Report:
     written, overtaken = 0, 0
     for done, shard in enumerate(proposed, 1):
         async with context.store.begin() as work:
-            applied = await limit_changes.apply_shard(work, claimed, run, shard.number, TIERS, datetime.now(UTC))
+            applied = await limit_changes.apply_shard(work, claimed, run, shard, TIERS, datetime.now(UTC))
         written, overtaken = written + applied.written, overtaken + len(applied.overtaken)
         await context.progress("applying", done, len(proposed))
         failpoint("after-applied-shard")
@@ -177,7 +177,14 @@ class _Run:
         async with self._context.store.begin() as work:
             await limit_runs.begin_again(work, claimed)
             await limit_records.propose(
-                work, claimed, number, rows, records_digest=result.records, totals=result.totals.model_dump(), **noted
+                work,
+                claimed,
+                number,
+                spec.ids,
+                rows,
+                records_digest=result.records,
+                totals=result.totals.model_dump(),
+                **noted,
             )
         self._calculated += 1
         failpoint("after-proposed-shard")

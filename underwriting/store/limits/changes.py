@@ -13,15 +13,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, case, false, func, literal, null, or_, select, update
 
 from underwriting.domain.decision import ADVERSE_ACTION_NOTICE
-from underwriting.domain.limits import LimitShardState
+from underwriting.domain.limits import IdRange, LimitShardState
 from underwriting.domain.profile import Tier
 from underwriting.store import audit, profiles
 from underwriting.store.bulk import copy_rows
 from underwriting.store.columns import from_now
 from underwriting.store.limits import shards as limit_shards
 from underwriting.store.limits.profiles import Change, Drafts, current_profiles, event_rows, profile_rows
+from underwriting.store.limits.records import of_shard
 from underwriting.store.limits.runs import Claimed
-from underwriting.store.models import LimitRecordRow, LimitRunRow, MessageRow, NoticeRow, ProfileRow
+from underwriting.store.models import LimitRecordRow, LimitRunRow, LimitShardRow, MessageRow, NoticeRow, ProfileRow
 from underwriting.store.profile_rows import versions_in_force
 from underwriting.store.session import Work
 
@@ -40,24 +41,24 @@ class Applied:
 
 
 async def apply_shard(
-    work: Work, claimed: Claimed, run: LimitRunRow, number: int, tiers: Sequence[Tier], now: datetime
+    work: Work, claimed: Claimed, run: LimitRunRow, shard: LimitShardRow, tiers: Sequence[Tier], now: datetime
 ) -> Applied:
     """Write what is still to be applied of a shard; LeaseLost if the run is not ours any more.
 
     `tiers` are those of a user who has no profile yet.
     """
     differs = or_(LimitRecordRow.after != LimitRecordRow.in_force, LimitRecordRow.paused != _PAUSES)
-    rows = await _records(work, run, number, LimitRecordRow.after, _PAUSES, LimitRecordRow.after.is_not(None), differs)
+    rows = await _records(work, run, shard, LimitRecordRow.after, _PAUSES, LimitRecordRow.after.is_not(None), differs)
     changes = [
         Change(row.user_id, row.limit, _reason(row), row.base_version, None if row.paused == row.pause else row.pause)
         for row in rows
     ]
     in_force = _in_force(LimitRecordRow.after, _PAUSES, work.day_of(now))
-    return await _apply(work, claimed, run, number, changes, in_force, tiers, now, LimitShardState.APPLIED)
+    return await _apply(work, claimed, run, shard.number, changes, in_force, tiers, now, LimitShardState.APPLIED)
 
 
 async def roll_back_shard(
-    work: Work, claimed: Claimed, run: LimitRunRow, number: int, tiers: Sequence[Tier], now: datetime
+    work: Work, claimed: Claimed, run: LimitRunRow, shard: LimitShardRow, tiers: Sequence[Tier], now: datetime
 ) -> Applied:
     """Restore the limits from before the run for the users whose limits the shard changed, as new versions.
 
@@ -65,13 +66,13 @@ async def roll_back_shard(
     """
     differs = or_(LimitRecordRow.before != LimitRecordRow.in_force, LimitRecordRow.paused)
     applied = LimitRecordRow.applied_version.is_not(None)
-    rows = await _records(work, run, number, LimitRecordRow.before, false(), applied, differs)
+    rows = await _records(work, run, shard, LimitRecordRow.before, false(), applied, differs)
     changes = [
         Change(row.user_id, row.limit, "limit_rolled_back", row.base_version, False if row.paused else None)
         for row in rows
     ]
     in_force = _in_force(LimitRecordRow.before, false(), work.day_of(now))
-    return await _apply(work, claimed, run, number, changes, in_force, tiers, now, LimitShardState.ROLLED_BACK)
+    return await _apply(work, claimed, run, shard.number, changes, in_force, tiers, now, LimitShardState.ROLLED_BACK)
 
 
 def _in_force(limit: Any, paused: ColumnElement[bool], today: date) -> dict[str, Any]:
@@ -114,16 +115,17 @@ def _reason(row: Any) -> str:
 async def _records(
     work: Work,
     run: LimitRunRow,
-    number: int,
+    shard: LimitShardRow,
     limit: Any,
     pause: ColumnElement[bool],
     *wanted: ColumnElement[bool],
 ) -> Sequence[Any]:
     """The wanted records of a shard, with the limit, and the pause of the product, that each shall have."""
     in_force = (LimitRecordRow.in_force, LimitRecordRow.paused, LimitRecordRow.base_version)
+    mine = of_shard(run.id, shard.number, IdRange(shard.first_id, shard.end_id))
     query = (
         select(LimitRecordRow.user_id, limit.label("limit"), pause.label("pause"), *in_force)
-        .where(LimitRecordRow.run_id == run.id, LimitRecordRow.shard == number, *wanted)
+        .where(mine, *wanted)
         .order_by(LimitRecordRow.user_id)
     )
     return (await work.execute(query)).all()
