@@ -1,6 +1,7 @@
 """`underwriting lists`: what it prints, and that a broken file ends it with exit code 2 and nothing stored."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -150,3 +151,42 @@ def test_the_consolidated_list_is_loaded_beside_the_other(ofac_folder: Path) -> 
     for old, new in (("sdn", "CONS_PRIM"), ("alt", "CONS_ALT"), ("add", "CONS_ADD")):
         (ofac_folder / f"{old}.csv").rename(ofac_folder / f"{new}.CSV")
     assert run("load", "consolidated", ofac_folder).stdout == "ofac-consolidated: 27 entries loaded\n"
+
+
+def test_thousands_of_matches_are_listed_in_pages_with_whole_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    users = [f"a-customer-whose-id-is-rather-long-{number:04}" for number in range(2_000)]
+
+    async def keep() -> None:
+        config = settings()
+        async with Store.open(config.database_url, keyring(config)) as store, store.begin() as work:
+            for user in users:
+                hit = Found("our-own-list", f"entry-{user[-4:]}", "individual", 0.8, False, "born on the same day", "x")
+                await matches.keep(work, "sandbox", user, [hit], ["individual"])
+
+    asyncio.run(keep())
+    told = run("matches", "--limit", 5)
+    assert "These are the first 5. There are more: --limit 50 lists up to so many." in told.stderr
+    for user in users[:5]:
+        assert f"sandbox/{user}:" in told.stdout
+        assert f"our-own-list:entry-{user[-4:]}" in told.stdout
+    assert users[5] not in told.stdout
+    assert told.stdout.count("born on the same day") == 5
+    assert max(map(len, told.stdout.splitlines())) <= 80
+    everybody = run("matches", "--limit", 2_000, "--json")
+    assert (everybody.stderr, [each["user_id"] for each in json.loads(everybody.stdout)]) == ("", users)
+
+
+def test_a_search_among_thousands_shows_the_best_within_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    names = (f"{number:04},Carla Middle{number} Ashdown-Brightwater,,,,fraud" for number in range(5_000))
+    (tmp_path / "big.csv").write_text(
+        "\n".join(["entry_id,name,aliases,birth_date,country,reason", *names, ""]), "utf-8"
+    )
+    loaded = run("load", "internal", tmp_path / "big.csv")
+    assert loaded.exit_code == 0, loaded.output
+    told = run("search", "Carla Ashdown", "--limit", 3)
+    assert told.stdout.count("internal:") == 3
+    assert max(map(len, told.stdout.splitlines())) <= 80

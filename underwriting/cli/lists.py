@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from underwriting import referrals
 from underwriting.cli.errors import refuse, refusing
-from underwriting.cli.output import Json, confirmed, console, new_table, note_given, print_json
+from underwriting.cli.output import Json, confirmed, console, first_of, new_table, note_given, print_json
 from underwriting.cli.store import read_store, store_settings, with_store, write_store
 from underwriting.integrations.errors import SourceError
 from underwriting.screening import Screener, load_block_list, load_ofac
@@ -87,11 +88,13 @@ def show(as_json: Json = False) -> None:
 @app.command()
 def search(
     name: Annotated[str, typer.Argument(help="Name in any script and order of words.")],
-    birth_date: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])] = None,
+    birth_date: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="It raises or lowers the score.")
+    ] = None,
     country: Annotated[str | None, typer.Option(help="ISO 3166-1 alpha-2 code of the residence or seat.")] = None,
     company: Annotated[bool, typer.Option("--company", help="A company, not a person.")] = False,
     least: Annotated[float, typer.Option(min=0, max=1, help="The lowest score that is shown.")] = 0.5,
-    limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="At most so many, the best first.")] = 10,
     as_json: Json = False,
 ) -> None:
     """Look up a person or a company in all loaded lists."""
@@ -130,17 +133,21 @@ def search(
 
 
 @app.command()
-def matches(limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100, as_json: Json = False) -> None:
+def matches(
+    limit: Annotated[int, typer.Option(min=1, help="At most so many are listed.")] = 100, as_json: Json = False
+) -> None:
     """Show possible list matches of customers that nobody has cleared yet, oldest first."""
-    waiting = read_store(lambda work: list_matches.waiting(work, limit))
+    waiting = first_of(read_store(lambda work: list_matches.waiting(work, limit + 1)), limit)
     if as_json:
         print_json([_match_as_json(match) for match in waiting])
         return
-    table = new_table("found", "tenant/user", "list and entry", "score", "about", right=("score",), wraps=("about",))
+    told = "tenant/user, list and entry, evidence"
+    table = new_table("found", "score", told, right=("score",), wraps=(told,))
     for match in waiting:
-        found, whom = match.found, f"{match.tenant}/{match.user_id}"
-        about = f"{found.kind}; {found.evidence}" if found.evidence else found.kind
-        table.add_row(f"{match.found_at:%Y-%m-%d}", whom, found.reference, f"{found.score:.2f}", about)
+        found = match.found
+        about = ", ".join(filter(None, (found.reference, found.kind, found.evidence)))
+        row = f"{match.tenant}/{match.user_id}: {about}"
+        table.add_row(f"{match.found_at:%Y-%m-%d}", f"{found.score:.2f}", escape(row))
     console().print(table)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from underwriting.cli.errors import refusing
-from underwriting.cli.output import Json, console, new_table, print_json
+from underwriting.cli.output import Json, console, first_of, new_table, print_json
 from underwriting.cli.store import with_store
 from underwriting.domain.notice import Owed
 from underwriting.local import embedded_settings
@@ -39,7 +39,7 @@ User = Annotated[str | None, typer.Option(help="The user, for a limit run.")]
 def due(
     days: Annotated[int | None, typer.Option(min=0, help="Due within so many days; all by default.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Only this tenant.")] = None,
-    limit: Annotated[int, typer.Option(min=1)] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many are listed.")] = 100,
     as_json: Json = False,
 ) -> None:
     """List unsent notices and undecided applications and evaluations, of all tenants, the most urgent first."""
@@ -48,9 +48,10 @@ def due(
         today = store.day_of(datetime.now(UTC))
         until = None if days is None else today + timedelta(days=days)
         async with store.read() as unit:
-            return today, await notices.due(unit, tenant, until, limit=limit)
+            return today, await notices.due(unit, tenant, until, limit=limit + 1)
 
-    today, due_notices = with_store(found)
+    today, rows = with_store(found)
+    due_notices = first_of(rows, limit)
     if as_json:
         print_json([owed.model_dump() | {"overdue": owed.due < today} for owed in due_notices])
         return

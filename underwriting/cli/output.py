@@ -3,10 +3,10 @@
 import re
 import shutil
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from io import StringIO
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic_core import to_json
@@ -18,6 +18,7 @@ from rich.table import Table
 from rules.facts import fact_text
 from underwriting.domain.decision import Outcome, Reason, Result
 
+T = TypeVar("T")
 COLOURS = {Result.PASS: "green", Result.FAIL: "red", Result.UNKNOWN: "yellow"}
 
 # Columns where the output is no terminal and COLUMNS is not set: a row of a table is then one line, however long.
@@ -77,6 +78,15 @@ def confirmed(question: str) -> bool:
         # What follows begins on a line of its own.
         typer.echo(err=True)
         return False
+
+
+def first_of(rows: Sequence[T], limit: int) -> Sequence[T]:
+    """The first `limit` of rows that were read with one more; standard error says if there are more."""
+    if len(rows) > limit:
+        typer.echo(
+            f"These are the first {limit:,}. There are more: --limit {10 * limit} lists up to so many.", err=True
+        )
+    return rows[:limit]
 
 
 def print_lines(headline: str, lines: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from underwriting.cli.errors import refuse
-from underwriting.cli.output import Json, ago, console, new_table, print_json
+from underwriting.cli.output import Json, ago, console, first_of, new_table, print_json
 from underwriting.cli.store import read_store, write_store
 from underwriting.store.models import EventRow, MessageRow, QueuedRow, QueueState
 from underwriting.store.queue import inbox as events
@@ -17,15 +17,16 @@ from underwriting.store.queue.leased import Queue
 from underwriting.store.session import Work
 
 R = TypeVar("R", bound=QueuedRow)
-Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
+Limit = Annotated[int, typer.Option(min=1, help="At most so many are listed.")]
 
 
 def _commands(queue: Queue[R], described: str, about: Callable[[R], dict[str, Any]]) -> typer.Typer:
     """The commands of one queue; `about` describes a row."""
     app = typer.Typer(no_args_is_help=True, help=f"{described}: pending, dead, redrive.")
 
-    def show(find: Callable[[Work], Awaitable[list[R]]], *, as_json: bool) -> None:
-        rows = [_described(row, about(row)) for row in read_store(find)]
+    def show(find: Callable[[Work, int], Awaitable[list[R]]], limit: int, *, as_json: bool) -> None:
+        found = first_of(read_store(lambda work: find(work, limit + 1)), limit)
+        rows = [_described(row, about(row)) for row in found]
         if as_json:
             print_json(rows)
             return
@@ -39,11 +40,11 @@ def _commands(queue: Queue[R], described: str, about: Callable[[R], dict[str, An
 
     @app.command(help=f"List every {queue.name} that is not done yet, oldest first, with the last failure.")
     def pending(limit: Limit = 100, as_json: Json = False) -> None:
-        show(lambda work: queue.pending(work, limit), as_json=as_json)
+        show(queue.pending, limit, as_json=as_json)
 
     @app.command(help=f"List every {queue.name} that was given up, oldest first, with the reason.")
     def dead(limit: Limit = 100, as_json: Json = False) -> None:
-        show(lambda work: queue.dead(work, limit), as_json=as_json)
+        show(queue.dead, limit, as_json=as_json)
 
     @app.command(help=f"Give a dead {queue.name} all its attempts back.")
     def redrive(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from underwriting.cli.output import Json, ago, console, new_table, print_json
+from underwriting.cli.output import Json, ago, console, first_of, new_table, print_json
 from underwriting.cli.store import with_store
 from underwriting.settings import settings
 from underwriting.store import depths, notices
@@ -98,9 +98,9 @@ def _print_items(which: Which, limit: int, *, as_json: bool) -> None:
     async def items(store: Store) -> list[Item]:
         find = depths.referred if which is Which.REFERRED else depths.quarantined
         async with store.read() as work:
-            return await find(work, limit)
+            return await find(work, limit + 1)
 
-    found = with_store(items)
+    found = first_of(with_store(items), limit)
     if as_json:
         print_json(found)
         return

@@ -68,7 +68,11 @@ async def with_matches(work: Work, user_ids: Collection[str]) -> set[tuple[str, 
 
 async def waiting(work: Work, limit: int = 100) -> list[Match]:
     """Open matches of all tenants, the oldest first."""
-    query = select(ListMatchRow).where(ListMatchRow.cleared_at.is_(None)).order_by(ListMatchRow.found_at)
+    query = (
+        select(ListMatchRow)
+        .where(ListMatchRow.cleared_at.is_(None))
+        .order_by(ListMatchRow.found_at, ListMatchRow.user_id, ListMatchRow.list_name, ListMatchRow.entry_id)
+    )
     return [_match(work, row) for row in await work.scalars(query.limit(limit))]
 
 
