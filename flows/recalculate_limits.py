@@ -13,6 +13,7 @@ from tasks.limit_shards import OnRunner, shard_runner
 from tasks.publish_limits import Progress, publish_limits
 from underwriting.dispatch import resume_name
 from underwriting.domain.application import Product
+from underwriting.domain.limits import Scope
 from underwriting.limit_runs.dry_run import run_dry
 from underwriting.limit_runs.history import HistoryError
 from underwriting.limit_runs.request import Request, scope_of
@@ -62,7 +63,7 @@ async def recalculate_limits(
         business_date: The business day of the lender at whose end the limits hold, such as 2026-06-30. None takes the
             last one that had ended when the run was due.
         dry_run: On: calculate and show, and store nothing. Off: the limits of users change.
-        user_id: Only this user, such as steady-pay. Empty: all users.
+        user_id: Only this user, such as u000000034. Empty: all users.
         segment: Only users of this segment, such as student. Empty: all users.
         policy: The limit policy that decides: the name of a shipped one, such as cfi or cfi-cautious, or a YAML file
             on the worker.
@@ -101,6 +102,9 @@ async def recalculate_limits(
             report = await (run_dry(context, request) if request.dry_run else recalculate(context, request))
         if report.busy:
             return Completed(name="NotOwed", message=f"Another run works on {report.run_id}.")
+        if request.scope != Scope() and not report.totals.users:
+            whom = f"user_id: no user {user_id}" if user_id else f"segment: nobody of the segment {segment}"
+            raise InputRefused(f"{whom} is in {request.history}")
         await publish_limits(report)
     name = "DryRun" if report.state is None else report.state.title().replace("_", "")
     return Completed(name=name, message=f"{report.run_id} for {report.business_date}: {report.sentence}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from rules.core.edition import Edition, book_from, read_document, read_file
-from rules.core.problems import subject
+from rules.core.problems import RulebookError, subject
 from rules.core.yaml_source import Path as Place
 from rules.core.yaml_source import YamlNode
 from rules.eligibility.book import EligibilityBook, shipped_eligibility_books
@@ -37,7 +37,15 @@ def load_draft(path: Path) -> Draft:
     A book has either `stages`, as the pre-screening's, or `rules`, as those of eligibility.
     """
     document = read_document(Rulebook, read_file(path), str(path))
-    of_eligibility = isinstance(document.value, dict) and "rules" in document.value and "stages" not in document.value
+    keys = document.value.keys() if isinstance(document.value, dict) else ()
+    if "gates" in keys and "stages" not in keys and "rules" not in keys:
+        raise RulebookError(
+            [
+                f"{path}: this is a limit policy, which is not published: a limit run that names the file decides by "
+                "it; `underwriting limits policies validate` checks it"
+            ]
+        )
+    of_eligibility = "rules" in keys and "stages" not in keys
     kind: type[AnyBook] = EligibilityBook if of_eligibility else Rulebook
     return Draft(book_from(kind, document, str(path)), str(path), document)
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from rules.core.yaml_text import as_yaml
 from rules.eligibility.book import parse_eligibility_book
-from rules.limits.policy import parse_policy
+from rules.limits.policy import parse_policy, shipped_policies
 from rules.prescreening.book import parse_rulebook
 from underwriting.cli import COMMANDS, application, main
 from underwriting.settings import settings
@@ -256,6 +256,15 @@ def test_a_bad_version_is_withdrawn_and_an_earlier_one_is_in_force_again(migrate
     assert listed.count("withdrawn") == 3
     for name in ("tinny", "cfi"):
         assert migrated.run("rulebooks", "withdraw", name, "--note", "why")[0] == 2
+
+
+def test_a_limit_policy_is_not_published_and_the_refusal_says_how_it_decides(migrated: Shell) -> None:
+    file = migrated.folder / "mine.yaml"
+    file.write_text(shipped_policies()["cfi"].text)
+    for command in ("publish", "validate"):
+        code, _, error = migrated.run("rulebooks", command, str(file))
+        assert code == 2
+        assert f"{file}: this is a limit policy, which is not published: a limit run that names the file" in error
 
 
 def test_the_last_book_that_decides_is_withdrawn_only_on_request(migrated: Shell) -> None:

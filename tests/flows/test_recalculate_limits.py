@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import signal
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -94,6 +94,27 @@ async def test_a_form_filled_in_wrongly_ends_with_one_sentence(
     state: State[None] = await recalculate_limits(**{"history": "/nowhere", **parameters}, return_state=True)
     assert state.is_failed()
     assert (state.message or "").startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"user_id": "nobody"}, "user_id: no user nobody is in "),
+        ({"segment": "student"}, "segment: nobody of the segment student is in "),
+    ],
+)
+async def test_a_form_that_names_nobody_ends_with_one_sentence(
+    runtime: Runtime, usual: str, parameters: dict[str, Any], sentence: str
+) -> None:
+    state = await run(usual, dry_run=True, **parameters)
+    assert state.is_failed()
+    assert (state.message or "").startswith(sentence)
+
+
+async def test_nothing_is_decided_before_its_decision_time_not_even_in_a_dry_run(runtime: Runtime, usual: str) -> None:
+    state: State[None] = await recalculate_limits(date(2999, 1, 1), dry_run=True, history=usual, return_state=True)
+    assert state.is_failed()
+    assert (state.message or "").startswith("2999-01-01 is decided on at 2999-01-02 ")
 
 
 async def digests(runtime: Runtime) -> list[list[str | None]]:

@@ -181,13 +181,16 @@ def _change_text(change: Changed) -> str:
     amount = amount_text(after.limit, after.currency)
     by = f"run {_run_text(change.decided.run)}" if change.decided else after.created_by
     said = f"{after.reason.replace('_', ' ')}, by {by}"
-    if before is None:
-        return f"{amount} at first: {said}"
-    if before.limit == after.limit:
+    if before is not None and before.limit == after.limit:
         return f"{'paused' if after.paused - before.paused else 'not paused any more'} at {amount}: {said}"
-    verb = "raised" if after.limit > before.limit else "lowered"
+    # Whoever had no profile had the first limit all the same, and the run moved that.
+    first = change.decided.decision.before if change.decided else None
+    earlier = first if before is None else before.limit
+    if earlier is None or earlier == after.limit:
+        return f"{amount} at first: {said}"
+    verb = "raised" if after.limit > earlier else "lowered"
     until = f" until {moment_text(after.expires_on)}" if after.expires_on else ""
-    return f"{verb} from {amount_text(before.limit, before.currency)} to {amount}{until}: {said}"
+    return f"{verb} from {amount_text(earlier, after.currency)} to {amount}{until}: {said}"
 
 
 def _run_text(run: LimitRunRow) -> str:

@@ -67,8 +67,7 @@ async def opened(work: Work, order: RunRequest, now: datetime) -> LimitRunRow:
     `refuse_other_content`.
     """
     await refuse_other_content(work, order.policy)
-    if order.judged_at > now:
-        raise RunInTheWay(f"{order.business_date} is decided on at {order.judged_at:%Y-%m-%d %H:%M:%S} UTC, not before")
+    refuse_before_decision_time(order, now)
     await refuse_to_go_back(work, order.tenant, order.product, order.business_date, order.scope)
     row = await work.add_new(
         LimitRunRow,
@@ -105,6 +104,12 @@ async def opened(work: Work, order: RunRequest, now: datetime) -> LimitRunRow:
             f"{order.fact_terms} now; discard it or roll it back first"
         )
     return row
+
+
+def refuse_before_decision_time(order: RunRequest, now: datetime) -> None:
+    """RunInTheWay if the decision time is still to come: what happens until then is not known yet."""
+    if order.judged_at > now:
+        raise RunInTheWay(f"{order.business_date} is decided on at {order.judged_at:%Y-%m-%d %H:%M:%S} UTC, not before")
 
 
 async def refuse_other_content(work: Work, policy: RulebookRef) -> None:
