@@ -102,3 +102,26 @@ def test_without_a_command_the_help_is_shown() -> None:
     result = CliRunner().invoke(application("limits"), ["limits"])
     assert "Usage: " in result.output
     assert "rollback" in result.output
+
+
+def test_every_help_names_what_to_write_and_fits_the_terminal() -> None:
+    for path, command in _commands(typer.main.get_command(application())):
+        result = CliRunner().invoke(application(path[0]), [*path, "--help"], env={"COLUMNS": "80"})
+        assert result.exit_code == 0
+        lines = result.output.splitlines()
+        assert max(map(len, lines)) <= 80, path
+        assert not [type_ for type_ in ("%Y", "<file>", "<int", "<float>", "<path>") if type_ in options_of(lines)], (
+            path
+        )
+        assert all(param.help for param in command.params if param.name != "help"), path
+
+
+def options_of(lines: list[str]) -> str:
+    start = next(number for number, line in enumerate(lines) if "Options" in line and "─" in line)
+    return "\n".join(lines[start:])
+
+
+def test_a_paragraph_of_help_is_as_wide_as_the_terminal() -> None:
+    told = CliRunner().invoke(application("review"), ["review", "--help"], env={"COLUMNS": "80"}).output
+    assert "in force would. The sources are asked anew, and nothing is stored. With" in told
+    assert "{CUSTOMER_ID}" in told

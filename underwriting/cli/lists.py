@@ -153,8 +153,8 @@ def matches(
 
 @app.command()
 def clear(
-    tenant: Annotated[str, typer.Argument()],
-    user_id: Annotated[str, typer.Argument()],
+    tenant: Annotated[str, typer.Argument(help="The tenant, as `lists matches` shows it.")],
+    user_id: Annotated[str, typer.Argument(help="The user or customer.")],
     note: Annotated[
         str, typer.Option(help="Why the user is none of these entries. It is stored sealed.", callback=note_given)
     ],

@@ -85,7 +85,9 @@ def show(
 def sent(
     subject_id: Subject,
     how: Annotated[str, typer.Option(help="Such as letter or e-mail.")],
-    at: Annotated[datetime | None, typer.Option(help="When, UTC; now by default.")] = None,
+    at: Annotated[
+        datetime | None, typer.Option(metavar="YYYY-MM-DDTHH:MM:SS", help="When, UTC; now by default.")
+    ] = None,
     user: User = None,
     as_json: Json = False,
 ) -> None:

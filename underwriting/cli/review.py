@@ -20,9 +20,9 @@ from underwriting.store.record import Record
 
 def review(
     customer_id: Annotated[str, typer.Argument(help="The customer's opaque id; `good` is one of the sandbox.")],
-    amount: Annotated[str, typer.Option(help="Decimal, in major units.")],
-    currency: Annotated[str, typer.Option(help="ISO 4217 code.")] = "USD",
-    product: Annotated[Product, typer.Option()] = Product.LOAN,
+    amount: Annotated[str, typer.Option(help="The amount, such as 2500.00.")],
+    currency: Annotated[str, typer.Option(help="Its currency.")] = "USD",
+    product: Annotated[Product, typer.Option(help="What is applied for.")] = Product.LOAN,
     term_months: Annotated[int | None, typer.Option(min=1, max=120, help="By default as in the rulebook.")] = None,
     as_of: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Business date; today by default.")

@@ -168,7 +168,7 @@ def list_versions(as_json: Json = False) -> None:
 
 @app.command()
 def show(
-    name: str,
+    name: Annotated[str, typer.Argument(help="The rulebook's name.")],
     version: Annotated[int | None, typer.Option(help="The newest by default.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The canonical text, whose SHA-256 is the digest.")] = False,
 ) -> None:

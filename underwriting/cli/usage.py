@@ -7,8 +7,10 @@ wrong with it, and what to write.
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from difflib import get_close_matches
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import typer
 from pydantic import ValidationError
@@ -20,8 +22,23 @@ from underwriting.cli.errors import refuse
 _QUOTED = re.compile(r"'([^']*)'")
 
 
+# What an option takes, by its type; a flag takes nothing.
+_TAKES = {str: "TEXT", int: "NUMBER", float: "NUMBER", Path: "PATH", datetime: "YYYY-MM-DD", bool: ""}
+
+
 class Group(TyperGroup):
-    """The command line. What is wrong with the arguments of any command ends it with one sentence."""
+    """The command line. What is wrong with the arguments of any command ends it with one sentence.
+
+    Its help names no types of Python, and paragraphs are as wide as the terminal, not as the lines of the code.
+    """
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for command in _with_all_below(self):
+            paragraphs = (command.help or "").split("\n\n")
+            command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+            for param in command.params:
+                _name_what_it_takes(param)
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Read the arguments before the command's name."""
@@ -32,6 +49,25 @@ class Group(TyperGroup):
         """Read the command's own arguments, and run it."""
         with _in_our_words():
             return super().invoke(ctx)
+
+
+def _with_all_below(command: Any) -> Iterator[Any]:
+    yield command
+    for below in getattr(command, "commands", {}).values():
+        yield from _with_all_below(below)
+
+
+def _name_what_it_takes(param: Any) -> None:
+    """Arguments are called as in the docs, CUSTOMER_ID; options say what to write after them."""
+    if param.metavar is not None:
+        return
+    if param.param_type_name == "argument":
+        param.metavar = param.name.upper()
+        return
+    annotation = getattr(getattr(param, "type_descriptor", None), "annotation", None)
+    takes = next((each for each in (annotation, *get_args(annotation)) if each in _TAKES), None)
+    if takes is not None:
+        param.metavar = _TAKES[takes]
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from underwriting.settings import settings
 First = Annotated[str, typer.Argument(help="A shipped policy, or a YAML file.")]
 Second = Annotated[str, typer.Argument(help="The other one.")]
 History = Annotated[str, typer.Option(help="Folder, s3://bucket/folder or `database`.")]
-Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])]
+Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="A day of the history, up to its end.")]
 Folder = Annotated[Path, typer.Option("--into", help="Folder for the picture and the tables.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
 

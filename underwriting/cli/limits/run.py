@@ -100,7 +100,7 @@ def _sandbox_history(config: Settings) -> str:
 
 @app.command()
 def status(
-    run_id: Annotated[str | None, typer.Argument(metavar="[RUN_ID]", help="One run; by default the last ones.")] = None,
+    run_id: Annotated[str | None, typer.Argument(metavar="RUN_ID", help="One run; by default the last ones.")] = None,
     tenant: Tenant = "",
     as_json: Json = False,
 ) -> None:
