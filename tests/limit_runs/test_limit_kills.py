@@ -3,9 +3,7 @@
 On either database, and with the same in it as one that was never killed has on the other.
 """
 
-import os
-import subprocess
-import sys
+import signal
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 from sqlalchemy import select
 from support.databases import sqlite_database
 from support.limit_histories import in_a_loop, request
+from support.processes import exit_code
 from support.reviews import let_time_pass
 
 from underwriting.limit_runs.report import Report
@@ -23,14 +22,7 @@ from underwriting.store.crypto import Keyring
 from underwriting.store.models import LimitRecordRow, LimitShardRow, MessageRow, ProfileRow
 from underwriting.store.session import Store
 
-TESTS = Path(__file__).parents[1]
 Stored = dict[str, list[tuple[object, ...]]]
-KILLED_RUN = """
-import sys
-from pathlib import Path
-from test_limit_kills import go_on
-go_on(sys.argv[1], Path(sys.argv[2]))
-"""
 
 
 def go_on(url: str, history: Path) -> Report:
@@ -94,18 +86,7 @@ def whole(few_users: Path, migrated_sqlite: Path, tmp_path_factory: pytest.TempP
 def test_a_killed_run_ends_as_if_nothing_had_happened(
     place: str, few_users: Path, database_url: str, whole: Stored
 ) -> None:
-    environment = {
-        **os.environ,
-        "UNDERWRITING_FAILPOINT": place,
-        "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS / "limit_runs"), str(TESTS.parent)]),
-    }
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED_RUN, database_url, str(few_users)],
-        env=environment,
-        capture_output=True,
-        check=False,
-    )
-    assert killed.returncode == -9, killed.stderr.decode()
+    assert exit_code(go_on, database_url, few_users, failpoint=place) == -signal.SIGKILL
     assert what_is_stored(database_url) != whole
     lease_expires(database_url)
     assert go_on(database_url, few_users).state == "applied"
