@@ -245,7 +245,7 @@ def _show(
     if report.state is LimitRunState.HELD:
         for end in ("applies it", "discards it"):
             option = " --discard" if end == "discards it" else ""
-            typer.echo(f'`underwriting limits release {report.run_id} --note "…"{option}` {end}')
+            typer.echo(f"`underwriting limits release {report.run_id} --note WHY{option}` {end}")
     typer.echo(f"files: {report.folder}")
 
 
