@@ -36,7 +36,8 @@ MEMORY, ROOM = Path("/dev/shm"), 2 * 2**30
 PREFIX = "underwriting-tests-of-"
 # `make test` collects no others where it runs these.
 FORKS = Path(__file__).with_name("store")
-EARLY = {"kills", "test_documented_commands.py"}
+# Minutes each, most of which go by in other processes or in waiting.
+EARLY = ("kills", "test_documented_commands.py", "deployments", "local")
 END_OF_CERTIFICATE = "-----END CERTIFICATE-----"
 
 
@@ -87,8 +88,8 @@ def pytest_collection() -> Generator[None, object, object]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that fork this process go first: later it has threads, whose locks a forked child would wait for.
 
-    Then come the kills and the documented commands: they take minutes, in which others run beside them. Of two tests of
-    one name only one would be run by several processes.
+    Then come the longest files, or one of them would be waited for at the end. Of two tests of one name only one would
+    be run by several processes.
     """
     twice = [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]
     if twice:
@@ -96,7 +97,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     elsewhere = [item.nodeid for item in items if item.get_closest_marker("forks") and FORKS not in item.path.parents]
     if elsewhere:
         raise pytest.UsageError(f"`make test` looks for tests that fork in {FORKS.name} only, not at {elsewhere[0]}")
-    items.sort(key=lambda item: (item.get_closest_marker("forks") is None, not EARLY.intersection(item.path.parts)))
+    items.sort(key=lambda item: (item.get_closest_marker("forks") is None, _turn(item.path)))
+
+
+def _turn(file: Path) -> int:
+    """The files of `EARLY` in its order, then all others in theirs."""
+    return next((turn for turn, name in enumerate(EARLY) if name in file.parts), len(EARLY))
 
 
 @pytest.fixture(scope="session")
