@@ -43,13 +43,17 @@ def ways_to_pass(rule: Rule, facts: Known) -> tuple[Way, ...]:
 
 
 def missing_facts(rule: Rule, facts: Known) -> tuple[Missing, ...]:
-    """The sets of facts that are not known and would, or might, decide the rule if they were; small ones first."""
+    """The sets of facts that are not known and would, or might, decide the rule if they were; small ones first.
+
+    A set with another one in it is among them only if it decides for sure, and the other one does not.
+    """
     if _result(rule, facts) != UNKNOWN:
         return ()
     unknown = [name for name in facts_read(rule) if facts.get(name) is None]
     found: list[Missing] = []
     for size in range(1, min(len(unknown), MOST_FACTS) + 1):
-        found += filter(None, (_missing(rule, facts, names) for names in combinations(unknown, size)))
+        tried = [_missing(rule, facts, names) for names in combinations(unknown, size)]
+        found += [one for one in tried if one is not None and not any(_says_as_much(smaller, one) for smaller in found)]
         if any(missing.always for missing in found):
             break
     return tuple(found)
@@ -114,6 +118,10 @@ def _missing(rule: Rule, facts: Known, names: Sequence[str]) -> Missing | None:
     always = bool((answers(rule, facts, columns) != UNKNOWN).all())
     passes = _way(rule, facts, names)
     return Missing(tuple(names), always, passes) if always or passes else None
+
+
+def _says_as_much(smaller: Missing, larger: Missing) -> bool:
+    return set(smaller.facts) < set(larger.facts) and (smaller.always or not larger.always)
 
 
 def _effort(facts: Known, way: Way) -> float:

@@ -12,6 +12,7 @@ from support.examples import steady
 from rules.core.columns import Truth
 from rules.core.rule import Facts, Rule
 from rules.core.rule_result import FAIL, PASS, UNKNOWN
+from rules.eligibility import USER_RULES
 from rules.eligibility.book import shipped_eligibility_books
 from rules.eligibility.categories.behaviour import LoansReceived
 from rules.explain import Span, missing_facts, passing, ways_to_pass
@@ -101,6 +102,14 @@ def test_a_missing_fact_may_settle_one_way_only():
     )
     assert (phone.facts, phone.always) == (("phone_verified",), False)
     assert (both.facts, both.always) == (("email_verified", "phone_verified"), True)
+
+
+def test_what_a_smaller_set_of_missing_facts_does_is_not_said_again_of_larger_ones():
+    income = USER_RULES["IncomeContinues"](max_pay_periods=2)
+    assert [found.facts for found in missing_facts(income, {})] == [
+        ("recurring_deposits",),
+        ("pay_period_days", "days_since_pay"),
+    ]
 
 
 def test_nothing_is_missing_where_a_rule_passes_or_fails():

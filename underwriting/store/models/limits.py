@@ -93,7 +93,6 @@ class LimitRecordRow(Base):
     __table_args__ = (
         ForeignKeyConstraint(["run_id", "shard"], [LimitShardRow.run_id, LimitShardRow.number]),
         Index("ix_limit_records_user", "user_id", "run_id"),
-        Index("ix_limit_records_shard", "run_id", "shard"),
     )
 
     run_id: Mapped[str] = mapped_column(String(30), primary_key=True)

@@ -1,4 +1,4 @@
-"""A limit run is resumed as it was asked for, a shard counts its tries, and a shard's records are found by an index.
+"""A limit run is resumed as it was asked for, and a shard counts its tries.
 
 Revision 0021, 2026-11-29.
 """
@@ -17,12 +17,10 @@ def upgrade() -> None:
     op.add_column("limit_runs", sa.Column("full", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("limit_runs", sa.Column("shards", sa.BigInteger(), nullable=True))
     op.add_column("limit_shards", sa.Column("tries", sa.BigInteger(), nullable=False, server_default="0"))
-    op.create_index("ix_limit_records_shard", "limit_records", ["run_id", "shard"])
 
 
 def downgrade() -> None:
     """Drop them: a run that is resumed reads what has changed only, in as many shards as the settings say."""
-    op.drop_index("ix_limit_records_shard", "limit_records")
     op.drop_column("limit_shards", "tries")
     op.drop_column("limit_runs", "shards")
     op.drop_column("limit_runs", "full")
