@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,6 +21,8 @@ from underwriting.settings import Partner
 from underwriting.store.models import Channel, QueueState
 from underwriting.store.queue import outbox
 from underwriting.store.queue.outbox import Message
+
+log = logging.getLogger(__name__)
 
 # Messages taken at once, and seconds after which no more are taken: well within the lease and the task's timeout.
 BATCH = 100
@@ -62,6 +65,11 @@ async def _deliver_one(runtime: Runtime, message: Message) -> list[str]:
         await _BY_CHANNEL[message.channel](runtime, message)
     except SourceError as error:
         return [await _record(runtime, message, error)]
+    # A message that cannot even be written, such as one to sign with a damaged secret, fails alone.
+    except Exception as error:
+        log.exception("message %s", message.id)
+        trouble = SourceError(message.channel, f"cannot be sent ({type(error).__name__})")
+        return [await _record(runtime, message, trouble)]
     failpoint("after-post")
     return [await _record(runtime, message, None)]
 

@@ -1,5 +1,6 @@
 """Everything that differs between a laptop and production; the only reader of the environment."""
 
+from base64 import b64decode
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -59,6 +60,17 @@ class Partner(BaseModel):
     former_signing_secret: SecretStr | None = None
     # Hosts, by their full names, that a request may name in its callback URL; https only.
     callback_hosts: frozenset[str] = frozenset()
+
+    @field_validator("signing_secret", "former_signing_secret")
+    @classmethod
+    def _can_sign(cls, secret: SecretStr | None) -> SecretStr | None:
+        try:
+            key = b64decode((secret or SecretStr("")).get_secret_value().removeprefix("whsec_"), validate=True)
+        except ValueError:
+            key = b""
+        if secret is not None and not key:
+            raise ValueError("a signing secret is base64, with or without whsec_ before it")
+        return secret
 
 
 class Settings(BaseSettings):

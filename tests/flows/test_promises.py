@@ -1,7 +1,7 @@
 """What may never break: one decision, one paid pull, one post."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,11 +9,13 @@ from prefect import get_client
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import State
 from prefect.concurrency.asyncio import concurrency
+from pydantic import SecretStr
 from support.journeys import Journey
 from support.reviews import let_time_pass, rows
 
 from flows.deliver_outbox import deliver_outbox
 from tasks.credit_report import BUREAU, credit_report
+from underwriting.settings import Partner
 from underwriting.store import claims
 from underwriting.store.claims import Claim
 from underwriting.store.kinds import APPLICATIONS
@@ -126,6 +128,24 @@ async def test_a_message_that_does_not_arrive_shows_in_the_run_and_in_its_log(jo
     assert "it is dead: underwriting outbox dead" in await logged(state)
     # The run that decided says so, too.
     assert "did not arrive by results at attempt 1" in await logged(review.state)
+
+
+async def test_a_message_that_cannot_be_written_fails_alone(journey: Journey, monkeypatch: pytest.MonkeyPatch) -> None:
+    await journey.faults({"results": {"error_rate": 1.0}})
+    broken = (await journey.review("good")).record
+    await journey.review("good-company")
+    await journey.faults({})
+    post = journey.runtime.results.post
+
+    async def damaged(partner: Partner, message_id: str, body: bytes, at: datetime) -> None:
+        secret = SecretStr("whsec_!") if broken.id.encode() in body else partner.signing_secret
+        await post(partner.model_copy(update={"signing_secret": secret}), message_id, body, at)
+
+    monkeypatch.setattr(journey.runtime.results, "post", damaged)
+    await let_time_pass(journey.runtime.store, "outbox", "due_at", HOUR)
+    state = await deliver_outbox(return_state=True)
+    assert (state.name, state.message) == ("Undelivered", "1 arrived, 1 failed, 0 dead")
+    assert len(await journey.posted()) == 1
 
 
 async def logged(state: State[Any]) -> str:

@@ -57,7 +57,8 @@ def test_a_public_address_is_one(address):
         f"https://{HOST}:0/", f"https://{HOST}:99999/", f"https://user@{HOST}/", f"https://a:b@{HOST}/",
         f"https://{HOST}/#x", f"https://x.{HOST}/", f"https://{HOST}.evil.example/", "https://partner.example/",
         f"https://{HOST}@127.0.0.1/", "https://127.0.0.1/", "https://[::1]/", "https://2130706433/", "https://0x7f.1/",
-        "https://[::1", "not a url", "",
+        "https://[::1", "not a url", "", f"https://{HOST}/%01", f"https://{HOST}/a b", f"https://{HOST}/\x7f",
+        f"https://{HOST}/%0a",
     ],
 )  # fmt: skip
 def test_a_url_that_is_not_registered_and_plain_is_refused(url):

@@ -12,7 +12,9 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
+
+import httpx
 
 from underwriting.integrations.errors import SourceOutage, SourceRefusal
 from underwriting.integrations.http import HttpService
@@ -21,6 +23,7 @@ from underwriting.settings import Partner, Settings
 
 SOURCE = "callback"
 HTTPS = 443
+SPACE, DELETE = 0x20, 0x7F
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Awaitable[list[Address]]]
 
@@ -63,8 +66,11 @@ def checked_callback(url: str, partner: Partner | None) -> str:
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError:
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL):
         raise BadCallback("not a URL") from None
+    if any(ord(character) <= SPACE or ord(character) == DELETE for character in unquote(url)):
+        raise BadCallback("a callback's URL has neither spaces nor control characters, also not as %01")
     if parts.scheme != "https" or not parts.hostname:
         raise BadCallback("a callback needs an https:// URL with a host")
     if parts.username is not None or parts.password is not None or parts.fragment:
