@@ -38,11 +38,12 @@ async def change_profile(
     Args:
         user_id: The user, such as steady-pay.
         tenant: Whose user it is, such as sandbox.
-        enabled: The tiers that the user may take from now on, exactly these. None leaves the tiers as they are; an
-            empty list disables all.
+        enabled: The tiers that the user may take from now on, exactly these: "1" is 10.00 USD, "2" 20.00, "3"
+            30.00, "4" 40.00, "5" 50.00, "6" 80.00, "7" 100.00, and "special" 200.00. None leaves the tiers as they
+            are; an empty list disables all.
         paused: The products that the user may not take from now on, exactly these. None leaves the pauses as they are;
             an empty list ends them.
-        expires_on: The change ends at this moment, and the profile of before is in force again. None means for good.
+        expires_on: The change ends at this moment, and the profile of before is in force again. Empty means for good.
         reason: A short word in small letters that says what kind of change it is, such as goodwill or complaint.
         note: Why you change it. Prefect keeps this text: write nothing personal.
         changed_by: Your staff id, such as ann. It is stored as who changed the profile.

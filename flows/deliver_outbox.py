@@ -12,7 +12,7 @@ from tasks.stream_audit import stream_audit
 from underwriting.runtime import open_runtime
 
 
-@flow(persist_result=False)
+@flow(flow_run_name="deliver-outbox", persist_result=False)
 async def deliver_outbox() -> State[int]:
     """Deliver the messages that are due again, and copy the audit chain on; returns how many messages arrived.
 

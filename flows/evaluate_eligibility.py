@@ -44,7 +44,7 @@ async def evaluate_eligibility(
     Args:
         user_id: The user, such as steady-pay.
         product: What the user wants to take.
-        as_of: The day as of which the user is evaluated. None means today.
+        as_of: The day as of which the user is evaluated. Empty means today.
         tenant: Whose user it is, such as sandbox. "staff" keeps the evaluation apart from those of tenants.
         evaluation_id: Leave it empty. The API fills in the evaluation that it accepted.
     """

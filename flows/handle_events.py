@@ -30,7 +30,7 @@ async def handle_events(event: dict[str, Any] | None = None) -> State[None]:
 
     Args:
         event: One event as JSON, with its tenant: {"tenant": "sandbox", "source": "float.service", "id": "evt-4711",
-            "type": "profile_updated", "user_id": "steady-pay", "at": "2026-03-02T09:30:00Z"}. None handles the events
+            "type": "profile_updated", "user_id": "steady-pay", "at": "2026-03-02T09:30:00Z"}. Empty handles the events
             that wait in the inbox.
     """
     arrived = None if event is None else _read(event)

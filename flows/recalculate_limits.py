@@ -60,7 +60,7 @@ async def recalculate_limits(
     waits for staff (`release-limits`).
 
     Args:
-        business_date: The business day of the lender at whose end the limits hold, such as 2026-06-30. None takes the
+        business_date: The business day of the lender at whose end the limits hold, such as 2026-06-30. Empty takes the
             last one that had ended when the run was due.
         dry_run: On: calculate and show, and store nothing. Off: the limits of users change.
         user_id: Only this user, such as u000000034. Empty: all users.
@@ -71,7 +71,7 @@ async def recalculate_limits(
             takes the setting `limits_history`.
         tenant: Whose users they are, such as sandbox. Empty takes the setting `limits_tenant`.
         full: On: read every row again, also of files that look as they did before.
-        shards: Into how many parts the users are divided, from 1 to 5,000. None makes as many as the settings say.
+        shards: Into how many parts the users are divided, from 1 to 5,000. Empty makes as many as the settings say.
         product: What the limits are for; there are limits of floats only.
         run_id: Leave it empty. The housekeeping fills in the run that it continues, as it was asked for.
     """

@@ -38,11 +38,11 @@ async def review_customer(
         amount: The amount that the customer wants, such as 2500.00.
         currency: The currency of the amount, such as USD.
         product: What the customer applies for.
-        term_months: In how many months the customer repays, from 1 to 120. None takes the term of the rulebook.
-        consented_at: When the customer consented to a pull of the credit report. None means no consent: no credit
+        term_months: In how many months the customer repays, from 1 to 120. Empty takes the term of the rulebook.
+        consented_at: When the customer consented to a pull of the credit report. Empty means no consent: no credit
             bureau is asked, and a person decides.
         purpose: The permissible purpose of that pull. It counts only with a consent.
-        as_of: The day as of which the customer is judged. None means today.
+        as_of: The day as of which the customer is judged. Empty means today.
     """
     request = _application(
         customer_id=customer_id,

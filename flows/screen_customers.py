@@ -8,7 +8,7 @@ from tasks import screening
 from underwriting.runtime import open_runtime
 
 
-@flow(persist_result=False)
+@flow(flow_run_name="screen-customers", persist_result=False)
 async def screen_customers() -> State[None]:
     """Compare all known customers with the entries that changed since they were last screened.
 

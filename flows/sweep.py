@@ -6,7 +6,7 @@ from tasks.sweeping import dispatch_owed, end_orphans, resume_limit_runs, wake_w
 from underwriting.runtime import open_runtime
 
 
-@flow(persist_result=False, timeout_seconds=300)
+@flow(flow_run_name="sweep", persist_result=False, timeout_seconds=300)
 async def sweep() -> int:
     """Dispatch what no worker works on, and what has waited long enough; returns how many were dispatched.
 

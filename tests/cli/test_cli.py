@@ -258,6 +258,20 @@ def test_a_bad_version_is_withdrawn_and_an_earlier_one_is_in_force_again(migrate
         assert migrated.run("rulebooks", "withdraw", name, "--note", "why")[0] == 2
 
 
+def test_up_in_another_folder_makes_nothing_and_names_what_is_missing(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = sorted(shell.folder.iterdir())
+    monkeypatch.chdir(shell.folder)
+    for command in ("up", "demo"):
+        code, _, error = shell.run(command)
+        assert (code, error) == (
+            2,
+            "underwriting: there is no prefect.yaml here; go to the folder of the project first\n",
+        )
+    assert sorted(shell.folder.iterdir()) == before
+
+
 def test_a_limit_policy_is_not_published_and_the_refusal_says_how_it_decides(migrated: Shell) -> None:
     file = migrated.folder / "mine.yaml"
     file.write_text(shipped_policies()["cfi"].text)

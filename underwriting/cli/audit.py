@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from underwriting.cli.errors import refusing
+from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.output import Json, print_json
 from underwriting.cli.store import read_store
 from underwriting.settings import settings
@@ -33,6 +33,8 @@ def anchor(file: Anchors = None, as_json: Json = False) -> None:
 def verify(file: Anchors = None, as_json: Json = False) -> None:
     """Compare the whole log with its head and the anchors; exit code 1 if it was tampered with."""
     path = _file(file)
+    if file is not None and not path.exists():
+        refuse(f"there is no file {path}")
     with refusing(AnchorsUnreadable):
         anchors = audit.read_anchors(path) if path.exists() else []
 
@@ -47,7 +49,8 @@ def verify(file: Anchors = None, as_json: Json = False) -> None:
         typer.echo(f"entry {fault.seq}: {fault.what}")
     if faults:
         raise typer.Exit(1)
-    typer.echo(f"{head.seq} entries are as they were written; {len(anchors)} anchors agree")
+    agree = f"{len(anchors)} anchors agree" if anchors else "there is no anchor yet: underwriting audit anchor"
+    typer.echo(f"{head.seq} entries are as they were written; {agree}")
 
 
 def _file(given: Path | None) -> Path:

@@ -101,8 +101,8 @@ class Client:
     def _record(self, kind: type[R], method: str, path: str, **request: Any) -> R:
         try:
             answer = self._http.request(method, path, **request)
-        except httpx.TransportError as error:
-            raise ApiRefused(f"no API answers at {self._base_url} ({error}); start it by `underwriting up`") from None
+        except httpx.TransportError:
+            raise ApiRefused(f"no API answers at {self._base_url}; start it by `underwriting up`") from None
         if answer.is_error:
             raise ApiRefused(f"{answer.status_code} {answer.json()['message']}")
         return kind.model_validate_json(answer.content)

@@ -17,7 +17,7 @@ from rich.table import Table
 from rules.limits.guard import GuardVerdict
 from rules.limits.policy import policy_for
 from underwriting.cli.client import ApiRefused, Client, consent_now
-from underwriting.cli.errors import refusing
+from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.setup import prepare_sandbox
 from underwriting.cli.tokens import SCOPES
 from underwriting.domain.application import ApplicationRequest, Product
@@ -79,6 +79,7 @@ def up() -> None:
                 )
                 await services.watch()
 
+    _ensure_project()
     with refusing(EmbeddedError, StoreError):
         asyncio.run(run())
 
@@ -97,8 +98,15 @@ def demo() -> None:
                 _addresses(services)
                 console.print("They end with the demo; [bold]make up[/] keeps them running.")
 
+    _ensure_project()
     with refusing(EmbeddedError, StoreError, ApiRefused):
         asyncio.run(run())
+
+
+def _ensure_project() -> None:
+    """Refuse before anything is made in a folder that is not the project's."""
+    if not PREFECT_FILE.exists():
+        refuse(f"there is no {PREFECT_FILE} here; go to the folder of the project first")
 
 
 @asynccontextmanager

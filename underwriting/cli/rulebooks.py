@@ -64,7 +64,8 @@ def validate(files: Files = None, as_json: Json = False) -> None:
             versions = asyncio.run(_published(config))
         except (StoreError, EmbeddedError):
             check(drafts, shipped_books(), required_by(config), datetime.now(UTC).date())
-            typer.echo("No store is running: checked beside the shipped rulebooks only.", err=True)
+            where = f"no store runs in {config.state_dir}; UNDERWRITING_STATE_DIR names another folder"
+            typer.echo(f"Checked beside the shipped rulebooks only: {where}.", err=True)
         else:
             check_beside(versions, drafts, config)
     if as_json:

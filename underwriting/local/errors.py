@@ -36,8 +36,8 @@ class NotRunning(EmbeddedError):
 
     def __init__(self, state_dir: Path) -> None:
         super().__init__(
-            f"the embedded database in {state_dir} is not running; "
-            "start `underwriting up`, or set UNDERWRITING_DATABASE_URL"
+            f"the embedded database in {state_dir} is not running; start `underwriting up`. If it runs in another "
+            "folder, name its state folder in UNDERWRITING_STATE_DIR; UNDERWRITING_DATABASE_URL names another database"
         )
 
 
