@@ -44,7 +44,7 @@ def test_a_killed_owner_is_noticed(tmp_path: Path) -> None:
 
 
 def test_without_a_running_database_a_command_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(NotRunning, match="start `underwriting up`, or set UNDERWRITING_DATABASE_URL"):
+    with pytest.raises(NotRunning, match="name its state folder in UNDERWRITING_STATE_DIR"):
         resolve_database_url(Settings(state_dir=tmp_path))
     given = "sqlite+aiosqlite:///store.db"
     assert resolve_database_url(Settings(state_dir=tmp_path, database_url=given)) == given

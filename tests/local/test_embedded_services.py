@@ -22,7 +22,7 @@ async def test_everything_starts_heals_and_ends() -> None:
         ports = {f"{name}_port": free_port() for name in ("prefect", "sandbox", "api")}
         settings = Settings.model_validate({"state_dir": folder, **ports})
         async with embedded(settings, prefect_file=PREFECT_FILE, prepare=prepare) as services:
-            worker, housekeeping = services.working
+            worker, housekeeping, api = services.working
             children = [*services.servers, *services.working, services.postgres]
             processes = [psutil.Process(child.pid) for child in children]
             async with httpx.AsyncClient(timeout=30) as client:
@@ -30,7 +30,7 @@ async def test_everything_starts_heals_and_ends() -> None:
                     assert (await client.get(url)).is_success
 
             watching = asyncio.create_task(services.watch())
-            for child in (worker, housekeeping):
+            for child in (worker, housekeeping, api):
                 killed = child.pid
                 child.send(signal.SIGKILL)
                 async with asyncio.timeout(120):

@@ -1,7 +1,7 @@
 """A dry run: calculates what a run would decide from the limits in force, and stores nothing but files."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ulid import ULID
 
@@ -19,7 +19,8 @@ from underwriting.store.models import LimitRunRow
 
 async def run_dry(context: RunContext, request: Request) -> Report:
     """Calculate all shards into a folder of their own and check the totals by the guard; errors as in a run."""
-    limit_runs.refuse_before_decision_time(request.run_request, datetime.now(UTC))
+    # The day under way may be tried, but no later one.
+    limit_runs.refuse_before_decision_time(request.run_request, datetime.now(UTC) + timedelta(days=1))
     async with context.store.read() as work:
         await limit_runs.refuse_other_content(work, request.policy.ref)
     run_id = f"dry_{ULID()}"
