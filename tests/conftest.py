@@ -48,6 +48,11 @@ def pytest_configure(config: pytest.Config) -> None:
     of the time that a disk takes. And whoever makes an HTTP client reads one certificate instead of all: nothing here
     leaves this machine.
     """
+    from hypothesis import settings
+    from support.examples import steady
+
+    settings.register_profile("suite", parent=steady(100))
+    settings.load_profile("suite")
     if hasattr(config, "workerinput"):
         return
     if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
