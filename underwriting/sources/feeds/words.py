@@ -11,7 +11,9 @@ _ACCENTS = re.compile(r"[\u0300-\u036f]")
 
 def words(text: str) -> tuple[str, ...]:
     """The words of `text`, without case, accents, punctuation and masked digits: "Á.B. #12 XXX" is a, b, 12."""
-    plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", text)).casefold()
+    # Folded before accents go: a Greek iota below a letter is an accent in small letters and a letter in capitals.
+    folded = unicodedata.normalize("NFKD", text).casefold()
+    plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", folded))
     return tuple(word for word in _NO_WORD.split(plain) if word and not _MASK.fullmatch(word))
 
 
