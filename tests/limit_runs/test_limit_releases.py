@@ -4,12 +4,13 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from support.limit_histories import corrected, hit, request
 from support.limit_store import TENANT, held_policy, limits, meet, records, settle
 
-from rules.limits.tiers import TIERS
+from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.domain.limits import LimitRunState, LimitShardState
+from underwriting.limit_runs.adoption import limits_in
 from underwriting.limit_runs.rollback import roll_back
 from underwriting.limit_runs.run import finish, recalculate
 from underwriting.limit_runs.run_context import RunContext
@@ -18,6 +19,7 @@ from underwriting.store import audit, notices, profiles
 from underwriting.store.errors import NotHeld, RunInTheWay, UnknownLimitRun
 from underwriting.store.limits import runs as limit_runs
 from underwriting.store.limits import shards as limit_shards
+from underwriting.store.limits.profiles import adopt
 from underwriting.store.models import LimitRecordRow
 from underwriting.store.session import Store
 
@@ -45,6 +47,33 @@ async def test_a_held_run_applies_nothing_until_a_person_releases_it(few_users: 
     assert entries["limits.released"] == "ann"
     with pytest.raises(NotHeld):
         await settle(context, held.run_id, LimitRunState.DISCARDED)
+
+
+async def test_after_a_rollback_the_same_date_decides_the_same_again(history: Path, context: RunContext) -> None:
+    """Limits that were taken over were raised long before the rollback, whose versions of the profiles are of today."""
+    now = datetime.now(UTC)
+    adopted = limits_in(history / "current_limits.parquet", CURRENCY, TIERS, now)
+    async with context.store.begin() as work:
+        assert await adopt(work, TENANT, adopted, CURRENCY, TIERS, "tester") > 0
+    first = await recalculate(context, request(history))
+    decided = await decisions(context.store, first.run_id)
+    assert min(first.totals.raised, first.totals.lowered, first.totals.paused) > 0
+    for _ in range(2):
+        await roll_back(context, first.run_id, "ann")
+        again = await recalculate(context, request(history))
+        assert again.run_id != first.run_id
+        assert await decisions(context.store, again.run_id) == decided
+        first = again
+
+
+async def decisions(store: Store, run_id: str) -> list[tuple[object, ...]]:
+    """What a run decided about everybody, and what it rests on."""
+    row = LimitRecordRow
+    columns = (row.user_id, row.move, row.before, row.after, row.reasons, row.runs_below, row.below_since)
+    base = (row.base_raised_on, row.base_lowered_on, row.base_runs_below, row.base_below_since)
+    async with store.read() as work:
+        found = await work.execute(select(*columns, *base).where(row.run_id == run_id).order_by(row.user_id))
+        return [tuple(each) for each in found]
 
 
 async def test_notice_is_due_thirty_days_after_a_decrease_or_a_pause_was_applied(

@@ -2,16 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import ColumnElement, Integer, Text, and_, cast, literal, select, union_all
+from sqlalchemy import ColumnElement, Integer, Text, and_, cast, literal, or_, select, union_all
 from sqlalchemy.orm import QueryableAttribute
 
-from underwriting.domain.limits import IdRange
+from underwriting.domain.limits import IdRange, LimitRunState
 from underwriting.store.bulk import read_rows
 from underwriting.store.limits.runs import took_effect
 from underwriting.store.models import LimitRecordRow, LimitRunRow, ListMatchRow, ProfileRow, ReportedFloatRow
@@ -80,15 +80,20 @@ _RECORDS = pa.schema(
         ("base_version", pa.int64()),
         # 1 where the run has paused the product: PostgreSQL's CSV has its own letters for truth values.
         ("paused", pa.int64()),
+        # 1 where the run was rolled back: what the user had before it is in force again, with the days of then.
+        ("rolled_back", pa.int64()),
     ]
 )
 _BASES = """
     WITH last AS (
         -- A decision that could not be applied does not count.
         SELECT
-            user_id, in_force, runs_below, below_since,
-            CASE WHEN in_force = after THEN raised_on ELSE base_raised_on END AS raised_on,
-            CASE WHEN in_force = after THEN lowered_on ELSE base_lowered_on END AS lowered_on
+            user_id,
+            in_force,
+            CASE WHEN rolled_back = 1 THEN base_runs_below ELSE runs_below END AS runs_below,
+            CASE WHEN rolled_back = 1 THEN base_below_since ELSE below_since END AS below_since,
+            CASE WHEN in_force = after AND rolled_back = 0 THEN raised_on ELSE base_raised_on END AS raised_on,
+            CASE WHEN in_force = after AND rolled_back = 0 THEN lowered_on ELSE base_lowered_on END AS lowered_on
         FROM earlier
         QUALIFY row_number() OVER (PARTITION BY user_id ORDER BY run DESC) = 1
     ),
@@ -156,7 +161,8 @@ async def bases(work: Work, run: LimitRunRow, ids: IdRange, now: datetime, first
 
     A user with a record of this run is returned as the record found them, and not as paused by this run, so that a
     repeated run decides from the same. A limit that somebody else changed since the last run counts as raised or
-    lowered on the day of that change, and the count of runs below it starts again. A change up to the decision time
+    lowered on the day of that change, and the count of runs below it starts again. After a rollback the days and the
+    count are those from before the run. A change up to the decision time
     counts as made on the business date at the latest, although it may be the next day in UTC by then.
     """
     mine = and_(ProfileRow.tenant == run.tenant, within(ProfileRow.user_id, ids))
@@ -164,8 +170,8 @@ async def bases(work: Work, run: LimitRunRow, ids: IdRange, now: datetime, first
     found = {
         "profiles": await _profiles(work, mine),
         "active": await _pauses(work, mine, now),
-        "earlier": await _records(work, await _runs_that_count(work, run), recorded),
-        "own": await _records(work, [run.id], recorded),
+        "earlier": await _records(work, await _earlier_runs(work, run), recorded),
+        "own": await _records(work, [(run.id, False)], recorded),
         "matches": await _matches(work, run.tenant, ids),
         "reported": await _reported(work, run, ids),
     }
@@ -239,31 +245,36 @@ async def _reported(work: Work, run: LimitRunRow, ids: IdRange) -> pa.Table:
     return await read_rows(work, select(*columns).where(*mine, by_then), _REPORTED)
 
 
-async def _records(work: Work, run_ids: list[str], inside: ColumnElement[bool]) -> pa.Table:
-    if not run_ids:
+async def _records(work: Work, runs: Sequence[tuple[str, bool]], inside: ColumnElement[bool]) -> pa.Table:
+    """The records of these runs, each with whether it was rolled back."""
+    if not runs:
         return _RECORDS.empty_table()
-    names = [name for name in _RECORDS.names if name not in ("user_id", "run")]
+    names = [name for name in _RECORDS.names if name not in ("user_id", "run", "rolled_back")]
     columns = [
         cast(getattr(LimitRecordRow, name), Integer) if name == "paused" else getattr(LimitRecordRow, name)
         for name in names
     ]
     of_each = [
-        select(LimitRecordRow.user_id, literal(number), *columns).where(LimitRecordRow.run_id == run_id, inside)
-        for number, run_id in enumerate(run_ids)
+        select(LimitRecordRow.user_id, literal(number), *columns, literal(int(rolled_back))).where(
+            LimitRecordRow.run_id == run_id, inside
+        )
+        for number, (run_id, rolled_back) in enumerate(runs)
     ]
     return await read_rows(work, union_all(*of_each), _RECORDS)
 
 
-async def _runs_that_count(work: Work, run: LimitRunRow) -> list[str]:
-    """Oldest first."""
-    mine = (
-        LimitRunRow.tenant == run.tenant,
-        LimitRunRow.product == run.product,
-        took_effect(),
-        LimitRunRow.id != run.id,
-    )
+async def _earlier_runs(work: Work, run: LimitRunRow) -> list[tuple[str, bool]]:
+    """Runs that count, from the last one over everybody on, and those that were rolled back; oldest first."""
+    mine = (LimitRunRow.tenant == run.tenant, LimitRunRow.product == run.product, LimitRunRow.id != run.id)
     order = (LimitRunRow.business_date.desc(), LimitRunRow.id.desc())
-    newest_full = select(LimitRunRow.business_date).where(*mine, LimitRunRow.scope == "").order_by(*order).limit(1)
+    full = (took_effect(), LimitRunRow.scope == "")
+    newest_full = select(LimitRunRow.business_date).where(*mine, *full).order_by(*order).limit(1)
     since = await work.scalar(newest_full)
-    query = select(LimitRunRow.id).where(*mine).order_by(LimitRunRow.business_date, LimitRunRow.id)
-    return list(await work.scalars(query if since is None else query.where(LimitRunRow.business_date >= since)))
+    rolled_back = LimitRunRow.state == LimitRunState.ROLLED_BACK
+    query = (
+        select(LimitRunRow.id, rolled_back)
+        .where(*mine, or_(took_effect(), rolled_back))
+        .order_by(LimitRunRow.business_date, LimitRunRow.id)
+    )
+    found = await work.execute(query if since is None else query.where(LimitRunRow.business_date >= since))
+    return [(run_id, bool(void)) for run_id, void in found]
