@@ -68,7 +68,9 @@ def test_a_run_from_the_shell_and_what_can_be_done_with_it(
     assert f"is rolled back: {len(moves)} profiles written" in back.output
 
 
-def test_adopt_and_rollback_say_the_same_as_json(command_line: CliRunner, history: Path) -> None:
+def test_adopt_and_rollback_say_the_same_as_json(
+    command_line: CliRunner, history: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = str(history / "current_limits.parquet")
     users = pq.read_metadata(file).num_rows
     for new in (users, 0):
@@ -83,6 +85,11 @@ def test_adopt_and_rollback_say_the_same_as_json(command_line: CliRunner, histor
     back = limits(command_line, "rollback", run["run_id"], "--yes", "--json")
     expected = {"run_id": run["run_id"], "state": "rolled_back", "written": moved, "overtaken": 0}
     assert (back.exit_code, json.loads(back.stdout)) == (0, expected)
+    monkeypatch.setenv("COLUMNS", "80")
+    listed = limits(command_line, "status").stdout
+    whole = (run["run_id"], "2025-08-31", "rolled", "back", "240", "users", "raised", "lowered")
+    assert [word for word in whole if word not in listed] == [], listed
+    assert max(map(len, listed.splitlines())) <= 80
 
 
 def test_a_file_with_one_bad_limit_is_refused_in_a_sentence_and_nothing_of_it_is_kept(

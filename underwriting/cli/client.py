@@ -115,5 +115,8 @@ def _decided(record: D, read: Callable[[], D], seconds: float) -> D:
         if time.monotonic() > end:
             raise ApiRefused(f"{record.id} is still {record.state} after {seconds:.0f} s; is a worker running?")
         time.sleep(POLL_SECONDS)
-        record = read()
+        try:
+            record = read()
+        except ApiRefused as error:
+            raise ApiRefused(f"{record.id} is accepted and will be decided, but {error}") from None
     return record

@@ -112,7 +112,8 @@ def status(
     if as_json:
         typer.echo(json.dumps([_run_as_json(row) for row in rows]))
         return
-    table = new_table("run", "date", "state", "users", "raised", "lowered", right=("users", "raised", "lowered"))
+    numbers = ("users", "raised", "lowered")
+    table = new_table("run", "date", "state", *numbers, right=numbers, wraps=("state",))
     for row in rows:
         totals = row.totals or {}
         counts = (f"{totals[name]:,}" if name in totals else "-" for name in ("users", "raised", "lowered"))
