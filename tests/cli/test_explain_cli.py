@@ -144,6 +144,7 @@ def test_a_rejection_is_explained_in_words(shell: Shell) -> None:
     assert "would pass with monthly_income at least 300.00 USD" in told
     assert "list_match_score might settle it; passes with list_match_score below 0.75" in told
     assert "Nearest to an approval:" in told
+    assert told.index("? NotListed") < told.index("+ GoodStanding"), "of a book, what did not pass comes first"
 
 
 def test_an_approval_is_explained_too(shell: Shell) -> None:

@@ -166,6 +166,10 @@ def _echo_json(record: object, made: object, rules: object) -> None:
     typer.echo(json.dumps({"record": record, "decisions": made, "rules": rules}, default=str))
 
 
+# In this order rules are printed.
+_FIRST = (Result.FAIL, Result.UNKNOWN, Result.PASS)
+
+
 def _rule_as_json(rule: RuleExplained, currency: str) -> dict[str, object]:
     passed = rule.outcome.result is Result.PASS
     return {
@@ -177,9 +181,9 @@ def _rule_as_json(rule: RuleExplained, currency: str) -> dict[str, object]:
 
 
 def print_rules(rules: Iterable[RuleExplained], currency: str) -> None:
-    """Print what each rule asked and saw, and what would have made it pass."""
+    """Print what each rule asked and saw, and what would have made it pass; those that did not pass come first."""
     out = console()
-    for rule in rules:
+    for rule in sorted(rules, key=lambda rule: _FIRST.index(rule.outcome.result)):
         out.print(f"  {MARKS[rule.outcome.result]} {rule.outcome.rule}: {rule.sentence}")
         asks = _properties(rule, currency)
         out.print(f"      asks {asks}, saw {_observed(rule.outcome, currency)}", markup=False)
@@ -210,11 +214,13 @@ def _open(missing: Missing, currency: str) -> str:
 def _properties(rule: RuleExplained, currency: str) -> str:
     form = written(rule.rule)
     properties: Mapping[str, FactValue] = form[rule.rule.name] if isinstance(form, dict) else {}
-    texts = (
-        f"{name} {amount_text(value, currency) if name in rule.rule.amounts() and isinstance(value, int) else value}"
-        for name, value in properties.items()
-    )
-    return ", ".join(texts) or "nothing more"
+
+    def text(name: str, value: object) -> str:
+        if isinstance(value, list):
+            return ", ".join(map(str, value))
+        return amount_text(value, currency) if name in rule.rule.amounts() and isinstance(value, int) else str(value)
+
+    return ", ".join(f"{name} {text(name, value)}" for name, value in properties.items()) or "nothing more"
 
 
 def _observed(outcome: Outcome, currency: str) -> str:
