@@ -63,11 +63,19 @@ FIRST_LIMIT = 2_000
 NOW = datetime(2026, 3, 1, 4, tzinfo=UTC)
 # Late in the evening of the 9th where the day is counted in UTC, and nowhere else.
 MADE = datetime.fromisoformat("2026-02-10T01:30:00+02:00")
+LONG_AGO, LONG_AGO_ON = datetime(2025, 9, 1, 12, tzinfo=UTC), date(2025, 9, 1)
 MADE_ON, RAISED_ON, BEFORE_THAT = date(2026, 2, 9), date(2026, 1, 15), date(2025, 12, 1)
 LOWERED_ON, LONG_BEFORE, SINCE, SINCE_BEFORE = date(2026, 1, 5), date(2025, 11, 1), date(2026, 2, 18), date(2026, 2, 19)
 
 
-def profile(limit: int, version: int = 1, paused: tuple[str, ...] = (), until: datetime | None = None) -> ProfileRow:
+def profile(
+    limit: int,
+    version: int = 1,
+    paused: tuple[str, ...] = (),
+    until: datetime | None = None,
+    made: datetime = MADE,
+    by: str = "staff",
+) -> ProfileRow:
     """A version of whoever's profile; temporary with `until`."""
     tiers = [{"id": str(amount), "amount": amount, "enabled": amount <= limit} for amount in (2_000, 3_000, 5_000)]
     return ProfileRow(
@@ -77,8 +85,8 @@ def profile(limit: int, version: int = 1, paused: tuple[str, ...] = (), until: d
         tiers=tiers,
         amount=limit,
         paused=list(paused),
-        created_on=MADE,
-        created_by="staff",
+        created_on=made,
+        created_by=by,
         reason="test",
         expires_on=until,
     )
@@ -127,6 +135,57 @@ def cases() -> list[Case]:
         ),
         Case(
             "staff raised it since", (5_000, MADE_ON, LOWERED_ON, 0, None, 2, False), [profile(5_000, 2), record(3_000)]
+        ),
+        Case(
+            "a version that changes something else raises nothing",
+            (3_000, LONG_AGO_ON, None, 0, None, 2, False),
+            [profile(3_000, made=LONG_AGO), profile(3_000, 2, ("loan",))],
+        ),
+        Case(
+            "the same limit again after another was a raise",
+            (3_000, MADE_ON, None, 0, None, 3, False),
+            [profile(3_000, made=LONG_AGO), profile(2_000, 2, made=LONG_AGO), profile(3_000, 3)],
+        ),
+        Case(
+            "a temporary limit in between does not count",
+            (3_000, LONG_AGO_ON, None, 0, None, 3, False),
+            [profile(3_000, made=LONG_AGO), profile(5_000, 2, (), NOW), profile(3_000, 3)],
+        ),
+        Case(
+            "a run that was rolled back changed nothing",
+            (3_000, LONG_AGO_ON, None, 0, None, 3, False),
+            [profile(3_000, made=LONG_AGO), profile(2_000, 2, by="gone"), profile(3_000, 3, by="gone")],
+        ),
+        Case(
+            "nor does a version after that with the same limit",
+            (3_000, LONG_AGO_ON, None, 0, None, 4, False),
+            [
+                profile(3_000, made=LONG_AGO),
+                profile(2_000, 2, by="gone"),
+                profile(3_000, 3, by="gone"),
+                profile(3_000, 4),
+            ],
+        ),
+        Case(
+            "a rollback back to the last counted run",
+            (3_000, RAISED_ON, LOWERED_ON, 2, SINCE, 3, False),
+            [
+                profile(3_000, made=LONG_AGO),
+                profile(2_000, 2, by="gone"),
+                profile(3_000, 3, by="gone"),
+                record(3_000),
+                record(3_000, 2_000, run="gone", runs_below=0),
+            ],
+        ),
+        Case(
+            "staff changed it before the rollback",
+            (5_000, MADE_ON, None, 0, None, 3, False),
+            [profile(3_000, made=LONG_AGO), profile(2_000, 2, by="gone"), profile(5_000, 3)],
+        ),
+        Case(
+            "only a run that was rolled back knew the user",
+            (2_000, None, None, 0, None, 2, False),
+            [profile(3_000, by="gone"), profile(2_000, 2, by="gone")],
         ),
         Case("a run without a profile", (2_000, None, None, 2, SINCE, 0, False), [record(2_000)]),
         Case(
@@ -227,6 +286,7 @@ async def test_what_a_run_starts_from(store: Store) -> None:
         run("some", 21, scope="segment:vip"),
         run("discarded", 22, LimitRunState.DISCARDED),
         run("other", 23, tenant="zeta"),
+        run("gone", 24, LimitRunState.ROLLED_BACK),
     ]
     asked = cases()
     # An id has whatever its lender puts into it.

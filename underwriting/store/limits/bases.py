@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import ColumnElement, Integer, Text, and_, cast, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Integer, Subquery, Text, and_, cast, func, literal, select, union_all
 from sqlalchemy.orm import QueryableAttribute
 
 from underwriting.domain.limits import IdRange, LimitRunState
@@ -56,7 +56,8 @@ _PROFILES = pa.schema(
         ("amount", pa.int64()),
         # JSON, as text.
         ("paused", pa.string()),
-        ("created_on", pa.timestamp("us", "UTC")),
+        # Since when the amount is in force, whatever else the versions since then have changed.
+        ("in_force_since", pa.timestamp("us", "UTC")),
         ("newest", pa.int64()),
     ]
 )
@@ -80,20 +81,15 @@ _RECORDS = pa.schema(
         ("base_version", pa.int64()),
         # 1 where the run has paused the product: PostgreSQL's CSV has its own letters for truth values.
         ("paused", pa.int64()),
-        # 1 where the run was rolled back: what the user had before it is in force again, with the days of then.
-        ("rolled_back", pa.int64()),
     ]
 )
 _BASES = """
     WITH last AS (
         -- A decision that could not be applied does not count.
         SELECT
-            user_id,
-            in_force,
-            CASE WHEN rolled_back = 1 THEN base_runs_below ELSE runs_below END AS runs_below,
-            CASE WHEN rolled_back = 1 THEN base_below_since ELSE below_since END AS below_since,
-            CASE WHEN in_force = after AND rolled_back = 0 THEN raised_on ELSE base_raised_on END AS raised_on,
-            CASE WHEN in_force = after AND rolled_back = 0 THEN lowered_on ELSE base_lowered_on END AS lowered_on
+            user_id, in_force, runs_below, below_since,
+            CASE WHEN in_force = after THEN raised_on ELSE base_raised_on END AS raised_on,
+            CASE WHEN in_force = after THEN lowered_on ELSE base_lowered_on END AS lowered_on
         FROM earlier
         QUALIFY row_number() OVER (PARTITION BY user_id ORDER BY run DESC) = 1
     ),
@@ -161,17 +157,17 @@ async def bases(work: Work, run: LimitRunRow, ids: IdRange, now: datetime, first
 
     A user with a record of this run is returned as the record found them, and not as paused by this run, so that a
     repeated run decides from the same. A limit that somebody else changed since the last run counts as raised or
-    lowered on the day of that change, and the count of runs below it starts again. After a rollback the days and the
-    count are those from before the run. A change up to the decision time
-    counts as made on the business date at the latest, although it may be the next day in UTC by then.
+    lowered on the day of that change, and the count of runs below it starts again; a version that changes something
+    else, and a run that was rolled back, change no day. A change up to the decision time counts as made on the business
+    date at the latest, although it may be the next day in UTC by then.
     """
     mine = and_(ProfileRow.tenant == run.tenant, within(ProfileRow.user_id, ids))
     recorded = within(LimitRecordRow.user_id, ids)
     found = {
-        "profiles": await _profiles(work, mine),
+        "profiles": await _profiles(work, run, mine),
         "active": await _pauses(work, mine, now),
-        "earlier": await _records(work, await _earlier_runs(work, run), recorded),
-        "own": await _records(work, [(run.id, False)], recorded),
+        "earlier": await _records(work, await _runs_that_count(work, run), recorded),
+        "own": await _records(work, [run.id], recorded),
         "matches": await _matches(work, run.tenant, ids),
         "reported": await _reported(work, run, ids),
     }
@@ -180,7 +176,7 @@ async def bases(work: Work, run: LimitRunRow, ids: IdRange, now: datetime, first
 
 def _bases(found: Mapping[str, pa.Table], run: LimitRunRow, first_limit: int) -> pa.Table:
     product, profiles = run.product.value, found["profiles"]
-    profiles = profiles.append_column("since", _day(profiles["created_on"], run))
+    profiles = profiles.append_column("since", _day(profiles["in_force_since"], run))
     profiles, active = (_with_pauses(rows, product) for rows in (profiles, found["active"]))
     with duckdb.connect(config={"threads": 1}) as connection:
         for name, rows in {**found, "profiles": profiles, "active": active}.items():
@@ -210,15 +206,48 @@ def within(column: QueryableAttribute[str], ids: IdRange) -> ColumnElement[bool]
     return and_(True, *above, *below)
 
 
-async def _profiles(work: Work, mine: ColumnElement[bool]) -> pa.Table:
-    latest = newest_versions(mine)
-    columns = (ProfileRow.user_id, ProfileRow.amount, cast(ProfileRow.paused, Text), ProfileRow.created_on)
+async def _profiles(work: Work, run: LimitRunRow, mine: ColumnElement[bool]) -> pa.Table:
+    latest, since = newest_versions(mine), _since(run, mine)
+    columns = (ProfileRow.user_id, ProfileRow.amount, cast(ProfileRow.paused, Text), since.c.in_force_since)
     query = (
         select(*columns, latest.c.newest)
         .join(latest, and_(latest.c.user_id == ProfileRow.user_id, latest.c.permanent == ProfileRow.version))
+        .outerjoin(since, since.c.user_id == ProfileRow.user_id)
         .where(mine)
     )
     return await read_rows(work, query, _PROFILES)
+
+
+def _since(run: LimitRunRow, mine: ColumnElement[bool]) -> Subquery:
+    """Since when each user has had the limit of today: the first of the last permanent versions with this amount.
+
+    A version that changes something else does not raise or lower a limit. Nor do the versions of a run that was rolled
+    back, those of its rollback included: what was in force before it has been in force since then.
+    """
+    rolled_back = select(LimitRunRow.id).where(
+        LimitRunRow.tenant == run.tenant, LimitRunRow.state == LimitRunState.ROLLED_BACK
+    )
+    newest = func.first_value(ProfileRow.amount).over(
+        partition_by=ProfileRow.user_id, order_by=ProfileRow.version.desc()
+    )
+    versions = (
+        select(
+            ProfileRow.user_id,
+            ProfileRow.version,
+            ProfileRow.created_on,
+            (ProfileRow.amount != newest).label("differs"),
+        )
+        .where(mine, ProfileRow.expires_on.is_(None), ProfileRow.created_by.not_in(rolled_back))
+        .subquery()
+    )
+    other = func.max(versions.c.version).filter(versions.c.differs).over(partition_by=versions.c.user_id)
+    last = select(versions, func.coalesce(other, 0).label("other")).subquery()
+    return (
+        select(last.c.user_id, func.min(last.c.created_on).label("in_force_since"))
+        .where(last.c.version > last.c.other)
+        .group_by(last.c.user_id)
+        .subquery()
+    )
 
 
 async def _pauses(work: Work, mine: ColumnElement[bool], now: datetime) -> pa.Table:
@@ -245,36 +274,31 @@ async def _reported(work: Work, run: LimitRunRow, ids: IdRange) -> pa.Table:
     return await read_rows(work, select(*columns).where(*mine, by_then), _REPORTED)
 
 
-async def _records(work: Work, runs: Sequence[tuple[str, bool]], inside: ColumnElement[bool]) -> pa.Table:
-    """The records of these runs, each with whether it was rolled back."""
-    if not runs:
+async def _records(work: Work, run_ids: list[str], inside: ColumnElement[bool]) -> pa.Table:
+    if not run_ids:
         return _RECORDS.empty_table()
-    names = [name for name in _RECORDS.names if name not in ("user_id", "run", "rolled_back")]
+    names = [name for name in _RECORDS.names if name not in ("user_id", "run")]
     columns = [
         cast(getattr(LimitRecordRow, name), Integer) if name == "paused" else getattr(LimitRecordRow, name)
         for name in names
     ]
     of_each = [
-        select(LimitRecordRow.user_id, literal(number), *columns, literal(int(rolled_back))).where(
-            LimitRecordRow.run_id == run_id, inside
-        )
-        for number, (run_id, rolled_back) in enumerate(runs)
+        select(LimitRecordRow.user_id, literal(number), *columns).where(LimitRecordRow.run_id == run_id, inside)
+        for number, run_id in enumerate(run_ids)
     ]
     return await read_rows(work, union_all(*of_each), _RECORDS)
 
 
-async def _earlier_runs(work: Work, run: LimitRunRow) -> list[tuple[str, bool]]:
-    """Runs that count, from the last one over everybody on, and those that were rolled back; oldest first."""
-    mine = (LimitRunRow.tenant == run.tenant, LimitRunRow.product == run.product, LimitRunRow.id != run.id)
-    order = (LimitRunRow.business_date.desc(), LimitRunRow.id.desc())
-    full = (took_effect(), LimitRunRow.scope == "")
-    newest_full = select(LimitRunRow.business_date).where(*mine, *full).order_by(*order).limit(1)
-    since = await work.scalar(newest_full)
-    rolled_back = LimitRunRow.state == LimitRunState.ROLLED_BACK
-    query = (
-        select(LimitRunRow.id, rolled_back)
-        .where(*mine, or_(took_effect(), rolled_back))
-        .order_by(LimitRunRow.business_date, LimitRunRow.id)
+async def _runs_that_count(work: Work, run: LimitRunRow) -> list[str]:
+    """Oldest first."""
+    mine = (
+        LimitRunRow.tenant == run.tenant,
+        LimitRunRow.product == run.product,
+        took_effect(),
+        LimitRunRow.id != run.id,
     )
-    found = await work.execute(query if since is None else query.where(LimitRunRow.business_date >= since))
-    return [(run_id, bool(void)) for run_id, void in found]
+    order = (LimitRunRow.business_date.desc(), LimitRunRow.id.desc())
+    newest_full = select(LimitRunRow.business_date).where(*mine, LimitRunRow.scope == "").order_by(*order).limit(1)
+    since = await work.scalar(newest_full)
+    query = select(LimitRunRow.id).where(*mine).order_by(LimitRunRow.business_date, LimitRunRow.id)
+    return list(await work.scalars(query if since is None else query.where(LimitRunRow.business_date >= since)))
