@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import ColumnElement, Integer, Subquery, Text, and_, cast, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Integer, Select, Text, and_, cast, func, literal, select, union_all
 from sqlalchemy.orm import QueryableAttribute
 
 from underwriting.domain.limits import IdRange, LimitRunState
@@ -56,11 +56,11 @@ _PROFILES = pa.schema(
         ("amount", pa.int64()),
         # JSON, as text.
         ("paused", pa.string()),
-        # Since when the amount is in force, whatever else the versions since then have changed.
-        ("in_force_since", pa.timestamp("us", "UTC")),
         ("newest", pa.int64()),
     ]
 )
+# Since when the amount is in force, whatever else the versions since then have changed.
+_SINCE = pa.schema([("user_id", pa.string()), ("in_force_since", pa.timestamp("us", "UTC"))])
 _PAUSES = pa.schema([("user_id", pa.string()), ("paused", pa.string()), ("version", pa.int64())])
 _RECORDS = pa.schema(
     [
@@ -100,11 +100,11 @@ _BASES = """
             coalesce(profiles.amount, $first_limit) AS amount,
             CASE
                 WHEN last.in_force >= profiles.amount THEN last.raised_on
-                WHEN profiles.amount > coalesce(last.in_force, $first_limit) THEN profiles.since
+                WHEN profiles.amount > coalesce(last.in_force, $first_limit) THEN since.day
             END AS raised_on,
             CASE
                 WHEN last.in_force <= profiles.amount THEN last.lowered_on
-                WHEN last.in_force > profiles.amount THEN profiles.since
+                WHEN last.in_force > profiles.amount THEN since.day
             END AS lowered_on,
             CASE WHEN coalesce(last.in_force = profiles.amount, profiles.amount IS NULL) THEN last.runs_below END
                 AS runs_below,
@@ -115,6 +115,7 @@ _BASES = """
         FROM profiles
         FULL JOIN last USING (user_id)
         LEFT JOIN temporary USING (user_id)
+        LEFT JOIN since USING (user_id)
     ),
     listed AS (
         SELECT
@@ -164,7 +165,8 @@ async def bases(work: Work, run: LimitRunRow, ids: IdRange, now: datetime, first
     mine = and_(ProfileRow.tenant == run.tenant, within(ProfileRow.user_id, ids))
     recorded = within(LimitRecordRow.user_id, ids)
     found = {
-        "profiles": await _profiles(work, run, mine),
+        "profiles": await _profiles(work, mine),
+        "since": await read_rows(work, _since(run, mine), _SINCE),
         "active": await _pauses(work, mine, now),
         "earlier": await _records(work, await _runs_that_count(work, run), recorded),
         "own": await _records(work, [run.id], recorded),
@@ -175,11 +177,11 @@ async def bases(work: Work, run: LimitRunRow, ids: IdRange, now: datetime, first
 
 
 def _bases(found: Mapping[str, pa.Table], run: LimitRunRow, first_limit: int) -> pa.Table:
-    product, profiles = run.product.value, found["profiles"]
-    profiles = profiles.append_column("since", _day(profiles["in_force_since"], run))
-    profiles, active = (_with_pauses(rows, product) for rows in (profiles, found["active"]))
+    product = run.product.value
+    profiles, active = (_with_pauses(found[name], product) for name in ("profiles", "active"))
+    since = found["since"].append_column("day", _day(found["since"]["in_force_since"], run))
     with duckdb.connect(config={"threads": 1}) as connection:
-        for name, rows in {**found, "profiles": profiles, "active": active}.items():
+        for name, rows in {**found, "profiles": profiles, "active": active, "since": since}.items():
             connection.register(name, rows)
         return connection.execute(_BASES, {"first_limit": first_limit}).to_arrow_table().cast(SCHEMA)
 
@@ -206,19 +208,18 @@ def within(column: QueryableAttribute[str], ids: IdRange) -> ColumnElement[bool]
     return and_(True, *above, *below)
 
 
-async def _profiles(work: Work, run: LimitRunRow, mine: ColumnElement[bool]) -> pa.Table:
-    latest, since = newest_versions(mine), _since(run, mine)
-    columns = (ProfileRow.user_id, ProfileRow.amount, cast(ProfileRow.paused, Text), since.c.in_force_since)
+async def _profiles(work: Work, mine: ColumnElement[bool]) -> pa.Table:
+    latest = newest_versions(mine)
+    columns = (ProfileRow.user_id, ProfileRow.amount, cast(ProfileRow.paused, Text))
     query = (
         select(*columns, latest.c.newest)
         .join(latest, and_(latest.c.user_id == ProfileRow.user_id, latest.c.permanent == ProfileRow.version))
-        .outerjoin(since, since.c.user_id == ProfileRow.user_id)
         .where(mine)
     )
     return await read_rows(work, query, _PROFILES)
 
 
-def _since(run: LimitRunRow, mine: ColumnElement[bool]) -> Subquery:
+def _since(run: LimitRunRow, mine: ColumnElement[bool]) -> Select[tuple[str, datetime]]:
     """Since when each user has had the limit of today: the first of the last permanent versions with this amount.
 
     A version that changes something else does not raise or lower a limit. Nor do the versions of a run that was rolled
@@ -246,7 +247,6 @@ def _since(run: LimitRunRow, mine: ColumnElement[bool]) -> Subquery:
         select(last.c.user_id, func.min(last.c.created_on).label("in_force_since"))
         .where(last.c.version > last.c.other)
         .group_by(last.c.user_id)
-        .subquery()
     )
 
 
