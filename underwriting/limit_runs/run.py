@@ -135,8 +135,8 @@ class _Run:
         spec = await spec_of(self._context, self._request, self._history, run, shard.number, ids, known_digest)
         try:
             result = await self._context.calculate(spec)
+        # Raised again: whether it failed or was stopped, it killed nobody. Where that cannot be stored, the try counts.
         except BaseException:
-            # It failed, or was stopped, and killed nobody. Where this cannot be stored, the next try counts it.
             with suppress(StoreError):
                 await self._note_tries(shard, 0)
             raise

@@ -1,0 +1,252 @@
+"""`underwriting rulebooks`: what is checked, published, withdrawn and in force."""
+
+import getpass
+import json
+
+import pytest
+from support.shell import BOOK, Shell
+
+from rules.core.yaml_text import as_yaml
+from rules.eligibility.book import parse_eligibility_book
+from rules.limits.policy import parse_policy, shipped_policies
+from rules.prescreening.book import parse_rulebook
+
+
+def test_a_sound_rulebook_is_said_to_be_sound(shell: Shell) -> None:
+    code, output, _ = shell.run("rulebooks", "validate", f"{shell.folder}/tiny.yaml")
+    assert (code, output) == (0, "tiny v1 is sound: 2 rules in 2 stages\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("min_age_years: 18", "min_age_years: 999"), "tiny.yaml:9: rule AdultApplicant: property min_age_years"),
+        (("min_age_years", "min_age"), "did you mean min_age_years?"),
+        (("AdultApplicant", "AdultAplicant"), "did you mean AdultApplicant?"),
+        (("product: loan", "product: [loan"), "tiny.yaml:"),
+    ],
+)
+def test_a_mistake_in_a_rulebook_is_placed(shell: Shell, change: tuple[str, str], message: str) -> None:
+    (shell.folder / "tiny.yaml").write_text(BOOK.replace(*change))
+    code, _, error = shell.run("rulebooks", "validate", f"{shell.folder}/tiny.yaml")
+    assert code == 2
+    assert message in error
+
+
+def test_rulebooks_are_published_once_and_never_changed(migrated: Shell) -> None:
+    file = migrated.folder / "tiny.yaml"
+    assert "tiny v1: published" in migrated.run("rulebooks", "publish", str(file))[1]
+    assert "is published already" in migrated.run("rulebooks", "publish", str(file))[1]
+    file.write_text(BOOK.replace("18", "21"))
+    code, _, error = migrated.run("rulebooks", "publish", str(file))
+    assert code == 2
+    assert "raise the version" in error
+    assert "min_age_years" in migrated.run("rulebooks", "show", "tiny")[1]
+    assert "tiny" in migrated.run("rulebooks", "list")[1]
+    assert migrated.run("rulebooks", "show", "nothing")[0] == 2
+
+
+USERS_BOOK = """\
+name: tiny-float
+version: 1
+product: float
+currency: USD
+valid_from: 2026-01-01
+applies_to: {experiment: {name: trial, arm: a, shares: {a: 1}}}
+offers: [1000]
+rules: [GoodStanding, NotListed: {min_match_score: 0.92, grey_match_score: 0.75}]
+"""
+
+
+@pytest.mark.parametrize("command", ["validate", "publish"])
+def test_a_book_that_makes_no_sense_is_refused_and_not_stored(migrated: Shell, command: str) -> None:
+    file = migrated.folder / "tiny.yaml"
+    file.write_text(BOOK[: BOOK.index("  - fraud")])
+    code, _, error = migrated.run("rulebooks", command, str(file))
+    assert (code, "tiny.yaml:7: stages: NotListed is missing" in error) == (2, True)
+    other = migrated.folder / "users.yaml"
+    other.write_text(USERS_BOOK.replace("{experiment: {name: trial, arm: a, shares: {a: 1}}}", "{segments: [studnet]}"))
+    code, _, error = migrated.run("rulebooks", command, str(other))
+    assert (code, "users.yaml:6: applies_to: segments: row 1: no segment is called studnet" in error) == (2, True)
+    assert "tiny" not in migrated.run("rulebooks", "list")[1]
+
+
+def test_a_book_is_validated_beside_the_published_ones(migrated: Shell) -> None:
+    file = migrated.folder / "users.yaml"
+    file.write_text(USERS_BOOK)
+    assert migrated.run("rulebooks", "publish", str(file))[0] == 0
+    file.write_text(USERS_BOOK.replace("tiny-float", "tiny-other").replace("{a: 1}", "{a: 0.5}"))
+    code, _, error = migrated.run("rulebooks", "validate", str(file))
+    assert (code, "users.yaml:6: applies_to: experiment: shares: tiny-other v1 and tiny-float v1" in error) == (2, True)
+
+
+def test_books_of_eligibility_are_validated_published_listed_and_shown(migrated: Shell) -> None:
+    file = migrated.folder / "users.yaml"
+    file.write_text(USERS_BOOK)
+    assert migrated.run("rulebooks", "validate", str(file))[1] == "tiny-float v1 is sound: 2 rules\n"
+    assert "tiny-float v1: published" in migrated.run("rulebooks", "publish", str(file))[1]
+    assert '"offers":[1000]' in migrated.run("rulebooks", "show", "tiny-float", "--json")[1]
+    assert "What users may take: floats" in migrated.run("rulebooks", "list")[1]
+    # One name is of one kind.
+    (migrated.folder / "tiny.yaml").write_text(BOOK.replace("name: tiny", "name: tiny-float"))
+    assert migrated.run("rulebooks", "publish", f"{migrated.folder}/tiny.yaml")[0] == 2
+
+
+def test_a_bad_version_is_withdrawn_and_an_earlier_one_is_in_force_again(migrated: Shell) -> None:
+    file = migrated.folder / "tiny.yaml"
+    for version in (1, 2, 3):
+        file.write_text(BOOK.replace("version: 1", f"version: {version}").replace("18", str(20 + version)))
+        assert migrated.run("rulebooks", "publish", str(file))[0] == 0
+
+    def deciding() -> list[tuple[int, str]]:
+        found = json.loads(migrated.run("rulebooks", "in-force", "--json")[1])
+        assert all(each["by"] == getpass.getuser() and each["since"].startswith("20") for each in found)
+        return [(each["version"], each["for"]) for each in found if each["name"] == "tiny"]
+
+    nobody = "nobody: UNDERWRITING_RULEBOOK is prescreening"
+    assert deciding() == [(3, nobody)]
+    code, output, _ = migrated.run("rulebooks", "withdraw", "tiny", "--note", "wrong age")
+    assert (code, output) == (0, "tiny v3 is withdrawn: it decides nothing any more\ntiny v2 is in force\n")
+    assert deciding() == [(2, nobody)]
+    # To publish the same content again puts nothing in force; the command that does is printed.
+    output = migrated.run("rulebooks", "publish", str(file))[1]
+    again = "underwriting rulebooks reinstate tiny --version 3 --note WHY"
+    assert (
+        output == f"tiny v3: is published already\n  tiny v2 is in force; to put this one in force again:\n  {again}\n"
+    )
+    assert migrated.run(*again.split()[1:])[1] == "tiny v3 is in force\n"
+    assert migrated.run("rulebooks", "reinstate", "tiny", "--version", "1", "--note", "why")[1].splitlines() == [
+        "tiny v3 is withdrawn: it decides nothing any more",
+        "tiny v2 is withdrawn: it decides nothing any more",
+        "tiny v1 is in force",
+    ]
+    output = migrated.run("rulebooks", "withdraw", "tiny", "--note", "why")[1]
+    assert "No version of tiny is in force now." in output
+    assert deciding() == []
+    listed = migrated.run("rulebooks", "list")[1]
+    assert " tiny v3" in listed
+    assert listed.count("withdrawn") == 3
+    for name in ("tinny", "cfi"):
+        assert migrated.run("rulebooks", "withdraw", name, "--note", "why")[0] == 2
+
+
+def test_a_limit_policy_is_not_published_and_the_refusal_says_how_it_decides(migrated: Shell) -> None:
+    file = migrated.folder / "mine.yaml"
+    file.write_text(shipped_policies()["cfi"].text)
+    for command in ("publish", "validate"):
+        code, _, error = migrated.run("rulebooks", command, str(file))
+        assert code == 2
+        assert f"{file}: this is a limit policy, which is not published: a limit run that names the file" in error
+
+
+def test_the_last_book_that_decides_is_withdrawn_only_on_request(migrated: Shell) -> None:
+    assert migrated.run("rulebooks", "publish")[0] == 0
+    withdraw = ("rulebooks", "withdraw", "prescreening", "--note", "620 was meant")
+    code, _, error = migrated.run(*withdraw)
+    assert code == 2
+    assert "no rulebook decides; publish the next version first, or add --leave-none" in error
+    assert "prescreening" in migrated.run("rulebooks", "in-force")[1]
+    assert migrated.run(*withdraw, "--leave-none")[0] == 0
+
+
+def test_what_users_rely_on_cannot_be_withdrawn(migrated: Shell) -> None:
+    assert migrated.run("rulebooks", "publish")[0] == 0
+    code, _, error = migrated.run("rulebooks", "withdraw", "float-safety", "--note", "too strict")
+    assert code == 2
+    assert "float-standard v3 would decide without NotListed, which no rulebook may lack" in error
+    found = {each["name"]: each["for"] for each in json.loads(migrated.run("rulebooks", "in-force", "--json")[1])}
+    assert found["float-safety"] == "all users; has to pass"
+    assert found["float-standard-variant"] == "20% of users: arm variant of float-standard-2026"
+    assert found["prescreening"] == "all applicants"
+    assert found["cfi"] == "all users with a limit"
+
+
+@pytest.mark.parametrize("command", ["list", "in-force"])
+@pytest.mark.parametrize("columns", ["80", None])
+def test_tables_of_rulebooks_keep_names_and_dates_whole(
+    migrated: Shell, monkeypatch: pytest.MonkeyPatch, command: str, columns: str | None
+) -> None:
+    assert migrated.run("rulebooks", "publish")[0] == 0
+    monkeypatch.setenv("COLUMNS", columns) if columns else monkeypatch.delenv("COLUMNS", raising=False)
+    output = migrated.run("rulebooks", command)[1]
+    assert "…" not in output
+    assert " float-standard-variant v3 " in output
+    if columns:
+        assert max(map(len, output.splitlines())) <= int(columns)
+
+
+@pytest.mark.parametrize("name", ["prescreening", "float-standard", "loan-standard", "cfi"])
+def test_a_version_is_shown_as_yaml_that_reads_back_to_it(migrated: Shell, name: str) -> None:
+    assert migrated.run("rulebooks", "publish")[0] == 0
+    text = migrated.run("rulebooks", "show", name)[1]
+    canonical = migrated.run("rulebooks", "show", name, "--json")[1].strip()
+    read = {"prescreening": parse_rulebook, "cfi": parse_policy}.get(name, parse_eligibility_book)
+    assert read(text, "shown").text == canonical
+    assert "{" not in text.partition("\nname: ")[0]
+    assert f"\nname: {name}\nversion: " in text
+
+
+def test_a_text_that_looks_like_a_number_stays_a_text() -> None:
+    book = parse_eligibility_book(
+        USERS_BOOK.replace("{experiment: {name: trial, arm: a, shares: {a: 1}}}", '{segments: ["2026", "true", "a b"]}')
+    )
+    shown = as_yaml(book.text, parse_eligibility_book)
+    assert parse_eligibility_book(shown).ref == book.ref
+
+
+def test_a_version_that_would_move_users_between_arms_is_not_published(migrated: Shell) -> None:
+    file = migrated.folder / "users.yaml"
+    of = "name: tiny-float\nversion: {}\n"
+    first = USERS_BOOK.replace("{a: 1}", "{a: 0.2, b: 0.2}")
+    file.write_text(first)
+    assert migrated.run("rulebooks", "publish", str(file))[0] == 0
+    file.write_text(first.replace(of.format(1), of.format(2)).replace("a: 0.2, b: 0.2", "a: 0.2, b: 0.1"))
+    code, _, error = migrated.run("rulebooks", "publish", str(file))
+    assert (code, "tiny-float v2 would move 10.00% of all users out of their arms of trial" in error) == (2, True)
+    file.write_text(first.replace(of.format(1), of.format(2)).replace("a: 0.2, b: 0.2", "a: 0.4, b: 0.4"))
+    assert migrated.run("rulebooks", "publish", str(file))[0] == 0
+    # A book of the same experiment that is published alone has to agree with what stays.
+    file.write_text(first.replace("tiny-float", "tiny-other").replace("a: 0.2, b: 0.2", "a: 0.5, b: 0.5"))
+    code, _, error = migrated.run("rulebooks", "publish", str(file))
+    assert (code, "different shares" in error) == (2, True)
+
+
+def test_an_experiment_that_begins_again_has_its_users_back_in_their_arms(migrated: Shell) -> None:
+    file = migrated.folder / "users.yaml"
+
+    def publish(version: int, applies_to: str | None) -> tuple[int, str]:
+        experiment = f"{{experiment: {{name: trial, arm: a, shares: {applies_to}}}}}"
+        text = USERS_BOOK.replace("version: 1", f"version: {version}")
+        line = next(line for line in text.splitlines(keepends=True) if line.startswith("applies_to"))
+        file.write_text(text.replace(line, f"applies_to: {experiment}\n" if applies_to else ""))
+        code, _, error = migrated.run("rulebooks", "publish", str(file))
+        return code, error
+
+    assert publish(1, "{a: 0.2, b: 0.8}")[0] == 0
+    assert publish(2, None)[0] == 0
+    code, error = publish(3, "{a: 0.8, b: 0.2}")
+    assert (code, "tiny-float v3 would move 60.00% of all users out of their arms of trial" in error) == (2, True)
+    assert publish(3, "{a: 0.2, b: 0.8}")[0] == 0
+
+
+def test_a_version_of_an_experiment_that_is_published_already_is_not_compared_again(migrated: Shell) -> None:
+    first, second = migrated.folder / "first.yaml", migrated.folder / "second.yaml"
+    first.write_text(USERS_BOOK.replace("{a: 1}", "{a: 0.2, b: 0.2}"))
+    second.write_text(USERS_BOOK.replace("{a: 1}", "{a: 0.4, b: 0.4}").replace("version: 1", "version: 2"))
+    for file, answer in ((first, "published"), (second, "published"), (first, "is published already")):
+        code, out, _ = migrated.run("rulebooks", "publish", str(file))
+        assert (code, answer in out) == (0, True)
+
+
+def test_books_that_disagree_on_an_experiment_are_refused_together(shell: Shell) -> None:
+    one, other = shell.folder / "one.yaml", shell.folder / "other.yaml"
+    one.write_text(USERS_BOOK)
+    other.write_text(USERS_BOOK.replace("tiny-float", "tiny-other").replace("{a: 1}", "{a: 0.5}"))
+    code, _, error = shell.run("rulebooks", "validate", str(one), str(other))
+    assert (code, "different shares" in error) == (2, True)
+
+
+def test_the_schema_and_the_catalogue_of_both_kinds(shell: Shell) -> None:
+    assert '"stages"' in shell.run("rulebooks", "schema")[1]
+    assert '"offers"' in shell.run("rulebooks", "schema", "--kind", "eligibility")[1]
+    assert "#### CashAdvanceScore" in shell.run("rulebooks", "catalogue")[1]
