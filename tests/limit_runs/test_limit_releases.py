@@ -9,6 +9,7 @@ from support.limit_histories import corrected, hit, request
 from support.limit_store import TENANT, held_policy, limits, meet, records, settle
 
 from rules.limits.tiers import CURRENCY, TIERS
+from underwriting.domain.application import Product
 from underwriting.domain.limits import LimitRunState, LimitShardState
 from underwriting.limit_runs.adoption import limits_in
 from underwriting.limit_runs.rollback import roll_back
@@ -202,6 +203,31 @@ async def test_a_rollback_leaves_later_words_alone(few_users: Path, context: Run
     back = await roll_back(context, report.run_id, "ann")
     assert (back.written, back.overtaken) == (report.written - 1, 1)
     assert (await limits(context.store))[user] == (2, 2_000)
+
+
+async def test_a_rollback_takes_back_a_limit_of_whoever_was_only_refreshed_since(
+    few_users: Path, context: RunContext
+) -> None:
+    """Events say every day that something is known anew of a user; a pause of another product is no limit either."""
+    report = await recalculate(context, request(few_users))
+    refreshed, paused, raised, twice, *_ = sorted(await limits(context.store))
+    async with context.store.begin() as work:
+        now = datetime.now(UTC)
+        await profiles.refresh(work, TENANT, refreshed, "system", now)
+        for user, tiers, pauses in ((paused, None, {Product.LOAN}), (raised, TIERS, ())):
+            found = await profiles.current(work, TENANT, user, now)
+            await profiles.put(work, TENANT, user, tiers or found.tiers, pauses, "support", None, "ann", now)
+        applied = (await profiles.current(work, TENANT, twice, now)).tiers
+        for tiers in (TIERS, applied):
+            await profiles.put(work, TENANT, twice, tiers, (), "support", None, "ann", now)
+    back = await roll_back(context, report.run_id, "ann")
+    assert (back.written, back.overtaken) == (report.written - 2, 2)
+    after = await limits(context.store)
+    assert after[twice][0] == 3, "who gave it back the limit meant it"
+    assert (after[refreshed], after[paused], after[raised]) == ((3, 2_000), (3, 2_000), (2, 2_000))
+    async with context.store.read() as work:
+        found = await profiles.current(work, TENANT, paused, now)
+    assert (found.reason, found.paused) == ("limit_rolled_back", {Product.LOAN})
 
 
 async def test_what_changed_nothing_cannot_be_rolled_back(few_users: Path, context: RunContext) -> None:

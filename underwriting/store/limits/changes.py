@@ -19,7 +19,7 @@ from underwriting.store import audit, profiles
 from underwriting.store.bulk import copy_rows
 from underwriting.store.columns import from_now
 from underwriting.store.limits import shards as limit_shards
-from underwriting.store.limits.profiles import Change, Drafts, current_profiles, event_rows, profile_rows
+from underwriting.store.limits.profiles import Change, Drafts, current_profiles, event_rows, following, profile_rows
 from underwriting.store.limits.records import of_shard
 from underwriting.store.limits.runs import Claimed
 from underwriting.store.models import LimitRecordRow, LimitRunRow, LimitShardRow, MessageRow, NoticeRow, ProfileRow
@@ -67,8 +67,16 @@ async def roll_back_shard(
     differs = or_(LimitRecordRow.before != LimitRecordRow.in_force, LimitRecordRow.paused)
     applied = LimitRecordRow.applied_version.is_not(None)
     rows = await _records(work, run, shard, LimitRecordRow.before, false(), applied, differs)
+    # What is known of a user changes every day, and that is no new limit: a wrong one is taken back all the same.
     changes = [
-        Change(row.user_id, row.limit, "limit_rolled_back", row.base_version, False if row.paused else None)
+        Change(
+            row.user_id,
+            row.limit,
+            "limit_rolled_back",
+            row.base_version,
+            False if row.paused else None,
+            (row.in_force, row.paused),
+        )
         for row in rows
     ]
     in_force = _in_force(LimitRecordRow.before, false(), work.day_of(now))
@@ -165,9 +173,9 @@ async def _apply(
 async def _write(
     work: Work, run: LimitRunRow, changes: Sequence[Change], tiers: Sequence[Tier], now: datetime
 ) -> dict[str, int]:
-    """Write the next version of each profile that is still the one its change follows; the versions, by user."""
+    """Write the next version of each profile that its change may follow; the versions, by user."""
     current = await current_profiles(work, run, [change.user_id for change in changes], now)
-    follow = [change for change in changes if current.newest.get(change.user_id, 0) == change.follows]
+    follow = await following(work, run, current, changes)
     drafts = Drafts(run, current, tiers, now)
     plain = [drafts.of(change) for change in follow if change.user_id not in current.temporary]
     await copy_rows(work, ProfileRow, profile_rows(run.tenant, plain))
@@ -212,10 +220,12 @@ async def _note(
             applied_version=following, base_version=following, **in_force
         )
     )
+    others: dict[int, list[str]] = {}
     for user_id in written.keys() - set(plain):
-        version = written[user_id]
+        others.setdefault(written[user_id], []).append(user_id)
+    for version, user_ids in others.items():
         await work.execute(
-            record.where(LimitRecordRow.user_id == user_id).values(
+            record.where(LimitRecordRow.user_id.in_(user_ids)).values(
                 applied_version=version, base_version=version, **in_force
             )
         )

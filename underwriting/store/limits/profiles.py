@@ -1,7 +1,7 @@
 """Profiles of many users at once: the newest versions, the next ones, and their events, as rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,7 +29,8 @@ _MOMENT = pa.timestamp("us", tz="UTC")
 class Change:
     """A limit to be written, minor units, and the version of the profile that it follows; 0 where there is none.
 
-    `pause` begins or ends the pause of the run's product; None leaves it as it is.
+    `pause` begins or ends the pause of the run's product; None leaves it as it is. With `replaces`, a limit
+    and whether the product is paused, it also follows newer versions if all of them have these still.
     """
 
     user_id: str
@@ -37,6 +38,7 @@ class Change:
     reason: str
     follows: int
     pause: bool | None = None
+    replaces: tuple[int, bool] | None = None
 
     def pauses(self, paused: Iterable[str], product: Product) -> frozenset[Product]:
         """The products that are paused after it."""
@@ -106,6 +108,30 @@ async def current_profiles(work: Work, run: LimitRunRow, user_ids: Sequence[str]
         {row.user_id: row for row, _ in found},
         frozenset(temporary),
     )
+
+
+async def following(work: Work, run: LimitRunRow, current: CurrentProfiles, changes: Sequence[Change]) -> list[Change]:
+    """The changes that may be written, each after its profile's newest version."""
+    newer = [one for one in changes if one.replaces and current.newest.get(one.user_id, 0) != one.follows]
+    columns = (ProfileRow.user_id, ProfileRow.version, ProfileRow.amount, ProfileRow.paused)
+    rows = await work.execute(
+        select(*columns).where(
+            ProfileRow.tenant == run.tenant,
+            ProfileRow.user_id.in_([one.user_id for one in newer]),
+            ProfileRow.expires_on.is_(None),
+        )
+    )
+    since = {one.user_id: one for one in newer}
+    changed = {
+        user_id
+        for user_id, version, amount, paused in rows
+        if version > since[user_id].follows and (amount, run.product in paused) != since[user_id].replaces
+    }
+    return [
+        replace(one, follows=current.newest.get(one.user_id, 0))
+        for one in changes
+        if current.newest.get(one.user_id, 0) == one.follows or (one.replaces and one.user_id not in changed)
+    ]
 
 
 def profile_rows(tenant: str, profiles: Sequence[FloatProfile]) -> pa.Table:
