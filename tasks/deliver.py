@@ -68,17 +68,29 @@ async def _deliver_one(runtime: Runtime, message: Message) -> list[str]:
     # A message that cannot even be written, such as one to sign with a damaged secret, fails alone.
     except Exception as error:
         log.exception("message %s", message.id)
-        trouble = SourceError(message.channel, f"cannot be sent ({type(error).__name__})")
-        return [await _record(runtime, message, trouble)]
+        return [await _record(runtime, message, _unwritable(message, error))]
     failpoint("after-post")
     return [await _record(runtime, message, None)]
 
 
 async def _put_events(runtime: Runtime, messages: Sequence[Message]) -> list[str]:
     """Put all events in as few calls as possible. Without a bus they count as delivered."""
-    bus = runtime.outlets.bus
-    troubles = [None] * len(messages) if bus is None else await bus.put([_bus_event(message) for message in messages])
-    return [await _record(runtime, *pair) for pair in zip(messages, troubles, strict=True)]
+    events: dict[str, BusEvent] = {}
+    troubles: dict[str, SourceError | None] = {}
+    if (bus := runtime.outlets.bus) is not None:
+        for message in messages:
+            try:
+                events[message.id] = _bus_event(message)
+            # One whose stored body was damaged fails alone.
+            except (ValueError, LookupError) as error:
+                log.exception("message %s", message.id)
+                troubles[message.id] = _unwritable(message, error)
+        troubles |= zip(events, await bus.put(list(events.values())), strict=True)
+    return [await _record(runtime, message, troubles.get(message.id)) for message in messages]
+
+
+def _unwritable(message: Message, error: Exception) -> SourceError:
+    return SourceError(message.channel, f"cannot be sent ({type(error).__name__})")
 
 
 async def _record(runtime: Runtime, message: Message, trouble: SourceError | None) -> str:

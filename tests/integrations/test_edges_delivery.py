@@ -65,6 +65,19 @@ async def test_events_arrive_in_the_users_order(runtime: Runtime, bus: Queues) -
     assert (await deliver.fn(runtime))["arrived"] == 0, "each once"
 
 
+async def test_an_event_whose_body_was_damaged_fails_alone(runtime: Runtime, bus: Queues) -> None:
+    for user_id in ("ada", "bob", "eve"):
+        await meet(runtime.store, user_id=user_id)
+    async with runtime.store.begin() as work:
+        broken = MessageRow.__table__.update().where(MessageRow.customer_id == "bob")
+        await work.execute(broken.values(body=b'{"type":"profile.updat'))
+    assert await deliver.fn(runtime) == {"arrived": 2, "failed": 1}
+    assert [event["detail"]["user_id"] for event in arrived(bus)] == ["ada", "eve"]
+    async with runtime.store.read() as work:
+        (waiting,) = await outbox.QUEUE.pending(work)
+    assert (waiting.customer_id, waiting.trouble) == ("bob", "events: cannot be sent (JSONDecodeError)")
+
+
 async def test_what_the_bus_refuses_stays_and_is_put_again(runtime: Runtime, bus: Queues, account: Any) -> None:
     account("events").remove_targets(Rule="all", EventBusName="underwriting", Ids=["queue"])
     account("events").delete_rule(Name="all", EventBusName="underwriting")
