@@ -123,6 +123,13 @@ def test_a_bad_version_is_withdrawn_and_an_earlier_one_is_in_force_again(migrate
     output = migrated.run("rulebooks", "withdraw", "tiny", "--note", "why")[1]
     assert "No version of tiny is in force now." in output
     assert deciding() == []
+    shown = migrated.run("rulebooks", "show", "tiny", "--version", "3")[1].splitlines()
+    notes = [line.partition(f" by {getpass.getuser()}: ") for line in shown if line.startswith(("# with", "# rein"))]
+    assert [(what.split()[1], note) for what, _, note in notes] == [
+        ("withdrawn", "wrong age"),
+        ("reinstated", "WHY"),
+        ("withdrawn", "why"),
+    ]
     listed = migrated.run("rulebooks", "list")[1]
     assert " tiny v3" in listed
     assert listed.count("withdrawn") == 3

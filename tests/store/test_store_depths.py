@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from support.evaluated import check, claim_check, evaluated
-from support.reviews import accept, cancel, claimed, finish, let_time_pass
+from support.reviews import accept, cancel, claimed, finish, let_time_pass, waits
 
 from underwriting.domain.decision import Verdict
-from underwriting.store.depths import Waiting, depths, quarantined, referred
+from underwriting.store.depths import Waiting, customers, depths, quarantined, referred
 from underwriting.store.models import Channel
 from underwriting.store.queue import outbox
 from underwriting.store.session import Store
@@ -42,10 +43,10 @@ async def test_the_oldest_says_how_long_something_waits(store: Store) -> None:
 
 async def test_failing_and_dead_messages_are_told_apart_from_those_that_wait(store: Store) -> None:
     await evaluated(store)
-    for waits, expected in ((outbox.WAITS, {"outbox": 1, "outbox_failing": 1}), ((), {"outbox_dead": 1})):
+    for pauses, expected in ((outbox.WAITS, {"outbox": 1, "outbox_failing": 1}), ((), {"outbox_dead": 1})):
         async with store.begin() as work:
             (message,) = await outbox.due(work, [Channel.EVENTS])
-            await outbox.QUEUE.failed(work, message.id, message.attempt, "bus: answered 503", waits)
+            await outbox.QUEUE.failed(work, message.id, message.attempt, "bus: answered 503", pauses)
             [row] = await outbox.QUEUE.pending(work) or await outbox.QUEUE.dead(work)
         assert (row.id, row.trouble) == (message.id, "bus: answered 503")
         assert await counts(store) == expected
@@ -88,3 +89,13 @@ async def test_what_a_person_has_to_decide_is_listed_with_its_reasons(store: Sto
     assert all(item.since <= datetime.now(UTC) for item in found)
     assert (await counts(store))["evaluations_referred"] == 1
     assert (await counts(store))["referrals"] == 1
+
+
+@pytest.mark.parametrize("verdict", [Verdict.INCOMPLETE, Verdict.COUNTEROFFER])
+async def test_what_waits_for_its_customer_is_listed_with_its_reasons(store: Store, verdict: Verdict) -> None:
+    await finish(store, await claimed(store))
+    waiting = await waits(store, verdict)
+    async with store.read() as work:
+        (found,) = await customers(work, 10)
+    assert (found.id, found.tenant) == (waiting, "acme")
+    assert found.why

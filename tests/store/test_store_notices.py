@@ -8,10 +8,10 @@ from sqlalchemy import select, text
 from support.evaluated import check, evaluated
 from support.notices import DUE, RUN, lowered, report
 from support.reviews import (
-    BOOK,
     LEASE,
     NO_SCORE,
     NOW,
+    UNTIL,
     accept,
     cancel,
     claimed,
@@ -20,13 +20,13 @@ from support.reviews import (
     let_time_pass,
     request,
     results,
+    waits,
 )
 
 from rules.limits.policy import shipped_policies
 from underwriting.domain.application import Product, State
-from underwriting.domain.decision import CheckResult, Decision, Offer, Outcome, Result, Verdict
+from underwriting.domain.decision import CheckResult, Outcome, Result, Verdict
 from underwriting.domain.limits import LimitRunState
-from underwriting.domain.money import Money
 from underwriting.domain.notice import NoticeKind, Owed
 from underwriting.notices import about
 from underwriting.store import applications, audit, claims, decisions, ledger, notices, waiting
@@ -37,9 +37,6 @@ from underwriting.store.models import ApplicationRow, EvaluationRow, NoticeRow, 
 from underwriting.store.session import Store
 from underwriting.store.waiting import Answer
 
-OFFER = Offer(amount=Money(minor=2, currency="USD"), term_months=36, instalment=Money(minor=1, currency="USD"))
-UNTIL = NOW + timedelta(days=20)
-
 
 async def due(store: Store, until: date = DUE, tenant: str | None = None, **page: object) -> list[Owed]:
     async with store.read() as work:
@@ -48,23 +45,6 @@ async def due(store: Store, until: date = DUE, tenant: str | None = None, **page
 
 async def rejected(store: Store, tenant: str = "acme", **changes: object) -> str:
     return (await finish(store, await claimed(store, tenant, **changes), Verdict.REJECTED)).id
-
-
-async def waits(store: Store, verdict: Verdict) -> str:
-    owned = await claimed(store)
-    offer = OFFER if verdict is Verdict.COUNTEROFFER else None
-    made = Decision(
-        verdict=verdict,
-        reasons=(NO_SCORE,),
-        offer=offer,
-        respond_by=UNTIL,
-        rulebook=BOOK,
-        decided_at=NOW,
-        notice_due=DUE,
-    )
-    async with store.begin() as work:
-        await decisions.finish(work, owned, results(), made, (), UNTIL)
-    return owned.subject.id
 
 
 async def sent(store: Store, owed: Owed, sent_at: datetime = NOW, how: str = "letter") -> NoticeRow:

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import text
 
 from underwriting.domain.application import Application, ApplicationRequest
-from underwriting.domain.decision import CheckResult, Decision, Outcome, Reason, Result, RulebookRef, Verdict
+from underwriting.domain.decision import CheckResult, Decision, Offer, Outcome, Reason, Result, RulebookRef, Verdict
+from underwriting.domain.money import Money
 from underwriting.store import applications, claims, decisions
 from underwriting.store.claims import Claim
 from underwriting.store.kinds import APPLICATIONS
@@ -20,6 +21,8 @@ BOOK = RulebookRef(name="prescreening", version=1, digest="d" * 64)
 TOO_YOUNG = Reason(code="TOO_YOUNG", sentence="You are too young for this loan.")
 NO_SCORE = Reason(code="CREDIT_SCORE_UNKNOWN", sentence="We could not see your credit score.")
 CONSENT = {"purpose": "credit_transaction", "consented_at": "2026-03-01T08:00:00Z"}
+UNTIL = NOW + timedelta(days=20)
+OFFER = Offer(amount=Money(minor=2, currency="USD"), term_months=36, instalment=Money(minor=1, currency="USD"))
 _keys = count(1)
 
 
@@ -79,6 +82,24 @@ async def finish(
 ) -> Record:
     async with store.begin() as work:
         return await decisions.finish(work, owned, results(), decision(owned.subject, verdict), partners)
+
+
+async def waits(store: Store, verdict: Verdict) -> str:
+    """An application that waits for its customer: something is missing, or an offer is open."""
+    owned = await claimed(store)
+    offer = OFFER if verdict is Verdict.COUNTEROFFER else None
+    made = Decision(
+        verdict=verdict,
+        reasons=(NO_SCORE,),
+        offer=offer,
+        respond_by=UNTIL,
+        rulebook=BOOK,
+        decided_at=NOW,
+        notice_due=(NOW + timedelta(days=30)).date(),
+    )
+    async with store.begin() as work:
+        await decisions.finish(work, owned, results(), made, (), UNTIL)
+    return owned.subject.id
 
 
 async def let_time_pass(store: Store, table: str, column: str, by: timedelta) -> None:

@@ -32,10 +32,11 @@ from underwriting.lender import open_store
 from underwriting.local import EmbeddedError, known_segments, resolve_database_url
 from underwriting.publishing import Withdrawal, check_beside, required_by
 from underwriting.settings import Settings, settings
-from underwriting.store import rulebooks
+from underwriting.store import audit, rulebooks
 from underwriting.store.errors import StoreError
-from underwriting.store.models import RulebookKind
+from underwriting.store.models import AuditRow, RulebookKind
 from underwriting.store.rulebooks import Published
+from underwriting.store.session import Work
 
 app = typer.Typer(no_args_is_help=True, help="Rulebooks: what decides now, publish, withdraw; the rules there are.")
 Files = Annotated[list[Path] | None, typer.Argument(help="YAML files; by default the shipped rulebooks.")]
@@ -173,13 +174,22 @@ def show(
     version: Annotated[int | None, typer.Option(help="The newest by default.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The canonical text, whose SHA-256 is the digest.")] = False,
 ) -> None:
-    """Print a published version as YAML, which reads back to the same content."""
-    published = read_store(lambda work: rulebooks.get(work, name, version))
+    """Print a published version as YAML, which reads back to the same content; and why it was withdrawn, if it was."""
+
+    async def found(work: Work) -> tuple[Published, list[AuditRow]]:
+        one = await rulebooks.get(work, name, version)
+        return one, await audit.entries(work, str(one.ref))
+
+    published, entries = read_store(found)
     if as_json:
         typer.echo(published.text)
         return
     typer.echo(f"# {published.ref}, SHA-256 {published.ref.digest}")
     typer.echo(f"# published {_history(published)}")
+    for entry in entries:
+        if note := json.loads(entry.details).get("note"):
+            what = entry.action.removeprefix("rulebook.")
+            typer.echo(f"# {what} {entry.at:%Y-%m-%d %H:%M} UTC by {entry.actor}: {note}")
     typer.echo(as_yaml(published.text, READERS[published.kind]), nl=False)
 
 

@@ -18,16 +18,22 @@ class Which(StrEnum):
     """What can be listed one by one."""
 
     REFERRED = "referred"
+    CUSTOMERS = "customers"
     QUARANTINED = "quarantined"
 
 
+_FIND = {
+    Which.REFERRED: depths.referred,
+    Which.CUSTOMERS: depths.customers,
+    Which.QUARANTINED: depths.quarantined,
+}
 # By heading: each queue with its words, and the command that shows or mends it.
 _SCREEN = {
     "Applications": [
         ("applications", "under way", ""),
         ("applications_late", "late: the worker is gone", "the housekeeping starts them again"),
         ("referrals", "referred to a person", "underwriting status referred"),
-        ("customers", "wait for the customer", ""),
+        ("customers", "wait for the customer", "underwriting status customers"),
         ("applications_quarantined", "quarantined or cancelled", "underwriting status quarantined"),
     ],
     "Evaluations": [
@@ -96,9 +102,8 @@ async def _found(store: Store) -> dict[str, Waiting]:
 
 def _print_items(which: Which, limit: int, *, as_json: bool) -> None:
     async def items(store: Store) -> list[Item]:
-        find = depths.referred if which is Which.REFERRED else depths.quarantined
         async with store.read() as work:
-            return await find(work, limit + 1)
+            return await _FIND[which](work, limit + 1)
 
     found = first_of(with_store(items), limit)
     if as_json:

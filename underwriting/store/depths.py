@@ -124,18 +124,22 @@ async def quarantined(work: Work, limit: int) -> list[Item]:
     return sorted(found, key=lambda item: item.since)[:limit]
 
 
+def _applications(*states: State) -> Select[tuple[str, str, str, datetime, Any]]:
+    """The applications in these states with the reasons of their last decisions, oldest first."""
+    last = select(DecisionRow.reasons).where(DecisionRow.application_id == ApplicationRow.id)
+    reasons = last.order_by(DecisionRow.sequence.desc()).limit(1).scalar_subquery()
+    row = ApplicationRow
+    columns = (row.id, row.tenant, row.customer_id, row.received_at, reasons)
+    return select(*columns).where(row.state.in_(states)).order_by(row.received_at)
+
+
+async def customers(work: Work, limit: int) -> list[Item]:
+    """Applications that wait for their customers: something is missing, or an offer is open. The oldest first."""
+    return await _items(work, limit, _applications(*CUSTOMERS))
+
+
 async def referred(work: Work, limit: int) -> list[Item]:
     """Applications and evaluations that a person has to decide, of all tenants, the oldest first."""
-    first = select(DecisionRow.reasons).where(DecisionRow.application_id == ApplicationRow.id)
-    reasons = first.order_by(DecisionRow.sequence.desc()).limit(1).scalar_subquery()
-    columns = (
-        ApplicationRow.id,
-        ApplicationRow.tenant,
-        ApplicationRow.customer_id,
-        ApplicationRow.received_at,
-        reasons,
-    )
-    applications = select(*columns).where(ApplicationRow.state == State.REFERRED).order_by(ApplicationRow.received_at)
     of = (
         EvaluationRow.id,
         EvaluationRow.tenant,
@@ -149,8 +153,12 @@ async def referred(work: Work, limit: int) -> list[Item]:
         .where(*_REFERRED_EVALUATIONS)
         .order_by(EligibilityRow.decided_at)
     )
+    return await _items(work, limit, _applications(State.REFERRED), evaluations)
+
+
+async def _items(work: Work, limit: int, *queries: Select[tuple[str, str, str, datetime, Any]]) -> list[Item]:
     found = []
-    for query in (applications, evaluations):
+    for query in queries:
         for row_id, tenant, who, since, given in (await work.execute(query.limit(limit))).tuples():
             found.append(Item(row_id, tenant, who, since, ", ".join(reason["code"] for reason in given or ())))
     return sorted(found, key=lambda item: item.since)[:limit]
