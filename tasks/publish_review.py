@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tasks.artifacts import RulesRun, publish_run, reason_lines, rules_tables
 from tasks.review import Review
-from underwriting.domain.decision import CheckResult, Decision
+from underwriting.domain.decision import CheckResult, Decision, awaited
 
 
 async def publish_review(review: Review, results: Sequence[CheckResult], decision: Decision) -> None:
@@ -24,9 +24,5 @@ async def publish_review(review: Review, results: Sequence[CheckResult], decisio
 def _lines(results: Sequence[CheckResult], decision: Decision) -> list[str]:
     """Why, and what comes next."""
     lines = reason_lines(decision.reasons)
-    lines += [f"missing: {each.what}" for each in decision.missing if each.what]
-    if decision.offer:
-        lines.append(f"offered instead: {decision.offer}")
-    if decision.respond_by:
-        lines.append(f"waits for the customer until {decision.respond_by:%Y-%m-%d %H:%M} UTC")
+    lines += awaited(decision.reasons, decision.missing, decision.offer, decision.respond_by)
     return lines + [f"no answer for {result.check}: {result.trouble}" for result in results if result.trouble]

@@ -8,6 +8,8 @@ import typer
 
 from underwriting.cli.output import Json, print_json
 from underwriting.cli.store import write_store
+from underwriting.domain.application import State
+from underwriting.domain.money import amount_of
 from underwriting.settings import settings
 from underwriting.store import waiting
 from underwriting.store.waiting import Answer
@@ -35,4 +37,9 @@ def answer(
     if as_json:
         print_json({"id": application_id, "state": stored.state, "verdict": stored.record.verdict})
         return
-    typer.echo(f"{application_id}: {stored.record.verdict or stored.state}")
+    if stored.state is State.PENDING:
+        typer.echo(f"{application_id} is reviewed again; `underwriting explain {application_id}` shows the decision")
+        return
+    record = stored.record
+    amount = f" {amount_of(record.approved_amount, record.currency)}" if record.approved_amount else ""
+    typer.echo(f"{application_id}: {record.verdict or stored.state}{amount}")

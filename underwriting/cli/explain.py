@@ -15,7 +15,7 @@ from rules.explain.rules import RuleExplained, explain_rules
 from rules.facts import fact_text
 from rules.prescreening.book import parse_rulebook
 from underwriting.cli.errors import refuse
-from underwriting.cli.output import console, moment_text, print_reasons
+from underwriting.cli.output import console, moment_text, print_hanging, print_reasons
 from underwriting.cli.store import read_store
 from underwriting.decision_basis import EvaluationBasis, evaluation_basis
 from underwriting.domain.decision import BY_RULEBOOK, Decision, FactValue, Outcome, Result, Verdict
@@ -122,14 +122,8 @@ def _print_application(record: Record, rules: Iterable[RuleExplained], made: Seq
         by = str(decision.rulebook) if decision.decided_by == BY_RULEBOOK else decision.decided_by
         print_by_staff(decision.verdict, by, decision.decided_at, decision.note)
     print_reasons(out, record.reasons)
-    for missing in record.missing:
-        if missing.what:
-            out.print(f"  missing: {missing.what}", markup=False)
-    if record.offer:
-        offer = amount_of(record.offer.amount, record.currency)
-        out.print(f"  offered instead: {offer} over {record.offer.term_months} months")
-    if record.respond_by:
-        out.print(f"  waits for the customer until {moment_text(record.respond_by)}")
+    for line in record.awaited:
+        print_hanging(out, line)
     for check in record.checks:
         if check.trouble:
             out.print(f"  no answer for {check.check}: {check.trouble}", markup=False)

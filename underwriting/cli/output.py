@@ -14,6 +14,7 @@ from rich import box
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from rules.facts import fact_text
 from underwriting.domain.decision import Outcome, Reason, Result
@@ -130,4 +131,11 @@ def ago(moment: datetime, until: datetime | None = None) -> str:
 def print_reasons(out: Console, reasons: Iterable[Reason]) -> None:
     """Print each reason on a line."""
     for reason in reasons:
-        out.print(f"  {reason.code}: {reason.sentence}", markup=False)
+        print_hanging(out, f"{reason.code}: {reason.sentence}")
+
+
+def print_hanging(out: Console, text: str | Text, indent: int = 2) -> None:
+    """Print a text that is indented, the lines that it is broken into a little more than the first."""
+    lines = (text if isinstance(text, Text) else Text(text)).wrap(out, out.width - indent - 2)
+    for number, line in enumerate(lines):
+        out.print(Text(" " * (indent + 2 * (number > 0))) + line)

@@ -12,10 +12,18 @@ from rich.console import Console
 from rules.core.wording import wording
 from underwriting.cli.client import ApiRefused, Client, Token, consent_now, opaque_id
 from underwriting.cli.errors import refuse, refusing
-from underwriting.cli.output import console, print_outcomes, print_reasons
+from underwriting.cli.output import console, print_hanging, print_outcomes, print_reasons
 from underwriting.domain.application import ApplicationRequest, Product
+from underwriting.domain.decision import Verdict
 from underwriting.domain.money import Money, amount_of, currency_codes
 from underwriting.store.record import Record
+
+# What goes on with an application that is not decided for good.
+NEXT = {
+    Verdict.INCOMPLETE: "Once the customer has supplied what is missing:\n  underwriting answer {id} supplied",
+    Verdict.COUNTEROFFER: "Once the customer has answered, accepted or declined:\n  underwriting answer {id} accepted",
+    Verdict.REFERRED: "A person decides it in the Prefect UI: Deployments, decide-referral, Run",
+}
 
 
 def review(
@@ -99,6 +107,8 @@ def _show(record: Record) -> None:
     out.print(f"[bold]{record.id}[/] by {record.rulebook}" if record.rulebook else f"[bold]{record.id}[/]")
     print_review(out, record)
     typer.echo(f"`underwriting explain {record.id}` says what would have changed it")
+    if record.verdict in NEXT:
+        typer.echo(NEXT[record.verdict].format(id=record.id))
 
 
 def print_review(out: Console, record: Record) -> None:
@@ -111,3 +121,5 @@ def print_review(out: Console, record: Record) -> None:
     amount = f" {amount_of(record.approved_amount, record.currency)}" if record.approved_amount else ""
     out.print(f"\n[bold]{record.verdict or record.state}[/]{amount}")
     print_reasons(out, record.reasons)
+    for line in record.awaited:
+        print_hanging(out, line)

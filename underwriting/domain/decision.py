@@ -1,7 +1,7 @@
 """Rule results, check results and decisions."""
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -127,6 +127,22 @@ class Offer(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.amount} over {self.term_months} months, {self.instalment} a month"
+
+
+def awaited(
+    reasons: Iterable[Reason], missing: Iterable[Missing], offer: Offer | None, until: datetime | None
+) -> list[str]:
+    """What a decision asks of the customer, for people: what is missing, what is offered, until when to answer.
+
+    The `reasons` are shown, too: something missing of which nothing more is known is named only if it is none of them.
+    """
+    codes = codes_of(reasons)
+    lines = [f"missing: {each.what or each.code}" for each in missing if each.what or each.code not in codes]
+    if offer:
+        lines.append(f"offered instead: {offer}")
+    if until:
+        lines.append(f"waits for the customer until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
+    return lines
 
 
 def as_found(reasons: Iterable[Reason], outcomes: Iterable[Outcome]) -> tuple[Reason, ...]:

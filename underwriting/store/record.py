@@ -6,8 +6,18 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from underwriting.domain.application import Application, ApplicationId, BureauConsent, Product, State
-from underwriting.domain.decision import CheckResult, Decision, Missing, Offer, Outcome, Reason, RulebookRef, Verdict
-from underwriting.domain.money import CurrencyCode
+from underwriting.domain.decision import (
+    CheckResult,
+    Decision,
+    Missing,
+    Offer,
+    Outcome,
+    Reason,
+    RulebookRef,
+    Verdict,
+    awaited,
+)
+from underwriting.domain.money import CurrencyCode, Money
 
 
 class CheckRecord(BaseModel):
@@ -38,6 +48,11 @@ class OfferRecord(BaseModel):
     def of(cls, offer: Offer) -> Self:
         """The offer, its amounts as decimals."""
         return cls(amount=offer.amount.decimal, term_months=offer.term_months, instalment=offer.instalment.decimal)
+
+    def read(self, currency: str) -> Offer:
+        """The offer, from its amounts in `currency`."""
+        amount, instalment = (Money.parse(decimal, currency) for decimal in (self.amount, self.instalment))
+        return Offer(amount=amount, term_months=self.term_months, instalment=instalment)
 
 
 # States in which an application waits for staff or for the customer.
@@ -113,6 +128,12 @@ class Record(BaseModel):
                 "checks": checks,
             }
         )
+
+    @property
+    def awaited(self) -> list[str]:
+        """What the decision asks of the customer, for people, a line each."""
+        offer = self.offer.read(self.currency) if self.offer else None
+        return awaited(self.reasons, self.missing, offer, self.respond_by)
 
     @property
     def body(self) -> bytes:
