@@ -12,10 +12,9 @@ from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 
 from rules.core.rule import Rule
-from rules.core.rule_syntax import written
+from rules.core.rule_syntax import asked
 from rules.facts import fact_text
 from underwriting.domain.decision import Outcome, Reason, Result, Verdict
-from underwriting.domain.money import amount_text
 from underwriting.runtime import Runtime
 
 # Told apart at a glance, also without colours; signs that every font has.
@@ -76,7 +75,7 @@ def rules_tables(heading: str, runs: Sequence[RulesRun], currency: str, *, simul
 def _row(run: RulesRun, outcome: Outcome, currency: str, simulated: bool) -> str:
     rule = next((rule for rule in run.rules if rule.name == outcome.rule), None)
     why = [outcome.reason.code] if outcome.reason else []
-    asks = _asks(rule, currency) if rule else ()
+    asks = asked(rule, currency) if rule else ()
     values = (f"{fact} = {fact_text(fact, value, currency)}" for fact, value in outcome.observed.items())
     cells = ((f"**{outcome.rule}**", run.name, *why), asks, values if simulated else outcome.observed)
     return f"| {' | '.join(map(_cell, cells))} |"
@@ -85,17 +84,6 @@ def _row(run: RulesRun, outcome: Outcome, currency: str, simulated: bool) -> str
 def _cell(lines: Iterable[str]) -> str:
     wrapped = (part for line in lines for part in textwrap.wrap(line, CELL, break_on_hyphens=False))
     return "<br>".join(wrapped).replace("|", "/")
-
-
-def _asks(rule: Rule, currency: str) -> Iterator[str]:
-    """The properties of a rule: its thresholds."""
-    form = written(rule)
-    properties = form[rule.name] if isinstance(form, dict) else {}
-    for name, value in properties.items():
-        if name in rule.amounts() and isinstance(value, int):
-            yield f"{name} = {amount_text(value, currency)}"
-        else:
-            yield f"{name} = {', '.join(map(str, value)) if isinstance(value, list) else value}"
 
 
 async def _tag(tag: str) -> None:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from rules.core.problems import reworded, wrong, wrong_at
 from rules.core.rule import Rule
 from rules.core.wording import did_you_mean
+from underwriting.domain.money import amount_text
 
 
 def reader_of(rules: Mapping[str, type[Rule]]) -> Callable[[object], object]:
@@ -40,6 +41,19 @@ def written(rule: Rule) -> object:
     """The shortest form that reads back to the same rule."""
     properties = rule.model_dump(mode="json")
     return {rule.name: properties} if properties else rule.name
+
+
+def asked(rule: Rule, currency: str) -> list[str]:
+    """What the rule asks, for people: each property with its value, amounts as money."""
+    form = written(rule)
+    properties = form[rule.name] if isinstance(form, dict) else {}
+    return [f"{name} = {_shown(rule, name, value, currency)}" for name, value in properties.items()]
+
+
+def _shown(rule: Rule, name: str, value: object, currency: str) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return amount_text(value, currency) if name in rule.amounts() and isinstance(value, int) else str(value)
 
 
 def rule_schema(rule: type[Rule]) -> dict[str, Any]:

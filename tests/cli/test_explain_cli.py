@@ -140,7 +140,7 @@ def test_a_rejection_is_explained_in_words(shell: Shell) -> None:
     assert code == 0
     assert "rejected" in told
     assert "x MinimumIncome: The income of a month is high enough." in told
-    assert "asks min_monthly 300.00 USD, saw monthly_income = 299.99 USD" in told
+    assert "asks min_monthly = 300.00 USD, saw monthly_income = 299.99 USD" in told
     assert "would pass with monthly_income at least 300.00 USD" in told
     assert "list_match_score might settle it; passes with list_match_score below 0.75" in told
     assert "Nearest to an approval:" in told

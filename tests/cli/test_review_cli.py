@@ -5,10 +5,22 @@ from datetime import UTC, date, datetime
 
 import pytest
 from pytest_httpserver import HTTPServer
-from support.shell import Shell
+from support.shell import BOOK, Shell
 
+from rules.prescreening.book import parse_rulebook, shipped_rulebooks
 from underwriting.domain.application import Application, ApplicationRequest, State
-from underwriting.domain.decision import CheckResult, Decision, Missing, Offer, Reason, RulebookRef, Verdict
+from underwriting.domain.decision import (
+    CheckResult,
+    Decision,
+    FactValue,
+    Missing,
+    Offer,
+    Outcome,
+    Reason,
+    Result,
+    RulebookRef,
+    Verdict,
+)
 from underwriting.domain.money import Money
 from underwriting.settings import settings
 from underwriting.store.record import CheckRecord, Record
@@ -22,11 +34,12 @@ OFFER = Offer(
 )
 STREET = Missing(code="identity_incomplete", sentence="Personal details are missing.", what="street")
 NO_CONTACT = Missing(code="contact_not_verified", sentence="Neither address nor number is verified.")
+SHIPPED = shipped_rulebooks()["prescreening"]
 Review = Callable[..., list[str]]
 
 
 @pytest.fixture
-def review(shell: Shell, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> Review:
+def review(migrated: Shell, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> Review:
     """The lines that `review` prints, at 80 columns, of what the API has decided."""
     monkeypatch.setenv("UNDERWRITING_PUBLIC_URL", httpserver.url_for(""))
     monkeypatch.setenv("COLUMNS", "80")
@@ -45,12 +58,12 @@ def review(shell: Shell, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
         received_on=date(2026, 6, 1),
     )
 
-    def lines(*checks: CheckResult, **decided: object) -> list[str]:
-        ref = RulebookRef(name="prescreening", version=1, digest="d" * 64)
-        decision = Decision.model_validate({"rulebook": ref, "decided_at": NOW, **decided})
+    def lines(*checks: CheckResult, rulebook: RulebookRef = SHIPPED.ref, **decided: object) -> list[str]:
+        decision = Decision.model_validate({"rulebook": rulebook, "decided_at": NOW, **decided})
         record = Record.undecided(application, State.DONE).decided(decision, tuple(map(CheckRecord.of, checks)))
+        httpserver.clear()
         httpserver.expect_request("/v1/applications", "POST").respond_with_data(record.body)
-        code, told, _ = shell.run("review", "ada", "--amount", "2500.00", "--token", "any")
+        code, told, _ = migrated.run("review", "ada", "--amount", "2500.00", "--token", "any")
         assert code == 0
         return told.splitlines()
 
@@ -79,3 +92,27 @@ def test_what_is_missing_is_not_said_twice(review: Review) -> None:
     reasons = (Reason(code=NO_CONTACT.code, sentence=NO_CONTACT.sentence),)
     told = review(verdict=Verdict.INCOMPLETE, reasons=reasons, missing=(NO_CONTACT,), respond_by=UNTIL)
     assert not [line for line in told if line.startswith("  missing:")]
+
+
+def of_check(rule: str, **observed: FactValue) -> CheckResult:
+    return CheckResult(check="any", outcomes=(Outcome(rule=rule, result=Result.FAIL, observed=observed),))
+
+
+def test_what_a_rule_asks_is_beside_what_it_saw_and_money_reads_like_money(review: Review) -> None:
+    exposed = of_check("WithinExposure", exposure_with_request=2_600_000)
+    told = review(exposed, of_check("CustomerFound", customer_found=False), verdict=Verdict.REJECTED)
+    rule = told.index("  fail     WithinExposure: asks max_total = 25,000.00 USD,")
+    assert told[rule + 1] == "           saw exposure_with_request = 26,000.00 USD", "no value is cut"
+    assert "  fail     CustomerFound: saw customer_found = False" in told, "it asks nothing in particular"
+
+
+def test_what_a_published_book_asks_is_read_from_the_store(review: Review, migrated: Shell) -> None:
+    tiny = parse_rulebook(BOOK).ref
+    young = of_check("AdultApplicant", age_years=17)
+    unknown = "  fail     AdultApplicant: saw age_years = 17"
+    assert unknown in review(young, rulebook=tiny, verdict=Verdict.REJECTED), "it is not published"
+    assert migrated.run("rulebooks", "publish", str(migrated.folder / "tiny.yaml"))[0] == 0
+    told = review(young, rulebook=tiny, verdict=Verdict.REJECTED)
+    assert "  fail     AdultApplicant: asks min_age_years = 18, saw age_years = 17" in told
+    other = tiny.model_copy(update={"digest": "d" * 64})
+    assert unknown in review(young, rulebook=other, verdict=Verdict.REJECTED), "the API's store has another book"

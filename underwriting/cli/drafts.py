@@ -18,6 +18,7 @@ from rules.eligibility.replay import with_books_named
 from rules.prescreening.replay import differences as review_differences
 from tasks.credit_report import credit_report
 from tasks.drafts import ReviewBy, try_evaluation, try_review
+from underwriting.cli.books import rules_of
 from underwriting.cli.draft_files import eligibility_drafts, review_draft
 from underwriting.cli.eligibility import print_evaluation
 from underwriting.cli.errors import refuse, refusing
@@ -63,7 +64,7 @@ def review_by_draft(request: ApplicationRequest, file: Path, tenant: str, *, yes
         return
     out = console()
     out.print(f"[bold]{request.customer_id}[/] by the draft {draft.ref}; nothing is stored")
-    print_review(out, record)
+    print_review(out, record, draft.rules)
     if then is None:
         typer.echo(f"\n{now.decision.verdict} by the draft {draft.ref}; no rulebook in force decides on this")
         return
@@ -101,7 +102,9 @@ def eligibility_by_drafts(user_id: str, product: Product, files: Iterable[Path],
     drafted = ", ".join(str(draft.ref) for draft in drafts.values())
     out = console()
     out.print(f"[bold]{user_id}[/] with the draft {drafted}; nothing is stored")
-    print_evaluation(out, record)
+    # Of books in force, by the text that was published; of drafts, by that of their files.
+    by_drafts = {draft.ref: draft.rules for draft in drafts.values()}
+    print_evaluation(out, record, rules_of({book.rulebook for book in record.books} - by_drafts.keys()) | by_drafts)
     judged = {result.rulebook for result in now.books}
     for draft in drafts.values():
         if draft.ref not in judged:

@@ -1,6 +1,6 @@
 """`underwriting eligibility`: ask the API what a user may take now."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -8,11 +8,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from rules.core.rule import Rule
 from rules.limits.tiers import CURRENCY
+from underwriting.cli.books import rules_of
 from underwriting.cli.client import ApiRefused, Client, Token, opaque_id
 from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.output import coloured, console, print_outcomes, print_reasons
 from underwriting.domain.application import Product
+from underwriting.domain.decision import RulebookRef
 from underwriting.domain.money import amount_of
 from underwriting.store.evaluations import EvaluationRecord
 
@@ -74,18 +77,19 @@ def eligibility(
 
 def _show(records: Sequence[EvaluationRecord]) -> None:
     out = console()
+    rules = rules_of({book.rulebook for record in records for book in record.books})
     for record in records:
         out.print(f"[bold]{record.id}[/], profile v{record.profile_version}")
-        print_evaluation(out, record)
+        print_evaluation(out, record, rules)
         typer.echo(f"`underwriting explain {record.id}` says what would have changed it")
 
 
-def print_evaluation(out: Console, record: EvaluationRecord) -> None:
+def print_evaluation(out: Console, record: EvaluationRecord, rules: Mapping[RulebookRef, Sequence[Rule]]) -> None:
     """Print each book with its rules, then the verdict with its amounts and reasons."""
     for book in record.books:
         arm = f", arm {book.arm}" if book.arm else ""
         out.print(f"\n[bold]{book.rulebook}[/]{arm}: {coloured(book.result)}")
-        print_outcomes(out, book.outcomes, record.currency or CURRENCY)
+        print_outcomes(out, book.outcomes, rules.get(book.rulebook, ()), record.currency or CURRENCY)
     by = f" by {record.deciding}" if record.deciding else ""
     out.print(f"\n[bold]{record.product}: {record.verdict or record.state}[/]{by}")
     if record.approved_amounts and record.currency:

@@ -2,12 +2,11 @@
 
 import json
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import typer
 
-from rules.core.rule_syntax import written
 from rules.explain import Missing, Way
 from rules.explain.evaluation import BookExplained
 from rules.explain.evaluation import explain as explain_evaluation
@@ -15,10 +14,10 @@ from rules.explain.rules import RuleExplained, explain_rules
 from rules.facts import fact_text
 from rules.prescreening.book import parse_rulebook
 from underwriting.cli.errors import refuse
-from underwriting.cli.output import console, moment_text, print_hanging, print_reasons
+from underwriting.cli.output import COLOURS, asks_and_saw, console, moment_text, print_hanging, print_reasons
 from underwriting.cli.store import read_store
 from underwriting.decision_basis import EvaluationBasis, evaluation_basis
-from underwriting.domain.decision import BY_RULEBOOK, Decision, FactValue, Outcome, Result, Verdict
+from underwriting.domain.decision import BY_RULEBOOK, Decision, Result, Verdict
 from underwriting.domain.money import amount_of, amount_text
 from underwriting.settings import settings
 from underwriting.store import applications, decisions, evaluations, rulebooks
@@ -27,7 +26,7 @@ from underwriting.store.kinds import APPLICATIONS, EVALUATIONS
 from underwriting.store.record import Record
 from underwriting.store.session import Work
 
-MARKS = {Result.PASS: "[green]+[/]", Result.FAIL: "[red]x[/]", Result.UNKNOWN: "[yellow]?[/]"}
+MARKS = {Result.PASS: "+", Result.FAIL: "x", Result.UNKNOWN: "?"}
 
 
 def explain(
@@ -178,11 +177,11 @@ def print_rules(rules: Iterable[RuleExplained], currency: str) -> None:
     """Print what each rule asked and saw, and what would have made it pass; those that did not pass come first."""
     out = console()
     for rule in sorted(rules, key=lambda rule: _FIRST.index(rule.outcome.result)):
-        out.print(f"  {MARKS[rule.outcome.result]} {rule.outcome.rule}: {rule.sentence}")
-        asks = _properties(rule, currency)
-        out.print(f"      asks {asks}, saw {_observed(rule.outcome, currency)}", markup=False)
-        if rule.outcome.result is not Result.PASS:
-            out.print(f"      {advice(rule, currency)}", markup=False)
+        result = rule.outcome.result
+        print_hanging(out, f"{MARKS[result]} {rule.outcome.rule}: {rule.sentence}", colour=COLOURS[result])
+        print_hanging(out, asks_and_saw(rule.rule, rule.outcome, currency), indent=6)
+        if result is not Result.PASS:
+            print_hanging(out, advice(rule, currency), indent=6)
 
 
 def advice(rule: RuleExplained, currency: str) -> str:
@@ -203,22 +202,3 @@ def _open(missing: Missing, currency: str) -> str:
     verb = "would settle it" if missing.always else "might settle it"
     passes = f"; passes with {_way(missing.passes, currency)}" if missing.passes else "; it could only fail"
     return f"{' and '.join(missing.facts)} {verb}{passes}"
-
-
-def _properties(rule: RuleExplained, currency: str) -> str:
-    form = written(rule.rule)
-    properties: Mapping[str, FactValue] = form[rule.rule.name] if isinstance(form, dict) else {}
-
-    def text(name: str, value: object) -> str:
-        if isinstance(value, list):
-            return ", ".join(map(str, value))
-        return amount_text(value, currency) if name in rule.rule.amounts() and isinstance(value, int) else str(value)
-
-    return ", ".join(f"{name} {text(name, value)}" for name, value in properties.items()) or "nothing more"
-
-
-def _observed(outcome: Outcome, currency: str) -> str:
-    return (
-        ", ".join(f"{name} = {fact_text(name, value, currency)}" for name, value in outcome.observed.items())
-        or "nothing"
-    )

@@ -3,6 +3,7 @@
 import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from io import StringIO
@@ -12,10 +13,11 @@ import typer
 from pydantic_core import to_json
 from rich import box
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from rules.core.rule import Rule
+from rules.core.rule_syntax import asked
 from rules.facts import fact_text
 from underwriting.domain.decision import Outcome, Reason, Result
 
@@ -24,6 +26,9 @@ COLOURS = {Result.PASS: "green", Result.FAIL: "red", Result.UNKNOWN: "yellow"}
 
 # Columns where the output is no terminal and COLUMNS is not set: a row of a table is then one line, however long.
 PIPE_WIDTH = 100_000
+# A space at which no line is broken, and the length up to which a fact and its value stay in one line.
+UNBROKEN = "\xa0"
+LONGEST_UNBROKEN = 50
 
 
 class _Trimmed(StringIO):
@@ -97,16 +102,29 @@ def print_lines(headline: str, lines: Iterable[str]) -> None:
         typer.echo(f"  {line}")
 
 
-def print_outcomes(out: Console, outcomes: Iterable[Outcome], currency: str) -> None:
-    """Print each rule with its outcome and the facts that it saw, a line for each fact."""
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(no_wrap=True, width=max(map(len, Result)))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+def print_outcomes(out: Console, outcomes: Iterable[Outcome], rules: Iterable[Rule], currency: str) -> None:
+    """Print each rule with its outcome, what it asks if it is one of `rules`, and the facts that it saw."""
+    by_name = {rule.name: rule for rule in rules}
+    # Results are in a column of their own.
+    column = max(map(len, Result)) + 2
     for outcome in outcomes:
-        observed = (f"{name} = {fact_text(name, value, currency)}" for name, value in outcome.observed.items())
-        table.add_row(coloured(outcome.result), outcome.rule, "\n".join(observed))
-    out.print(Padding.indent(table, 2))
+        text = f"{outcome.rule}: {asks_and_saw(by_name.get(outcome.rule), outcome, currency)}"
+        print_hanging(out, f"{outcome.result:{column}}{text}", hang=column, colour=COLOURS[outcome.result])
+
+
+def asks_and_saw(rule: Rule | None, outcome: Outcome, currency: str) -> str:
+    """What the rule asks, if it is known and asks anything in particular, and the facts that it saw."""
+    asks = asked(rule, currency) if rule else []
+    saw = [f"{name} = {fact_text(name, value, currency)}" for name, value in outcome.observed.items()]
+    texts = [
+        f"{verb}{UNBROKEN}{', '.join(map(_unbroken, parts))}" for verb, parts in (("asks", asks), ("saw", saw)) if parts
+    ]
+    return ", ".join(texts) or "saw nothing"
+
+
+def _unbroken(text: str) -> str:
+    """A short text that stays in one line."""
+    return text if len(text) > LONGEST_UNBROKEN else text.replace(" ", UNBROKEN)
 
 
 def coloured(result: Result) -> str:
@@ -134,8 +152,18 @@ def print_reasons(out: Console, reasons: Iterable[Reason]) -> None:
         print_hanging(out, f"{reason.code}: {reason.sentence}")
 
 
-def print_hanging(out: Console, text: str | Text, indent: int = 2) -> None:
-    """Print a text that is indented, the lines that it is broken into a little more than the first."""
-    lines = (text if isinstance(text, Text) else Text(text)).wrap(out, out.width - indent - 2)
+def print_hanging(out: Console, text: str, indent: int = 2, hang: int = 2, colour: str = "") -> None:
+    """Print a text that is indented, the lines that it is broken into by `hang` more; its first word is in `colour`."""
+    lines = textwrap.wrap(
+        text,
+        out.width,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + hang),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
     for number, line in enumerate(lines):
-        out.print(Text(" " * (indent + 2 * (number > 0))) + line)
+        shown = Text(line.replace(UNBROKEN, " "))
+        if colour and not number:
+            shown.stylize(colour, indent, indent + len(text.split(maxsplit=1)[0]))
+        out.print(shown)

@@ -1,5 +1,6 @@
 """`underwriting review`: one application from the shell, through the API."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from rich.console import Console
 
+from rules.core.rule import Rule
 from rules.core.wording import wording
+from underwriting.cli.books import rules_of
 from underwriting.cli.client import ApiRefused, Client, Token, consent_now, opaque_id
 from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.output import console, print_hanging, print_outcomes, print_reasons
@@ -105,19 +108,19 @@ def _in_words(error: ErrorDetails) -> str:
 def _show(record: Record) -> None:
     out = console()
     out.print(f"[bold]{record.id}[/] by {record.rulebook}" if record.rulebook else f"[bold]{record.id}[/]")
-    print_review(out, record)
+    print_review(out, record, rules_of([record.rulebook]).get(record.rulebook, ()) if record.rulebook else ())
     typer.echo(f"`underwriting explain {record.id}` says what would have changed it")
     if record.verdict in NEXT:
         typer.echo(NEXT[record.verdict].format(id=record.id))
 
 
-def print_review(out: Console, record: Record) -> None:
-    """Print each check with its rules, then the verdict with its reasons."""
+def print_review(out: Console, record: Record, rules: Sequence[Rule]) -> None:
+    """Print each check with its rules, which are among `rules`, then the verdict with its reasons."""
     for check in record.checks:
         out.print(f"\n[bold]{check.check}[/]")
         if check.trouble:
             out.print(f"  no answer: {check.trouble}", markup=False)
-        print_outcomes(out, check.outcomes, record.currency)
+        print_outcomes(out, check.outcomes, rules, record.currency)
     amount = f" {amount_of(record.approved_amount, record.currency)}" if record.approved_amount else ""
     out.print(f"\n[bold]{record.verdict or record.state}[/]{amount}")
     print_reasons(out, record.reasons)

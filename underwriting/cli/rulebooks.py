@@ -13,16 +13,16 @@ from typing import Annotated, Any
 import typer
 
 from rules.books import Draft, load_draft, shipped_books
-from rules.core.edition import Edition
 from rules.core.reasons import reason
 from rules.core.yaml_text import as_yaml
-from rules.eligibility.book import eligibility_schema, parse_eligibility_book
+from rules.eligibility.book import eligibility_schema
 from rules.explain.adverse_reasons import adverse_codes
 from rules.explain.catalogue_page import catalogue_page, catalogue_records
-from rules.limits.policy import parse_policy, policy_schema, shipped_policies
-from rules.prescreening.book import Rulebook, RulebookError, parse_rulebook, rulebook_schema
+from rules.limits.policy import policy_schema, shipped_policies
+from rules.prescreening.book import Rulebook, RulebookError, rulebook_schema
 from rules.publishable import check
 from underwriting import publishing
+from underwriting.cli.books import READERS
 from underwriting.cli.errors import refusing
 from underwriting.cli.in_force import in_force_now
 from underwriting.cli.output import AlwaysJson, Json, console, new_table, note_given, print_json
@@ -40,11 +40,6 @@ from underwriting.store.session import Work
 
 app = typer.Typer(no_args_is_help=True, help="Rulebooks: what decides now, publish, withdraw; the rules there are.")
 Files = Annotated[list[Path] | None, typer.Argument(help="YAML files; by default the shipped rulebooks.")]
-READERS: Mapping[RulebookKind, Callable[[str], Edition]] = {
-    RulebookKind.REVIEW: parse_rulebook,
-    RulebookKind.ELIGIBILITY: parse_eligibility_book,
-    RulebookKind.LIMITS: parse_policy,
-}
 SCHEMAS: Mapping[RulebookKind, Callable[[], dict[str, Any]]] = {
     RulebookKind.REVIEW: rulebook_schema,
     RulebookKind.ELIGIBILITY: eligibility_schema,

@@ -21,7 +21,7 @@ class CashAdvanceScore(Rule):
     min_cash_advance_score: Annotated[int, Field(ge=0, le=1000, description="Points of a thousand")]
     loan_amount_window: Annotated[
         Literal[5_000, 10_000, 20_000, 35_000],
-        Field(description="Highest amount of the bracket that the score is of, in cents"),
+        Field(description="Highest amount of the bracket that the score is of, minor units"),
     ]
 
     def claim(self, facts: Facts) -> Truth:
