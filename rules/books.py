@@ -31,12 +31,17 @@ class Draft:
         return f"{where}: {subject(place)}{message}"
 
 
+def read_draft(path: Path) -> YamlNode:
+    """What is written in a file, whether or not it is a sound book; RulebookError where it is not even YAML."""
+    return read_document(Rulebook, read_file(path), str(path))
+
+
 def load_draft(path: Path) -> Draft:
     """Read the book in a file, of eligibility where it has `rules`; RulebookError where it cannot be read or is wrong.
 
     A book has either `stages`, as the pre-screening's, or `rules`, as those of eligibility.
     """
-    document = read_document(Rulebook, read_file(path), str(path))
+    document = read_draft(path)
     keys = document.value.keys() if isinstance(document.value, dict) else ()
     if "gates" in keys and "stages" not in keys and "rules" not in keys:
         raise RulebookError(

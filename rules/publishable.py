@@ -4,11 +4,13 @@ from collections.abc import Collection, Container, Iterable, Iterator, Mapping, 
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
+from pathlib import Path as File
 
-from rules.books import AnyBook, Draft, in_force
+from rules.books import AnyBook, Draft, in_force, load_draft, read_draft
 from rules.core.experiments import Experiment, moved
-from rules.core.problems import RulebookError
+from rules.core.problems import RulebookError, subject
 from rules.core.rule import Plausible, Rule
+from rules.core.rule_syntax import reader_of
 from rules.core.wording import did_you_mean
 from rules.core.yaml_source import Path
 from rules.eligibility.applicability import AppliesTo
@@ -23,6 +25,7 @@ from underwriting.domain.money import Money
 
 # The bank of docs/berka.md: its customers are pseudonyms, which no list has.
 _WITHOUT_LISTS = ("berka",)
+_READERS = {"stages": reader_of(RULES), "rules": reader_of(USER_RULES)}
 _SHARES: Path = ("applies_to", "experiment", "shares")
 
 
@@ -50,6 +53,55 @@ class Requirements:
         if strange:
             raise RulebookError(strange)
         return cls(tuple(dict.fromkeys(name for names in rules.values() for name in names)), segments)
+
+
+def load_drafts(files: Iterable[File]) -> list[Draft]:
+    """Read the books in files; RulebookError with everything that is wrong in any of them.
+
+    Where a book cannot be read, that includes the numbers that make no sense in its other rules.
+    """
+    drafts, problems = [], []
+    for file in files:
+        try:
+            drafts.append(load_draft(file))
+        except RulebookError as error:
+            problems += [*error.problems, *_senseless(file)]
+    if problems:
+        raise RulebookError(problems)
+    return drafts
+
+
+def _senseless(file: File) -> Iterator[str]:
+    """The numbers that make no sense in a file's rules, as far as these can be read."""
+    try:
+        document = read_draft(file)
+    except RulebookError:
+        return
+    for place, node in _written_rules(document.value):
+        try:
+            rule = _READERS[str(place[0])](node)
+        except ValueError:
+            continue
+        if isinstance(rule, Rule):
+            for name, message in _implausible(rule):
+                inside = (*place, rule.name, name)
+                yield f"{file}:{document.line(inside)}: {subject(inside)}{message}"
+
+
+def _written_rules(written: object, place: Path = ()) -> Iterator[tuple[Path, object]]:
+    """What is written as a rule in `stages` or `rules`, each with its place."""
+    match (place, written):
+        case ((), dict()) | (("stages", int()), dict()):
+            for key, value in written.items():
+                if place or key in _READERS:
+                    yield from _written_rules(value, (*place, key))
+        case (("stages",) | ("rules",) | ("stages", int(), _), list()):
+            for index, value in enumerate(written):
+                inside = (*place, index)
+                if place == ("stages",):
+                    yield from _written_rules(value, inside)
+                else:
+                    yield inside, value
 
 
 def check(drafts: Sequence[Draft], others: Iterable[AnyBook], required: Requirements, today: date) -> None:

@@ -40,9 +40,22 @@ def required_by(config: Settings) -> Requirements:
 
 def check_beside(versions: Sequence[Published], drafts: Sequence[Draft], config: Settings) -> None:
     """RulebookError if a draft makes no sense, alone or beside the published versions."""
-    check(drafts, deciding(versions), required_by(config), today())
     by_time = sorted(versions, key=lambda version: (version.published_at, version.version))
-    keep_arms(filter(None, map(_experiment_of, by_time)), _unpublished(versions, drafts))
+    experiments = filter(None, map(_experiment_of, by_time))
+    problems = [
+        *_problems(lambda: check(drafts, deciding(versions), required_by(config), today())),
+        *_problems(lambda: keep_arms(experiments, _unpublished(versions, drafts))),
+    ]
+    if problems:
+        raise RulebookError(problems)
+
+
+def _problems(checks: Callable[[], None]) -> Sequence[str]:
+    try:
+        checks()
+    except RulebookError as error:
+        return error.problems
+    return ()
 
 
 async def publish(

@@ -97,12 +97,17 @@ Kind = TypeVar("Kind", bound=Edition)
 
 
 def read_document(kind: type[Edition], text: str, origin: str) -> YamlNode:
-    """The mapping in a text, each part with its line; RulebookError where it is not YAML or no mapping."""
+    """The mapping in a text, each part with its line; RulebookError where it is not YAML or no mapping.
+
+    `book_from` tells of parts that could not be read, together with everything else that is wrong.
+    """
     try:
         document = read_yaml(text)
     except YamlProblem as problem:
         raise RulebookError([f"{origin}:{problem.line}: {problem.message}"]) from None
     if not isinstance(document.value, dict):
+        if document.problems:
+            raise rulebook_error(None, document, origin)
         raise RulebookError([f"{origin}:1: not {kind.noun}; it has the keys {', '.join(kind.model_fields)}"])
     return document
 
@@ -115,9 +120,12 @@ def read_book(kind: type[Kind], text: str, origin: str) -> Kind:
 def book_from(kind: type[Kind], document: YamlNode, origin: str) -> Kind:
     """A book or policy from a document that was read already."""
     try:
-        return kind.model_validate(document.value)
+        book = kind.model_validate(document.value)
     except ValidationError as error:
         raise rulebook_error(reworded(error, kind), document, origin) from None
+    if document.problems:
+        raise rulebook_error(None, document, origin)
+    return book
 
 
 def read_file(path: Path) -> str:

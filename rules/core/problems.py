@@ -53,9 +53,12 @@ def _lies_below(place: Path, other: Path) -> bool:
     return len(place) > len(other) and place[: len(other)] == other
 
 
-def rulebook_error(error: ValidationError, document: YamlNode, origin: str) -> RulebookError:
-    """The errors in the order of their lines, each with its place."""
-    found = sorted((document.line(each["loc"]), subject(each["loc"]) + each["msg"]) for each in error.errors())
+def rulebook_error(error: ValidationError | None, document: YamlNode, origin: str) -> RulebookError:
+    """The errors, and what could not be read of the document, in the order of their lines, each with its place."""
+    errors = [each for each in error.errors() if not document.is_unread(each["loc"])] if error else []
+    unread = [(problem.line, problem.message) for problem in document.problems]
+    wrong_parts = sorted((document.line(each["loc"]), subject(each["loc"]) + each["msg"]) for each in errors)
+    found = sorted([*unread, *wrong_parts], key=lambda problem: problem[0])
     return RulebookError(f"{origin}:{line}: {message}" for line, message in dict.fromkeys(found))
 
 

@@ -41,12 +41,31 @@ class YamlProblem(ValueError):
         self.message = message
 
 
+class Unread:
+    """Stands for a value that could not be read; `problems` of the document say why."""
+
+
+UNREAD = Unread()
+
+
 @dataclass
 class YamlNode:
-    """A document's value, and the line of each of its parts."""
+    """A document's value, the line of each of its parts, and what is wrong with the parts in `unread`."""
 
     value: object = None
     lines: dict[Path, int] = field(default_factory=dict)
+    problems: list[YamlProblem] = field(default_factory=list)
+    unread: set[Path] = field(default_factory=set)
+
+    def not_read(self, path: Path, line: int, message: str) -> Unread:
+        """Note why a part cannot be read; the others still are."""
+        self.problems.append(YamlProblem(line, message))
+        self.unread.add(path)
+        return UNREAD
+
+    def is_unread(self, path: Path) -> bool:
+        """Whether the part at `path`, or one around it, could not be read."""
+        return any(path[:length] in self.unread for length in range(len(path) + 1))
 
     def line(self, path: Path) -> int:
         """The line of the part at `path`, or of the closest part around it that is in the text."""
@@ -56,14 +75,14 @@ class YamlNode:
 
 
 def read_yaml(text: str) -> YamlNode:
-    """Read one document; YamlProblem where it is broken or outside the subset."""
+    """Read one document; YamlProblem where it is broken. Parts that are outside the subset are left unread."""
     if len(text) > MAX_CHARACTERS:
         raise YamlProblem(1, f"more than {MAX_CHARACTERS} characters; split it")
     reader = YAML(typ="safe", pure=True)
     try:
         root = reader.compose(text)
         placed = YamlNode()
-        placed.value = _plain(reader, root, (), placed.lines) if root else None
+        placed.value = _plain(reader, root, (), placed) if root else None
     except MarkedYAMLError as broken:
         mark = broken.problem_mark or broken.context_mark
         raise YamlProblem(mark.line + 1 if mark else 1, _broken(str(broken.problem or broken.context))) from None
@@ -80,33 +99,39 @@ def _broken(problem: str) -> str:
     return f"not YAML: {hint}" if hint else f"not YAML: {problem}"
 
 
-def _plain(reader: YAML, node: Node, path: Path, lines: dict[Path, int]) -> object:
+def _plain(reader: YAML, node: Node, path: Path, placed: YamlNode) -> object:
     line = node.start_mark.line + 1
-    lines.setdefault(path, line)
+    placed.lines.setdefault(path, line)
+    # What is anchored is not followed: a few anchors within each other make a text of any length.
     if node.anchor:
-        raise YamlProblem(line, "anchors are not used here; write the value out")
+        return placed.not_read(path, line, "anchors are not used here; write the value out")
     if str(node.tag).removeprefix("tag:yaml.org,2002:") not in _PLAIN_TAGS:
-        raise YamlProblem(line, f"the tag {node.tag} is not used here; leave it out")
+        return placed.not_read(path, line, f"the tag {node.tag} is not used here; leave it out")
     match node:
         case MappingNode():
-            return _mapping(reader, node, path, lines)
+            return _mapping(reader, node, path, placed)
         case SequenceNode():
-            return [_plain(reader, item, (*path, place), lines) for place, item in enumerate(node.value)]
+            return [_plain(reader, item, (*path, place), placed) for place, item in enumerate(node.value)]
         case _:
-            return _scalar(reader, node)
+            return _scalar(reader, node, path, placed)
 
 
-def _mapping(reader: YAML, node: MappingNode, path: Path, lines: dict[Path, int]) -> dict[str, object]:
+def _mapping(reader: YAML, node: MappingNode, path: Path, placed: YamlNode) -> dict[str, object]:
     values: dict[str, object] = {}
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
-        key = _plain(reader, key_node, path, lines) if isinstance(key_node, ScalarNode) else None
+        known = len(placed.problems)
+        key = _plain(reader, key_node, (*path, line), placed) if isinstance(key_node, ScalarNode) else None
         if not isinstance(key, str):
-            raise YamlProblem(line, _no_key(key_node, values))
+            if len(placed.problems) == known:
+                placed.problems.append(YamlProblem(line, _no_key(key_node, values)))
+            continue
         if key in values:
-            raise YamlProblem(line, f"{key} appears twice, first in line {lines[(*path, key)]}; keep one")
-        lines[(*path, key)] = line
-        values[key] = _plain(reader, value_node, (*path, key), lines)
+            first = placed.lines[(*path, key)]
+            placed.not_read((*path, key), line, f"{key} appears twice, first in line {first}; keep one")
+            continue
+        placed.lines[(*path, key)] = line
+        values[key] = _plain(reader, value_node, (*path, key), placed)
     return values
 
 
@@ -118,12 +143,13 @@ def _no_key(key: Node, before: dict[str, object]) -> str:
     return "a key has to be text; put it in quotes"
 
 
-def _scalar(reader: YAML, node: Node) -> object:
+def _scalar(reader: YAML, node: Node, path: Path, placed: YamlNode) -> object:
     line = node.start_mark.line + 1
     if strange := _STRANGE.search(node.value):
-        raise YamlProblem(line, f"the character U+{ord(strange[0]):04X} is not allowed in a text here; leave it out")
+        message = f"the character U+{ord(strange[0]):04X} is not allowed in a text here; leave it out"
+        return placed.not_read(path, line, message)
     try:
         return reader.constructor.construct_object(node)
     except (ValueError, LookupError):
         # A date such as 2026-13-45, a number of ten thousand digits; `!!int ""` and `!!bool maybe`.
-        raise YamlProblem(line, f"{node.value[:40]} is not a possible date or number") from None
+        return placed.not_read(path, line, f"{node.value[:40]} is not a possible date or number")

@@ -10,7 +10,7 @@ from support.rulebook_texts import SMALL as REVIEW
 
 from rules.books import AnyBook, Draft, in_force, load_draft, shipped_books
 from rules.core.problems import RulebookError
-from rules.publishable import Requirements, check
+from rules.publishable import Requirements, check, load_drafts
 
 TODAY = date(2026, 3, 2)
 REQUIRED = Requirements(rules=("NotListed",), segments=("student", "standard"))
@@ -175,3 +175,28 @@ def test_in_force_is_the_newest_version_that_has_begun(draft) -> None:
     assert in_force([second, first], date(2026, 1, 31)) == [first]
     assert in_force([second, first], date(2026, 2, 28)) == [second]
     assert in_force([second, first], date(2026, 3, 1)) == []
+
+
+def test_everything_that_is_wrong_in_any_file_is_said_at_once(tmp_path: Path) -> None:
+    rules = ("DebtToIncome: {max_ratio: 0,43}", "PositiveProfit: {min_margin: 5%}")
+    income = "  - financial_statements:\n" + "".join(f"      - {rule}\n" for rule in rules)
+    where = "  - customer_information:\n      - ResidenceServed: {countries: US}\n"
+    owed = "  - internal_exposure:\n      - WithinExposure: {max_total: -1}\n"
+    until = "valid_until: 2026-02-30\nvalid_until: 2026-03-01\n"
+    review, users = tmp_path / "review.yaml", tmp_path / "users.yaml"
+    review.write_text(REVIEW.replace("stages:", f"{until}stages:") + income + where + owed)
+    users.write_text(USERS.replace("rules:", "rules:\n  - Gambling: {max_share: 20}\n  - Gamblin"))
+    with pytest.raises(RulebookError) as caught:
+        load_drafts([review, users])
+    lines = [problem.removeprefix(f"{tmp_path}/") for problem in caught.value.problems]
+    said = [(line.partition(":")[0], line.rpartition(": ")[2]) for line in lines]
+    assert said == [
+        ("review.yaml", "2026-02-30 is not a possible date or number"),
+        ("review.yaml", "valid_until appears twice, first in line 9; keep one"),
+        ("review.yaml", "0,43 has a comma; write 0.43"),
+        ("review.yaml", "write 0.05"),
+        ("review.yaml", "[US]"),
+        ("review.yaml", "-1 makes no sense, since nothing would pass; write 1 or more"),
+        ("users.yaml", "no such rule; did you mean Gambling?"),
+        ("users.yaml", "20 makes no sense; write 0.2 for 20%"),
+    ]

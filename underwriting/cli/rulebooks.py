@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rules.books import Draft, load_draft, shipped_books
+from rules.books import Draft, shipped_books
 from rules.core.reasons import reason
 from rules.core.yaml_text import as_yaml
 from rules.eligibility.book import eligibility_schema
@@ -20,7 +20,7 @@ from rules.explain.adverse_reasons import adverse_codes
 from rules.explain.catalogue_page import catalogue_page, catalogue_records
 from rules.limits.policy import policy_schema, shipped_policies
 from rules.prescreening.book import Rulebook, RulebookError, rulebook_schema
-from rules.publishable import check
+from rules.publishable import check, load_drafts
 from underwriting import publishing
 from underwriting.cli.books import READERS
 from underwriting.cli.errors import refusing
@@ -264,7 +264,7 @@ def _counted(count: int, what: str) -> str:
 
 def _drafts(files: list[Path] | None) -> list[Draft]:
     with refusing(RulebookError):
-        return [load_draft(path) for path in files] if files else list(map(Draft, shipped_books()))
+        return load_drafts(files) if files else list(map(Draft, shipped_books()))
 
 
 def _with_segments(config: Settings) -> Settings:

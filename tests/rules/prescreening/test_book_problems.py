@@ -176,7 +176,14 @@ def read_or_refused(text):
             "a: b: c",
             ["12: not YAML: a second colon, or too much indentation; write one `key: value` a line"],
         ),
-        ("min_score", "1", ["11: a key has to be text; put it in quotes"]),
+        (
+            "min_score",
+            "1",
+            [
+                "11: a key has to be text; put it in quotes",
+                "11: rule CreditScore: property min_score: missing; give a whole number, at least 0, at most 1000",
+            ],
+        ),
     ],
 )
 def test_a_problem_names_its_place_and_what_to_do(old, new, expected):
