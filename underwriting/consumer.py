@@ -17,9 +17,10 @@ from underwriting.integrations.errors import SourceError, SourceOutage
 from underwriting.integrations.metrics import metrics
 from underwriting.integrations.queue import Consumer, EventQueue
 from underwriting.integrations.tracing import traced
+from underwriting.process.health import Health, NotReady, answering_health
 from underwriting.process.logs import write_logs
 from underwriting.process.signals import ending_on_signals
-from underwriting.runtime import Runtime, open_runtime
+from underwriting.runtime import Runtime, check_runtime, open_runtime
 from underwriting.settings import Settings, settings
 from underwriting.store.errors import StoreError, StoreUnreachable
 
@@ -42,9 +43,17 @@ async def consume(config: Settings) -> None:
             arrived.set()
             return stored
 
-        async with asyncio.TaskGroup() as both:
-            both.create_task(Consumer(queue, attributes, take).run())
-            both.create_task(_handle(runtime, queue, arrived))
+        consumer = Consumer(queue, attributes, take)
+
+        async def ready() -> None:
+            await check_runtime()
+            if consumer.pause:
+                raise NotReady("the queue or the store did not answer the last time")
+
+        with answering_health(config, Health.of_this_loop(ready)):
+            async with asyncio.TaskGroup() as both:
+                both.create_task(consumer.run())
+                both.create_task(_handle(runtime, queue, arrived))
 
 
 async def store_events(runtime: Runtime, events: Sequence[Event]) -> list[bool]:

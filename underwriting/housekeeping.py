@@ -21,9 +21,10 @@ from tasks.stream_audit import stream_audit
 from underwriting.integrations.errors import SourceError
 from underwriting.integrations.metrics import metrics
 from underwriting.integrations.tracing import traced
+from underwriting.process.health import Health, answering_health
 from underwriting.process.logs import write_logs
 from underwriting.process.signals import ending_on_signals
-from underwriting.runtime import Runtime, open_runtime
+from underwriting.runtime import Runtime, check_runtime, open_runtime
 from underwriting.settings import Settings, settings
 from underwriting.store.errors import StoreUnreachable
 
@@ -60,9 +61,11 @@ DUTIES = (
 async def keep_house(config: Settings) -> None:
     """Do all duties until it is cancelled; StoreUnreachable or NotMigrated if the store cannot be used at the start."""
     traced(config, "underwriting-housekeeping")
-    async with open_runtime(config) as runtime, asyncio.TaskGroup() as all_of_them:
-        for duty in DUTIES:
-            all_of_them.create_task(_repeat(duty, runtime))
+    async with open_runtime(config) as runtime:
+        with answering_health(config, Health.of_this_loop(check_runtime)):
+            async with asyncio.TaskGroup() as all_of_them:
+                for duty in DUTIES:
+                    all_of_them.create_task(_repeat(duty, runtime))
 
 
 async def _repeat(duty: Duty, runtime: Runtime) -> NoReturn:

@@ -14,10 +14,12 @@ from underwriting.integrations.outlets import Outlets
 from underwriting.integrations.results import Results
 from underwriting.integrations.tracing import traced
 from underwriting.lender import open_store
+from underwriting.process.health import answering
 from underwriting.rulebook_cache import RulebookCache
 from underwriting.screening import Screener
 from underwriting.settings import Settings, settings
 from underwriting.sources.sources import Sources
+from underwriting.store.errors import StoreUnreachable
 from underwriting.store.session import Store
 
 
@@ -86,3 +88,10 @@ async def open_runtime(config: Settings | None = None) -> AsyncIterator[Runtime]
             if shared.users == 0:
                 shared.runtime = None
                 await shared.stack.aclose()
+
+
+async def check_runtime() -> None:
+    """NotReady if this event loop's runtime has a store that does not answer."""
+    shared = _shared.get(asyncio.get_running_loop())
+    if shared is not None and shared.runtime is not None:
+        await answering(shared.runtime.store.check(), StoreUnreachable)

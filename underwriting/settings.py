@@ -88,6 +88,8 @@ class Settings(BaseSettings):
     api_port: int = 8400
     prefect_port: int = 4200
     sandbox_port: int = 8401
+    # Where a worker, the housekeeping and a consumer answer /live and /ready on `host`; 0: nowhere.
+    health_port: Annotated[int, Field(ge=0, lt=65_536)] = 0
 
     # Where the API is reached from outside; in links to records. Empty means `api_url`.
     public_url: str = ""

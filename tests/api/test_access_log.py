@@ -38,5 +38,6 @@ async def test_an_error_of_ours_has_an_id_too(api, monkeypatch, lines):
 
 
 async def test_a_healthy_api_is_not_logged(api, lines):
-    assert (await api.get("/health")).is_success
+    for path in ("/health", "/health/live"):
+        assert (await api.get(path)).is_success
     assert lines() == []

@@ -14,6 +14,7 @@ from rules.prescreening.book import shipped_rulebooks
 from underwriting import rulebook_cache
 from underwriting.domain.decision import CheckResult, Decision, Outcome, Reason, Result, RulebookRef, Verdict
 from underwriting.store import claims, decisions, rulebooks
+from underwriting.store.errors import StoreUnreachable
 from underwriting.store.kinds import APPLICATIONS
 from underwriting.store.session import Store
 
@@ -301,3 +302,20 @@ async def test_unknown_paths_and_methods_have_the_error_shape(api: httpx.AsyncCl
 
 async def test_health_says_ok(api: httpx.AsyncClient) -> None:
     assert (await api.get("/health")).json() == {"status": "ok"}
+
+
+async def test_the_api_is_live_without_the_store_and_ready_only_with_it(
+    api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_: Store) -> None:
+        raise StoreUnreachable("the database does not answer")
+
+    async def hangs(_: Store) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr("underwriting.api.app.ANSWER_SECONDS", 0.1)
+    for check in (away, hangs):
+        monkeypatch.setattr(Store, "check", check)
+        assert (await api.get("/health/live")).json() == {"status": "ok"}
+        answer = await api.get("/health")
+        assert (answer.status_code, answer.json()["error_code"]) == (503, "STORE_UNREACHABLE")

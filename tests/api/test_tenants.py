@@ -87,6 +87,7 @@ CASES = {
     "POST /v1/list_matches/{user_id}/clear": Case(Foreign.HIDDEN, 200, {"note": "born elsewhere"}),
     "POST /v1/events": Case(Foreign.APART, 202, EVENT),
     "GET /health": Case(Foreign.OPEN),
+    "GET /health/live": Case(Foreign.OPEN),
 }
 
 

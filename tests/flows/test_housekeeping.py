@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
@@ -17,7 +18,10 @@ from tasks.handling import receive
 from underwriting import housekeeping
 from underwriting.domain.events import Event
 from underwriting.housekeeping import DUTIES, Duty, keep_house
+from underwriting.local import free_port
 from underwriting.runtime import Runtime
+from underwriting.settings import Settings
+from underwriting.store.errors import StoreUnreachable
 
 Duties = Callable[..., None]
 
@@ -34,9 +38,9 @@ def duties(monkeypatch: pytest.MonkeyPatch) -> Duties:
 
 
 @asynccontextmanager
-async def kept(runtime: Runtime) -> AsyncIterator[None]:
+async def kept(config: Settings) -> AsyncIterator[None]:
     """The housekeeping, for the block."""
-    keeping = asyncio.create_task(keep_house(runtime.config))
+    keeping = asyncio.create_task(keep_house(config))
     try:
         async with asyncio.timeout(30):
             yield
@@ -68,7 +72,7 @@ async def test_events_are_handled_and_applications_dispatched(journey: Journey, 
             named = FlowRunFilter(name=FlowRunFilterName(any_=[f"review-{application.id}"]))
             return len(await client.read_flow_runs(flow_run_filter=named)) == 1
 
-    async with kept(journey.runtime):
+    async with kept(journey.runtime.config):
         await until(handled)
         await until(dispatched)
 
@@ -92,7 +96,35 @@ async def test_a_duty_that_fails_is_tried_again_and_stops_no_other(
 
     duties(Duty("fails", 0, fails), Duty("works", 0, works))
     with caplog.at_level(logging.INFO, "underwriting.housekeeping"):
-        async with kept(runtime):
+        async with kept(runtime.config):
             await until(both_go_on)
     warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
     assert warnings == ["fails fails: away", "fails fails: KeyError('ours')", "fails works again"]
+
+
+async def test_it_is_live_without_the_store_and_ready_only_with_it(
+    runtime: Runtime, duties: Duties, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[str] = []
+
+    async def try_it(_: Runtime) -> None:
+        tries.append("it")
+
+    async def tried() -> bool:
+        return bool(tries)
+
+    async def away() -> None:
+        raise StoreUnreachable("the database does not answer")
+
+    port = free_port()
+    duties(Duty("try it", 0, try_it))
+    async with (
+        kept(runtime.config.model_copy(update={"health_port": port})),
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+    ):
+        await until(tried)
+        assert [(await client.get(path)).status_code for path in ("/live", "/ready")] == [200, 200]
+        monkeypatch.setattr(runtime.store, "check", away)
+        answers = [await client.get(path) for path in ("/live", "/ready")]
+    assert [answer.status_code for answer in answers] == [200, 503]
+    assert answers[1].json()["status"] == "the database does not answer"

@@ -10,6 +10,7 @@ import random
 import time
 from typing import Any
 
+import httpx
 import pytest
 from integrations.conftest import Queues
 from sqlalchemy import func, select
@@ -20,6 +21,7 @@ from tasks import handling
 from underwriting.consumer import consume, store_events
 from underwriting.domain.application import Product
 from underwriting.domain.events import Event
+from underwriting.local import free_port
 from underwriting.runtime import Runtime
 from underwriting.store import evaluations
 from underwriting.store.models import EventRow, QueueState
@@ -127,3 +129,27 @@ async def _again(work: Any, inbox_id: str) -> list[inbox.Event]:
     row = await work.get_one(EventRow, inbox_id)
     await work.execute(EventRow.__table__.update().values(due_at=row.received_at))
     return await inbox.due(work, inbox_id=inbox_id)
+
+
+async def test_a_consumer_is_ready_while_its_queue_answers(runtime: Runtime, queues: Queues) -> None:
+    port = free_port()
+    consuming = asyncio.create_task(consume(runtime.config.model_copy(update={"health_port": port})))
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+
+        async def status(path: str) -> int:
+            try:
+                return (await client.get(path)).status_code
+            except httpx.ConnectError:
+                return 0
+
+        async with asyncio.timeout(60):
+            while await status("/ready") != 200:
+                await asyncio.sleep(0.05)
+            assert await status("/live") == 200
+            queues.sqs.delete_queue(QueueUrl=queues.url)
+            while await status("/ready") != 503:
+                await asyncio.sleep(0.05)
+            assert await status("/live") == 200
+    consuming.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await consuming

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 
 from prefect import flow, task
 from prefect.runtime import flow_run
@@ -19,6 +20,11 @@ async def nap(seconds: float = 0.0) -> None:
         await asyncio.sleep(seconds)
     finally:
         napping -= 1
+
+
+@flow(persist_result=False)
+async def blocks(seconds: float) -> None:
+    time.sleep(seconds)  # noqa: ASYNC251 - it is what a flow must not do
 
 
 @flow(persist_result=False)

@@ -1,16 +1,20 @@
 """The warm worker keeps Prefect's promises, on a real Prefect server."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+import httpx
 import pytest
 from prefect.states import Cancelling, Suspended
 from prefect.workers.base import BaseWorker
 from support import small_flows
 from support.pools import Pool
 
+from underwriting.local import free_port
+from underwriting.process import health
+from underwriting.settings import settings
 from underwriting.worker import WarmWorker
 
 Working = Callable[..., AbstractAsyncContextManager[WarmWorker]]
@@ -19,6 +23,12 @@ Working = Callable[..., AbstractAsyncContextManager[WarmWorker]]
 @pytest.fixture(autouse=True)
 def forget_naps() -> None:
     small_flows.most_naps = 0
+
+
+@pytest.fixture(autouse=True)
+def settings_of_the_test_only() -> Iterator[None]:
+    yield
+    settings.cache_clear()
 
 
 def test_prefect_knows_the_type() -> None:
@@ -101,3 +111,36 @@ async def test_a_worker_that_ends_lets_its_runs_end(pool: Pool, working: Working
         await pool.until(run, "Running")
         await asyncio.sleep(0.1)
     assert (await pool.until(run, seconds=1)).is_completed()
+
+
+async def test_a_worker_whose_flows_are_blocked_is_not_alive(
+    pool: Pool, working: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setenv("UNDERWRITING_HEALTH_PORT", str(port := free_port()))
+    settings.cache_clear()
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        async with working():
+            assert [(await client.get(path)).status_code for path in ("/live", "/ready")] == [200, 200]
+            run = await pool.begin("blocks", {"seconds": 3})
+            async with asyncio.timeout(30):
+                while (answer := await client.get("/live")).status_code == 200:
+                    await asyncio.sleep(0.05)
+            assert answer.json() == {"status": "the flows' loop is blocked"}
+            assert (await pool.until(run)).is_completed()
+            assert (await client.get("/live")).status_code == 200
+        with pytest.raises(httpx.ConnectError):
+            await client.get("/live")
+
+
+async def test_a_worker_without_its_prefect_server_is_live_and_not_ready(
+    working: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNDERWRITING_HEALTH_PORT", str(port := free_port()))
+    settings.cache_clear()
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client, working() as worker:
+        # As after a poll that was not answered.
+        worker._server_wait = 5.0
+        answers = [await client.get(path) for path in ("/live", "/ready")]
+    assert [answer.status_code for answer in answers] == [200, 503]
+    assert answers[1].json()["status"] == "the Prefect server does not answer"

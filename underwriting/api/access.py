@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = "X-Request-ID"
 log = logging.getLogger(__name__)
+HEALTH = ("/health", "/health/live")
 # An id of the caller's own is taken over.
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -41,6 +42,6 @@ class AccessLog:
         try:
             await self._app(scope, receive, answering)
         finally:
-            if scope["path"] != "/health" or status != HTTPStatus.OK:
+            if scope["path"] not in HEALTH or status != HTTPStatus.OK:
                 taken = 1_000 * (time.perf_counter() - began)
                 log.info("%s %s %d in %.0f ms, request %s", scope["method"], scope["path"], status, taken, request_id)

@@ -1,5 +1,6 @@
 """The API as an ASGI application: `uvicorn --factory underwriting.api.app:create_app`."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -8,7 +9,6 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 from prefect import get_client
-from sqlalchemy import select
 
 from underwriting.api import applications, eligibility, errors, events, matches, notices, profiles
 from underwriting.api.access import AccessLog
@@ -22,6 +22,7 @@ from underwriting.decision_basis import RuleDrift
 from underwriting.integrations.tracing import trace_api, traced
 from underwriting.lender import open_store
 from underwriting.notices.errors import NoticeImpossible
+from underwriting.process.health import ANSWER_SECONDS
 from underwriting.process.logs import write_logs
 from underwriting.rulebook_cache import NotLent, RulebookCache
 from underwriting.settings import Settings, settings
@@ -89,8 +90,21 @@ def create_app(config: Settings | None = None) -> FastAPI:
     async def health(request: Request) -> dict[str, str]:
         """200 while the store answers; applications are accepted also while Prefect is away."""
         context: ApiContext = request.app.state.context
-        async with context.store.read() as work:
-            await work.scalar(select(1))
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await context.store.check()
+        except TimeoutError:
+            raise StoreUnreachable(f"the database did not answer within {ANSWER_SECONDS:.0f} s") from None
+        return {"status": "ok"}
+
+    @app.get(
+        "/health/live",
+        tags=["health"],
+        responses=answer(200, "It does", {"status": "ok"}),
+        summary="Whether the API's process goes on",
+    )
+    async def live() -> dict[str, str]:
+        """200 whatever becomes of the store: starting the API again would not bring it back."""
         return {"status": "ok"}
 
     return app

@@ -130,18 +130,20 @@ class Consumer:
         self._queue = queue
         self._seconds = STORE_SHARE * attributes.visibility
         self._take = take
+        # Seconds that it waits for a queue or store that did not answer.
+        self.pause = 0.0
 
     async def run(self) -> NoReturn:
         """Consume until cancelled. Waits for a queue or store that does not answer."""
-        pause = 0.0
         while True:
             try:
                 await self.consume()
-                pause = 0.0
+                self.pause = 0.0
             except (SourceError, TimeoutError) as error:
-                pause = min(max(PAUSES[0], 2 * pause), PAUSES[1])
-                log.warning("the queue is not consumed for %.1f s: %s", pause, str(error) or "storing took too long")
-                await asyncio.sleep(pause)
+                self.pause = min(max(PAUSES[0], 2 * self.pause), PAUSES[1])
+                why = str(error) or "storing took too long"
+                log.warning("the queue is not consumed for %.1f s: %s", self.pause, why)
+                await asyncio.sleep(self.pause)
 
     async def consume(self, wait: int = POLL_SECONDS) -> int:
         """Take one batch; how many of its messages are stored and deleted.

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import asyncpg
-from sqlalchemy import Connection, Engine, Executable, event, inspect, text
+from sqlalchemy import Connection, Engine, Executable, event, inspect, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -151,6 +151,11 @@ class Store:
         """A unit that only reads, from one snapshot; changes are not kept."""
         async with _unit(self._reader, self._keys, self.day_of) as work:
             yield work
+
+    async def check(self) -> None:
+        """StoreUnreachable unless the database answers."""
+        async with self.read() as work:
+            await work.scalar(select(1))
 
     async def fetch(self, query: Callable[[Reader], Awaitable[R]]) -> R:
         """The result of one statement that reads, in one round trip: without transaction, session or a test of the

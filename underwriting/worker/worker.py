@@ -19,6 +19,7 @@ from prefect.states import Failed
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
 from underwriting.process.garbage_collector import freeze_loaded_objects
+from underwriting.process.health import Health, NotReady, answering_health
 from underwriting.process.signals import ending_on_signals
 from underwriting.settings import settings
 from underwriting.worker.engine import Interruption
@@ -124,6 +125,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
     async def setup(self) -> None:
         """Open what the runs share, connect, and import the flows of the pool's deployments."""
         await self._exit_stack.enter_async_context(self._loop)
+        self._exit_stack.enter_context(answering_health(settings(), self._health()))
         # One client for all requests of this loop. Prefect's functions would each create one and leave it open.
         await self._exit_stack.enter_async_context(AsyncClientContext())
         await super().setup()
@@ -269,6 +271,22 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
             await self.client.set_flow_run_state(flow_run.id, state)
         except (httpx.HTTPError, ObjectNotFound):
             self.get_flow_run_logger(flow_run).exception("The state %s could not be reported.", state.name)
+
+    def _health(self) -> Health:
+        """Both loops have to go on: this one fetches and cancels runs, the other one runs them."""
+        mine = asyncio.get_running_loop().call_soon_threadsafe
+        return Health({"worker's": mine, "flows'": self._loop.call}, lambda: self._loop.submit(self._check))
+
+    async def _check(self) -> None:
+        from underwriting.runtime import check_runtime  # noqa: PLC0415 - late, as in _open_runtime
+
+        if self._stopping:
+            raise NotReady("the worker is stopping")
+        if not self.is_setup:
+            raise NotReady("the worker is starting")
+        if self._server_wait:
+            raise NotReady("the Prefect server does not answer")
+        await check_runtime()
 
     @property
     def _free_slots(self) -> int:
