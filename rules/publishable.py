@@ -151,7 +151,7 @@ def conflicts(books: Sequence[AnyBook], required: Requirements, today: date) -> 
 def _alone(draft: Draft, required: Requirements) -> Iterator[str]:
     """What is wrong with a book, whatever the others are."""
     book = draft.book
-    for place, rule in _placed_rules(book):
+    for place, rule in placed_rules(book):
         for name, message in _implausible(rule):
             yield draft.problem((*place, rule.name, name), message)
     if isinstance(book, EligibilityBook):
@@ -168,7 +168,8 @@ def _alone(draft: Draft, required: Requirements) -> Iterator[str]:
                 yield draft.problem(("stages",), f"{name} is missing, and no rulebook may lack it; {where}")
 
 
-def _placed_rules(book: AnyBook) -> Iterator[tuple[Path, Rule]]:
+def placed_rules(book: AnyBook) -> Iterator[tuple[Path, Rule]]:
+    """Every rule of a book, with its place."""
     if isinstance(book, EligibilityBook):
         yield from ((("rules", index), rule) for index, rule in enumerate(book.rules))
         return

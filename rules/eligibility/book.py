@@ -148,7 +148,9 @@ class EligibilityBook(Book):
     def _understated(self) -> Iterator[tuple[Path, str]]:
         """A rate in the rule on the Military Lending Act that is below the rate by the book's own costs."""
         for index, rule in enumerate(self.rules):
-            if isinstance(rule, MilitaryRate) and Decimal(str(rule.mapr)) < self.mapr:
+            if isinstance(rule, MilitaryRate) and self._costs >= 1:
+                yield ("offers", 0), f"{self.offers[0]} is no more than what the loan costs; amounts are in minor units"
+            elif isinstance(rule, MilitaryRate) and Decimal(str(rule.mapr)) < self.mapr:
                 message = (
                     f"is below {self.mapr.normalize():f}, the rate of {self.offers[0]} by the book's costs; raise it"
                 )
@@ -171,10 +173,18 @@ class EligibilityBook(Book):
         A subscription that a loan requires is a charge to participate (32 CFR 232.4(c)(1)(iii)(C)). Its renewals during
         the loan count as if they were paid at once.
         """
-        days = min(self.instalment_days, _SHORTEST_PAY_PERIOD)
-        renewals = -(-self.instalments * days // _SHORTEST_MONTH)
-        fee = Decimal(self.fee + renewals * self.subscription_fee) / (self.offers[0] + self.fee)
-        return annual_percentage_rate(self.annual_rate, self.instalments, fee, Decimal(_YEAR) / days)
+        a_year = Decimal(_YEAR) / self._least_days
+        return annual_percentage_rate(self.annual_rate, self.instalments, self._costs, a_year)
+
+    @property
+    def _least_days(self) -> int:
+        return min(self.instalment_days, _SHORTEST_PAY_PERIOD)
+
+    @property
+    def _costs(self) -> Decimal:
+        """The fee and the renewals of the lowest amount, as a share of what is repaid without interest."""
+        renewals = -(-self.instalments * self._least_days // _SHORTEST_MONTH)
+        return Decimal(self.fee + renewals * self.subscription_fee) / (self.offers[0] + self.fee)
 
     @property
     def experiment(self) -> Experiment | None:

@@ -257,3 +257,13 @@ def test_the_schema_and_the_catalogue_of_both_kinds(shell: Shell) -> None:
     assert '"stages"' in shell.run("rulebooks", "schema")[1]
     assert '"offers"' in shell.run("rulebooks", "schema", "--kind", "eligibility")[1]
     assert "#### CashAdvanceScore" in shell.run("rulebooks", "catalogue")[1]
+
+
+@pytest.mark.parametrize("command", ["validate", "publish"])
+def test_what_is_unusual_is_warned_of_and_stops_nothing(migrated: Shell, command: str) -> None:
+    file = migrated.folder / "tiny.yaml"
+    file.write_text(BOOK.replace("0.75", "0.92"))
+    code, output, error = migrated.run("rulebooks", command, str(file))
+    assert code == 0
+    assert error.startswith(f"warning: {file}:11: rule NotListed: property grey_match_score: 0.92 misses")
+    assert output.startswith("tiny v1")

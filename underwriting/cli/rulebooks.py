@@ -3,7 +3,7 @@
 import asyncio
 import getpass
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import groupby
@@ -21,6 +21,7 @@ from rules.explain.catalogue_page import catalogue_page, catalogue_records
 from rules.limits.policy import policy_schema, shipped_policies
 from rules.prescreening.book import Rulebook, RulebookError, rulebook_schema
 from rules.publishable import check, load_drafts
+from rules.unusual import warnings
 from underwriting import publishing
 from underwriting.cli.books import READERS
 from underwriting.cli.errors import refusing
@@ -51,7 +52,8 @@ SCHEMAS: Mapping[RulebookKind, Callable[[], dict[str, Any]]] = {
 def validate(files: Files = None, as_json: Json = False) -> None:
     """Check rulebook files, each by itself and beside the published ones. An error says where, what and what to do.
 
-    Where no store is running, they are checked beside the shipped rulebooks.
+    A warning names what is sound and unusual, with the reason; the exit code is 0 all the same. Where no store is
+    running, they are checked beside the shipped rulebooks.
     """
     drafts = _drafts(files)
     config = _with_segments(settings())
@@ -64,6 +66,7 @@ def validate(files: Files = None, as_json: Json = False) -> None:
             typer.echo(f"Checked beside the shipped rulebooks only: {where}.", err=True)
         else:
             check_beside(versions, drafts, config)
+    _warn(drafts, config)
     if as_json:
         print_json([draft.book.ref for draft in drafts])
         return
@@ -81,6 +84,7 @@ def publish(files: Files = None, as_json: Json = False) -> None:
     drafts = _drafts(files)
     policies = () if files else tuple(shipped_policies().values())
     config = _with_segments(settings())
+    _warn(drafts, config)
     with refusing(RulebookError):
         published = write_store(lambda work: publishing.publish(work, drafts, policies, getpass.getuser(), config))
     if as_json:
@@ -256,6 +260,14 @@ def _print_withdrawal(name: str, done: Withdrawal, *, as_json: bool) -> None:
         typer.echo(f"  underwriting rulebooks reinstate {name} --version N --note WHY")
     else:
         typer.echo(f"{done.in_force.ref} is in force")
+
+
+def _warn(drafts: Iterable[Draft], config: Settings) -> None:
+    """Say on standard error what is unusual about the drafts in files."""
+    with refusing(RulebookError):
+        required = required_by(config)
+    for warning in (each for draft in drafts if draft.document for each in warnings(draft, required)):
+        typer.echo(f"warning: {warning}", err=True)
 
 
 def _counted(count: int, what: str) -> str:

@@ -276,6 +276,14 @@ def test_the_rate_for_covered_borrowers_is_no_lower_than_what_the_book_costs(cos
         ]
 
 
+def test_a_loan_that_costs_as_much_as_it_is_has_no_rate():
+    rule = "  - MilitaryRate: {mapr: 9, max_mapr: 0.36, max_age_days: 30}\n"
+    loan = changed("product: float", "product: loan") + rule + "subscription_fee: 1000\n"
+    assert problems(loan) == [
+        "book.yaml:10: offers: row 1: 1000 is no more than what the loan costs; amounts are in minor units"
+    ]
+
+
 def test_a_file_is_read_as_the_kind_of_book_that_it_is(tmp_path):
     file = tmp_path / "book.yaml"
     file.write_text(SMALL, "utf-8")
