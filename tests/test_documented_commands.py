@@ -1,7 +1,7 @@
 """Every command of README and docs runs as it is written, beside a system that `underwriting up` has started.
 
 Only what stands for something of the reader's own is replaced (`System.stands_for`): ids, folders, past dates.
-The first command of each name is started as installed; later ones are forked from a process that has imported them.
+`underwriting up` is started as installed; the others are forked from a process that has imported them.
 A command that cannot be run here is listed in `NOT_RUN` with the reason.
 """
 
@@ -66,7 +66,6 @@ class System:
         prefect = {"PREFECT_API_URL": f"http://127.0.0.1:{ports['UNDERWRITING_PREFECT_PORT']}/api"}
         self.for_commands = {**self.environment, **prefect}
         self.preloaded = folder / "preloaded"
-        self.started: set[str] = set()
 
     def prepare(self) -> None:
         """Make what the commands are about."""
@@ -91,13 +90,10 @@ class System:
 
     def run(self, command: str, where: Path | None = None) -> str:
         """Run it in a shell, with "y" as the answer to any question; its standard output."""
-        names = set(re.findall(r"^underwriting (\w+)", command, re.MULTILINE))
-        path = self.path if names - self.started else f"{self.preloaded}:{self.path}"
-        self.started |= names
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=where or self.folder,
-            env={**self.for_commands, "PATH": path},
+            env={**self.for_commands, "PATH": f"{self.preloaded}:{self.path}"},
             input="y\n",
             text=True,
             capture_output=True,

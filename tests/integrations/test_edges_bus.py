@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from integrations.conftest import Queues
 from pytest_httpserver import HTTPServer
+from support.aws import Queues
 
 from underwriting.integrations.aws import Aws
 from underwriting.integrations.bus import MAX_BYTES, BusEvent, EventBus

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import rfc8785
-from integrations.conftest import Queues
 from pytest_httpserver import HTTPServer
 from sqlalchemy import select
+from support.aws import Queues
 from support.evaluated import claimed_check, evaluated, finish_check, meet
 from support.reviews import let_time_pass, rows
 

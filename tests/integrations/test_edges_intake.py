@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
-from integrations.conftest import Queues
 from sqlalchemy import func, select
+from support.aws import Queues
 from support.evaluated import evaluated
 from support.reviews import rows
 

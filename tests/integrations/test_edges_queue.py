@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from integrations.conftest import Queues
+from support.aws import Queues
 
 from underwriting.domain.events import Event, FloatCreated
 from underwriting.integrations.aws import Aws

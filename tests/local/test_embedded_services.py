@@ -8,19 +8,25 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from support.aws import REGION, Queues
+from support.consumed import created, until_quiet
+from support.reviews import rows
 
 from underwriting.cli.setup import prepare
-from underwriting.local import ServiceFailed, embedded, free_port
+from underwriting.local import Child, ServiceFailed, Services, embedded, free_port
 from underwriting.settings import Settings
+from underwriting.store.keyfile import keyring
+from underwriting.store.session import Store
 
 PREFECT_FILE = Path(__file__).parents[2] / "prefect.yaml"
 
 
 @pytest.mark.timeout(400)
-async def test_everything_starts_heals_and_ends() -> None:
+async def test_everything_starts_heals_and_ends(queues: Queues, aws_url: str) -> None:
+    queue = {"events_queue_url": queues.url, "aws_region": REGION, "aws_endpoint_url": aws_url}
     with tempfile.TemporaryDirectory(prefix="everything-") as folder:
         ports = {f"{name}_port": free_port() for name in ("prefect", "sandbox", "api")}
-        settings = Settings.model_validate({"state_dir": folder, **ports})
+        settings = Settings.model_validate({"state_dir": folder, **ports, **queue})
         async with embedded(settings, prefect_file=PREFECT_FILE, prepare=prepare) as services:
             worker, housekeeping, api = services.working
             children = [*services.servers, *services.working, services.postgres]
@@ -41,6 +47,7 @@ async def test_everything_starts_heals_and_ends() -> None:
             async with asyncio.timeout(120):
                 await services.until_online(worker)
 
+            await events_are_taken_once(services, queues)
             await services.postgres.restart(immediately=True)
             async with asyncio.timeout(60):
                 await swept(settings)
@@ -50,6 +57,22 @@ async def test_everything_starts_heals_and_ends() -> None:
             with pytest.raises(ServiceFailed, match="sandbox ended by itself"):
                 await watching
         assert not any(process.is_running() for process in processes)
+        assert consumer(services).exit_code == 0, consumer(services).log_tail()
+
+
+def consumer(services: Services) -> Child:
+    """The process that takes events off the queue."""
+    (found,) = (server for server in services.servers if server.name == "consumer")
+    return found
+
+
+async def events_are_taken_once(services: Services, queues: Queues) -> None:
+    """An event that was sent twice is kept once, and handled."""
+    config = services.settings
+    async with Store.open(config.database_url, keyring(config)) as store:
+        queues.send(created(1), created(1))
+        await until_quiet(consumer(services), store, queues, ["user-1"], dead=0)
+        assert await rows(store, "inbox") == 1
 
 
 async def swept(settings: Settings) -> None:
