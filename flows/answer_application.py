@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows.review_application import reviewed
-from tasks.deliver import deliver
+from tasks.deliver import try_deliver
 from tasks.forms import form, refusing
 from underwriting.domain import application
 from underwriting.runtime import open_runtime
@@ -43,6 +43,6 @@ async def answer_application(application_id: str, answer: Answer, handed_in_by: 
                 )
         if stored.state is application.State.PENDING:
             return await reviewed(application_id)
-        await deliver(runtime, application_id)
+        await try_deliver(runtime, application_id)
     verdict = stored.record.verdict
     return Completed(name=verdict.title() if verdict else "Reviewed", message=f"{application_id} {answer}")

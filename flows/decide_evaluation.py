@@ -6,9 +6,8 @@ from prefect.states import Completed
 
 from flows.decide_referral import StaffVerdict
 from rules.explain.adverse_reasons import AdverseCode
-from tasks.deliver import deliver
+from tasks.deliver import try_deliver
 from tasks.forms import form, refusing
-from tasks.states import state_of
 from underwriting import referrals
 from underwriting.runtime import open_runtime
 from underwriting.store.errors import StoreError
@@ -58,5 +57,5 @@ async def decide_evaluation(
                     reasons=reasons,
                     clears_match=clears_match,
                 )
-        await state_of(deliver, runtime, evaluation_id)
+        await try_deliver(runtime, evaluation_id)
     return Completed(name=decision.title(), message=f"{evaluation_id} {decided.verdict} by {decided_by}")

@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from rules.explain.adverse_reasons import AdverseCode
-from tasks.deliver import deliver
+from tasks.deliver import try_deliver
 from tasks.forms import form, refusing
 from underwriting import referrals
 from underwriting.domain.decision import Verdict
@@ -67,5 +67,5 @@ async def decide_referral(
                     reasons=reasons,
                     clears_match=clears_match,
                 )
-        await deliver(runtime, application_id)
+        await try_deliver(runtime, application_id)
     return Completed(name=decision.title(), message=f"{application_id} {decision} by {decided_by}")

@@ -1,13 +1,10 @@
 """Delivers the messages of the outbox."""
 
-import asyncio
-
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from tasks.deliver import ARRIVED, DEAD, FAILED, deliver
-from tasks.states import state_of
 from tasks.stream_audit import stream_audit
 from underwriting.runtime import open_runtime
 
@@ -20,10 +17,9 @@ async def deliver_outbox() -> State[int]:
     message waits for an operator.
     """
     async with open_runtime() as runtime:
+        outcomes = await deliver(runtime)
         # If the stream is down the run fails, but messages are delivered.
-        delivered, streamed = await asyncio.gather(state_of(deliver, runtime), state_of(stream_audit, runtime))
-        await streamed.aresult()
-        outcomes = await delivered.aresult()
+        await stream_audit(runtime)
     message = f"{outcomes[ARRIVED]} arrived, {outcomes[FAILED]} failed, {outcomes[DEAD]} dead"
     if outcomes[DEAD]:
         return Failed(message=f"{message}: underwriting outbox dead")

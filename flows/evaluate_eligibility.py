@@ -9,14 +9,13 @@ from prefect.states import Completed
 
 from rules.eligibility.book import EligibilityBook
 from rules.limits.tiers import CURRENCY, TIERS
-from tasks.deliver import deliver
+from tasks.deliver import try_deliver
 from tasks.forms import form
 from tasks.gather import gather
 from tasks.lease import Lease, claimed
 from tasks.publish_evaluation import publish_evaluation
 from tasks.record_evaluation import record_evaluation
 from tasks.run_books import decide_evaluation, run_books
-from tasks.states import state_of
 from tasks.user_check import UserCheck
 from underwriting.domain.application import Product
 from underwriting.domain.eligibility import Eligibility, EvaluationRequest
@@ -58,7 +57,7 @@ async def evaluate_eligibility(
             eligibility, books = await _decided(check, lease)
         # The decision is stored. Later errors show in the run, and the outbox still has the messages.
         await publish_evaluation(runtime, check.request, eligibility, books)
-        await state_of(deliver, runtime, evaluation_id)
+        await try_deliver(runtime, evaluation_id)
     return Completed(name=eligibility.verdict.title(), message=", ".join(reason.code for reason in eligibility.reasons))
 
 

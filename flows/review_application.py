@@ -13,7 +13,7 @@ from rules.prescreening.decide import decide, ends_review
 from tasks import checks
 from tasks.check import result_of
 from tasks.counteroffer import with_alternatives
-from tasks.deliver import deliver
+from tasks.deliver import try_deliver
 from tasks.forms import form
 from tasks.lease import Lease, claimed
 from tasks.publish_review import publish_review
@@ -55,7 +55,7 @@ async def reviewed(application_id: str) -> State[None]:
         # The decision is stored. Later errors show in the run, and the outbox still has the message.
         await asyncio.gather(
             publish_review(review, results, decision),
-            state_of(deliver, runtime, application_id),
+            try_deliver(runtime, application_id),
         )
     return Completed(name=decision.verdict.title(), message=", ".join(reason.code for reason in decision.reasons))
 

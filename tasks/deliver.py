@@ -8,9 +8,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from tasks.run_log import run_log
 from underwriting.integrations.bus import BusEvent, detail_of
 from underwriting.integrations.errors import SourceError
@@ -18,13 +15,14 @@ from underwriting.integrations.metrics import metrics
 from underwriting.process.failpoints import failpoint
 from underwriting.runtime import Runtime
 from underwriting.settings import Partner
+from underwriting.store.errors import StoreUnreachable
 from underwriting.store.models import Channel, QueueState
 from underwriting.store.queue import outbox
 from underwriting.store.queue.outbox import Message
 
 log = logging.getLogger(__name__)
 
-# Messages taken at once, and seconds after which no more are taken: well within the lease and the task's timeout.
+# Messages taken at once, and seconds after which no more are taken: well within the lease.
 BATCH = 100
 ENOUGH_SECONDS = 30.0
 
@@ -33,11 +31,10 @@ ENOUGH_SECONDS = 30.0
 ARRIVED, FAILED, DEAD = "arrived", "failed", "dead"
 
 
-@task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
 async def deliver(runtime: Runtime, subject_id: str | None = None) -> Counter[str]:
     """Deliver what is due, about one application or evaluation or about all; returns the number of each outcome.
 
-    A message that does not arrive stays in the outbox, which schedules the next attempt: this task is not retried.
+    A message that does not arrive stays in the outbox, which schedules the next attempt.
     """
     began = time.monotonic()
     outcomes: Counter[str] = Counter()
@@ -47,6 +44,14 @@ async def deliver(runtime: Runtime, subject_id: str | None = None) -> Counter[st
         # Only the oldest message of a customer is due, so each delivery may make another one due.
         if not now[ARRIVED] or time.monotonic() - began > ENOUGH_SECONDS:
             return outcomes
+
+
+async def try_deliver(runtime: Runtime, subject_id: str) -> None:
+    """Deliver at once what a stored decision sends. Without the database it is left to the housekeeping."""
+    try:
+        await deliver(runtime, subject_id)
+    except StoreUnreachable as error:
+        run_log().warning("messages of %s are not delivered yet, the housekeeping goes on: %s", subject_id, error)
 
 
 async def _deliver_batch(runtime: Runtime, subject_id: str | None) -> Counter[str]:

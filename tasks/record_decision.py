@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from tasks.review import Review
 from underwriting.domain.decision import CheckResult, Decision
 from underwriting.integrations.metrics import metrics
@@ -12,7 +9,6 @@ from underwriting.process.failpoints import failpoint
 from underwriting.store import decisions, matches
 
 
-@task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
 async def record_decision(review: Review, results: Sequence[CheckResult], decision: Decision) -> None:
     """Store the decision, its outcomes, the message to the partner and the audit entry, or nothing.
 

@@ -2,9 +2,6 @@
 
 from datetime import UTC, datetime
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from tasks.run_books import BooksResult
 from tasks.user_check import UserCheck
 from underwriting.domain.eligibility import Eligibility
@@ -15,7 +12,6 @@ from underwriting.store.queue.outbox import event_channels
 from underwriting.store.session import Work
 
 
-@task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
 async def record_evaluation(check: UserCheck, eligibility: Eligibility, result: BooksResult) -> bool:
     """Store the evaluation with every book's outcomes, its messages and the audit entry, or nothing.
 

@@ -5,9 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from rules.core.columns import Columns
 from rules.eligibility.book import EligibilityBook
 from rules.eligibility.decide import decide
@@ -38,7 +35,6 @@ class BooksResult:
     at: datetime
 
 
-@task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
 async def run_books(check: UserCheck) -> BooksResult:
     """Compute all facts of what was gathered, and run every published book that applies to the user."""
     request = check.request

@@ -6,9 +6,6 @@ and the copy is audited too.
 
 import time
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from underwriting.integrations.stream import MAX_RECORDS, AuditStream
 from underwriting.runtime import Runtime
 from underwriting.store import audit
@@ -17,7 +14,6 @@ from underwriting.store import audit
 ENOUGH_SECONDS = 30.0
 
 
-@task(cache_policy=NO_CACHE, persist_result=False, timeout_seconds=60)
 async def stream_audit(runtime: Runtime) -> int:
     """Put every entry that is not copied yet, in order; returns how many. Nothing if no stream is set.
 

@@ -47,13 +47,13 @@ class Duty:
 
 DUTIES = (
     Duty("handle-events", 1.0, handle_due),
-    Duty("deliver-outbox", 5.0, deliver.fn),
+    Duty("deliver-outbox", 5.0, deliver),
     Duty("dispatch-owed", 10.0, sweeping.dispatch_owed),
     Duty("resume-limit-runs", 10.0, sweeping.resume_limit_runs),
     Duty("end-orphans", 10.0, sweeping.end_orphans),
     Duty("wake-waiting", 10.0, sweeping.wake_waiting),
     Duty("warn-of-notices", 60.0, sweeping.warn_of_notices),
-    Duty("stream-audit", 60.0, stream_audit.fn),
+    Duty("stream-audit", 60.0, stream_audit),
     Duty("measure-depths", 10.0, sweeping.measure_depths),
 )
 

@@ -37,7 +37,6 @@ SOURCES = {
     "ongoing_loans",
     "scores",
 }
-OWN_TASKS = {"run_books", "record_evaluation", "deliver"}
 HOOK = "https://hooks.partner.example/done"
 
 
@@ -49,7 +48,7 @@ async def task_runs(evaluated: Evaluated) -> dict[str, TaskRun]:
         while True:
             found = await client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run_id])))
             ended = {task_of(run): run for run in found if run.state is not None and run.state.is_final()}
-            if ended.keys() >= SOURCES | OWN_TASKS:
+            if ended.keys() >= SOURCES:
                 return ended
             await asyncio.sleep(0.05)
 
@@ -291,16 +290,16 @@ async def test_what_changes_while_the_books_are_run_has_the_user_judged_again(
         profile = await profiles.on_first_contact(work, TENANT, "steady-pay", datetime.now(UTC), CURRENCY, TIERS)
     assert claim is not None
     check = UserCheck(runtime, claim, profile)
-    ran = await run_books.fn(check)
+    ran = await run_books(check)
     async with runtime.store.begin() as work:
         await reported_floats.record(work, TENANT, "steady-pay", "flt-1", request.id, datetime.now(UTC))
-    assert not await record_evaluation.fn(check, decide_evaluation(check, ran), ran)
-    ran = await run_books.fn(check)
+    assert not await record_evaluation(check, decide_evaluation(check, ran), ran)
+    ran = await run_books(check)
     async with runtime.store.begin() as work:
         await pause(work, TENANT, "steady-pay", datetime.now(UTC))
-    assert not await record_evaluation.fn(check, decide_evaluation(check, ran), ran)
+    assert not await record_evaluation(check, decide_evaluation(check, ran), ran)
     assert (await checks.stored(request.id)).state == "running"
     async with runtime.store.read() as work:
         check.profile = await profiles.current(work, TENANT, "steady-pay", datetime.now(UTC))
-    assert await record_evaluation.fn(check, decide_evaluation(check, ran), ran)
+    assert await record_evaluation(check, decide_evaluation(check, ran), ran)
     assert (await checks.stored(request.id)).record.verdict == "rejected"

@@ -55,14 +55,14 @@ async def test_events_arrive_in_the_users_order(runtime: Runtime, bus: Queues) -
     for _ in range(3):
         await evaluated(runtime.store)
     await meet(runtime.store, user_id="bob")
-    assert (await deliver.fn(runtime))["arrived"] == 5
+    assert (await deliver(runtime))["arrived"] == 5
     told = arrived(bus)
     of_ada = [event["detail-type"] for event in told if event["detail"]["user_id"] == "ada"]
     assert of_ada == ["profile.updated", *["evaluation.approved"] * 3]
     detail = told[-1]["detail"]
     assert set(detail) == {"event_id", "tenant", "user_id", "data"}
     assert detail["event_id"].startswith("msg_")
-    assert (await deliver.fn(runtime))["arrived"] == 0, "each once"
+    assert (await deliver(runtime))["arrived"] == 0, "each once"
 
 
 async def test_an_event_whose_body_was_damaged_fails_alone(runtime: Runtime, bus: Queues) -> None:
@@ -71,7 +71,7 @@ async def test_an_event_whose_body_was_damaged_fails_alone(runtime: Runtime, bus
     async with runtime.store.begin() as work:
         broken = MessageRow.__table__.update().where(MessageRow.customer_id == "bob")
         await work.execute(broken.values(body=b'{"type":"profile.updat'))
-    assert await deliver.fn(runtime) == {"arrived": 2, "failed": 1}
+    assert await deliver(runtime) == {"arrived": 2, "failed": 1}
     assert [event["detail"]["user_id"] for event in arrived(bus)] == ["ada", "eve"]
     async with runtime.store.read() as work:
         (waiting,) = await outbox.QUEUE.pending(work)
@@ -83,18 +83,18 @@ async def test_what_the_bus_refuses_stays_and_is_put_again(runtime: Runtime, bus
     account("events").delete_rule(Name="all", EventBusName="underwriting")
     account("events").delete_event_bus(Name="underwriting")
     await meet(runtime.store)
-    assert (await deliver.fn(runtime))["arrived"] == 0
+    assert (await deliver(runtime))["arrived"] == 0
     assert (await messages(runtime))[Channel.EVENTS] == [QueueState.PENDING]
     account("events").create_event_bus(Name="underwriting")
     await let_time_pass(runtime.store, "outbox", "due_at", LATER)
-    assert (await deliver.fn(runtime))["arrived"] == 1
+    assert (await deliver(runtime))["arrived"] == 1
 
 
 async def test_analytics_arrive_under_the_messages_id(runtime: Runtime, bus: Queues, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/v1/batch").respond_with_json({"success": True})
     check = await claimed_check(runtime.store)
     await finish_check(runtime.store, check, channels=(Channel.ANALYTICS, Channel.EVENTS))
-    assert (await deliver.fn(runtime, check.subject.id))["arrived"] == 2
+    assert (await deliver(runtime, check.subject.id))["arrived"] == 2
     (request, _), *_ = httpserver.log
     (sent,) = (request.json or {})["batch"]
     assert (sent["event"], sent["userId"], sent["properties"]["tenant"]) == ("Evaluation Approved", "ada", "acme")
@@ -108,11 +108,11 @@ async def test_a_channel_that_is_down_holds_up_no_other_and_dies_alone(
 ) -> None:
     httpserver.expect_request("/v1/batch").respond_with_data("", 503)
     await finish_check(runtime.store, await claimed_check(runtime.store), channels=(Channel.ANALYTICS, Channel.EVENTS))
-    assert (await deliver.fn(runtime))["arrived"] == 1
+    assert (await deliver(runtime))["arrived"] == 1
     async with runtime.store.begin() as work:
         await work.execute(MessageRow.__table__.update().values(attempts=len(outbox.WAITS)))
     await let_time_pass(runtime.store, "outbox", "due_at", LATER)
-    assert (await deliver.fn(runtime))["arrived"] == 0
+    assert (await deliver(runtime))["arrived"] == 0
     found = await messages(runtime)
     assert (found[Channel.ANALYTICS], found[Channel.EVENTS]) == ([QueueState.DEAD], [QueueState.DONE])
     async with runtime.store.begin() as work:
@@ -121,7 +121,7 @@ async def test_a_channel_that_is_down_holds_up_no_other_and_dies_alone(
         await outbox.QUEUE.redrive(work, [dead.id], "olga")
     httpserver.clear()
     httpserver.expect_request("/v1/batch").respond_with_json({"success": True})
-    assert (await deliver.fn(runtime))["arrived"] == 1
+    assert (await deliver(runtime))["arrived"] == 1
 
 
 async def test_a_callback_without_a_partner_is_refused(runtime: Runtime, bus: Queues) -> None:
@@ -130,7 +130,7 @@ async def test_a_callback_without_a_partner_is_refused(runtime: Runtime, bus: Qu
         given = {"tenant": "acme", "customer_id": "ada", "subject_id": "evl_1", "event": "e", "record": b"{}"}
         at = (await work.scalars(select(MessageRow.created_at))).one()
         await outbox.enqueue(work, Channel.CALLBACK, at=at, target="https://hooks.example/done", **given)
-    assert (await deliver.fn(runtime))["arrived"] == 1
+    assert (await deliver(runtime))["arrived"] == 1
     assert (await messages(runtime))[Channel.CALLBACK] == [QueueState.PENDING]
 
 
@@ -146,10 +146,10 @@ async def test_the_audit_chain_is_copied_on_in_order_and_can_be_verified(runtime
     account("kinesis").create_stream(StreamName="audit", ShardCount=1)
     await evaluated(runtime.store)
     await meet(runtime.store)
-    assert await stream_audit.fn(runtime) == await rows(runtime.store, "audit") - 1
-    assert await stream_audit.fn(runtime) == 0, "a note of the copy is no news"
+    assert await stream_audit(runtime) == await rows(runtime.store, "audit") - 1
+    assert await stream_audit(runtime) == 0, "a note of the copy is no news"
     await meet(runtime.store, user_id="bob")
-    assert await stream_audit.fn(runtime) == 2
+    assert await stream_audit(runtime) == 2
     found = copied(account)
     assert [entry["seq"] for entry in found] == list(range(1, len(found) + 1))
     for before, entry in zip([{"hash": audit.GENESIS}, *found], found, strict=False):
@@ -164,5 +164,5 @@ async def test_two_copiers_lose_nothing(runtime: Runtime, account: Any) -> None:
     account("kinesis").create_stream(StreamName="audit", ShardCount=1)
     for number in range(5):
         await meet(runtime.store, user_id=f"user-{number}")
-    await asyncio.gather(stream_audit.fn(runtime), stream_audit.fn(runtime))
+    await asyncio.gather(stream_audit(runtime), stream_audit(runtime))
     assert {entry["seq"] for entry in copied(account)} >= {1, 2, 3, 4, 5}

@@ -80,7 +80,7 @@ async def task_runs(review: Reviewed) -> list[TaskRun]:
     """What Prefect recorded of a run's tasks; its server hears of them as events, and so some time after the run."""
     run_id = review.state.state_details.flow_run_id
     assert run_id is not None
-    wanted = {check.check for check in review.record.checks} | {"record_decision", "deliver"}
+    wanted = {check.check for check in review.record.checks}
     async with get_client() as client, asyncio.timeout(30):
         while True:
             runs = await client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run_id])))
