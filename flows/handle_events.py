@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from tasks.forms import InputRefused, form
 from tasks.handling import DEAD, FAILED, HANDLED, handle_due, receive
 from underwriting.domain.events import Event
+from underwriting.domain.wording import problems_of
 from underwriting.runtime import open_runtime
 
 
@@ -49,5 +50,5 @@ def _read(event: dict[str, Any]) -> Event:
     try:
         return Event.model_validate(event)
     except ValidationError as error:
-        places = ", ".join(dict.fromkeys(".".join(map(str, found["loc"])) or "payload" for found in error.errors()))
-        raise InputRefused(f"event: wrong or missing: {places}; docs/integrating.md describes each event") from None
+        found = (f"{'.'.join(map(str, place))} {sentence}" for place, sentence in problems_of(error, Event)[:3])
+        raise InputRefused(f"event: {'; '.join(found)}; docs/integrating.md describes each event") from None

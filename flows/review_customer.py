@@ -67,5 +67,4 @@ def _application(**fields: object) -> ApplicationRequest:
     try:
         return ApplicationRequest.model_validate(fields)
     except ValidationError as error:
-        why = str(error.errors()[0]["ctx"]["error"])
-        raise InputRefused(f"amount: {why.removeprefix('amount ')}") from None
+        raise InputRefused(str(error.errors()[0]["ctx"]["error"])) from None

@@ -117,10 +117,11 @@ async def test_another_tenants_application_does_not_exist_on_any_route(
 @pytest.mark.parametrize(
     ("changes", "place"),
     [
-        ({"amount": "0"}, "body"),
+        ({"amount": "0"}, "body.amount"),
         ({"amount": "-1"}, "body.amount"),
         ({"amount": 2500}, "body.amount"),
-        ({"amount": "12.345"}, "body"),
+        ({"amount": "12.345"}, "body.amount"),
+        ({"amount": "0.00"}, "body.amount"),
         ({"currency": "XXXX"}, "body.currency"),
         ({"currency": "ZZZ"}, "body.currency"),
         ({"currency": "JPY"}, "body.currency"),
@@ -246,10 +247,10 @@ async def test_a_referred_application_is_decided_once_by_a_person(api: httpx.Asy
 @pytest.mark.parametrize(
     ("word", "place", "why"),
     [
-        ({"verdict": "rejected"}, "body", "a rejection needs its reasons"),
-        ({"verdict": "approve", "reasons": []}, "body.verdict", "write one of approved, rejected"),
-        ({"verdict": "rejected", "reasons": []}, "body", "a rejection needs its reasons"),
-        ({"verdict": "approved", "reasons": ["income_low"]}, "body", "only a rejection has reasons"),
+        ({"verdict": "rejected"}, "body.reasons", "a rejection needs its reasons"),
+        ({"verdict": "approve", "reasons": []}, "body.verdict", "write approved or rejected"),
+        ({"verdict": "rejected", "reasons": []}, "body.reasons", "a rejection needs its reasons"),
+        ({"verdict": "approved", "reasons": ["income_low"]}, "body.reasons", "only a rejection has reasons"),
         ({"verdict": "rejected", "reasons": ["income_lo"]}, "body.reasons.0", "did you mean income_low?"),
         # It is why a person was asked.
         ({"verdict": "rejected", "reasons": ["credit_score_missing"]}, "body.reasons.0", "is no reason that a person"),

@@ -170,11 +170,32 @@ async def test_nobody_without_a_token_is_shown_anything(api, owned):
         assert answer.status_code == (200 if case.foreign is Foreign.OPEN else 401), route
 
 
-async def test_an_id_that_nobody_has_is_answered_like_a_foreign_one(api, token, owned):
-    foreign = {"Authorization": f"Bearer {token(tenant='other', scope=SCOPES)}"}
-    theirs = await api.get("/v1/ada/underwriting/evaluations/{evaluation_id}".format(**owned), headers=foreign)
-    nobodys_id = f"evl_{ULID()}"
-    nobodys = await api.get(f"/v1/ada/underwriting/evaluations/{nobodys_id}")
-    assert theirs.json()["message"].replace(owned["evaluation_id"], "") == nobodys.json()["message"].replace(
-        nobodys_id, ""
-    )
+@pytest.mark.parametrize("route", [route for route, case in CASES.items() if case.foreign is Foreign.HIDDEN])
+async def test_an_id_that_nobody_has_or_can_have_is_answered_like_a_foreign_one(api, token, owned, route):
+    case, (method, path) = CASES[route], route.split(" ")
+    of_a_user = "{user_id}" in path and "{evaluation_id}" not in path
+    name = "user_id" if of_a_user else "evaluation_id" if "{evaluation_id}" in path else "application_id"
+
+    async def told(an_id: str, tenant: str = OWNER, body: object = case.body) -> tuple[int, str]:
+        headers = {"Authorization": f"Bearer {token(tenant=tenant, scope=SCOPES)}"}
+        answer = await api.request(method, path.format(**{**owned, name: an_id}), json=body, headers=headers)
+        return answer.status_code, answer.text.replace(an_id, "THE ID")
+
+    foreign = await told(owned[name], "other")
+    assert foreign[0] == 404
+    nobodys = "no-such-user" if of_a_user else f"{owned[name][:4]}{ULID()}"
+    impossible = ("-x", "x" * 65) if of_a_user else ("nonsense", f"lim_{ULID()}x", owned[name].lower())
+    assert {await told(an_id) for an_id in (nobodys, *impossible)} == {foreign}
+    if case.body is not None:
+        # What is wrong besides is said of each of them alike.
+        wrong = {(await told(an_id, body={}))[0] for an_id in (owned[name], nobodys, impossible[0])}
+        assert wrong == {422}
+
+
+@pytest.mark.parametrize("route", [route for route, case in CASES.items() if "{user_id}" in route])
+async def test_a_user_who_cannot_be_is_not_there(api, token, owned, route):
+    case, (method, path) = CASES[route], route.split(" ")
+    headers = {"Authorization": f"Bearer {token(scope=SCOPES)}"}
+    address = path.format(**{**owned, "user_id": "a b"})
+    answer = await api.request(method, address, json=case.body, headers=headers)
+    assert (answer.status_code, answer.json()["error_code"]) == (404, "NOT_FOUND")

@@ -89,6 +89,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
     )
     async def health(request: Request) -> dict[str, str]:
         """200 while the store answers; applications are accepted also while Prefect is away."""
+        errors.check_query(request)
         context: ApiContext = request.app.state.context
         try:
             async with asyncio.timeout(ANSWER_SECONDS):

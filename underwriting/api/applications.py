@@ -12,10 +12,11 @@ from underwriting import referrals
 from underwriting.api.answering import RETRY_AFTER, UNDECIDED
 from underwriting.api.auth import BACKDATE, Applicant, Reader, Reviewer, require
 from underwriting.api.context import ApiContext, Context, refusing
-from underwriting.api.documented import JSON, POLL, REPLAYED, answer, refusals
+from underwriting.api.documented import AFTER, JSON, POLL, REPLAYED, PageSize, answer, refusals
 from underwriting.api.examples import APPLICATION, PENDING_APPLICATION
 from underwriting.domain.application import ApplicationId, ApplicationRequest, State
 from underwriting.domain.decision import Verdict
+from underwriting.domain.wording import WrongWithin
 from underwriting.rulebook_cache import NotLent
 from underwriting.store import applications, waiting
 from underwriting.store.applications import StoredApplication
@@ -55,9 +56,12 @@ class StaffDecision(BaseModel):
 
     @model_validator(mode="after")
     def _fits_the_verdict(self) -> Self:
-        reasons_given(self.verdict, self.reasons)
+        try:
+            reasons_given(self.verdict, self.reasons)
+        except ValueError as error:
+            raise WrongWithin([(("reasons",), str(error))]) from None
         if self.clears_match and self.verdict is Verdict.REJECTED:
-            raise ValueError("a rejection clears no match with a list: leave clears_match out")
+            raise WrongWithin([(("clears_match",), "a rejection clears no match with a list: leave it out")])
         return self
 
     @property
@@ -142,8 +146,8 @@ async def list_applications(
     caller: Reader,
     context: Context,
     state: Annotated[State | None, Query(description="Only those in this state, such as `referred`")] = None,
-    after: Annotated[ApplicationId | None, Query(description="Continue below this application")] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    after: Annotated[ApplicationId | None, Query(description=AFTER)] = None,
+    limit: PageSize = 50,
 ) -> Page:
     """The tenant's applications, newest first."""
     async with context.store.read() as work:

@@ -14,7 +14,7 @@ from joserfc.errors import BadSignatureError, JoseError
 from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry, extract_compact
 
-from underwriting.api.errors import ApiError
+from underwriting.api.errors import ApiError, check_query
 from underwriting.api.keys import KeysUnavailable, PublicKeys
 from underwriting.api.quota import Quota
 
@@ -136,7 +136,8 @@ def unauthorized(message: str) -> ApiError:
 class Bearer(HTTPBearer):
     """The caller of a request, if its token has every scope that the route asks for; ApiError 401, 403 or 429.
 
-    One dependency, because resolving three of them took longer than the query of the store.
+    Then ApiError 422 where the query has unknown members. One dependency, because resolving three of them took longer
+    than the query of the store.
     """
 
     def __init__(self, *scopes: str) -> None:
@@ -146,7 +147,7 @@ class Bearer(HTTPBearer):
         self._scopes = scopes
 
     async def __call__(self, request: Request) -> Caller:  # type: ignore[override]
-        """Verify the token, look at its scopes, and count the call."""
+        """Verify the token, look at its scopes, count the call, and look at the query."""
         credentials = await super().__call__(request)
         if credentials is None:
             raise unauthorized("Send your token in the header Authorization: Bearer <token>.")
@@ -155,6 +156,7 @@ class Bearer(HTTPBearer):
         require(caller, *self._scopes)
         calls: Quota = request.app.state.quota
         await calls.take(caller.tenant)
+        check_query(request)
         return caller
 
 

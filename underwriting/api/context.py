@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Depends, Request
 from prefect.client.orchestration import PrefectClient
 
-from underwriting.api.errors import ApiError, Problem
+from underwriting.api.errors import ApiError, Problem, refusal
 from underwriting.dispatch import try_dispatch
 from underwriting.domain.application import Application, Product
 from underwriting.domain.eligibility import EvaluationRequest
@@ -55,8 +54,7 @@ Context = Annotated[ApiContext, Depends(_context)]
 
 def problem(place: str, message: str) -> ApiError:
     """A refusal of one part of a request, 422, in the shape that validation gives."""
-    found = Problem(place=place, message=message)
-    return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_REQUEST", f"{place}: {message}", problems=[found])
+    return refusal([Problem(place=place, message=message)])
 
 
 @contextmanager

@@ -1,7 +1,9 @@
 """What the description of the API (OpenAPI) has about answers: every status with its body, its headers, an example."""
 
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
+
+from fastapi import Query
 
 from underwriting.api.errors import ErrorBody
 from underwriting.api.examples import ERRORS
@@ -11,6 +13,9 @@ Responses = dict[int | str, dict[str, Any]]
 JSON = "application/json"
 # Errors of every route with a token, and of every route that stores or reads.
 ALWAYS = (401, 403, 422, 429, 503)
+# Of routes with pages.
+AFTER = "`next` of the page before; left out, the first page"
+PageSize = Annotated[int, Query(ge=1, le=200, description="How many a page has at most")]
 
 
 def _header(description: str, example: str, *, always: bool = True) -> dict[str, Any]:

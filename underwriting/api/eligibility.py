@@ -23,13 +23,12 @@ from underwriting.api.answering import (
 from underwriting.api.applications import StaffDecision
 from underwriting.api.auth import EligibilityChecker, EvaluationReader, Reviewer
 from underwriting.api.context import Context, refusing
-from underwriting.api.documented import ETAG, JSON, POLL, answer, refusals
-from underwriting.api.errors import ApiError
+from underwriting.api.documented import AFTER, ETAG, JSON, POLL, PageSize, answer, refusals
 from underwriting.api.examples import EVALUATION, PENDING_EVALUATION
 from underwriting.domain.application import CustomerId, Product, State
 from underwriting.domain.eligibility import EvaluationId, UpTo
 from underwriting.store import evaluations
-from underwriting.store.errors import UnknownEvaluation
+from underwriting.store.errors import NeverEvaluated, UnknownEvaluation
 from underwriting.store.evaluations import EvaluationRecord, StoredEvaluation
 from underwriting.store.session import Store, Work
 
@@ -90,7 +89,7 @@ ONE = (
     answer(200, "A fresh evaluation", EVALUATION, headers=ETAG)
     | answer(202, DEFERRED, PENDING_EVALUATION, model=EvaluationRecord, headers=POLL)
     | UNCHANGED
-    | refusals()
+    | refusals(404)
 )
 PAGE_OR_LINES = answer(
     200, f"A page, or with `Accept: {LINES}` all, a record a line", {"items": [EVALUATION], "next": None}
@@ -227,14 +226,14 @@ async def history(
     context: Context,
     accept: Annotated[str, Header(description=f"`{LINES}` streams the full history, a record a line")] = JSON,
     product: Product | None = None,
-    after: Annotated[EvaluationId | None, Query(description="Continue below this evaluation")] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    after: Annotated[EvaluationId | None, Query(description=AFTER)] = None,
+    limit: PageSize = 50,
 ) -> Response:
     """The user's evaluations, newest first: a page of them, or all as a stream."""
     async with context.store.read() as work:
         page = await evaluations.history(work, caller.tenant, user_id, product, after, limit)
         if not page and not await evaluations.history(work, caller.tenant, user_id, limit=1):
-            raise ApiError(HTTPStatus.NOT_FOUND, "NOT_FOUND", f"user {user_id} was never evaluated")
+            raise NeverEvaluated(user_id)
     if LINES in accept:
         return StreamingResponse(_lines(context.store, caller.tenant, user_id, product), media_type=LINES)
     following = page[-1].subject.id if len(page) == limit else None

@@ -1,20 +1,34 @@
 """One shape for every error: `code`, `message`, `status_code`, `error_code`, and the places where there are several."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from underwriting.api.access import HEADER
+from underwriting.domain.wording import Schema, no_such_member, problems
+from underwriting.store import errors as store_errors
 
-# Pydantic lists the values that it expects in quotation marks, also those of an enum's members.
-_QUOTED = re.compile("'([^']*)'")
+# Of HTTP, in the words that were published: Python 3.13 has another name for this one.
+_CODES = {HTTPStatus.UNPROCESSABLE_ENTITY: "UNPROCESSABLE_ENTITY"}
+# How an id in a path that nobody can have is answered: as one that nobody has. By the last id of the path, and where
+# that is a user's, by method and last part of the path.
+_UNKNOWN: dict[str, type[store_errors.NotFound]] = {
+    "application_id": store_errors.UnknownApplication,
+    "evaluation_id": store_errors.UnknownEvaluation,
+    "subject_id": store_errors.NoNotice,
+    "GET history": store_errors.NeverEvaluated,
+    "GET float_profile": store_errors.UnknownProfile,
+    "GET versions": store_errors.UnknownProfile,
+    "DELETE temporary": store_errors.UnknownProfile,
+    "POST clear": store_errors.NeverMatched,
+}
 KEY_MISSING = "Send a header Idempotency-Key with a key of your own, one for each request."
 
 
@@ -22,13 +36,13 @@ class Problem(BaseModel):
     """One thing that is wrong with a request, and where."""
 
     place: str = Field(examples=["body.amount"])
-    message: str = Field(examples=["amount must be more than zero"])
+    message: str = Field(examples=["must be more than zero"])
 
 
 class ErrorBody(BaseModel):
     """The body of every answer of 400 or more."""
 
-    code: str = Field(description="The kind of error, as HTTP names it", examples=["UNPROCESSABLE_CONTENT"])
+    code: str = Field(description="The kind of error, as HTTP names it", examples=["UNPROCESSABLE_ENTITY"])
     message: str = Field(description="What is wrong, and what to do")
     status_code: int = Field(examples=[422])
     error_code: str = Field(description="Stable name of this very error", examples=["INVALID_REQUEST"])
@@ -49,7 +63,7 @@ class ApiError(Exception):
     ) -> None:
         super().__init__(message)
         self.body = ErrorBody(
-            code=status.name,
+            code=_CODES.get(status, status.name),
             message=message,
             status_code=status.value,
             error_code=error_code,
@@ -71,21 +85,29 @@ def install(app: FastAPI) -> None:
         return answer(error)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         found = error.errors()
         if any(each["loc"] == ("header", "idempotency-key") and each["type"] == "missing" for each in found):
             return answer(ApiError(HTTPStatus.BAD_REQUEST, "IDEMPOTENCY_KEY_MISSING", KEY_MISSING))
-        # The input itself is not echoed: it may be personal.
-        problems = [
-            Problem(place=".".join(str(part) for part in each["loc"]), message=_wording(each)) for each in found
-        ]
-        message = "; ".join(f"{problem.place}: {problem.message}" for problem in problems[:3])
-        return answer(ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_REQUEST", message, problems=problems))
+        if all(each["loc"][0] == "path" for each in found):
+            return answer(ApiError(HTTPStatus.NOT_FOUND, "NOT_FOUND", _unknown(request)))
+        others = [each for each in found if each["loc"][0] != "path"]
+        worded = problems(others, _schema_of(request))
+        return answer(refusal(Problem(place=".".join(map(str, at)), message=sentence) for at, sentence in worded))
 
     @app.exception_handler(HTTPException)
-    async def http(_request: Request, error: HTTPException) -> JSONResponse:
-        status = HTTPStatus(error.status_code)
-        return answer(ApiError(status, status.name, str(error.detail), headers=dict(error.headers or {})))
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
+        status, headers = HTTPStatus(error.status_code), dict(error.headers or {})
+        match status:
+            case HTTPStatus.NOT_FOUND:
+                message = "There is nothing at this address; /docs lists all that there is."
+            case HTTPStatus.METHOD_NOT_ALLOWED:
+                message = f"{request.method} is not possible here; this address takes {headers.get('Allow')}."
+            case HTTPStatus.BAD_REQUEST:
+                message = "The body cannot be read; send JSON in UTF-8."
+            case _:
+                message = str(error.detail)
+        return answer(ApiError(status, status.name, message, headers=headers))
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, _error: Exception) -> JSONResponse:
@@ -95,16 +117,40 @@ def install(app: FastAPI) -> None:
         return answer(ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL", message, headers=headers))
 
 
-def _wording(error: Mapping[str, Any]) -> str:
-    """An error of pydantic as a partner reads it."""
-    match error["type"]:
-        case "missing":
-            return "missing; send it"
-        case "extra_forbidden":
-            return "there is no such member; leave it out"
-        case "literal_error" | "enum":
-            return "write one of " + ", ".join(_QUOTED.findall(error["ctx"]["expected"]))
-        case "value_error":
-            return str(error["ctx"]["error"])
-        case _:
-            return str(error["msg"]).removeprefix("Input ").removeprefix("String ")
+def refusal(found: Iterable[Problem]) -> ApiError:
+    """422, with every part of the request that is wrong; the message names the first three."""
+    listed = list(found)
+    message = "; ".join(f"{problem.place}: {problem.message}" for problem in listed[:3])
+    return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_REQUEST", message, problems=listed)
+
+
+def check_query(request: Request) -> None:
+    """ApiError 422 where the query has members that the route does not know: ignored, they would mislead."""
+    if not request.query_params:
+        return
+    route: APIRoute = request.scope["route"]
+    known = {field.alias for field in route.dependant.query_params}
+    if unknown := [name for name in request.query_params if name not in known]:
+        raise refusal(Problem(place=f"query.{name}", message=no_such_member(known)) for name in unknown)
+
+
+def _schema_of(request: Request) -> Schema:
+    """All parts of a request to this route as one schema, from the API's description."""
+    description, route = request.app.openapi(), request.scope["route"]
+    operation = description["paths"][route.path_format][request.method.lower()]
+    parts: dict[str, dict[str, Any]] = {}
+    for each in operation.get("parameters", ()):
+        schema = each["schema"] | ({"description": each["description"]} if "description" in each else {})
+        parts.setdefault(each["in"], {})[each["name"]] = schema
+    properties: dict[str, Any] = {part: {"properties": members} for part, members in parts.items()}
+    if "requestBody" in operation:
+        properties["body"] = operation["requestBody"]["content"]["application/json"]["schema"]
+    return {"properties": properties, "components": description["components"]}
+
+
+def _unknown(request: Request) -> str:
+    """The message for an id in the path that nobody can have."""
+    ids: Mapping[str, str] = request.path_params
+    *_, name = ids
+    what = f"{request.method} {request.scope['route'].path_format.rpartition('/')[2]}"
+    return str((_UNKNOWN.get(name) or _UNKNOWN.get(what, store_errors.UnknownUser))(ids[name]))

@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from underwriting import referrals
 from underwriting.api.auth import MatchReader, MatchWriter
 from underwriting.api.context import Context
-from underwriting.api.documented import answer, refusals
+from underwriting.api.documented import AFTER, PageSize, answer, refusals
 from underwriting.api.examples import LISTED
 from underwriting.domain.application import CustomerId
 from underwriting.store import matches
-from underwriting.store.errors import NotFound
+from underwriting.store.errors import NeverMatched
 from underwriting.store.matches import Match
 
 router = APIRouter(prefix="/v1/list_matches", tags=["list matches"])
@@ -67,8 +67,8 @@ class Clearance(BaseModel):
 async def waiting(
     caller: MatchReader,
     context: Context,
-    after: Annotated[CustomerId | None, Query(description="Continue after this customer")] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    after: Annotated[CustomerId | None, Query(description=AFTER)] = None,
+    limit: PageSize = 50,
 ) -> ListedPage:
     """The tenant's customers with matches that nobody cleared yet."""
     async with context.store.read() as work:
@@ -90,6 +90,6 @@ async def clear(user_id: CustomerId, body: Clearance, caller: MatchWriter, conte
     """
     async with context.store.begin() as work:
         if not await matches.of_user(work, caller.tenant, user_id):
-            raise NotFound(f"user {user_id} was found on no list")
+            raise NeverMatched(user_id)
         cleared = await referrals.clear_matches(work, caller.tenant, user_id, caller.subject, body.note)
     return Listed(user_id=user_id, matches=list(map(EntryMatched.of, cleared)))

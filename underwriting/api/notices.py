@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from underwriting.api.auth import NoticeReader, NoticeWriter
 from underwriting.api.context import Context, problem, refusing
-from underwriting.api.documented import JSON, answer, refusals
+from underwriting.api.documented import AFTER, JSON, PageSize, answer, refusals
 from underwriting.api.examples import NOTICE, OWED, SENDING
 from underwriting.domain.application import CustomerId
 from underwriting.domain.notice import Owed
@@ -60,8 +60,8 @@ async def due(
     caller: NoticeReader,
     context: Context,
     until: Annotated[date | None, Query(description="Due until this day; all, where it is left out")] = None,
-    after: Annotated[str | None, Query(max_length=200, description="Continue after this notice")] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    after: Annotated[str | None, Query(max_length=200, description=AFTER)] = None,
+    limit: PageSize = 50,
 ) -> OwedPage:
     """The tenant's notices that were not sent yet, with those that are overdue first."""
     async with context.store.read() as work:

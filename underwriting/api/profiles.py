@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from rules.limits.tiers import CURRENCY, TIERS, tiers_enabled
 from underwriting.api.auth import ProfileReader, ProfileWriter
 from underwriting.api.context import Context, problem
-from underwriting.api.documented import VERSION_ETAG, answer, refusals
+from underwriting.api.documented import AFTER, VERSION_ETAG, PageSize, answer, refusals
 from underwriting.api.errors import ApiError
 from underwriting.api.etags import matches, quoted, version_of
 from underwriting.api.examples import PROFILE
@@ -24,7 +24,7 @@ router = APIRouter(
     prefix="/v1/{user_id}/underwriting",
     tags=["float profile"],
 )
-WRITTEN = answer(200, "The version in force", PROFILE, headers=VERSION_ETAG) | refusals(400, 412)
+WRITTEN = answer(200, "The version in force", PROFILE, headers=VERSION_ETAG) | refusals(400, 404, 412)
 
 
 class TierRecord(BaseModel):
@@ -88,7 +88,7 @@ class Change(BaseModel):
 
     enabled: list[TierId] = Field(description="Ids of the tiers that the user may take", examples=[["1", "2", "3"]])
     paused: list[Product] = Field(default=[], description="Products that the user may not take now")
-    reason: Reason = Field(description="A short code of yours", examples=["goodwill"])
+    reason: Reason = Field(description="A short code of yours: small letters, digits and _", examples=["goodwill"])
     notes: Annotated[str | None, Field(max_length=2000, description="For colleagues. Kept sealed; never shown.")] = None
 
     def tiers(self) -> tuple[Tier, ...]:
@@ -144,8 +144,8 @@ async def versions(
     user_id: CustomerId,
     caller: ProfileReader,
     context: Context,
-    after: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Continue below this version")] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    after: Annotated[int | None, Query(ge=1, le=2**31 - 1, description=AFTER)] = None,
+    limit: PageSize = 50,
 ) -> Versions:
     """Permanent and temporary versions, newest first."""
     async with context.store.read() as work:

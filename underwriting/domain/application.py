@@ -8,15 +8,24 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from underwriting.domain.documents import PastDate
 from underwriting.domain.money import AMOUNT_PATTERN, CurrencyCode, Money
+from underwriting.domain.wording import WrongWithin
 
 # Opaque to us, chosen by the partner; restricted to characters that are safe in URL paths and logs.
 CustomerId = Annotated[
     str,
-    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", description="Opaque customer id", examples=["good"]),
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
+        description="Opaque customer id: letters, digits, - and _, at most 64",
+        examples=["good"],
+    ),
 ]
 ApplicationId = Annotated[
     str,
-    Field(pattern=r"^app_[0-9A-HJKMNP-TV-Z]{26}$", description="Application id, as the API returned it"),
+    Field(
+        pattern=r"^app_[0-9A-HJKMNP-TV-Z]{26}$",
+        description="Application id, as the API returned it",
+        examples=["app_01KAYB2M4Z5W8Q0V6T3R9N7XJC"],
+    ),
 ]
 
 
@@ -106,8 +115,11 @@ class ApplicationRequest(BaseModel):
 
     @model_validator(mode="after")
     def _lends_a_positive_amount(self) -> Self:
-        if self.requested.minor <= 0:
-            raise ValueError("amount must be more than zero")
+        try:
+            if self.requested.minor <= 0:
+                raise ValueError("must be more than zero")
+        except ValueError as error:
+            raise WrongWithin([(("amount",), str(error))]) from None
         return self
 
     @property

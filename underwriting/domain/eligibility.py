@@ -12,7 +12,11 @@ from underwriting.domain.money import AMOUNT_PATTERN, CurrencyCode
 
 EvaluationId = Annotated[
     str,
-    Field(pattern=r"^evl_[0-9A-HJKMNP-TV-Z]{26}$", description="Evaluation id, as the API returned it"),
+    Field(
+        pattern=r"^evl_[0-9A-HJKMNP-TV-Z]{26}$",
+        description="Evaluation id, as the API returned it",
+        examples=["evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC"],
+    ),
 ]
 
 UpTo = Annotated[

@@ -8,20 +8,33 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from underwriting.domain.application import CustomerId, Product
 from underwriting.domain.eligibility import EvaluationId
 from underwriting.domain.ids import or_whole
+from underwriting.domain.wording import WrongWithin, problems_of
 
 Origin = Annotated[
     str,
-    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$", description="The sender", examples=["float.service"]),
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$",
+        description="The sender: letters, digits and . _ / -, at most 100",
+        examples=["float.service"],
+    ),
 ]
 _EventText = Annotated[
     str,
     Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$",
-        description="The origin's own id of this event: the same at every delivery",
+        description="The origin's own id of this event, the same at every delivery: letters, digits and . _ : -, at "
+        "most 128",
         examples=["evt-4711"],
     ),
 ]
-_FloatText = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", examples=["flt-1"])]
+_FloatText = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
+        description="Id of the float: letters, digits, - and _, at most 64",
+        examples=["flt-1"],
+    ),
+]
 # Ids of other services may be whole numbers; our own, such as an evaluation's, are text.
 EventId = Annotated[_EventText, or_whole(_EventText)]
 FloatId = Annotated[_FloatText, or_whole(_FloatText)]
@@ -78,7 +91,8 @@ class EventReport(BaseModel):
     id: EventId
     type: EventType
     user_id: UserId | None = Field(
-        default=None, description="Whom it is about; every event but rulebook_published is about a user"
+        default=None,
+        description="Whom it is about: letters, digits, - and _, at most 64; only rulebook_published has none",
     )
     at: AwareDatetime = Field(description="When it happened", examples=["2026-03-02T09:30:00Z"])
     payload: dict[str, Any] = Field(
@@ -90,20 +104,28 @@ class EventReport(BaseModel):
     @model_validator(mode="after")
     def _has_what_its_type_needs(self) -> Self:
         if self.user_id is None and self.type is not EventType.RULEBOOK_PUBLISHED:
-            raise ValueError(f"{self.type} needs a user_id")
+            raise WrongWithin([(("user_id",), f"is missing; {self.type} needs a user_id")])
         try:
             PAYLOADS[self.type].model_validate(self.payload)
         except ValidationError as error:
-            problems = error.errors(include_url=False, include_context=False, include_input=False)
-            places = (f"payload.{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in problems)
-            raise ValueError("; ".join(places)) from None
+            found = problems_of(error, PAYLOADS[self.type])
+            raise WrongWithin((("payload", *place), sentence) for place, sentence in found) from None
         return self
 
 
 class Event(EventReport):
     """One event of one tenant, identified by source and id, whichever way it arrived."""
 
-    tenant: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$")]
+    tenant: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=100,
+            pattern=r"^[^\x00-\x1f]+$",
+            description="Whose user it is, without line breaks",
+            examples=["acme"],
+        ),
+    ]
 
     @property
     def details(self) -> Payload:

@@ -37,7 +37,11 @@ def _known_currency(code: str) -> str:
     return code
 
 
-CurrencyCode = Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["USD"]), AfterValidator(_known_currency)]
+CurrencyCode = Annotated[
+    str,
+    Field(pattern="^[A-Z]{3}$", description="Three capital letters of ISO 4217", examples=["USD"]),
+    AfterValidator(_known_currency),
+]
 
 
 class Money(BaseModel):

@@ -8,8 +8,19 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from underwriting.domain.application import CustomerId, Product
 from underwriting.domain.money import MAX_MINOR, CurrencyCode
 
-TierId = Annotated[str, Field(pattern="^([1-9][0-9]?|special)$", examples=["3"])]
-Reason = Annotated[str, Field(min_length=1, max_length=64, pattern="^[a-z][a-z0-9_]*$", examples=["first_contact"])]
+TierId = Annotated[
+    str, Field(pattern="^([1-9][0-9]?|special)$", description="Id of a tier of the schedule", examples=["3"])
+]
+Reason = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=64,
+        pattern="^[a-z][a-z0-9_]*$",
+        description="A short code: small letters, digits and _",
+        examples=["first_contact"],
+    ),
+]
 
 
 class Tier(BaseModel):

@@ -23,6 +23,7 @@ from underwriting.settings import Partner, Settings
 
 SOURCE = "callback"
 HTTPS = 443
+WRITE = "write one such as https://hooks.partner.example/eligibility"
 SPACE, DELETE = 0x20, 0x7F
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Awaitable[list[Address]]]
@@ -68,17 +69,17 @@ def checked_callback(url: str, partner: Partner | None) -> str:
         port = parts.port
         httpx.URL(url)
     except (ValueError, httpx.InvalidURL):
-        raise BadCallback("not a URL") from None
+        raise BadCallback(f"is no URL; {WRITE}") from None
     if any(ord(character) <= SPACE or ord(character) == DELETE for character in unquote(url)):
-        raise BadCallback("a callback's URL has neither spaces nor control characters, also not as %01")
+        raise BadCallback("has spaces or control characters; leave them out, also such as %01")
     if parts.scheme != "https" or not parts.hostname:
-        raise BadCallback("a callback needs an https:// URL with a host")
+        raise BadCallback(f"is no https address of a host; {WRITE}")
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise BadCallback("a callback's URL has neither a user, a password nor a fragment")
+        raise BadCallback("names a user, a password or a fragment; leave it out")
     if port not in {None, HTTPS}:
-        raise BadCallback("callbacks go to port 443 only")
+        raise BadCallback("names another port than 443; leave the port out")
     if partner is None or parts.hostname not in partner.callback_hosts:
-        raise BadCallback("this host is not registered for your tenant; ask us to register it")
+        raise BadCallback("is on a host that is not registered for your tenant; ask us to register it")
     return url
 
 

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from underwriting.domain.events import Event
+from underwriting.domain.wording import problems_of
 from underwriting.integrations.aws import Aws
 from underwriting.integrations.errors import SourceError
 
@@ -174,9 +175,9 @@ def read_event(body: str) -> Event:
     try:
         return Event.model_validate(_unwrapped(message) if "detail-type" in message else message)
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        found = problems_of(error, Event)[:3]
         raise NotAnEvent(
-            "; ".join(f"{'.'.join(map(str, found['loc'])) or 'event'}: {found['msg']}" for found in problems[:3])
+            "; ".join(f"{'.'.join(map(str, place)) or 'event'}: {sentence}" for place, sentence in found)
         ) from None
 
 

@@ -8,6 +8,9 @@ StoreError
 ├── NotFound              no such row, or it is another tenant's
 │   ├── UnknownApplication
 │   ├── UnknownEvaluation
+│   ├── UnknownUser
+│   ├── NeverEvaluated
+│   ├── NeverMatched
 │   ├── NoNotice
 │   ├── NoTemporaryProfile
 │   ├── UnknownLimitRun
@@ -68,6 +71,27 @@ class UnknownEvaluation(NotFound):
         super().__init__(f"there is no evaluation {evaluation_id}")
 
 
+class UnknownUser(NotFound):
+    """No user can have this id."""
+
+    def __init__(self, user_id: str) -> None:
+        super().__init__(f"there is no user {user_id}")
+
+
+class NeverEvaluated(NotFound):
+    """There are no evaluations of the user."""
+
+    def __init__(self, user_id: str) -> None:
+        super().__init__(f"user {user_id} was never evaluated")
+
+
+class NeverMatched(NotFound):
+    """The user was found on no screening list."""
+
+    def __init__(self, user_id: str) -> None:
+        super().__init__(f"user {user_id} was found on no list")
+
+
 class UnknownProfile(NotFound):
     """The user has no profile yet."""
 
@@ -78,7 +102,7 @@ class UnknownProfile(NotFound):
 class NoNotice(NotFound):
     """There is no decision that needs a notice, or it is not clear to which customer."""
 
-    def __init__(self, subject_id: str, customer_id: str | None) -> None:
+    def __init__(self, subject_id: str, customer_id: str | None = None) -> None:
         whom = f" to {customer_id}" if customer_id else ""
         super().__init__(f"no notice about {subject_id} is owed{whom}; of a limit run, name the customer")
 

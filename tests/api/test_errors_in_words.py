@@ -1,0 +1,153 @@
+"""Every wrong request is answered in the words of the partner who sent it: where, what is wrong, what to write."""
+
+import re
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+import httpx
+import pytest
+from ulid import ULID
+
+from underwriting.api.app import create_app
+from underwriting.settings import Settings
+
+DESCRIPTION: dict[str, Any] = create_app(Settings()).openapi()
+SCOPES = (
+    "applications:write applications:read applications:backdate referrals:decide events:write"
+    " eligibility:check eligibility:read profiles:read profiles:write"
+    " notices:read notices:write list_matches:read list_matches:write"
+)
+IDS = {
+    "application_id": f"app_{ULID()}",
+    "evaluation_id": f"evl_{ULID()}",
+    "subject_id": f"app_{ULID()}",
+    "user_id": "ada",
+}
+OPERATIONS = [(method, path) for path, operations in DESCRIPTION["paths"].items() for method in operations]
+# One value of each kind that JSON has, and texts that are nearly a day, a moment, a number, an id.
+VALUES: list[Any] = [
+    None, True, 0, -1, 5, 1.5, 10**30, "", "x", "x" * 3000, "-1", "0,43", "2026-13-45", "2026-03-02T09:30:00", "ä b",
+    "\x00", [], ["x"], [None], [1] * 9, {}, {"a": 1},
+]  # fmt: skip
+# A request that is right, by its schema; each test makes one thing in it wrong.
+GOOD: dict[str, dict[str, Any]] = {
+    "ApplicationRequest": {
+        "customer_id": "ada",
+        "product": "loan",
+        "amount": "2500.00",
+        "currency": "USD",
+        "term_months": 12,
+        "as_of": "2026-03-02",
+        "bureau_consent": {"purpose": "credit_transaction", "consented_at": "2026-03-02T09:30:00Z"},
+    },
+    "StaffDecision": {"verdict": "rejected", "note": "no payslips", "reasons": ["income_low"], "clears_match": False},
+    "EvaluationDecision": {"verdict": "approved", "note": "payslips seen", "up_to": "20.00", "reasons": []},
+    "CustomerAnswer": {"answer": "supplied"},
+    "Change": {"enabled": ["1"], "paused": ["loan"], "reason": "goodwill", "notes": "called"},
+    "TemporaryChange": {"enabled": ["1"], "reason": "goodwill", "expires_on": "2099-01-01T00:00:00Z"},
+    "WasSent": {"how": "letter", "sent_at": "2026-03-02T09:30:00Z"},
+    "Clearance": {"note": "born elsewhere"},
+    "EventReport": {
+        "source": "float.service",
+        "id": "evt-1",
+        "type": "user_float_created",
+        "user_id": "ada",
+        "at": "2026-03-02T09:30:00Z",
+        "payload": {"evaluation_id": f"evl_{ULID()}", "float_id": "flt-1"},
+    },
+}
+# A message that lists everything is read by nobody.
+LONGEST = 250
+NOT_OURS = re.compile(
+    r"Input|String|Field|Value|Extra|value_error|\bvalid |pattern|regular|timezone|dictionary|instance|JSON decode"
+    r"|attribute|tuple|frozenset|Decimal|unable to|pars(e|ing)|[<>^$]|enum|None|True|False|\bmodel|\bdatetime"
+)
+
+
+def wrong_bodies(good: dict[str, Any]) -> Iterator[Any]:
+    """The body itself of each kind, and each of its members missing, of each kind, and with another one beside it."""
+    yield from VALUES
+    places = [(name,) for name in good]
+    places += [(name, below) for name, value in good.items() if isinstance(value, dict) for below in value]
+    for *around, name in places:
+        for value in [..., *VALUES]:
+            body = deepcopy(good)
+            part = body
+            for step in around:
+                part = part[step]
+            if value is ...:
+                del part[name]
+            else:
+                part[name] = value
+            yield body
+    yield {**good, "surprise": 1}
+    yield {**good, **{name: {**value, "surprise": 1} for name, value in good.items() if isinstance(value, dict)}}
+
+
+def calls(method: str, path: str) -> Iterator[dict[str, Any]]:
+    """Requests with one thing wrong each."""
+    operation, ours = DESCRIPTION["paths"][path][method], {"idempotency-key": str(ULID())}
+    for each in operation.get("parameters", ()):
+        for value in VALUES:
+            if each["in"] == "query":
+                yield {"params": {each["name"]: str(value)}, "headers": ours}
+                yield {"params": {each["name"] + "s": str(value)}, "headers": ours}
+            elif each["in"] == "header" and isinstance(value, str) and value.isascii() and "\x00" not in value:
+                yield {"headers": ours | {each["name"]: value}}
+    if "requestBody" in operation:
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        for body in wrong_bodies(GOOD[schema]):
+            yield {"json": body, "headers": ours}
+        for text in (b"", b'{"note": ', b"{'a': 1}", b'{"a": 1,}', b"\xff"):
+            yield {"content": text, "headers": ours | {"Content-Type": "application/json"}}
+        yield {"content": b"{}", "headers": ours | {"Content-Type": "text/plain"}}
+
+
+@pytest.fixture
+def partner(api: httpx.AsyncClient, token) -> httpx.AsyncClient:
+    api.headers["Authorization"] = f"Bearer {token(scope=SCOPES)}"
+    return api
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+async def test_what_is_wrong_is_said_in_the_partners_words(partner, books, method, path):
+    address = path.format(**IDS)
+    for call in calls(method, path):
+        answer = await partner.request(method, address, **call)
+        if answer.is_success or answer.status_code in {403, 404, 409}:
+            continue
+        error = answer.json()
+        assert answer.status_code in {400, 422}, (call, error)
+        assert not NOT_OURS.search(error["message"]), (call, error)
+        for problem in error["problems"]:
+            assert re.match(r"(body|query|header)\b", problem["place"]), (call, error)
+            assert len(problem["message"]) < LONGEST, (call, error)
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+async def test_an_unknown_member_of_the_query_is_refused_and_the_known_ones_are_named(partner, method, path):
+    body = DESCRIPTION["paths"][path][method].get("requestBody")
+    schema = body and body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    known = [each["name"] for each in DESCRIPTION["paths"][path][method].get("parameters", ()) if each["in"] == "query"]
+    call = {"json": GOOD.get(schema), "headers": {"Idempotency-Key": str(ULID())}, "params": {"limt": "5", "x y": "1"}}
+    refused = await partner.request(method, path.format(**IDS), **call)
+    assert (refused.status_code, refused.json()["error_code"]) == (422, "INVALID_REQUEST")
+    told = {problem["place"]: problem["message"] for problem in refused.json()["problems"]}
+    assert set(told) == {"query.limt", "query.x y"}
+    assert all(name in told["query.limt"] for name in known)
+
+
+async def test_without_a_token_nobody_is_told_about_the_query(api):
+    del api.headers["Authorization"]
+    assert (await api.get("/v1/applications?limt=5")).status_code == 401
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_an_address_that_is_not_there_says_what_is(partner, method):
+    missing = await partner.request(method, "/v1/aplications")
+    assert (missing.status_code, missing.json()["code"]) == (404, "NOT_FOUND")
+    assert "/docs" in missing.json()["message"]
+    other = await partner.delete("/v1/applications")
+    assert other.status_code == 405
+    assert other.headers["Allow"] in other.json()["message"]
