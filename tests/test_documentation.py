@@ -1,5 +1,6 @@
 """The documents name files, commands and make targets that exist."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import typer
 from support.documents import BLOCK, CODE, PAGES, ROOT, page_name
 
 from underwriting.cli import application
+from underwriting.settings import OF_COMMANDS, PAGE, Settings
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 PATH = re.compile(r"[\w.-]+(?:/[\w.*-]+)*/?")
@@ -99,3 +101,29 @@ def test_a_page_with_mistakes_is_found_out():
     (words,) = commands(text, "underwriting")
     assert problem(words) == "no command rn"
     assert problem(["limits", "run", "--dates", "1"]) == "no option --dates"
+
+
+def as_written(value: object) -> str:
+    """A default as an environment variable, empty for none."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:g}"
+        case tuple():
+            return f"[{', '.join(map(as_written, value))}]"
+        case dict() if value:
+            return json.dumps(value)
+        case frozenset() | None:
+            return ""
+        case _:
+            return str(value)
+
+
+def test_every_setting_is_listed_with_its_default() -> None:
+    rows = re.findall(r"^\| `UNDERWRITING_(\w+)` \| (?:`(.+?)` )?\| \S", (ROOT / PAGE).read_text(), re.MULTILINE)
+    listed = {name.lower(): default for name, default in rows}
+    defaults = {
+        name: as_written(field.get_default(call_default_factory=True)) for name, field in Settings.model_fields.items()
+    }
+    assert listed == defaults | dict.fromkeys(OF_COMMANDS, "")

@@ -1,6 +1,10 @@
 """Everything that differs between a laptop and production; the only reader of the environment."""
 
+import logging
+import os
 from base64 import b64decode
+from collections.abc import Iterable
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -29,6 +33,10 @@ from underwriting.domain.creditor import Bureau, Creditor
 from underwriting.secrets import with_secrets
 
 PREFIX = "UNDERWRITING_"
+# Variables with our prefix that are no settings: the command line reads them.
+OF_COMMANDS = ("token",)
+PAGE = "docs/settings.md"
+_log = logging.getLogger(__name__)
 # What a setting of this type has to be, by the beginning of pydantic's name of the error.
 EXPECTED = {
     "int": "write a whole number",
@@ -304,8 +312,11 @@ class Settings(BaseSettings):
 def settings() -> Settings:
     """The process's settings, read once; `settings.cache_clear()` after the environment changed.
 
-    SettingsRefused names every setting that is wrong, by its variable.
+    SettingsRefused names every setting that is wrong, by its variable. A variable with our prefix that is no setting is
+    ignored, and the log says so.
     """
+    for sentence in unknown_variables(os.environ):
+        _log.warning(sentence)
     try:
         return Settings()
     except ValidationError as error:
@@ -314,7 +325,21 @@ def settings() -> Settings:
         # It names the field in quotes; the variable held no JSON.
         field = str(error).split('"')[1]
         why = f"{PREFIX}{field.upper()}: this is no JSON"
-    raise SettingsRefused(f"{why}; see underwriting/settings.py for each setting")
+    raise SettingsRefused(f"{why}; {PAGE} explains each setting")
+
+
+def unknown_variables(names: Iterable[str]) -> list[str]:
+    """A sentence for each variable that begins with our prefix and is no setting, with the nearest that is one."""
+    known = [name.upper() for name in (*Settings.model_fields, *OF_COMMANDS)]
+    found = []
+    for name in sorted(names):
+        # A member of a setting that is an object may be a variable of its own, as PARTNERS__acme.
+        setting = name.upper().partition("__")[0].removeprefix(PREFIX)
+        if name.upper().startswith(PREFIX) and setting not in known:
+            near = get_close_matches(setting, known, n=1, cutoff=0.7)
+            hint = f"did you mean {PREFIX}{near[0]}?" if near else f"{PAGE} lists them"
+            found.append(f"There is no setting {name}, so it is ignored; {hint}")
+    return found
 
 
 def _sentence(found: ErrorDetails) -> str:

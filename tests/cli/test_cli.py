@@ -11,7 +11,7 @@ from support.shell import Shell
 from typer.testing import CliRunner
 
 from underwriting.cli import COMMANDS, application, main
-from underwriting.settings import settings
+from underwriting.settings import settings, unknown_variables
 
 
 def test_every_command_has_help() -> None:
@@ -141,7 +141,25 @@ def test_a_wrong_setting_is_named_by_its_variable(
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2
-    assert capsys.readouterr().err.startswith(f"underwriting: {why}")
+    told = capsys.readouterr().err
+    assert told.startswith(f"underwriting: {why}")
+    assert told.endswith("docs/settings.md explains each setting\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("UNDERWRITING_DATABSE_URL", "; did you mean UNDERWRITING_DATABASE_URL?"),
+        ("UNDERWRITING_PARTNER__acme", "; did you mean UNDERWRITING_PARTNERS?"),
+        ("UNDERWRITING_NOSUCH", "; docs/settings.md lists them"),
+        ("UNDERWRITING_PARTNERS__acme", None),
+        ("underwriting_api_port", None),
+        ("UNDERWRITING_TOKEN", None),
+        ("UNDERWRITINGS", None),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_said_to_be_ignored(name: str, says: str | None) -> None:
+    assert unknown_variables([name]) == ([f"There is no setting {name}, so it is ignored{says}"] if says else [])
 
 
 def test_a_database_that_is_not_migrated_is_refused_with_the_command_to_run(shell: Shell) -> None:
