@@ -47,9 +47,37 @@ def test_dead_events_are_listed_and_redriven() -> None:
     code, told = run("inbox", "dead")
     assert code == 0
     assert "user_created" in told
-    assert run("inbox", "redrive", event_id) == (0, f"{event_id} is due again\n")
     code, told = run("inbox", "redrive", event_id)
-    assert (code, "not dead, so not redriven" in told) == (2, True)
+    assert (code, told.startswith(f"{event_id} is due now")) == (0, True)
+
+
+@pytest.mark.usefixtures("environment")
+def test_what_is_not_redriven_says_why_and_the_others_are() -> None:
+    event_id = asyncio.run(a_dead_event())
+    code, told = run("inbox", "redrive", "evt_1", event_id)
+    assert (code, f"{event_id} is due now" in told) == (2, True)
+    assert "evt_1: there is no event of this id" in told
+    code, told = run("inbox", "redrive", "--json", "evt_1")
+    assert code == 2
+    printed, _, _ = told.partition("\nunderwriting: ")
+    assert json.loads(printed) == {
+        "redriven": [],
+        "not_redriven": {"evt_1": "there is no event of this id; `pending` and `dead` list them"},
+    }
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize(
+    ("subject_id", "why"),
+    [
+        ("lim_01KAYB2M4Z5W8Q0V6T3R9N7XJC", "is no id of an application (app_…) or an evaluation (evl_…)"),
+        ("app_01KAYB2M4Z5W8Q0V6T3R9N7XJC", "there is no application app_"),
+        ("evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", "there is no evaluation evl_"),
+    ],
+)
+def test_what_cannot_be_retried_says_why(subject_id: str, why: str) -> None:
+    code, told = run("retry", subject_id)
+    assert (code, why in told) == (2, True)
 
 
 @pytest.mark.usefixtures("environment")

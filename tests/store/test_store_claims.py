@@ -99,7 +99,7 @@ async def test_a_cancelled_application_is_retried_by_an_operator_only(store: Sto
     again = await claim(store, owned.subject.id)
     assert again is not None
     assert (again.attempt, again.fence) == (1, 2)
-    with pytest.raises(NotRetryable):
+    with pytest.raises(NotRetryable, match="is running, neither quarantined nor cancelled: it is under way"):
         async with store.begin() as work:
             await claims.retry(work, APPLICATIONS, owned.subject.id, by="olga")
     with pytest.raises(UnknownApplication):

@@ -136,7 +136,6 @@ async def test_an_operator_redrives_the_dead(store: Store) -> None:
     assert await fail(store, message, ()) is QueueState.DEAD
     async with store.begin() as work:
         assert await outbox.QUEUE.redrive(work, [message_id, "msg_of_nobody"], by="olga") == [message_id]
-        assert await outbox.QUEUE.redrive(work, [message_id], by="olga") == []
     (again,) = await due(store)
     assert (again.id, again.attempt) == (message_id, 1)
     async with store.read() as work:
@@ -144,6 +143,23 @@ async def test_an_operator_redrives_the_dead(store: Store) -> None:
             ("message.died", "system"),
             ("message.redriven", "olga"),
         ]
+
+
+async def test_a_message_that_waits_for_its_next_try_is_redriven_unless_it_is_being_sent(store: Store) -> None:
+    message_id = await enqueue(store, await accept(store))
+    (message,) = await due(store)
+    async with store.begin() as work:
+        assert await outbox.QUEUE.redrive(work, [message_id], by="olga") == [], "a worker sends it"
+    assert await fail(store, message, (timedelta(hours=5),)) is QueueState.PENDING
+    assert await due(store) == []
+    async with store.begin() as work:
+        assert await outbox.QUEUE.redrive(work, [message_id], by="olga") == [message_id]
+    (again,) = await due(store)
+    assert (again.id, again.attempt) == (message_id, 1)
+    await deliver(store, again)
+    async with store.begin() as work:
+        assert await outbox.QUEUE.redrive(work, [message_id], by="olga") == [], "it is sent"
+        assert await outbox.QUEUE.states(work, [message_id, "msg_x"]) == {message_id: QueueState.DONE}
 
 
 async def test_deliverers_at_once_take_different_messages(store: Store) -> None:

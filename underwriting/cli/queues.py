@@ -17,6 +17,11 @@ from underwriting.store.queue.leased import Queue
 from underwriting.store.session import Work
 
 R = TypeVar("R", bound=QueuedRow)
+_WHY_LEFT = {
+    None: "there is no {name} of this id; `pending` and `dead` list them",
+    QueueState.DONE: "it is done already",
+    QueueState.PENDING: "it is being tried right now; look again in a minute",
+}
 Limit = Annotated[int, typer.Option(min=1, help="At most so many are listed.")]
 
 
@@ -46,20 +51,31 @@ def _commands(queue: Queue[R], described: str, about: Callable[[R], dict[str, An
     def dead(limit: Limit = 100, as_json: Json = False) -> None:
         show(queue.dead, limit, as_json=as_json)
 
-    @app.command(help=f"Give a dead {queue.name} all its attempts back.")
+    @app.command(
+        help=f"Give each {queue.name}, dead or waiting for its next try, all its tries back; it is due at once."
+    )
     def redrive(
-        ids: Annotated[list[str], typer.Argument(help="Ids, as `dead` shows them.")], as_json: Json = False
+        ids: Annotated[list[str], typer.Argument(help="Ids, as `dead` and `pending` show them.")],
+        as_json: Json = False,
     ) -> None:
-        redriven = write_store(lambda work: queue.redrive(work, ids, getpass.getuser()))
+        redriven, left = write_store(lambda work: _redrive(work, queue, ids))
         if as_json:
-            print_json({"redriven": redriven})
+            print_json({"redriven": redriven, "not_redriven": left})
         else:
             for row_id in redriven:
-                typer.echo(f"{row_id} is due again")
-        if missing := sorted(set(ids) - set(redriven)):
-            refuse(f"not dead, so not redriven: {', '.join(missing)}")
+                typer.echo(f"{row_id} is due now, with all its tries; the housekeeping takes it within seconds")
+        if left:
+            refuse("; ".join(f"{row_id}: {why}" for row_id, why in left.items()))
 
     return app
+
+
+async def _redrive(work: Work, queue: Queue[R], ids: list[str]) -> tuple[list[str], dict[str, str]]:
+    """The ids that are due again, and why the others are not."""
+    redriven = await queue.redrive(work, ids, getpass.getuser())
+    states = await queue.states(work, ids)
+    left = [row_id for row_id in dict.fromkeys(ids) if row_id not in redriven]
+    return redriven, {row_id: _WHY_LEFT[states.get(row_id)].format(name=queue.name) for row_id in left}
 
 
 def _described(row: QueuedRow, about: dict[str, Any]) -> dict[str, Any]:

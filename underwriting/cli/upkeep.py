@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
+from underwriting.cli.errors import refuse
 from underwriting.cli.output import Json, print_json
 from underwriting.cli.store import with_store, write_store
 from underwriting.store import claims, rotation
-from underwriting.store.kinds import kind_of
+from underwriting.store.kinds import APPLICATIONS, EVALUATIONS, kind_of
 from underwriting.store.session import Work
 
 
@@ -17,6 +18,9 @@ def retry(
     as_json: Json = False,
 ) -> None:
     """Put quarantined or cancelled applications and evaluations back, all or none; workers get them within seconds."""
+
+    if strange := [each for each in ids if not each.startswith((APPLICATIONS.prefix, EVALUATIONS.prefix))]:
+        refuse(f"{strange[0]} is no id of an application (app_…) or an evaluation (evl_…)")
 
     async def retry_all(work: Work) -> None:
         for subject_id in ids:

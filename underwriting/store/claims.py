@@ -107,11 +107,13 @@ async def retry(work: Work, kind: Kind[T], subject_id: str, by: str) -> None:
         .returning(table)
     )
     if row is None:
-        if await work.get(table, subject_id) is None:
+        found = await work.get(table, subject_id)
+        if found is None:
             raise kind.unknown(subject_id)
-        raise NotRetryable(
-            f"{kind.name} {subject_id} is neither quarantined nor cancelled, or is under way anew: nothing to retry"
-        )
+        if found.state in (State.CANCELLED, State.QUARANTINED):
+            raise NotRetryable(f"{subject_id} is {found.state}, but the same is under way anew: nothing to retry")
+        then = "it is under way" if found.state in (State.PENDING, State.RUNNING) else "nothing to retry"
+        raise NotRetryable(f"{subject_id} is {found.state}, neither quarantined nor cancelled: {then}")
     await audit.append(work, f"{kind.name}.retried", subject_id, by)
 
 

@@ -41,9 +41,11 @@ class Queue(Generic[R]):
     @property
     def free(self) -> ColumnElement[bool]:
         """Which rows are due and owned by no worker."""
-        row = self.row
-        unheld = or_(row.lease_until.is_(None), row.lease_until < from_now())
-        return and_(row.state == QueueState.PENDING, row.due_at <= from_now(), unheld)
+        return and_(self.row.state == QueueState.PENDING, self.row.due_at <= from_now(), self._unheld)
+
+    @property
+    def _unheld(self) -> ColumnElement[bool]:
+        return or_(self.row.lease_until.is_(None), self.row.lease_until < from_now())
 
     async def take(self, work: Work, keys: Collection[Any], lease: timedelta) -> list[R]:
         """Own the rows of these values of `order` for `lease`, in order. Commit before working on them."""
@@ -109,10 +111,13 @@ class Queue(Generic[R]):
         return list(await work.scalars(query))
 
     async def redrive(self, work: Work, ids: Collection[str], by: str) -> list[str]:
-        """Give dead rows all their attempts back, due at once; returns the ids that were dead."""
+        """Give rows all their attempts back, due at once; returns their ids.
+
+        These are dead rows, and rows that wait for their next attempt. Those that a worker owns are left alone.
+        """
         revived = await work.scalars(
             update(self.row)
-            .where(self.row.id.in_(ids), self.row.state == QueueState.DEAD)
+            .where(self.row.id.in_(ids), self.row.state.in_((QueueState.DEAD, QueueState.PENDING)), self._unheld)
             .values(state=QueueState.PENDING, attempts=0, due_at=from_now(), trouble=None)
             .returning(self.row.id)
         )
@@ -120,3 +125,8 @@ class Queue(Generic[R]):
         for row_id in found:
             await audit.append(work, f"{self.name}.redriven", row_id, by)
         return found
+
+    async def states(self, work: Work, ids: Collection[str]) -> dict[str, QueueState]:
+        """The state of each row of these ids; one that there is not is left out."""
+        rows = await work.execute(select(self.row.id, self.row.state).where(self.row.id.in_(ids)))
+        return {row.id: row.state for row in rows}
