@@ -78,6 +78,7 @@ async def _decided(
         eligibility = decide_evaluation(check, result)
         if await record_evaluation(check, eligibility, result):
             return eligibility, result.books
+        check.claim.steps.add("evaluated_again", why="the profile, the rulebooks or a reported float changed")
         check.profile = await _profile(check.runtime, check.claim)
 
 

@@ -1,5 +1,7 @@
 """Check 4: the bureau's report, paid for once."""
 
+from contextlib import AsyncExitStack
+
 from prefect import task
 from prefect.concurrency.asyncio import concurrency
 
@@ -9,6 +11,7 @@ from underwriting.domain.application import BureauConsent
 from underwriting.domain.decision import CheckResult
 from underwriting.domain.documents import CreditReport
 from underwriting.integrations.errors import SourceRefusal
+from underwriting.integrations.steps import waiting
 from underwriting.process.failpoints import failpoint
 from underwriting.sources.answers import parse_document
 from underwriting.sources.sources import BureauOrder
@@ -35,7 +38,9 @@ async def credit_report(review: Review) -> CheckResult:
     if consent is None:
         raise SourceRefusal("bureau", NO_CONSENT)
     # The intent is stored once the slot is ours: who only waited for a slot has asked for nothing.
-    async with concurrency(BUREAU, lease_duration=SLOT_LEASE, strict=True):
+    async with AsyncExitStack() as slot:
+        with waiting(BUREAU, "for a free slot"):
+            await slot.enter_async_context(concurrency(BUREAU, lease_duration=SLOT_LEASE, strict=True))
         async with review.runtime.store.begin() as work:
             pull = await ledger.begin(work, review.claim, PULL)
         failpoint("after-intent")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic
 
+from underwriting.integrations.steps import recording
 from underwriting.process.failpoints import failpoint
 from underwriting.runtime import Runtime
 from underwriting.store import claims
@@ -47,13 +48,14 @@ async def claimed(runtime: Runtime, kind: Kind[T], subject_id: str, flow_run_id:
     failpoint("after-claim")
     wait = RETRY_WAITS[min(claim.attempt, len(RETRY_WAITS)) - 1]
     try:
-        async with renewing(runtime.store, term, lambda work: claims.renew(work, claim, term)) as renewal:
-            yield Lease(claim, renewal)
+        with recording(claim.steps):
+            async with renewing(runtime.store, term, lambda work: claims.renew(work, claim, term)) as renewal:
+                yield Lease(claim, renewal)
     except BaseException as error:
         # A worker that stops, or a run that is cancelled, is no failure: somebody else may go on at once.
         failed = isinstance(error, Exception)
         # Where the store does not answer, the lease expires.
         with suppress(StoreUnreachable):
             async with runtime.store.begin() as work:
-                await claims.give_back(work, claim, wait if failed else timedelta())
+                await claims.give_back(work, claim, wait if failed else timedelta(), error)
         raise

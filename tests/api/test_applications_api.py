@@ -93,6 +93,21 @@ async def test_a_used_key_with_another_payload_is_refused(api: httpx.AsyncClient
     assert (refused.status_code, refused.json()["error_code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
 
 
+async def test_an_application_has_a_log_for_whoever_may_read_it(
+    api: httpx.AsyncClient, api_store: Store, token: Callable[..., str]
+) -> None:
+    location = (await apply(api)).headers["Location"]
+    await review(api_store, location.rpartition("/")[2], Verdict.REJECTED)
+    log = (await api.get(f"{location}/log")).json()
+    assert log["state"] == "done"
+    assert [entry["what"] for entry in log["entries"]] == ["received", "began", "ended", "decided"]
+    began = log["entries"][1]
+    assert (began["attempt"], began["flow_run_id"], began["result"]) == (1, "run", "decided")
+    assert "source" not in began, "what an entry does not have is left out"
+    api.headers["Authorization"] = f"Bearer {token(scope='applications:write eligibility:read')}"
+    assert (await api.get(f"{location}/log")).status_code == 403
+
+
 async def test_a_key_belongs_to_its_tenant(api: httpx.AsyncClient, token: Callable[..., str]) -> None:
     ours = await apply(api)
     api.headers["Authorization"] = f"Bearer {token(tenant='other')}"

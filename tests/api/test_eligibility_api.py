@@ -191,6 +191,7 @@ async def test_an_impossible_user_does_not_exist(api, user_id):
 
 ROUTES = [
     ("GET", "evaluations/{id}", None),
+    ("GET", "evaluations/{id}/log", None),
     ("GET", "history", None),
     ("GET", "float_profile", None),
     ("GET", "float_profile/versions", None),
@@ -212,7 +213,17 @@ async def test_another_tenants_user_does_not_exist_on_any_route(api, api_store, 
 
 async def test_an_evaluation_is_its_users(api, api_store, books):
     ours = (await fresh(api, api_store, books)).json()
-    assert (await api.get(url("eve", f"evaluations/{ours['id']}"))).status_code == 404
+    for what in (f"evaluations/{ours['id']}", f"evaluations/{ours['id']}/log"):
+        assert (await api.get(url("eve", what))).status_code == 404
+
+
+async def test_an_evaluation_has_a_log_for_whoever_may_read_it(api, api_store, books, token):
+    ours = (await fresh(api, api_store, books)).json()
+    log = (await api.get(url(what=f"evaluations/{ours['id']}/log"))).json()
+    assert (log["id"], log["state"]) == (ours["id"], "done")
+    assert [entry["what"] for entry in log["entries"]] == ["received", "began", "ended", "decided"]
+    api.headers["Authorization"] = f"Bearer {token(scope='eligibility:check applications:read')}"
+    assert (await api.get(url(what=f"evaluations/{ours['id']}/log"))).status_code == 403
 
 
 @pytest.fixture

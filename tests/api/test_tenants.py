@@ -59,6 +59,7 @@ CASES = {
     "POST /v1/applications": Case(Foreign.APART, 202, APPLICATION),
     "GET /v1/applications": Case(Foreign.EMPTY),
     "GET /v1/applications/{application_id}": Case(Foreign.HIDDEN),
+    "GET /v1/applications/{application_id}/log": Case(Foreign.HIDDEN),
     # Nobody judged it yet: the owner is told that it does not wait for a person.
     "POST /v1/applications/{application_id}/decision": Case(
         Foreign.HIDDEN, 409, {"verdict": "approved", "note": "seen the papers"}
@@ -69,6 +70,7 @@ CASES = {
     f"GET {UNDERWRITING}/float_check": Case(Foreign.APART, 202),
     f"GET {UNDERWRITING}/loan_check": Case(Foreign.APART, 202),
     f"GET {UNDERWRITING}/evaluations/{{evaluation_id}}": Case(Foreign.HIDDEN),
+    f"GET {UNDERWRITING}/evaluations/{{evaluation_id}}/log": Case(Foreign.HIDDEN),
     # Nobody judged it yet.
     f"POST {UNDERWRITING}/evaluations/{{evaluation_id}}/decision": Case(
         Foreign.HIDDEN, 409, {"verdict": "approved", "note": "seen the papers"}

@@ -147,6 +147,23 @@ def test_a_rejection_is_explained_in_words(shell: Shell) -> None:
     assert told.index("? NotListed") < told.index("+ GoodStanding"), "of a book, what did not pass comes first"
 
 
+def test_the_log_says_what_was_tried(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    evaluation_id = shell.evaluated()
+    code, told = shell.run("explain", evaluation_id, "--log")
+    assert code == 0
+    assert max(map(len, told.splitlines())) <= 80
+    text = " ".join(told.split())
+    for line in ("attempt 1 on ", "attempt 1 decided", "approved by rulebook"):
+        assert line in text
+    log = json.loads(shell.run("explain", evaluation_id, "--log", "--json")[1])
+    assert [entry["what"] for entry in log["entries"]] == ["received", "began", "ended", "decided"]
+    assert shell.run("explain", "ada", "--log") == (
+        2,
+        "underwriting: ada is no application and no evaluation: only these have a log\n",
+    )
+
+
 def test_an_approval_is_explained_too(shell: Shell) -> None:
     code, told = shell.run("explain", shell.evaluated())
     assert code == 0

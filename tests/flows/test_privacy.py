@@ -64,6 +64,7 @@ async def test_no_canary_reaches_prefect_or_the_store_in_clear(
         found = [canary for canary in CANARIES if canary in text]
         assert found == [], f"in {place}"
     assert planted[0] in in_store, "the search itself finds what is there"
+    assert '""result"": ""malformed""' in in_store, "and the execution log"
     assert "review-app_" in in_prefect
 
 

@@ -9,6 +9,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from support.journeys import Journey, task_of, task_runs, tries
 
 from underwriting.playground.sandbox.personas import TABLE, Persona
+from underwriting.store import applications, execution
 
 CHECKS = [
     "customer_information",
@@ -68,6 +69,25 @@ async def test_an_outage_is_tried_again(journey: Journey) -> None:
     review = await journey.review("good")
     assert review.record.verdict == "approved"
     assert tries(await task_runs(review))["internal_exposure"] == 2
+
+
+async def test_the_log_has_every_source_its_tries_and_its_waits(journey: Journey) -> None:
+    await journey.faults({"exposure": {"error_rate": 1.0, "first": 1}})
+    review = await journey.review("good")
+    async with journey.runtime.store.read() as work:
+        log = await execution.read(work, await applications.get(work, None, review.record.id))
+    steps = [entry for entry in log.entries if entry.what in {"asked", "waited"}]
+    asked = {(step.source, step.tries, step.result) for step in steps if step.what == "asked"}
+    sources = ("users", "statements", "bureau", "fraud", "loans", "payments")
+    expected: set[tuple[str, int, str]] = {(source, 1, "answered") for source in sources}
+    assert asked == expected | {("exposure", 1, "outage"), ("exposure", 2, "answered")}
+    assert {(step.source, step.why) for step in steps if step.what == "waited"} == {
+        ("bureau", "for a free slot"),
+        ("exposure", "before the next try"),
+    }
+    began = next(entry for entry in log.entries if entry.what == "began")
+    assert began.flow_run_id == str(review.state.state_details.flow_run_id)
+    assert [entry.source for entry in log.entries if entry.what == "paid_call_done"] == ["bureau-pull"]
 
 
 async def test_a_customer_whom_the_user_service_does_not_have_ends_the_review_at_once(journey: Journey) -> None:

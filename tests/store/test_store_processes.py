@@ -16,7 +16,7 @@ from support.reviews import accept, claim, decision, finish, results, rows
 
 from underwriting.domain.application import State
 from underwriting.domain.decision import Verdict
-from underwriting.store import applications, audit, claims, decisions, evaluations, ledger
+from underwriting.store import applications, audit, claims, decisions, evaluations, execution, ledger
 from underwriting.store.claims import Claim
 from underwriting.store.crypto import Keyring
 from underwriting.store.errors import LeaseLost
@@ -118,6 +118,43 @@ def test_a_process_killed_inside_an_evaluations_final_transaction_leaves_nothing
     process.join()
     assert process.exitcode == -signal.SIGKILL
     run(check(owned))
+
+
+async def claim_and_stay(url: str, keys: Keyring, application_id: str) -> None:
+    async with Store.open(url, keys) as store:
+        assert await claim(store, application_id, SHORT) is not None
+        await asyncio.sleep(60)
+
+
+async def claim_and_finish(url: str, keys: Keyring, application_id: str) -> None:
+    async with Store.open(url, keys) as store:
+        while (owned := await claim(store, application_id)) is None:
+            await asyncio.sleep(0.05)
+        await finish(store, owned)
+
+
+def test_an_attempt_that_was_killed_is_in_the_log_with_its_worker_and_without_an_end(
+    database_url: str, keyring: Keyring
+) -> None:
+    async def prepare() -> str:
+        async with Store.open(database_url, keyring) as store:
+            return (await accept(store)).id
+
+    async def attempts(application_id: str) -> list[tuple[int, int, str]]:
+        async with Store.open(database_url, keyring) as store, store.read() as work:
+            log = await execution.read(work, await applications.get(work, None, application_id))
+        begun = [entry for entry in log.entries if entry.what == "began"]
+        return [(int(str(each.worker).rpartition(":")[2]), each.attempt or 0, str(each.result)) for each in begun]
+
+    application_id = run(prepare())
+    killed = start(claim_and_stay, database_url, keyring, application_id)
+    while not run(attempts(application_id)):
+        assert killed.is_alive()
+    killed.kill()
+    killed.join()
+    second = start(claim_and_finish, database_url, keyring, application_id)
+    second.join()
+    assert run(attempts(application_id)) == [(killed.pid, 1, "never_ended"), (second.pid, 2, "decided")]
 
 
 async def review_all(url: str, keys: Keyring, bureau: Path) -> None:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import httpx
 from sqlalchemy import text
@@ -34,6 +35,10 @@ class Reckoning:
     faults: list[Fault]
     # Decisions in the audit log, by application.
     entries: Counter[str]
+    # Claims, and the attempts of the execution log that ended with a decision, by application.
+    claims: dict[str, int]
+    attempts: Counter[str]
+    deciding: Counter[str]
 
     @property
     def doubled_decisions(self) -> int:
@@ -52,7 +57,8 @@ class Reckoning:
 
     def broken(self) -> list[str]:
         """Every promise that was not kept, and where."""
-        return [*self._of_states(), *self._of_decisions(), *self._of_results(), *self._of_pulls(), *self._of_audit()]
+        kept = [self._of_states(), self._of_decisions(), self._of_results(), self._of_pulls(), self._of_audit()]
+        return [*chain.from_iterable(kept), *self._of_attempts()]
 
     def summary(self) -> dict[str, object]:
         """The figures, for a report."""
@@ -105,6 +111,12 @@ class Reckoning:
             if self.entries[id_] != 1:
                 yield f"{id_}: {self.entries[id_]} decisions in the audit log"
 
+    def _of_attempts(self) -> Iterator[str]:
+        for id_, claims in self.claims.items():
+            if (self.attempts[id_], self.deciding[id_]) != (claims, 1):
+                found = f"{self.attempts[id_]} attempts of {claims}, and {self.deciding[id_]} decisions"
+                yield f"{id_}: {found} in the execution log"
+
 
 async def reckon(store: Store, sandbox: httpx.AsyncClient, figures: dict[str, object]) -> Reckoning:
     """Read the store, the sandbox's ledger and the audit log."""
@@ -119,8 +131,9 @@ async def reckon(store: Store, sandbox: httpx.AsyncClient, figures: dict[str, ob
         # The decision's record stands in the message as it is.
         messages.setdefault(id_, []).append(body[body.index('"data":') + len('"data":') : -1])
     async with store.read() as work:
-        applications = (await work.execute(text("SELECT id, state, customer_id FROM applications"))).all()
-        decisions: dict[str, list[str]] = {id_: [] for id_, _, _ in applications}
+        applications = (await work.execute(text("SELECT id, state, customer_id, fence FROM applications"))).all()
+        attempts = (await work.execute(text("SELECT subject_id, ended FROM attempts"))).all()
+        decisions: dict[str, list[str]] = {id_: [] for id_, *_ in applications}
         for id_, sequence, body in await work.execute(text("SELECT application_id, sequence, body FROM decisions")):
             if sequence != 1:
                 raise AssertionError(f"{id_} has a decision that nobody made")
@@ -128,8 +141,8 @@ async def reckon(store: Store, sandbox: httpx.AsyncClient, figures: dict[str, ob
         actions = await work.execute(text("SELECT subject FROM audit WHERE action LIKE 'application.%'"))
         return Reckoning(
             figures=figures,
-            states={id_: State(state) for id_, state, _ in applications},
-            customers={id_: customer for id_, _, customer in applications},
+            states={id_: State(state) for id_, state, *_ in applications},
+            customers={id_: customer for id_, _, customer, _ in applications},
             decisions=decisions,
             messages=messages,
             changed_messages=sum(result["changed"] for result in ledger["results"].values()),
@@ -137,4 +150,7 @@ async def reckon(store: Store, sandbox: httpx.AsyncClient, figures: dict[str, ob
             deliveries=sum(result["deliveries"] for result in ledger["results"].values()),
             faults=await audit.verify(work),
             entries=Counter(actions.scalars()),
+            claims={id_: fence for id_, *_, fence in applications},
+            attempts=Counter(id_ for id_, _ in attempts),
+            deciding=Counter(id_ for id_, ended in attempts if ended == "decided"),
         )

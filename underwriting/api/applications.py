@@ -13,14 +13,15 @@ from underwriting.api.answering import RETRY_AFTER, UNDECIDED
 from underwriting.api.auth import BACKDATE, Applicant, Reader, Reviewer, require
 from underwriting.api.context import ApiContext, Context, refusing
 from underwriting.api.documented import AFTER, JSON, POLL, REPLAYED, PageSize, answer, refusals
-from underwriting.api.examples import APPLICATION, PENDING_APPLICATION
+from underwriting.api.examples import APPLICATION, LOG, PENDING_APPLICATION
 from underwriting.domain.application import ApplicationId, ApplicationRequest, State
 from underwriting.domain.decision import Verdict
 from underwriting.domain.wording import WrongWithin
 from underwriting.rulebook_cache import NotLent
-from underwriting.store import applications, waiting
+from underwriting.store import applications, execution, waiting
 from underwriting.store.applications import StoredApplication
 from underwriting.store.errors import UnknownRulebook
+from underwriting.store.execution import ExecutionLog
 from underwriting.store.record import Record
 from underwriting.store.waiting import Answer
 
@@ -135,6 +136,18 @@ async def read(application_id: ApplicationId, caller: Reader, context: Context) 
     async with context.store.read() as work:
         stored = await applications.get(work, caller.tenant, application_id)
     return Response(stored.body, media_type=JSON, headers=_headers(stored))
+
+
+@router.get(
+    "/{application_id}/log",
+    response_model_exclude_none=True,
+    responses=answer(200, "What was tried", LOG) | refusals(404),
+    summary="What was tried to decide an application",
+)
+async def log(application_id: ApplicationId, caller: Reader, context: Context) -> ExecutionLog:
+    """The execution log: every dispatch and attempt, how long each source took, what was waited for, what staff did."""
+    async with context.store.read() as work:
+        return await execution.read(work, await applications.get(work, caller.tenant, application_id))
 
 
 @router.get(

@@ -24,12 +24,13 @@ from underwriting.api.applications import StaffDecision
 from underwriting.api.auth import EligibilityChecker, EvaluationReader, Reviewer
 from underwriting.api.context import Context, refusing
 from underwriting.api.documented import AFTER, ETAG, JSON, POLL, PageSize, answer, refusals
-from underwriting.api.examples import EVALUATION, PENDING_EVALUATION
+from underwriting.api.examples import EVALUATION, LOG, PENDING_EVALUATION
 from underwriting.domain.application import CustomerId, Product, State
 from underwriting.domain.eligibility import EvaluationId, UpTo
-from underwriting.store import evaluations
+from underwriting.store import evaluations, execution
 from underwriting.store.errors import NeverEvaluated, UnknownEvaluation
 from underwriting.store.evaluations import EvaluationRecord, StoredEvaluation
+from underwriting.store.execution import ExecutionLog
 from underwriting.store.session import Store, Work
 
 LINES = "application/x-ndjson"
@@ -178,6 +179,20 @@ async def evaluation(
     async with context.store.read() as work:
         stored = await _of_user(work, caller.tenant, user_id, evaluation_id)
     return shown(answer_of(stored), if_none_match)
+
+
+@router.get(
+    "/evaluations/{evaluation_id}/log",
+    response_model_exclude_none=True,
+    responses=answer(200, "What was tried", LOG) | refusals(404),
+    summary="What was tried to decide an evaluation",
+)
+async def log(
+    user_id: CustomerId, evaluation_id: EvaluationId, caller: EvaluationReader, context: Context
+) -> ExecutionLog:
+    """The execution log: every dispatch and attempt, how long each source took, what was waited for, what staff did."""
+    async with context.store.read() as work:
+        return await execution.read(work, await _of_user(work, caller.tenant, user_id, evaluation_id))
 
 
 class EvaluationDecision(StaffDecision):

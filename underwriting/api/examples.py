@@ -22,5 +22,6 @@ ERRORS = {
 _ANSWERS: dict[str, dict[str, Any]] = json.loads(files(__package__).joinpath("examples.json").read_text("utf-8"))
 EVALUATION, PENDING_EVALUATION = _ANSWERS["evaluation"], _ANSWERS["pending_evaluation"]
 APPLICATION, PENDING_APPLICATION = _ANSWERS["application"], _ANSWERS["pending_application"]
+LOG = _ANSWERS["log"]
 PROFILE, LISTED = _ANSWERS["profile"], _ANSWERS["listed"]
 OWED, NOTICE, SENDING = _ANSWERS["owed"], _ANSWERS["notice"], _ANSWERS["sending"]

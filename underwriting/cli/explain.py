@@ -14,6 +14,7 @@ from rules.explain.rules import RuleExplained, explain_rules
 from rules.facts import fact_text
 from rules.prescreening.book import parse_rulebook
 from underwriting.cli.errors import refuse
+from underwriting.cli.execution_log import print_log
 from underwriting.cli.output import COLOURS, asks_and_saw, console, moment_text, print_hanging, print_reasons
 from underwriting.cli.store import read_store
 from underwriting.decision_basis import EvaluationBasis, evaluation_basis
@@ -34,10 +35,17 @@ def explain(
         str, typer.Argument(metavar="ID", help="An evaluation, an application, or a user of floats.")
     ],
     tenant: typing.Annotated[str, typer.Option(help="Of a user; by default as in the settings.")] = "",
+    log: typing.Annotated[
+        bool, typer.Option("--log", help="Show what was tried to decide it: when, where, and how long sources took.")
+    ] = False,
     as_json: typing.Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
 ) -> None:
     """Show why a decision was made, rule by rule, and what would have changed it; of a user, why the limit moved."""
-    if subject_id.startswith(EVALUATIONS.prefix):
+    if log:
+        if not subject_id.startswith((APPLICATIONS.prefix, EVALUATIONS.prefix)):
+            refuse(f"{subject_id} is no application and no evaluation: only these have a log")
+        print_log(subject_id, as_json=as_json)
+    elif subject_id.startswith(EVALUATIONS.prefix):
         basis, by_staff = read_store(lambda work: _evaluation(work, subject_id))
         (_evaluation_as_json if as_json else _print_evaluation)(basis, by_staff)
     elif subject_id.startswith(APPLICATIONS.prefix):

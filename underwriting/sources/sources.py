@@ -27,6 +27,7 @@ from underwriting.integrations.aws import Aws
 from underwriting.integrations.documents import SCHEME, S3Documents
 from underwriting.integrations.errors import CustomerNotFound
 from underwriting.integrations.http import HttpService
+from underwriting.integrations.steps import asking
 from underwriting.settings import Settings
 from underwriting.sources.answers import read_document
 from underwriting.sources.feed_client import read_feed
@@ -153,8 +154,9 @@ class Sources:
     async def find_credit_report(self, provider_key: str, currency: str) -> CreditReport | None:
         """The report already pulled under this key, or None where the bureau has none. Costs nothing."""
         request = self._get(Service.BUREAU, f"/reports/{quote(provider_key, safe='')}")
-        body = await self._http.fetch(Service.BUREAU, request)
-        return None if body is None else await read_document(Service.BUREAU, CreditReport, body, currency)
+        with asking(Service.BUREAU, "earlier CreditReport"):
+            body = await self._http.fetch(Service.BUREAU, request)
+            return None if body is None else await read_document(Service.BUREAU, CreditReport, body, currency)
 
     async def exposure(self, customer_id: str, currency: str, as_of: date) -> Exposure:
         """What the customer already owes us."""
@@ -188,10 +190,11 @@ class Sources:
         request = self._get(
             Service.TRANSACTIONS, f"/users/{quote(user_id, safe='')}", as_of, currency=currency, days=str(days)
         )
-        body = await self._http.fetch(Service.TRANSACTIONS, request)
-        if body is None:
-            raise CustomerNotFound(Service.TRANSACTIONS)
-        return await read_feed(Service.TRANSACTIONS, self._feed_format, body, currency, days, as_of)
+        with asking(Service.TRANSACTIONS, "TransactionFeed"):
+            body = await self._http.fetch(Service.TRANSACTIONS, request)
+            if body is None:
+                raise CustomerNotFound(Service.TRANSACTIONS)
+            return await read_feed(Service.TRANSACTIONS, self._feed_format, body, currency, days, as_of)
 
     async def float_history(self, user_id: str, currency: str, as_of: date) -> FloatHistory:
         """Every float that the user took from us."""
@@ -213,8 +216,9 @@ class Sources:
     ) -> D:
         if (address := self._base_urls[service]).startswith(SCHEME):
             # A document in S3 is complete; it cannot depend on `as_of` or `months`.
-            body = await self._s3.fetch(service, address, customer_id)
-            return await _document(service, model, body, currency)
+            with asking(service, model.__name__):
+                body = await self._s3.fetch(service, address, customer_id)
+                return await _document(service, model, body, currency)
         money = {"currency": currency} if currency else {}
         request = self._get(service, f"/customers/{quote(customer_id, safe='')}", as_of, **money, **more)
         return await self._fetch_document(service, model, request, currency)
@@ -222,7 +226,8 @@ class Sources:
     async def _fetch_document(
         self, service: Service, model: type[D], request: httpx.Request, currency: str | None
     ) -> D:
-        return await _document(service, model, await self._http.fetch(service, request), currency)
+        with asking(service, model.__name__):
+            return await _document(service, model, await self._http.fetch(service, request), currency)
 
     def _get(self, service: Service, path: str, as_of: date | None = None, **params: str) -> httpx.Request:
         moment = {"as_of": as_of.isoformat()} if as_of else {}

@@ -5,19 +5,20 @@ worker may claim, and the fence keeps the first one from storing anything. Prefe
 for the housekeeping what nobody works on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Generic
 
 from sqlalchemy import and_, or_, select, update
 
 from underwriting.domain.application import State
-from underwriting.store import audit
+from underwriting.integrations.steps import Steps
+from underwriting.store import audit, execution
 from underwriting.store import lease as leases
 from underwriting.store.columns import from_now
-from underwriting.store.errors import NotRetryable
+from underwriting.store.errors import LeaseLost, NotRetryable
 from underwriting.store.kinds import Kind
-from underwriting.store.models import Claimable
+from underwriting.store.models import AttemptEnd, Claimable
 from underwriting.store.session import Work
 from underwriting.store.stored import T
 
@@ -30,6 +31,8 @@ class Claim(Generic[T]):
     subject: T
     fence: int
     attempt: int
+    # What was done so far, for the execution log.
+    steps: Steps = field(default_factory=Steps, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ async def claim(
         flow_run_id=flow_run_id,
     )
     if row is not None:
+        await execution.began(work, subject_id, row.fence, flow_run_id)
         return Claim(kind, kind.subject(row), row.fence, row.attempts)
     await _quarantine(work, kind, subject_id, max_attempts)
     return None
@@ -70,12 +74,30 @@ async def claim(
 
 async def renew(work: Work, claim: Claim[T], lease: timedelta) -> bool:
     """Own it for another `lease` from now; False if somebody else does, or if it is finished."""
-    return await change(work, claim, lease_until=from_now(lease))
+    ours = await change(work, claim, lease_until=from_now(lease))
+    if ours:
+        await execution.goes_on(work, claim.subject.id, claim.fence, claim.steps)
+    return ours
 
 
-async def give_back(work: Work, claim: Claim[T], wait: timedelta) -> None:
-    """Let others claim it after `wait`; nothing happens if it is finished, or not ours any more."""
-    await change(work, claim, lease_until=from_now(wait))
+async def give_back(work: Work, claim: Claim[T], wait: timedelta, error: BaseException | None = None) -> None:
+    """Let others claim it after `wait`, since the attempt failed of `error`; without one, somebody stopped it.
+
+    If it is finished, or not ours any more, only the execution log notes that.
+    """
+    how = AttemptEnd.FAILED if isinstance(error, Exception) else AttemptEnd.STOPPED
+    if not await change(work, claim, lease_until=from_now(wait)):
+        how = AttemptEnd.LOST
+    elif how is AttemptEnd.FAILED:
+        claim.steps.add("waited", seconds=wait.total_seconds(), why="before the next attempt")
+    await execution.ended(work, claim.subject.id, claim.fence, claim.steps, how, error)
+
+
+async def finish(work: Work, claim: Claim[T], state: State, **values: Any) -> None:
+    """Leave it in `state`, decided; LeaseLost, and nothing is stored, if it is finished, or not ours any more."""
+    if not await change(work, claim, state=state, lease_until=None, **values):
+        raise LeaseLost(claim.subject.id)
+    await execution.ended(work, claim.subject.id, claim.fence, claim.steps, AttemptEnd.DECIDED)
 
 
 async def cancel(work: Work, kind: Kind[T], subject_id: str, flow_run_id: str) -> bool:
@@ -145,7 +167,10 @@ async def dispatched(work: Work, kind: Kind[T], subject_id: str, dispatch_no: in
         .values(dispatch_no=dispatch_no, dispatched_at=from_now(), flow_run_id=flow_run_id)
         .returning(table.id)
     )
-    return noted is not None
+    if noted is None:
+        return False
+    await execution.dispatched(work, subject_id, dispatch_no, flow_run_id)
+    return True
 
 
 def owned(claim: Claim[T]) -> Any:

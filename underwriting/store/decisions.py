@@ -21,9 +21,9 @@ from underwriting.domain.decision import (
 )
 from underwriting.domain.money import Money
 from underwriting.process.failpoints import failpoint
-from underwriting.store import applications, audit, matches
-from underwriting.store.claims import Claim, change
-from underwriting.store.errors import LeaseLost, NotReferred
+from underwriting.store import applications, audit, claims, matches
+from underwriting.store.claims import Claim
+from underwriting.store.errors import NotReferred
 from underwriting.store.models import ApplicationRow, Channel, CheckRow, DecisionRow, OutcomeRow, sealed_cell
 from underwriting.store.queue import outbox
 from underwriting.store.record import CheckRecord, Record
@@ -48,8 +48,7 @@ async def finish(
     record = Record.undecided(application, State.RUNNING).decided(decision, tuple(map(CheckRecord.of, results)))
     # The deadline is kept after it has passed, because a replay needs it.
     waits = {"respond_by": decision.respond_by or application.respond_by, "wake_at": wake_at}
-    if not await change(work, claim, state=record.state, lease_until=None, **waits):
-        raise LeaseLost(application.id)
+    await claims.finish(work, claim, record.state, **waits)
     if application.respond_by is not None:
         await _clear_checks(work, application.id)
     await _write_checks(work, application.id, results)

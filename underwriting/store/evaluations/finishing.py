@@ -10,9 +10,8 @@ from sqlalchemy import insert, select
 from underwriting.domain.application import State
 from underwriting.domain.eligibility import Eligibility, EvaluationRequest
 from underwriting.process.failpoints import failpoint
-from underwriting.store import audit
-from underwriting.store.claims import Claim, change
-from underwriting.store.errors import LeaseLost
+from underwriting.store import audit, claims
+from underwriting.store.claims import Claim
 from underwriting.store.evaluations.record import EvaluationRecord
 from underwriting.store.models import BookRow, CallbackRow, Channel, EligibilityRow, RuleOutcomeRow
 from underwriting.store.queue import outbox
@@ -35,8 +34,7 @@ async def finish(
     LeaseLost, and nothing is stored, if another worker owns the evaluation or it is already finished.
     """
     request = claim.subject
-    if not await change(work, claim, state=State.DONE, lease_until=None):
-        raise LeaseLost(request.id)
+    await claims.finish(work, claim, State.DONE)
     record = EvaluationRecord.decided(request, eligibility)
     body = record.body
     rests_on = {"books_digest": books_digest, "floats_reported": floats_reported}

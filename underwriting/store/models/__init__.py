@@ -15,13 +15,14 @@ from underwriting.store.models.evaluations import (
     RuleOutcomeRow,
     StaffDecisionRow,
 )
+from underwriting.store.models.execution import AttemptRow, DispatchRow
 from underwriting.store.models.limits import LimitRecordRow, LimitRunRow, LimitShardRow
 from underwriting.store.models.lists import ListEntryRow, ListMatchRow, ListRow
 from underwriting.store.models.log import AuditHeadRow, AuditRow, EventRow, MessageRow
 from underwriting.store.models.notices import NoticeRow, NoticeWarningRow
 from underwriting.store.models.profiles import ProfileRow
 from underwriting.store.models.rulebooks import RulebookRow
-from underwriting.store.models.states import Channel, EffectState, QueueState, RulebookKind
+from underwriting.store.models.states import AttemptEnd, Channel, EffectState, QueueState, RulebookKind
 
 # Every column of sealed values.
 SEALED = tuple(
@@ -34,6 +35,8 @@ SEALED = tuple(
 __all__ = [
     "SEALED",
     "ApplicationRow",
+    "AttemptEnd",
+    "AttemptRow",
     "AuditHeadRow",
     "AuditRow",
     "Base",
@@ -43,6 +46,7 @@ __all__ = [
     "CheckRow",
     "Claimable",
     "DecisionRow",
+    "DispatchRow",
     "EffectRow",
     "EffectState",
     "EligibilityRow",

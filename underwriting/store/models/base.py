@@ -24,7 +24,7 @@ from underwriting.domain.limits import LimitRunState, LimitShardState
 from underwriting.domain.notice import NoticeKind
 from underwriting.store.columns import Json, UtcDateTime
 from underwriting.store.crypto import SealedCell
-from underwriting.store.models.states import Channel, EffectState, QueueState, RulebookKind
+from underwriting.store.models.states import AttemptEnd, Channel, EffectState, QueueState, RulebookKind
 
 
 def _choice(kind: type[StrEnum]) -> Enum:
@@ -63,6 +63,7 @@ class Base(DeclarativeBase):
         list[dict[str, str]]: Json,
         list[int]: Json,
         list[str]: Json,
+        AttemptEnd: _choice(AttemptEnd),
         Channel: _choice(Channel),
         EffectState: _choice(EffectState),
         LimitRunState: _choice(LimitRunState),

@@ -3,6 +3,15 @@
 from enum import StrEnum
 
 
+class AttemptEnd(StrEnum):
+    """How an attempt at a decision ended. `STOPPED` is by a person or with its worker; `LOST` is to another worker."""
+
+    DECIDED = "decided"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    LOST = "lost"
+
+
 class EffectState(StrEnum):
     """The state of a paid call; an `UNKNOWN` one is never repeated."""
 
