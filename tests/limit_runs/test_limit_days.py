@@ -31,6 +31,12 @@ DAY, CLOSE = date(2025, 8, 31), datetime(2025, 9, 1, 3, 59, 59, tzinfo=UTC)
 RUN = LimitRunRow(id="lim_1", tenant=TENANT, product=Product.FLOAT, business_date=DAY, judged_at=CLOSE)
 
 
+@pytest.fixture
+def database_kind() -> str:
+    """Its SQL runs on both databases in test_limit_runs.py and test_limit_releases.py."""
+    return "postgresql"
+
+
 @pytest.mark.parametrize(("hours", "refused"), [(-1, False), (1, True), (24 * 365, True)])
 async def test_nothing_is_decided_before_its_decision_time(
     few_users: Path, context: RunContext, hours: int, refused: bool

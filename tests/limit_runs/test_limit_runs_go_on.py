@@ -46,6 +46,12 @@ async def shards_of(context: RunContext, run_id: str) -> list[LimitShardRow]:
         return await limit_shards.shards(work, run_id)
 
 
+@pytest.fixture
+def database_kind() -> str:
+    """Its SQL runs on both databases in test_limit_runs.py and test_limit_releases.py."""
+    return "postgresql"
+
+
 async def test_a_run_that_fails_while_it_is_calculated_is_continued_as_it_was_asked_for(
     context: RunContext, few_users: Path
 ) -> None:
