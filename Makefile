@@ -8,10 +8,15 @@ BIN := $(VENV)/bin
 .PHONY: bench-stability bench-personas
 .DEFAULT_GOAL := demo
 
-# An environment of exactly the locked versions, checked by hash.
+# An environment of exactly the locked versions, checked by hash. uv takes a tenth of pip's time; where it cannot install,
+# such as with an index that only pip's own settings name, pip does.
+LOCKED := --quiet --require-hashes --no-deps -r
 $(VENV)/.installed: requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements-dev.lock
+	sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.lock > $(VENV)/uv.lock
+	$(BIN)/python -m pip install $(LOCKED) $(VENV)/uv.lock
+	$(BIN)/uv pip install --python $(BIN)/python $(LOCKED) requirements-dev.lock || \
+		$(BIN)/python -m pip install $(LOCKED) requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
