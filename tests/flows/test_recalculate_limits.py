@@ -17,12 +17,15 @@ from support.limit_histories import END, rewritten, written
 
 from flows.recalculate_limits import recalculate_limits
 from flows.release_limits import Release, release_limits
+from flows.rollback_limits import rollback_limits
 from rules.limits.policy import policy_for
 from tasks.limit_shards import shard_runner
 from underwriting.limit_runs.rollback import roll_back
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.runtime import Runtime
 from underwriting.settings import settings
+from underwriting.store import audit
+from underwriting.store.limits import records as limit_records
 from underwriting.store.limits import runs as limit_runs
 from underwriting.store.limits import shards as limit_shards
 
@@ -163,6 +166,29 @@ async def test_a_strange_run_waits_for_a_person(runtime: Runtime, strange: str) 
     async with runtime.store.read() as work:
         assert (await limit_runs.get(work, row.id)).state == "applied"
         assert (await limit_runs.get(work, row.id)).decided_by == "ann"
+
+
+async def test_a_rollback_says_first_what_it_would_change(runtime: Runtime, usual: str) -> None:
+    await run(usual)
+    async with runtime.store.read() as work:
+        (row,) = await limit_runs.newest(work, runtime.config.limits_tenant)
+        changed = await limit_records.applied(work, row.id)
+    assert changed > 0
+    tried: State[None] = await rollback_limits(row.id, "ann", return_state=True)
+    assert tried.name == "DryRun"
+    assert f"changed {changed} profiles" in str(tried.message)
+    async with runtime.store.read() as work:
+        assert (await limit_runs.get(work, row.id)).state == "applied"
+    done: State[None] = await rollback_limits(row.id, "ann", dry_run=False, return_state=True)
+    assert (done.name, f"{changed} profiles written" in str(done.message)) == ("RolledBack", True)
+    async with runtime.store.read() as work:
+        assert (await limit_runs.get(work, row.id)).state == "rolled_back"
+        assert ("limits.rollback_ordered", "ann") in {
+            (entry.action, entry.actor) for entry in await audit.entries(work, row.id)
+        }
+    again: State[None] = await rollback_limits(row.id, "ann", return_state=True)
+    assert again.is_failed()
+    assert "is rolled back already" in str(again.message)
 
 
 async def test_dask_gives_the_same_bytes_even_when_a_worker_is_killed(runtime: Runtime, usual: str) -> None:

@@ -77,6 +77,9 @@ def _head(report: Report) -> Iterator[str]:
         yield f"**{report.guard_text.capitalize()}**{until if report.state is LimitRunState.HELD else ''}:"
         yield ""
         yield from (f"- {why}" for why in report.guard.reasons)
+    if report.state in (LimitRunState.APPLIED, LimitRunState.INCOMPLETE):
+        yield ""
+        yield f"To take it back: deployment `rollback-limits`, or `underwriting limits rollback {report.run_id}`."
     if report.failed:
         yield ""
         yield "**Shards that failed**; their users keep their limits:"

@@ -9,10 +9,12 @@ from underwriting.limit_runs.run_context import RunContext
 from underwriting.store import audit
 from underwriting.store.errors import RunInTheWay
 from underwriting.store.limits import changes as limit_changes
+from underwriting.store.limits import records as limit_records
 from underwriting.store.limits import runs as limit_runs
 from underwriting.store.limits import shards as limit_shards
+from underwriting.store.models import LimitRunRow
 
-CAN_BE_ROLLED_BACK = (
+_CAN_BE_ROLLED_BACK = (
     LimitRunState.APPLIED,
     LimitRunState.INCOMPLETE,
     LimitRunState.APPLYING,
@@ -28,6 +30,25 @@ class Rollback:
     written: int
     overtaken: int
 
+    @property
+    def sentence(self) -> str:
+        """What was done, in one line."""
+        left = f"{self.overtaken:,} that were changed since are left alone"
+        return f"{self.run_id} is rolled back: {self.written:,} profiles written; {left}"
+
+
+async def preview(context: RunContext, run_id: str) -> str:
+    """What a rollback would do, in two sentences; RunInTheWay where there is nothing to roll back, or no more."""
+    async with context.store.read() as work:
+        run = await limit_runs.get(work, run_id)
+        _check(run)
+        changed = await limit_records.applied(work, run_id)
+    whose = f"{run_id} of {run.business_date} for {run.tenant}, {run.scope or 'everybody'}"
+    return (
+        f"{whose}, changed {changed:,} profiles. A rollback gives these users their former limits back, and sends an "
+        "event for each; profiles that were changed since are left alone."
+    )
+
 
 async def roll_back(context: RunContext, run_id: str, by: str) -> Rollback:
     """Roll a run back, or continue doing so; a second call changes nothing. Its date may be run again afterwards.
@@ -42,8 +63,7 @@ async def roll_back(context: RunContext, run_id: str, by: str) -> Rollback:
                 return Rollback(run_id, 0, 0)
             if claimed is None:
                 raise RunInTheWay(f"another worker owns {run_id}; try again when it is done")
-            if run.state not in CAN_BE_ROLLED_BACK:
-                raise RunInTheWay(f"{run_id} is {run.state}: it changed nothing that could be rolled back")
+            _check(run)
             if run.state is not LimitRunState.ROLLING_BACK:
                 await limit_runs.enter(work, claimed, LimitRunState.ROLLING_BACK)
                 await audit.append(work, "limits.rollback_ordered", run_id, by)
@@ -58,3 +78,10 @@ async def roll_back(context: RunContext, run_id: str, by: str) -> Rollback:
         async with context.store.begin() as work:
             await limit_runs.enter(work, claimed, LimitRunState.ROLLED_BACK)
     return Rollback(run_id, written, overtaken)
+
+
+def _check(run: LimitRunRow) -> None:
+    if run.state is LimitRunState.ROLLED_BACK:
+        raise RunInTheWay(f"{run.id} is rolled back already: nothing is left to do")
+    if run.state not in _CAN_BE_ROLLED_BACK:
+        raise RunInTheWay(f"{run.id} is {run.state}: it changed nothing that could be rolled back")

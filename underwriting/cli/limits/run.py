@@ -28,18 +28,16 @@ from underwriting.limit_runs.dry_run import run_dry
 from underwriting.limit_runs.report import Report, report_of
 from underwriting.limit_runs.report_files import export_moves, write_files
 from underwriting.limit_runs.request import Request, scope_of
-from underwriting.limit_runs.rollback import CAN_BE_ROLLED_BACK, Rollback, roll_back
+from underwriting.limit_runs.rollback import Rollback, preview, roll_back
 from underwriting.limit_runs.run import finish, recalculate
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.limit_runs.totals import Totals
 from underwriting.local import known_segments
 from underwriting.settings import Settings, settings
 from underwriting.store.limits import held_runs
-from underwriting.store.limits import records as limit_records
 from underwriting.store.limits import runs as limit_runs
 from underwriting.store.limits.profiles import adopt as adopt_limits
 from underwriting.store.models import LimitRunRow
-from underwriting.store.session import Work
 
 app = typer.Typer(no_args_is_help=True, help="Limits of floats: run, release, roll back, adopt, compare.")
 Day = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Business date; else the last one.")]
@@ -147,21 +145,15 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Give everybody whose limit a run changed the former limit back, as a new version of the profile."""
-    run, changed = read_store(lambda work: _to_roll_back(work, run_id))
-    if not yes and run.state in CAN_BE_ROLLED_BACK:
-        typer.echo(
-            f"{run_id} of {run.business_date} for {run.tenant}, {run.scope or 'everybody'}, changed {changed:,} "
-            "profiles. A rollback gives these users their former limits back, and sends an event for each.",
-            err=True,
-        )
+    if not yes:
+        typer.echo(with_run_context(lambda context: preview(context, run_id)), err=True)
         if not confirmed("Roll it back?"):
             refuse(f"nothing is rolled back; `underwriting limits rollback {run_id} --yes` does not ask")
     back = with_run_context(lambda context: roll_back(context, run_id, getpass.getuser()))
     if as_json:
         typer.echo(json.dumps({"run_id": run_id, "state": "rolled_back", **_counts_of(back)}))
         return
-    left = f"{back.overtaken:,} that were changed since are left alone"
-    typer.echo(f"{run_id} is rolled back: {back.written:,} profiles written; {left}")
+    typer.echo(back.sentence)
 
 
 @app.command()
@@ -194,11 +186,6 @@ def export(
         typer.echo(json.dumps({"run_id": run_id, "moves": count, "folder": str(folder)}))
         return
     typer.echo(f"{count:,} moves of {run_id} are in {folder}")
-
-
-async def _to_roll_back(work: Work, run_id: str) -> tuple[LimitRunRow, int]:
-    """The run, and how many profiles it changed."""
-    return await limit_runs.get(work, run_id), await limit_records.applied(work, run_id)
 
 
 def _counts_of(back: Rollback) -> dict[str, int]:
