@@ -16,6 +16,7 @@ from rules.core.rule_syntax import asked
 from rules.facts import fact_text
 from underwriting.domain.decision import Outcome, Reason, Result, Verdict
 from underwriting.runtime import Runtime
+from underwriting.settings import Settings
 
 # Told apart at a glance, also without colours; signs that every font has.
 VERDICTS = {Verdict.APPROVED: "✓", Verdict.REJECTED: "✗"}
@@ -37,19 +38,33 @@ class RulesRun:
 async def publish_run(
     runtime: Runtime, path: str, verdict: Verdict, headline: str, lines: Iterable[str], table: Iterable[str]
 ) -> None:
-    """Create the page of a decision, with a link to the API's record at `path`, and tag the run with the verdict.
+    """Create the page of a decision, with the ways to its record at `path`, and tag the run with the verdict.
 
     Not a task, so that the page belongs to the flow run. The result is already stored: if the Prefect server is away,
     only the page is missing.
     """
     title = f"{VERDICTS.get(verdict, WAITS)} {verdict.title()}"
-    url = f"{runtime.config.public_url or runtime.config.api_url}{path}"
-    link = f"[Record]({url}): the API asks for a token of the tenant."
-    page = "\n\n".join((f"# {title}", headline, *lines, link, *table))
+    page = "\n\n".join((f"# {title}", headline, *lines, next_steps(runtime.config, path, verdict), *table))
     try:
         await asyncio.gather(acreate_markdown_artifact(page, description=f"{title}: {headline}"), _tag(verdict.value))
     except (httpx.HTTPError, PrefectException) as error:
         get_run_logger().warning("the run is left without its page: %s", error)
+
+
+def next_steps(config: Settings, path: str, verdict: Verdict) -> str:
+    """What the reader may do next. The API's record asks for a token, so no link leads to it."""
+    _, of_what, subject_id = path.rsplit("/", 2)
+    docs = f"{config.public_url or config.api_url}/docs"
+    lines = [
+        f"In full: `underwriting explain {subject_id}`",
+        f"As JSON: `GET {path}` with a token of the tenant; [the API's page]({docs}) asks for it under Authorize",
+    ]
+    if verdict is Verdict.REFERRED:
+        form = "decide-evaluation" if of_what == "evaluations" else "decide-referral"
+        lines.append(f"To decide it: the deployment `{form}`, with the id `{subject_id}`")
+    elif verdict in (Verdict.INCOMPLETE, Verdict.COUNTEROFFER):
+        lines.append(f"To hand in an answer of the customer: the deployment `answer-application`, with `{subject_id}`")
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def reason_lines(reasons: Iterable[Reason]) -> list[str]:

@@ -1,7 +1,9 @@
 """Takes events off the SQS queue and handles them: `underwriting consume`, or `python -m underwriting.consumer`.
 
 Two loops run at the same time. One stores messages in the inbox and deletes them from the queue. The other handles
-what is due in the inbox: at once when something arrived, and every few seconds for retries.
+what is due in the inbox: at once when something arrived, and every few seconds for retries. The housekeeping handles
+events, too, since they also arrive over HTTP and from Prefect; but a burst in the queue is handled by as many processes
+as there are consumers. Each event is leased, so that one process handles it.
 """
 
 import asyncio

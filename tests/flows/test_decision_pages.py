@@ -3,8 +3,8 @@
 import pytest
 
 from rules.prescreening.book import shipped_rulebooks
-from tasks.artifacts import RulesRun, rules_tables
-from underwriting.domain.decision import Outcome, Reason, Result
+from tasks.artifacts import RulesRun, next_steps, rules_tables
+from underwriting.domain.decision import Outcome, Reason, Result, Verdict
 from underwriting.settings import Settings
 
 LOW = Reason(code="credit_score_low", sentence="Your credit score is too low.")
@@ -20,3 +20,23 @@ def test_values_of_real_customers_do_not_reach_prefect(user_service, cell):
         table.splitlines()[-1] == f"| **CreditScore**<br>credit_report<br>credit_score_low | min_score = 620 | {cell} |"
     )
     assert ("479" in table) is (user_service == "")
+
+
+@pytest.mark.parametrize(
+    ("path", "verdict", "form"),
+    [
+        ("/v1/applications/app_1", Verdict.REFERRED, "decide-referral"),
+        ("/v1/ada/underwriting/evaluations/evl_1", Verdict.REFERRED, "decide-evaluation"),
+        ("/v1/applications/app_1", Verdict.COUNTEROFFER, "answer-application"),
+        ("/v1/applications/app_1", Verdict.REJECTED, None),
+    ],
+)
+def test_a_page_says_what_the_reader_may_do_next(path, verdict, form):
+    subject_id = path.rpartition("/")[2]
+    told = next_steps(Settings(public_url="https://api.example"), path, verdict)
+    assert f"`underwriting explain {subject_id}`" in told
+    assert "](https://api.example/docs)" in told
+    assert f"https://api.example{path}" not in told, "it would ask for a token"
+    assert [word for word in ("decide-referral", "decide-evaluation", "answer-application") if word in told] == (
+        [form] if form else []
+    )

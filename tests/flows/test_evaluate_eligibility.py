@@ -206,7 +206,7 @@ def fact(record: evaluations.EvaluationRecord, rule: str, name: str) -> object:
 # What others see.
 
 
-async def test_the_ui_shows_books_and_outcomes_and_a_link_to_the_record(checks: FloatChecks) -> None:
+async def test_the_ui_shows_books_and_outcomes_and_the_ways_to_the_record(checks: FloatChecks) -> None:
     evaluated = await checks.evaluate("bounced")
     run_id = evaluated.state.state_details.flow_run_id
     assert run_id is not None
@@ -221,7 +221,8 @@ async def test_the_ui_shows_books_and_outcomes_and_a_link_to_the_record(checks: 
     )
     assert re.search(rf"\| {rule} \| {asks} \| returned_debits_90d = \d+ \|", page)
     assert page.startswith("# ✗ Rejected")
-    assert f"/v1/bounced/underwriting/evaluations/{evaluated.record.id}" in page
+    assert f"`underwriting explain {evaluated.record.id}`" in page
+    assert f"`GET /v1/bounced/underwriting/evaluations/{evaluated.record.id}` with a token" in page
     assert run.name == "evaluate-bounced-float"
     assert "rejected" in run.tags
 

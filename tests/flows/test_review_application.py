@@ -131,7 +131,7 @@ async def test_the_result_is_posted_signed_once(journey: Journey) -> None:
     assert message["data"]["reasons"][0]["code"] == "credit_score_low"
 
 
-async def test_the_ui_shows_outcomes_with_reasons_and_facts_and_a_link_to_the_record(journey: Journey) -> None:
+async def test_the_ui_shows_outcomes_with_reasons_and_facts_and_the_ways_to_the_record(journey: Journey) -> None:
     review = await journey.review("low-score")
     run_id = review.state.state_details.flow_run_id
     assert run_id is not None
@@ -144,6 +144,8 @@ async def test_the_ui_shows_outcomes_with_reasons_and_facts_and_a_link_to_the_re
     row = r"\| \*\*CreditScore\*\*<br>credit_report<br>credit_score_low \| min_score = \d+ \| credit_score = 4\d\d \|"
     assert re.search(row, page)
     assert page.index("**CreditScore**") < page.index("## ✓ Passed") < page.index("**AdultApplicant**")
-    assert f"/v1/applications/{review.record.id}" in page
+    assert f"`underwriting explain {review.record.id}`" in page
+    assert f"`GET /v1/applications/{review.record.id}` with a token" in page
+    assert f"]({journey.runtime.config.api_url}/docs)" in page
     assert run.name == f"review-{review.record.id}"
     assert "rejected" in run.tags
