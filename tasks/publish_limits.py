@@ -10,7 +10,7 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_progress_artifa
 from prefect.exceptions import PrefectException
 
 from underwriting.limit_runs.pictures import pictures
-from underwriting.limit_runs.report import Report
+from underwriting.limit_runs.report import Report, shards_text
 from underwriting.limit_runs.report_files import summary, write_files
 
 
@@ -29,7 +29,9 @@ class Progress:
                 if what in self._artifacts:
                     await aupdate_progress_artifact(self._artifacts[what], progress=share)
                 else:
-                    self._artifacts[what] = await acreate_progress_artifact(share, description=f"{what}: {of} shards")
+                    self._artifacts[what] = await acreate_progress_artifact(
+                        share, description=f"{what}: {shards_text(of)}"
+                    )
         except (httpx.HTTPError, PrefectException) as error:
             get_run_logger().warning("the progress is not shown: %s", error)
 

@@ -52,7 +52,10 @@ def test_a_run_from_the_shell_and_what_can_be_done_with_it(
     assert "the guard held it: " in released.output
     assert "the guard holds it" not in released.output
     assert "limits release" not in released.output
-    assert ": looked at it" in limits(command_line, "status", run["run_id"]).output
+    told = limits(command_line, "status", run["run_id"]).output
+    assert ": looked at it" in told
+    rows = dict(line.split() for line in told.partition("───\n")[2].splitlines()[:5])
+    assert rows.pop("all") == str(sum(map(int, rows.values()))) == "240", "the rows add up"
     exported = limits(command_line, "export", run["run_id"], str(tmp_path / "out"))
     moves = pq.read_table(tmp_path / "out" / "moves.parquet")
     assert f"{len(moves)} moves of" in exported.output

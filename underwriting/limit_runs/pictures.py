@@ -20,6 +20,8 @@ from underwriting.limit_runs.totals import Totals
 
 BEFORE, AFTER, UP, DOWN, QUIET = "#9aa5b1", "#2a6f97", "#2d936c", "#c8553d", "#6c757d"
 
+THOUSANDS = "{x:,.0f}"
+
 
 @dataclass(frozen=True)
 class Promise:
@@ -92,7 +94,7 @@ def backtest_picture(by_policy: Mapping[str, Mapping[date, MonthFigures]]) -> by
         axes.set_xlim(-0.5, len(months) - 0.5)
         if name != "exposure":
             _shade_unsettled(axes, months)
-        axes.yaxis.set_major_formatter("{x:,.0f}")
+        axes.yaxis.set_major_formatter(THOUSANDS)
         axes.set_ylabel(label)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)
@@ -147,6 +149,7 @@ def _limits(axes: Axes, totals: Totals) -> None:
     axes.set_xticks(list(places), [_amount(amount) for amount in amounts])
     axes.set_xlabel(f"limit, {CURRENCY}")
     axes.set_ylabel("users")
+    axes.yaxis.set_major_formatter(THOUSANDS)
     axes.legend(frameon=False)
 
 
@@ -160,6 +163,7 @@ def _moves(axes: Axes, totals: Totals) -> None:
     axes.set_xticks(range(len(moves)), labels, rotation=30, ha="right")
     axes.axhline(0, color=QUIET, linewidth=0.8)
     axes.set_ylabel("users raised (up), lowered (down)")
+    axes.yaxis.set_major_formatter(THOUSANDS)
     _note_if_empty(axes, totals.moves, "nobody moved")
 
 
@@ -167,6 +171,7 @@ def _gates(axes: Axes, totals: Totals) -> None:
     gates = sorted(totals.gates, key=lambda gate: totals.gates[gate])
     axes.barh([gate.replace("_", " ") for gate in gates], [totals.gates[gate] for gate in gates], color=DOWN)
     axes.set_xlabel("users")
+    axes.xaxis.set_major_formatter(THOUSANDS)
     _note_if_empty(axes, totals.gates, "no gate kept anybody from a tier")
 
 
@@ -175,7 +180,7 @@ def _promise(axes: Axes, totals: Totals) -> None:
     shares = [totals.kept_raised.get(amount, 0) / totals.kept[amount] for amount in amounts]
     promised = advertised().min_share_raised
     axes.bar(range(len(amounts)), shares, color=[UP if share > promised else DOWN for share in shares])
-    labels = [f"{_amount(amount)}\n{totals.kept[amount]} users" for amount in amounts]
+    labels = [f"{_amount(amount)}\n{totals.kept[amount]:,} users" for amount in amounts]
     axes.set_xticks(range(len(amounts)), labels)
     axes.axhline(promised, color=QUIET, linestyle="--", label=f"what it takes to be true: {promised:.0%}")
     axes.set_ylim(0, 1)

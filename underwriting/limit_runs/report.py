@@ -49,10 +49,11 @@ class Report:
     def sentence(self) -> str:
         """What became of it, in one line without personal data."""
         totals = self.totals
-        paused = f"{totals.paused} paused, " if totals.paused else ""
-        moves = f"{totals.raised} raised, {totals.lowered} lowered, {paused}{totals.held} held of {totals.users}"
-        failed = f"; {len(self.failed)} of {self.shards} shards failed" if self.failed else ""
-        return f"{moves}{failed}{f'; {held}' if (held := self.guard_text) else ''}"
+        paused = f"{totals.paused:,} paused, " if totals.paused else ""
+        held = f"{paused}{totals.held:,} held of {totals.users:,}"
+        moves = f"{totals.raised:,} raised, {totals.lowered:,} lowered, {held}"
+        failed = f"; {len(self.failed):,} of {shards_text(self.shards)} failed" if self.failed else ""
+        return f"{moves}{failed}{f'; {guard}' if (guard := self.guard_text) else ''}"
 
     @property
     def guard_text(self) -> str:
@@ -62,6 +63,11 @@ class Report:
         if self.state is None:
             return "the guard would hold it"
         return "the guard holds it" if self.state is LimitRunState.HELD else "the guard held it"
+
+
+def shards_text(count: int) -> str:
+    """A number of shards: "1 shard", "5,000 shards"."""
+    return f"{count:,} shard{'' if count == 1 else 's'}"
 
 
 async def report_of(context: RunContext, run_id: str) -> Report:

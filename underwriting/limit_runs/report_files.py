@@ -13,11 +13,11 @@ from underwriting.domain.limits import LimitRunState
 from underwriting.domain.money import amount_text
 from underwriting.limit_runs.intake import TableIntake
 from underwriting.limit_runs.pictures import advertised, pictures
-from underwriting.limit_runs.report import Report
+from underwriting.limit_runs.report import Report, shards_text
 from underwriting.limit_runs.totals import Counts, Totals
 
-# Prefect does not wrap the cells of a table; this many characters fit.
-SENTENCE = 60
+# Prefect does not wrap the cells of a table; this many characters fit in a window of 1,280 pixels.
+SENTENCE = 50
 # Amounts in files are minor units, and named so.
 AMOUNTS = ("before", "after", "target", "affordability_cap")
 MOVES = f"""
@@ -65,12 +65,12 @@ def summary(report: Report) -> str:
 
 
 def _head(report: Report) -> Iterator[str]:
-    state = "a dry run: nothing is stored" if report.state is None else report.state.replace("_", " ")
+    state = "dry run, nothing is stored" if report.state is None else report.state.replace("_", " ")
     yield f"## Limits as of {report.business_date}: {state}"
     yield ""
     terms = f", facts by {report.fact_terms}" if report.fact_terms else ""
-    shards = f"{report.shards} shard{'' if report.shards == 1 else 's'}, of which {report.calculated} calculated now"
-    yield f"Run {report.run_id} by {report.policy}{terms}, {shards}."
+    calculated = f"{shards_text(report.shards)}, of which {report.calculated:,} calculated now"
+    yield f"Run {report.run_id} by {report.policy}{terms}, {calculated}."
     if report.guard.verdict is GuardVerdict.HOLD:
         yield ""
         until = " until a person releases or discards it (deployment `release-limits`)"
@@ -89,47 +89,49 @@ def _head(report: Report) -> Iterator[str]:
 
 def _counts(report: Report) -> Iterator[str]:
     totals = report.totals
-    yield from ("", "| | users | share | money |", "|---|---:|---:|---:|")
+    yield from ("", "| limit | users | share | money |", "|---|---:|---:|---:|")
     for name, count, money in (
         ("raised", totals.raised, totals.money_up),
         ("lowered", totals.lowered, -totals.money_down),
         ("paused", totals.paused, 0),
         ("held", totals.held, 0),
     ):
-        yield f"| {name} | {count} | {_share(count, totals.users)} | {amount_text(money, report.currency)} |"
-    yield f"| all | {totals.users} | | {amount_text(totals.after - totals.before, report.currency)} |"
+        yield f"| {name} | {count:,} | {_share(count, totals.users)} | {amount_text(money, report.currency)} |"
+    yield f"| all | {totals.users:,} | | {amount_text(totals.after - totals.before, report.currency)} |"
     yield ""
     before, after = amount_text(totals.before, report.currency), amount_text(totals.after, report.currency)
-    yield f"All limits together: {before} before, {after} after. Not known well enough to judge: {totals.unknown}."
+    yield f"All limits together: {before} before, {after} after."
+    if totals.unknown:
+        yield f"Of {totals.unknown:,} users a required fact was unknown."
     if report.written or report.overtaken:
-        yield f"Written now: {report.written} profiles; {report.overtaken} were changed by somebody else meanwhile."
+        yield f"Written now: {report.written:,} profiles; {report.overtaken:,} were changed by somebody else meanwhile."
 
 
 def _promise(totals: Totals) -> Iterator[str]:
     kept, raised = sum(totals.kept.values()), sum(totals.kept_raised.values())
     yield ""
     yield (
-        f"Advertised: “{advertised().claim}” Of {kept} who kept to it {raised} were raised "
+        f"Advertised: “{advertised().claim}” Of {kept:,} who kept to it {raised:,} were raised "
         f"({_share(raised, kept)}; it takes {advertised().min_share_raised:.0%})."
     )
 
 
 def _reasons(totals: Totals) -> Iterator[str]:
-    yield from ("", "| reason | users | |", "|---|---:|---|")
+    yield from ("", "| reason | users | what the user reads |", "|---|---:|---|")
     for code, count in _largest_first(totals.reasons):
-        yield f"| {code} | {count} | {'<br>'.join(textwrap.wrap(reason(code).sentence, SENTENCE))} |"
+        yield f"| {code} | {count:,} | {'<br>'.join(textwrap.wrap(reason(code).sentence, SENTENCE))} |"
     yield from ("", "| gate that kept users from a tier whose row they meet | users |", "|---|---:|")
-    yield from (f"| {gate} | {count} |" for gate, count in _largest_first(totals.gates))
+    yield from (f"| {gate} | {count:,} |" for gate, count in _largest_first(totals.gates))
 
 
 def _rows(report: Report) -> Iterator[str]:
     yield from ("", "| input table | rows | malformed, quarantined |", "|---|---:|---|")
     for name, one in sorted(report.tables.items()):
-        yield f"| {name} | {one.rows} | {_malformed(one)} |"
+        yield f"| {name} | {one.rows:,} | {_malformed(one)} |"
 
 
 def _malformed(one: TableIntake) -> str:
-    return ", ".join(f"{why.replace('_', ' ')}: {count}" for why, count in _largest_first(one.malformed)) or "none"
+    return ", ".join(f"{why.replace('_', ' ')}: {count:,}" for why, count in _largest_first(one.malformed)) or "none"
 
 
 def _largest_first(counts: Counts | Mapping[str, int]) -> list[tuple[str, int]]:

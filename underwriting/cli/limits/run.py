@@ -217,10 +217,13 @@ def _show(
     out.print(f"  by {report.policy}, facts by {report.fact_terms or 'numbers that are not known any more'}")
     if report.decided_by:
         out.print(f"  decided by {report.decided_by}: {report.note}", markup=False)
-    table = new_table("", "users", right=("users",))
-    for name in ("users", "raised", "held", "lowered", "paused", "unknown"):
+    table = new_table("limit", "users", right=("users",))
+    for name in ("raised", "lowered", "paused", "held"):
         table.add_row(name, f"{getattr(report.totals, name):,}")
+    table.add_row("all", f"{report.totals.users:,}")
     out.print(table)
+    if report.totals.unknown:
+        out.print(f"of {report.totals.unknown:,} users a required fact was unknown")
     if decision is not None:
         out.print(move_text(decision, report.currency))
         print_decision(policy, decision, report.currency)
