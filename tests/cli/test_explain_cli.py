@@ -164,6 +164,21 @@ def test_the_log_says_what_was_tried(shell: Shell, monkeypatch: pytest.MonkeyPat
     )
 
 
+def test_an_explanation_says_what_its_marks_mean_and_keeps_its_indentation(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    evaluation_id = shell.evaluated(monthly_income=299_99, list_match_score=None)
+    lines = shell.run("explain", evaluation_id)[1].splitlines()
+    assert "x failed, ? unknown, + passed" in lines
+    assert max(map(len, lines)) <= 80
+    rules = lines[lines.index("x failed, ? unknown, + passed") :]
+    begun = ("  x ", "  ? ", "  + ", "    ", "  float-", "float-", "Nearest", "x failed")
+    assert [line for line in rules if line and not line.startswith(begun)] == [], (
+        "what is broken goes on below its text"
+    )
+
+
 def test_an_approval_is_explained_too(shell: Shell) -> None:
     code, told = shell.run("explain", shell.evaluated())
     assert code == 0
@@ -182,7 +197,7 @@ def test_a_persons_decision_on_an_evaluation_is_named_with_person_time_and_note(
     assert "referred by" in told or "UTC  referred" in told
     explained = json.loads(shell.run("explain", evaluation_id, "--json")[1])
     assert [each["verdict"] for each in explained["decisions"]] == ["referred", "approved"]
-    assert (explained["decisions"][1]["decided_by"], explained["decisions"][1]["note"]) == ("ann", "saw the payslip")
+    assert (explained["decisions"][1]["by"], explained["decisions"][1]["note"]) == ("ann", "saw the payslip")
     (open_rule,) = {rule["rule"] for rule in explained["rules"] if rule["result"] == "unknown"} & {"FeedFreshness"}
     assert open_rule
     assert explained["record"]["id"] == evaluation_id
@@ -200,7 +215,7 @@ def test_a_persons_decision_on_an_application_is_named_with_person_time_and_note
         == f"  {NOW:%Y-%m-%d %H:%M} UTC  referred by prescreening v{shipped_rulebooks()['prescreening'].version}"
     )
     explained = json.loads(shell.run("explain", application_id, "--json")[1])
-    assert [each["decided_by"] for each in explained["decisions"]] == ["rulebook", "ann"]
+    assert [each["by"] for each in explained["decisions"]] == ["rulebook", "ann"]
     assert explained["decisions"][1]["note"] == "known for years"
 
 

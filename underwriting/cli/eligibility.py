@@ -13,7 +13,7 @@ from rules.limits.tiers import CURRENCY
 from underwriting.cli.books import rules_of
 from underwriting.cli.client import ApiRefused, Client, Token, opaque_id
 from underwriting.cli.errors import refuse, refusing
-from underwriting.cli.output import coloured, console, print_outcomes, print_reasons
+from underwriting.cli.output import coloured, console, print_hanging, print_outcomes, print_reasons
 from underwriting.domain.application import Product
 from underwriting.domain.decision import RulebookRef
 from underwriting.domain.money import amount_of
@@ -94,7 +94,7 @@ def print_evaluation(out: Console, record: EvaluationRecord, rules: Mapping[Rule
     out.print(f"\n[bold]{record.product}: {record.verdict or record.state}[/]{by}")
     if record.approved_amounts and record.currency:
         amounts = (amount_of(amount, record.currency) for amount in record.approved_amounts)
-        out.print(f"  may take {', '.join(amounts)}")
+        print_hanging(out, f"may take {', '.join(amounts)}")
     print_reasons(out, record.reasons)
     for source, trouble in record.troubles.items():
-        out.print(f"  trouble with {source}: {trouble}", markup=False)
+        print_hanging(out, f"trouble with {source}: {trouble}")

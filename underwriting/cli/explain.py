@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import typer
+from rich.console import Console
 
 from rules.explain import Missing, Way
 from rules.explain.evaluation import BookExplained
@@ -27,7 +28,8 @@ from underwriting.store.kinds import APPLICATIONS, EVALUATIONS
 from underwriting.store.record import Record
 from underwriting.store.session import Work
 
-MARKS = {Result.PASS: "+", Result.FAIL: "x", Result.UNKNOWN: "?"}
+MARKS = {Result.FAIL: "x", Result.UNKNOWN: "?", Result.PASS: "+"}
+PAST = {Result.FAIL: "failed", Result.UNKNOWN: "unknown", Result.PASS: "passed"}
 
 
 def explain(
@@ -86,33 +88,33 @@ def _print_evaluation(basis: EvaluationBasis, by_staff: StaffDecision | None) ->
         amounts = (amount_of(amount, eligibility.currency) for amount in basis.answered.approved_amounts)
         print_by_staff(by_staff.verdict, by_staff.decided_by, by_staff.decided_at, by_staff.note)
         if by_staff.verdict is Verdict.APPROVED:
-            out.print(f"    may take {', '.join(amounts)}")
+            print_hanging(out, f"may take {', '.join(amounts)}", indent=4)
         print_reasons(out, basis.answered.reasons)
     by = f" by {eligibility.deciding}" if eligibility.deciding else ""
-    out.print(f"  {moment_text(eligibility.decided_at)}  [bold]{eligibility.verdict}[/]{by}")
+    print_hanging(out, f"{moment_text(eligibility.decided_at)}  {eligibility.verdict}{by}")
     if eligibility.approved_amounts:
         amounts = (amount_text(amount, eligibility.currency) for amount in eligibility.approved_amounts)
-        out.print(f"  may take {', '.join(amounts)}")
+        print_hanging(out, f"may take {', '.join(amounts)}")
     if eligibility.affordability_cap is not None:
         out.print(f"  can afford {amount_text(eligibility.affordability_cap, eligibility.currency)} from a pay")
     print_reasons(out, eligibility.reasons)
     for source, trouble in eligibility.troubles.items():
-        out.print(f"  trouble with {source}: {trouble}", markup=False)
+        print_hanging(out, f"trouble with {source}: {trouble}")
+    print_legend(out)
     for book in explanation.books:
         _print_book(book, eligibility.currency)
     if eligibility.approved_amounts == () and explanation.nearest:
         out.print("\nNearest to an approval:")
         for book in explanation.nearest:
             for rule in book.open:
-                out.print(
-                    f"  {book.result.rulebook}: {rule.outcome.rule}: {advice(rule, eligibility.currency)}", markup=False
-                )
+                told = advice(rule, eligibility.currency)
+                print_hanging(out, f"{book.result.rulebook}: {rule.outcome.rule}: {told}")
 
 
 def print_by_staff(what: str, by: str, at: datetime, note: str | None) -> None:
     """Print what a person decided, when, and with which note."""
     said = f": {note}" if note else ""
-    console().print(f"  {moment_text(at)}  {what} by {by}{said}", markup=False)
+    print_hanging(console(), f"{moment_text(at)}  {what} by {by}{said}")
 
 
 def _print_book(book: BookExplained, currency: str) -> None:
@@ -122,7 +124,7 @@ def _print_book(book: BookExplained, currency: str) -> None:
     print_rules(book.rules, currency)
 
 
-def _print_application(record: Record, rules: Iterable[RuleExplained], made: Sequence[Decision]) -> None:
+def _print_application(record: Record, rules: Sequence[RuleExplained], made: Sequence[Decision]) -> None:
     out = console()
     out.print(f"[bold]{record.id}[/]: [bold]{record.verdict or record.state}[/]")
     for decision in reversed(made):
@@ -133,15 +135,18 @@ def _print_application(record: Record, rules: Iterable[RuleExplained], made: Seq
         print_hanging(out, line)
     for check in record.checks:
         if check.trouble:
-            out.print(f"  no answer for {check.check}: {check.trouble}", markup=False)
+            print_hanging(out, f"no answer for {check.check}: {check.trouble}")
+    if rules:
+        print_legend(out)
     print_rules(rules, record.currency)
 
 
 def _evaluation_as_json(basis: EvaluationBasis, by_staff: StaffDecision | None) -> None:
     eligibility = basis.judged.eligibility
     explanation = explain_evaluation(eligibility, basis.books)
-    rulebooks_verdict = {"verdict": eligibility.verdict, "decided_by": BY_RULEBOOK, "note": None}
-    made = [{**rulebooks_verdict, "decided_at": eligibility.decided_at}, *([vars(by_staff)] if by_staff else [])]
+    made = [_as_made(eligibility.verdict, BY_RULEBOOK, eligibility.decided_at, None)]
+    if by_staff:
+        made.append(_as_made(by_staff.verdict, by_staff.decided_by, by_staff.decided_at, by_staff.note))
     _echo_json(
         basis.answered.model_dump(mode="json"),
         made,
@@ -154,21 +159,24 @@ def _evaluation_as_json(basis: EvaluationBasis, by_staff: StaffDecision | None) 
 
 
 def _application_as_json(record: Record, rules: Iterable[RuleExplained], made: Sequence[Decision]) -> None:
-    shown = {"verdict", "decided_by", "decided_at", "note"}
     _echo_json(
         record.model_dump(mode="json"),
-        [decision.model_dump(include=shown) for decision in made],
+        [_as_made(each.verdict, each.decided_by, each.decided_at, each.note) for each in made],
         [_rule_as_json(rule, record.currency) for rule in rules],
     )
+
+
+def _as_made(verdict: Verdict, by: str, at: datetime, note: str | None) -> dict[str, object]:
+    """A decision with its decider: `rulebook`, `customer`, `deadline`, or the id of a person.
+
+    `decided_by` of the API's record does not tell persons apart in an evaluation, so this is called otherwise.
+    """
+    return {"verdict": verdict, "by": by, "decided_at": at, "note": note}
 
 
 def _echo_json(record: object, made: object, rules: object) -> None:
     """Print the API's record with what the API does not show: the persons, their notes, the advice."""
     typer.echo(json.dumps({"record": record, "decisions": made, "rules": rules}, default=str))
-
-
-# In this order rules are printed.
-_FIRST = (Result.FAIL, Result.UNKNOWN, Result.PASS)
 
 
 def _rule_as_json(rule: RuleExplained, currency: str) -> dict[str, object]:
@@ -181,10 +189,15 @@ def _rule_as_json(rule: RuleExplained, currency: str) -> dict[str, object]:
     }
 
 
+def print_legend(out: Console) -> None:
+    """Say what the marks before the rules mean."""
+    out.print(f"\n{', '.join(f'{mark} {PAST[result]}' for result, mark in MARKS.items())}")
+
+
 def print_rules(rules: Iterable[RuleExplained], currency: str) -> None:
     """Print what each rule asked and saw, and what would have made it pass; those that did not pass come first."""
     out = console()
-    for rule in sorted(rules, key=lambda rule: _FIRST.index(rule.outcome.result)):
+    for rule in sorted(rules, key=lambda rule: list(MARKS).index(rule.outcome.result)):
         result = rule.outcome.result
         print_hanging(out, f"{MARKS[result]} {rule.outcome.rule}: {rule.sentence}", colour=COLOURS[result])
         print_hanging(out, asks_and_saw(rule.rule, rule.outcome, currency), indent=6)

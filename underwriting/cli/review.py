@@ -119,7 +119,7 @@ def print_review(out: Console, record: Record, rules: Sequence[Rule]) -> None:
     for check in record.checks:
         out.print(f"\n[bold]{check.check}[/]")
         if check.trouble:
-            out.print(f"  no answer: {check.trouble}", markup=False)
+            print_hanging(out, f"no answer: {check.trouble}")
         print_outcomes(out, check.outcomes, rules, record.currency)
     amount = f" {amount_of(record.approved_amount, record.currency)}" if record.approved_amount else ""
     out.print(f"\n[bold]{record.verdict or record.state}[/]{amount}")

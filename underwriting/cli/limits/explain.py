@@ -16,8 +16,8 @@ from rules.facts import fact_text
 from rules.limits.decisions import Move
 from rules.limits.policy import LimitPolicy, parse_policy
 from underwriting.cli.errors import refuse
-from underwriting.cli.explain import print_rules
-from underwriting.cli.output import console, moment_text, print_reasons
+from underwriting.cli.explain import print_legend, print_rules
+from underwriting.cli.output import console, moment_text, print_hanging, print_reasons
 from underwriting.cli.store import read_store
 from underwriting.domain.limits import LimitRunState
 from underwriting.domain.money import amount_text
@@ -129,17 +129,17 @@ def print_decision(policy: LimitPolicy | None, decision: LimitDecision, currency
     print_reasons(out, decision.reasons)
     if decision.affordability_cap is not None:
         target = "not known" if decision.target is None else amount_text(decision.target, currency)
-        out.print(f"  can afford {amount_text(decision.affordability_cap, currency)}; target {target}")
+        print_hanging(out, f"can afford {amount_text(decision.affordability_cap, currency)}; target {target}")
     if policy is None:
         return
     explained = explain_limit(policy, decision)
     print_rules(explained.gates, currency)
     if explained.tier is not None:
         fee = f"; {amount_text(explained.due, currency)} fall due for it" if explained.due is not None else ""
-        out.print(f"  a limit of {amount_text(explained.tier, currency)} requires{fee}")
+        print_hanging(out, f"a limit of {amount_text(explained.tier, currency)} requires{fee}")
         for each in explained.requires:
             at_least, saw = (fact_text(each.fact, value, currency) for value in (each.at_least, each.observed))
-            out.print(f"      {each.fact} at least {at_least}, saw {saw}")
+            print_hanging(out, f"{each.fact} at least {at_least}, saw {saw}", indent=6)
 
 
 def move_text(decision: LimitDecision, currency: str) -> str:
@@ -161,17 +161,20 @@ def _print(user_id: str, explained: UserExplained) -> None:
         out.print(f"[bold]{user_id}[/]: the limit is [bold]{limit}[/]{until}{paused} (profile v{current.version})")
     else:
         out.print(f"[bold]{user_id}[/]: no profile yet")
+    if explained.changes or explained.last:
+        print_legend(out)
     last = explained.last
     if last is not None and not any(
         change.decided and change.decided.run.id == last.run.id for change in explained.changes
     ):
         out.print(f"\n[bold]The last run[/]: {_run_text(last.run)}")
-        out.print(f"  {move_text(last.decision, last.run.currency)}{_not_applied(last.run)}")
+        print_hanging(out, f"{move_text(last.decision, last.run.currency)}{_not_applied(last.run)}")
         print_decision(_policy(last.run), last.decision, last.run.currency)
     for change in explained.changes:
-        out.print(f"\n{moment_text(change.after.created_on)}  [bold]{_change_text(change)}[/]")
+        out.print()
+        print_hanging(out, f"{moment_text(change.after.created_on)}  {_change_text(change)}", indent=0)
         if change.after.notes:
-            out.print(f"  note: {change.after.notes}", markup=False)
+            print_hanging(out, f"note: {change.after.notes}")
         if change.decided and change.after.reason != "limit_rolled_back":
             print_decision(_policy(change.decided.run), change.decided.decision, change.decided.run.currency)
 

@@ -15,11 +15,12 @@ from rules.limits.policy import LimitPolicy, policy_for
 from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.cli.client import opaque_id
 from underwriting.cli.errors import refuse, refusing
+from underwriting.cli.explain import print_legend
 from underwriting.cli.limits import policies
 from underwriting.cli.limits.compare import Json, backtest, compare
 from underwriting.cli.limits.context import with_run_context
 from underwriting.cli.limits.explain import decision_as_json, decision_in, move_text, print_decision
-from underwriting.cli.output import confirmed, console, new_table, note_given
+from underwriting.cli.output import confirmed, console, new_table, note_given, print_hanging
 from underwriting.cli.store import read_store, write_store
 from underwriting.domain.application import Product
 from underwriting.domain.limits import LimitRunState
@@ -216,7 +217,7 @@ def _show(
     out.print(f"[bold]{report.run_id}[/] of {report.business_date}: [bold]{state}[/]")
     out.print(f"  by {report.policy}, facts by {report.fact_terms or 'numbers that are not known any more'}")
     if report.decided_by:
-        out.print(f"  decided by {report.decided_by}: {report.note}", markup=False)
+        print_hanging(out, f"decided by {report.decided_by}: {report.note}")
     table = new_table("limit", "users", right=("users",))
     for name in ("raised", "lowered", "paused", "held"):
         table.add_row(name, f"{getattr(report.totals, name):,}")
@@ -225,6 +226,7 @@ def _show(
     if report.totals.unknown:
         out.print(f"of {report.totals.unknown:,} users a required fact was unknown")
     if decision is not None:
+        print_legend(out)
         out.print(move_text(decision, report.currency))
         print_decision(policy, decision, report.currency)
     if report.busy:
