@@ -32,18 +32,26 @@ from underwriting.store.migrations import HEAD
 from underwriting.worker.deploy import deploy as deploy_file
 
 
-def migrate(as_json: Json = False) -> None:
+def migrate(
+    expand: Annotated[
+        bool, typer.Option("--expand", help="Only as far as the programs work that run now; later once more without.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Bring the store's schema up to this version. A second run changes nothing."""
 
-    async def run() -> None:
-        await migrate_store(store_settings().database_url)
+    async def run() -> str:
+        return await migrate_store(store_settings().database_url, expand=expand)
 
     with refusing(StoreError):
-        asyncio.run(run())
+        schema = asyncio.run(run())
     if as_json:
-        print_json({"schema": HEAD})
-        return
-    typer.echo("the store's schema is up to date")
+        print_json({"schema": schema})
+    elif schema == HEAD:
+        typer.echo("the store's schema is up to date")
+    else:
+        typer.echo(f"the store's schema is at {schema} of {HEAD}: start the new programs, stop the old ones, then")
+        typer.echo("underwriting migrate")
 
 
 def deploy(

@@ -25,7 +25,7 @@ from sqlalchemy.orm import ORMExecuteState, Session
 from underwriting.store.crypto import Keyring
 from underwriting.store.engines import create_engine, create_read_engine
 from underwriting.store.errors import NotMigrated, StatementRefused, StoreError, StoreUnreachable
-from underwriting.store.migrations import HEAD
+from underwriting.store.migrations import HEAD, NEEDED, generation
 from underwriting.store.models import Base
 
 # SQLSTATEs of errors after which another try may help: connection, resources, operator intervention and timeouts,
@@ -243,7 +243,9 @@ async def _check_schema(work: Work) -> None:
     if not await connection.run_sync(lambda sync: inspect(sync).has_table("alembic_version")):
         raise NotMigrated("the database has no tables yet; run `underwriting migrate`")
     version = await work.scalar(text("SELECT version_num FROM alembic_version"))
-    if version is None or version < HEAD:
-        raise NotMigrated(f"the database is at schema {version}, this program needs {HEAD}; run `underwriting migrate`")
-    if version > HEAD:
+    if version is None or version < NEEDED:
+        raise NotMigrated(
+            f"the database is at schema {version}, this program needs {NEEDED}; run `underwriting migrate`"
+        )
+    if generation(version) > generation(HEAD):
         raise NotMigrated(f"the database is at schema {version}, this program knows {HEAD}; install the newer program")

@@ -1,13 +1,13 @@
 """The execution log: dispatches and attempts.
 
-Revision 0023, 2026-11-29.
+Revision 0022.1, 2026-11-29.
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0023"
+revision = "0022.1"
 down_revision = "0022"
 branch_labels = None
 depends_on = None
