@@ -72,7 +72,7 @@ async def _deliver_one(runtime: Runtime, message: Message) -> list[str]:
         return [await _record(runtime, message, error)]
     # A message that cannot even be written, such as one to sign with a damaged secret, fails alone.
     except Exception as error:
-        log.exception("message %s", message.id)
+        log.exception("message %s cannot be written", message.id)
         return [await _record(runtime, message, _unwritable(message, error))]
     failpoint("after-post")
     return [await _record(runtime, message, None)]
@@ -88,7 +88,7 @@ async def _put_events(runtime: Runtime, messages: Sequence[Message]) -> list[str
                 events[message.id] = _bus_event(message)
             # One whose stored body was damaged fails alone.
             except (ValueError, LookupError) as error:
-                log.exception("message %s", message.id)
+                log.exception("message %s cannot be written", message.id)
                 troubles[message.id] = _unwritable(message, error)
         troubles |= zip(events, await bus.put(list(events.values())), strict=True)
     return [await _record(runtime, message, troubles.get(message.id)) for message in messages]

@@ -179,7 +179,7 @@ async def _each(found: Sequence[F], do: Callable[[F], Awaitable[bool]]) -> int:
         except StoreUnreachable:
             raise
         except StoreError:
-            log.exception("one of %d is left as it is", len(found))
+            log.exception("one of %d is left as it is, and tried again", len(found))
     return done
 
 

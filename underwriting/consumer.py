@@ -20,13 +20,14 @@ from underwriting.integrations.metrics import metrics
 from underwriting.integrations.queue import Consumer, EventQueue
 from underwriting.integrations.tracing import traced
 from underwriting.process.health import Health, NotReady, answering_health
-from underwriting.process.logs import write_logs
+from underwriting.process.logs import in_a_line, write_logs
 from underwriting.process.signals import ending_on_signals
 from underwriting.runtime import Runtime, check_runtime, open_runtime
 from underwriting.settings import Settings, settings
 from underwriting.store.errors import StoreError, StoreUnreachable
 
-log = logging.getLogger(__name__)
+# Not `__name__`, which is `__main__` where the module is run.
+log = logging.getLogger("underwriting.consumer")
 
 # Seconds until the inbox is checked even if nothing arrived: the first wait before a retry.
 LOOK_SECONDS = 5.0
@@ -53,6 +54,7 @@ async def consume(config: Settings) -> None:
                 raise NotReady("the queue or the store did not answer the last time")
 
         with answering_health(config, Health.of_this_loop(ready)):
+            log.info("consuming %s", config.events_queue_url)
             async with asyncio.TaskGroup() as both:
                 both.create_task(consumer.run())
                 both.create_task(_handle(runtime, queue, arrived))
@@ -83,7 +85,7 @@ async def _handle(runtime: Runtime, queue: EventQueue, arrived: asyncio.Event) -
             if metrics().on:
                 metrics().depth("events", await queue.depth())
         except (StoreUnreachable, SourceError) as error:
-            log.warning("events wait: %s", error)
+            log.warning("stored events wait, and are handled when this is over: %s", in_a_line(error))
         with suppress(TimeoutError):
             await asyncio.wait_for(arrived.wait(), LOOK_SECONDS)
 

@@ -16,6 +16,7 @@ from prefect.states import Crashed
 from underwriting.domain.application import Application, State
 from underwriting.domain.eligibility import EvaluationRequest
 from underwriting.integrations.tracing import carried
+from underwriting.process.logs import in_a_line
 from underwriting.store import claims
 from underwriting.store.kinds import kind_of
 from underwriting.store.models import LimitRunRow
@@ -76,7 +77,7 @@ async def try_dispatch(
     try:
         run = await dispatch(client, subject, dispatch_no)
     except (httpx.HTTPError, PrefectException) as error:
-        log.warning("%s is not dispatched yet: %s", subject.id, error)
+        log.warning("%s is not dispatched yet, the housekeeping does it: %s", subject.id, in_a_line(error))
         return
     async with store.begin() as work:
         await claims.dispatched(work, kind_of(subject.id), subject.id, dispatch_no, str(run.id))

@@ -22,13 +22,14 @@ from underwriting.integrations.errors import SourceError
 from underwriting.integrations.metrics import metrics
 from underwriting.integrations.tracing import traced
 from underwriting.process.health import Health, answering_health
-from underwriting.process.logs import write_logs
+from underwriting.process.logs import in_a_line, write_logs
 from underwriting.process.signals import ending_on_signals
 from underwriting.runtime import Runtime, check_runtime, open_runtime
 from underwriting.settings import Settings, settings
 from underwriting.store.errors import StoreUnreachable
 
-log = logging.getLogger(__name__)
+# Not `__name__`, which is `__main__` where the module is run.
+log = logging.getLogger("underwriting.housekeeping")
 
 # A try that takes longer is given up; what it took is free again when its lease expires.
 LONGEST_SECONDS = 60.0
@@ -64,6 +65,7 @@ async def keep_house(config: Settings) -> None:
     async with open_runtime(config) as runtime:
         with answering_health(config, Health.of_this_loop(check_runtime)):
             async with asyncio.TaskGroup() as all_of_them:
+                log.info("the housekeeping begins: %s", ", ".join(duty.name for duty in DUTIES))
                 for duty in DUTIES:
                     all_of_them.create_task(_repeat(duty, runtime))
 
@@ -74,7 +76,8 @@ async def _repeat(duty: Duty, runtime: Runtime) -> NoReturn:
     while True:
         trouble = await _try(duty, runtime)
         if trouble != reported:
-            log.warning("%s %s", duty.name, f"fails: {trouble}" if trouble else "works again")
+            again = f"it is tried again every {duty.seconds:g} s"
+            log.warning("%s %s", duty.name, f"fails: {trouble}; {again}" if trouble else "works again")
             reported = trouble
         metrics().duty(duty.name, "failed" if trouble else "done")
         await asyncio.sleep(duty.seconds)
@@ -85,11 +88,13 @@ async def _try(duty: Duty, runtime: Runtime) -> str:
     try:
         async with asyncio.timeout(LONGEST_SECONDS):
             await duty.once(runtime)
+    except TimeoutError as error:
+        return str(error) or f"it took longer than {LONGEST_SECONDS:g} s"
     except OUTAGES as error:
-        return str(error) or type(error).__name__
+        return in_a_line(error)
     # An error of ours, too, must not end the other duties.
     except Exception as error:
-        log.exception("%s", duty.name)
+        log.exception("%s fails by a defect of ours", duty.name)
         return repr(error)
     return ""
 

@@ -27,6 +27,11 @@ async def test_a_request_id_of_the_callers_own_is_taken_over(api, lines, given, 
     assert "GET /v1/nowhere 404 in " in lines()[0]
 
 
+async def test_a_line_break_in_a_path_makes_no_line(api, lines):
+    await api.get("/v1/nowhere%0A2026-01-01 | forged")
+    assert lines()[0].startswith("GET /v1/nowhere%0A2026-01-01%20%7C%20forged 404 in ")
+
+
 async def test_an_error_of_ours_has_an_id_too(api, monkeypatch, lines):
     monkeypatch.setattr("underwriting.store.applications.get", None)
     transport = httpx.ASGITransport(api._transport.app, raise_app_exceptions=False)

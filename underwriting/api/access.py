@@ -4,6 +4,7 @@ import logging
 import re
 import time
 from http import HTTPStatus
+from urllib.parse import quote
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -44,4 +45,6 @@ class AccessLog:
         finally:
             if scope["path"] not in HEALTH or status != HTTPStatus.OK:
                 taken = 1_000 * (time.perf_counter() - began)
-                log.info("%s %s %d in %.0f ms, request %s", scope["method"], scope["path"], status, taken, request_id)
+                # Quoted, since a path may have line breaks.
+                path = quote(scope["path"])
+                log.info("%s %s %d in %.0f ms, request %s", scope["method"], path, status, taken, request_id)

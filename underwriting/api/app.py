@@ -1,8 +1,10 @@
 """The API as an ASGI application: `uvicorn --factory underwriting.api.app:create_app`."""
 
 import asyncio
+import logging
+import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -25,7 +27,7 @@ from underwriting.notices.errors import NoticeImpossible
 from underwriting.process.health import ANSWER_SECONDS
 from underwriting.process.logs import write_logs
 from underwriting.rulebook_cache import NotLent, RulebookCache
-from underwriting.settings import Settings, settings
+from underwriting.settings import Settings, SettingsRefused, settings
 from underwriting.sources.sources import Sources
 from underwriting.store.errors import (
     KeyReused,
@@ -34,9 +36,12 @@ from underwriting.store.errors import (
     NotFound,
     NotReferred,
     NotWaiting,
+    StoreError,
     StoreUnreachable,
     VersionConflict,
 )
+
+log = logging.getLogger(__name__)
 
 DESCRIPTION = """
 May this applicant have a loan? Send an application, get **202** and a `Location`, and read the decision there, or
@@ -52,17 +57,31 @@ PAGE = {"defaultModelsExpandDepth": 0}
 
 def create_app(config: Settings | None = None) -> FastAPI:
     """The API over the store and the Prefect server of `config`; by default, of the process's settings."""
-    config = config or settings()
+    if config is None:
+        try:
+            config = settings()
+        except SettingsRefused as error:
+            # Of a server that starts: one sentence instead of a traceback.
+            sys.exit(f"underwriting: {error}")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         write_logs()
-        app.state.verifier = Verifier(PublicKeys(config), config.token_issuer, config.token_audience)
-        app.state.quota = Quota(config.api_quota)
-        opened = open_store(config)
-        async with opened as store, get_client() as prefect, Sources(config) as sources:
+        async with AsyncExitStack() as stack:
+            try:
+                app.state.verifier = Verifier(PublicKeys(config), config.token_issuer, config.token_audience)
+                app.state.quota = Quota(config.api_quota)
+                store = await stack.enter_async_context(open_store(config))
+            except (StoreError, ValueError) as error:
+                # The server shows a traceback, too.
+                log.critical("the API does not start: %s", error)
+                raise
+            prefect = await stack.enter_async_context(get_client())
+            sources = await stack.enter_async_context(Sources(config))
             app.state.context = ApiContext(config, store, RulebookCache(store, config), prefect, sources)
+            log.info("the API is ready; it dispatches to Prefect at %s", prefect.api_url)
             yield
+        log.info("the API has ended")
 
     app = FastAPIOffline(
         title="Underwriting",
@@ -84,7 +103,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
     @app.get(
         "/health",
         tags=["health"],
-        responses=answer(200, "It can", {"status": "ok"}) | refusals(503, always=()),
+        responses=answer(200, "It can", {"status": "ok"}) | refusals(422, 503, always=()),
         summary="Whether the API can accept applications",
     )
     async def health(request: Request) -> dict[str, str]:
@@ -101,11 +120,12 @@ def create_app(config: Settings | None = None) -> FastAPI:
     @app.get(
         "/health/live",
         tags=["health"],
-        responses=answer(200, "It does", {"status": "ok"}),
+        responses=answer(200, "It does", {"status": "ok"}) | refusals(422, always=()),
         summary="Whether the API's process goes on",
     )
-    async def live() -> dict[str, str]:
+    async def live(request: Request) -> dict[str, str]:
         """200 whatever becomes of the store: starting the API again would not bring it back."""
+        errors.check_query(request)
         return {"status": "ok"}
 
     return app

@@ -7,6 +7,7 @@ from underwriting.cli.store import store_settings
 from underwriting.consumer import consume as consume_queue
 from underwriting.integrations.errors import SourceError
 from underwriting.integrations.queue import QueueUnsafe
+from underwriting.process.logs import write_logs
 from underwriting.process.signals import ending_on_signals
 from underwriting.settings import settings
 from underwriting.store.errors import StoreError
@@ -21,5 +22,6 @@ def consume() -> None:
         with ending_on_signals():
             await consume_queue(store_settings())
 
+    write_logs()
     with refusing(QueueUnsafe, SourceError, StoreError):
         asyncio.run(run())

@@ -5,6 +5,7 @@ import asyncio
 from underwriting.cli.errors import refusing
 from underwriting.cli.store import store_settings
 from underwriting.housekeeping import keep_house
+from underwriting.process.logs import write_logs
 from underwriting.process.signals import ending_on_signals
 from underwriting.store.errors import StoreError
 
@@ -16,5 +17,6 @@ def housekeeping() -> None:
         with ending_on_signals():
             await keep_house(store_settings())
 
+    write_logs()
     with refusing(StoreError):
         asyncio.run(run())

@@ -124,7 +124,8 @@ class Postgres:
         """Create the cluster in another folder and rename it, so that a kill in between leaves nothing incomplete."""
         fresh = self.folder / f"data.{os.getpid()}"
         locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        command = [str(BIN / "initdb"), f"--pgdata={fresh}", f"--username={USER}", "--auth=trust", *locale]
+        options = [f"--pgdata={fresh}", f"--username={USER}", "--auth=trust", "--no-instructions", *locale]
+        command = [str(BIN / "initdb"), *options]
         initdb = Child("initdb", command, self._log, owner=self._owner)
         initdb.start()
         await initdb.succeed(START_SECONDS)

@@ -1,6 +1,7 @@
 """The worker type `warm`: `prefect worker start --pool underwriting --type warm`."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker
 
 from underwriting.process.garbage_collector import freeze_loaded_objects
 from underwriting.process.health import Health, NotReady, answering_health
+from underwriting.process.logs import in_a_line
 from underwriting.process.signals import ending_on_signals
 from underwriting.settings import settings
 from underwriting.worker.engine import Interruption
@@ -27,6 +29,8 @@ from underwriting.worker.events import RunChange, run_events
 from underwriting.worker.flows import Flows, NotRunnable
 from underwriting.worker.loop import FlowLoop, OpenRuntime
 from underwriting.worker.run import WarmRun
+
+log = logging.getLogger(__name__)
 
 # How long runs may take to end after SIGTERM; container runtimes kill ten seconds after it.
 GRACE_SECONDS = 7.0
@@ -90,7 +94,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         return {"job_configuration": {"env": {}}, "variables": {"type": "object", "properties": {}}}
 
     async def start(
-        self, run_once: bool = False, with_healthcheck: bool = False, printer: Callable[..., None] = print
+        self, run_once: bool = False, with_healthcheck: bool = False, printer: Callable[..., None] = log.info
     ) -> None:
         """Work until SIGTERM or SIGINT, then let what runs end; a second signal interrupts it."""
         poll = {PREFECT_WORKER_QUERY_SECONDS: settings().worker_poll}
@@ -167,6 +171,8 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
                     raise
                 await self._wait_for_server(error)
                 return []
+            if self._server_wait:
+                self._logger.warning("The Prefect server answers again.")
             self._server_wait = 0.0
             self._more_may_be_due = self._free_slots == 0
             return begun
@@ -262,7 +268,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
 
     async def _wait_for_server(self, error: httpx.HTTPError) -> None:
         if self._server_wait == 0:
-            self._logger.warning("The Prefect server does not answer; waiting for it. %r", error)
+            self._logger.warning("The Prefect server does not answer; waiting for it: %s", in_a_line(error))
         self._server_wait = min(LONGEST_WAIT, 2 * self._server_wait or SHORTEST_WAIT)
         await asyncio.sleep(self._server_wait)
 
