@@ -1,9 +1,12 @@
 """Each request is a line in the log, and its answer says which one."""
 
+import asyncio
 import logging
 
 import httpx
 import pytest
+
+from underwriting.api.access import AccessLog
 
 
 @pytest.fixture
@@ -25,6 +28,23 @@ async def test_a_request_id_of_the_callers_own_is_taken_over(api, lines, given, 
     answered = await api.get("/v1/nowhere", headers={"X-Request-ID": given})
     assert (answered.headers["X-Request-ID"] == given) is taken
     assert "GET /v1/nowhere 404 in " in lines()[0]
+
+
+async def test_the_time_is_that_of_the_answer_without_what_follows_it(lines, caplog):
+    async def answers_and_goes_on(scope, receive, send):
+        await send({"type": "http.response.start", "status": 202, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+        assert lines(), "it is in the log as soon as it is answered"
+        await asyncio.sleep(0.2)
+
+    async def nobody(*_):
+        return {"type": "http.request"}
+
+    await AccessLog(answers_and_goes_on)(
+        {"type": "http", "method": "GET", "path": "/v1", "headers": []}, nobody, nobody
+    )
+    (line,) = lines()
+    assert int(line.split()[4]) < 200
 
 
 async def test_a_line_break_in_a_path_makes_no_line(api, lines):

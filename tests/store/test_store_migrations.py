@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from underwriting.store.engines import create_engine
-from underwriting.store.errors import StatementRefused
+from underwriting.store.errors import NotMigrated, StatementRefused
 from underwriting.store.migrate import SCRIPTS, migrate, scripts
 from underwriting.store.migrations import HEAD
 from underwriting.store.models import Base
@@ -48,6 +48,15 @@ def test_head_is_the_newest_revision() -> None:
 async def test_a_second_migration_changes_nothing(database_url: str) -> None:
     await migrate(database_url)
     assert await on(database_url, differences) == []
+
+
+async def test_a_newer_programs_schema_is_left_alone_with_a_sentence(database_url: str) -> None:
+    await migrate(database_url)
+    await on(
+        database_url, lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    )
+    with pytest.raises(NotMigrated, match="revision 9999 of the schema, which this program does not know"):
+        await migrate(database_url)
 
 
 async def test_down_and_up_again_from_several_workers_at_once(database_url: str) -> None:

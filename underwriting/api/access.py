@@ -31,20 +31,28 @@ class AccessLog:
         given = Headers(scope=scope).get(HEADER, "")
         request_id = given if _ID.fullmatch(given) else uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
-        began, status = time.perf_counter(), 500
+        began, status, answered = time.perf_counter(), 500, False
 
-        async def answering(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                MutableHeaders(scope=message)[HEADER] = request_id
-            await send(message)
-
-        try:
-            await self._app(scope, receive, answering)
-        finally:
+        def note() -> None:
             if scope["path"] not in HEALTH or status != HTTPStatus.OK:
                 taken = 1_000 * (time.perf_counter() - began)
                 # Quoted, since a path may have line breaks.
                 path = quote(scope["path"])
                 log.info("%s %s %d in %.0f ms, request %s", scope["method"], path, status, taken, request_id)
+
+        async def answering(message: Message) -> None:
+            nonlocal status, answered
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[HEADER] = request_id
+            await send(message)
+            # What follows the answer, such as handing an application to Prefect, is no part of its time.
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                answered = True
+                note()
+
+        try:
+            await self._app(scope, receive, answering)
+        finally:
+            if not answered:
+                note()

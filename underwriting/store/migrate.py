@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from underwriting.store.engines import create_engine
-from underwriting.store.errors import StoreUnreachable
+from underwriting.store.errors import NotMigrated, StoreUnreachable
 from underwriting.store.migrations import generation
 from underwriting.store.session import NO_CONNECTION
 
@@ -44,7 +44,8 @@ async def migrate(url: str, *, expand: bool = False, folder: Path = SCRIPTS) -> 
     """Upgrade to the newest revision, or with `expand` to the newest that takes nothing from the programs in use.
 
     Returns the database's revision. A second run changes nothing; one at the same time waits for the first.
-    StoreUnreachable where the database does not answer, or a table is locked for ten minutes.
+    StoreUnreachable where the database does not answer, or a table is locked for ten minutes; NotMigrated where a newer
+    program migrated it.
     """
     engine = create_engine(url)
     try:
@@ -89,6 +90,12 @@ async def _patient(connection: AsyncConnection, lock_seconds: int) -> None:
 def _upgrade(connection: Connection, folder: Path, expand: bool) -> str:  # Passed on by run_sync.
     one_by_one = connection.dialect.name == "postgresql"
     config = scripts(connection, folder, one_by_one=one_by_one)
+    current, known = MigrationContext.configure(connection).get_current_revision(), ScriptDirectory.from_config(config)
+    if current is not None and current not in {script.revision for script in known.walk_revisions()}:
+        raise NotMigrated(
+            f"the database has revision {current} of the schema, which this program does not know; "
+            "use the program that made it, or a newer one"
+        )
     revision = _expanded(connection, config) if expand else "head"
     if one_by_one:
         connection.commit()
