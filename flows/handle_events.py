@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from tasks.forms import InputRefused, form
 from tasks.handling import DEAD, FAILED, HANDLED, handle_due, receive
-from underwriting.domain.events import Event
+from underwriting.domain.events import Event, EventType
 from underwriting.domain.wording import problems_of
 from underwriting.runtime import open_runtime
 
@@ -48,7 +48,13 @@ async def handle_events(event: dict[str, Any] | None = None) -> State[None]:
 
 def _read(event: dict[str, Any]) -> Event:
     try:
-        return Event.model_validate(event)
+        read = Event.model_validate(event)
     except ValidationError as error:
         found = (f"{'.'.join(map(str, place))} {sentence}" for place, sentence in problems_of(error, Event)[:3])
         raise InputRefused(f"event: {'; '.join(found)}; docs/integrating.md describes each event") from None
+    if read.type is EventType.APPLICATION_SUBMITTED:
+        raise InputRefused(
+            "event: an application is not sent through Prefect, which keeps what it gets; store it over the API and "
+            "emit underwriting.application_submitted with its application_id, or send the event over HTTP or SQS"
+        )
+    return read

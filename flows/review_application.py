@@ -14,7 +14,7 @@ from tasks import checks
 from tasks.check import result_of
 from tasks.counteroffer import with_alternatives
 from tasks.deliver import try_deliver
-from tasks.forms import form
+from tasks.forms import form, refusing
 from tasks.lease import Lease, claimed
 from tasks.publish_review import publish_review
 from tasks.record_decision import record_decision
@@ -23,6 +23,8 @@ from tasks.states import state_of
 from underwriting.domain.application import Application
 from underwriting.domain.decision import CheckResult
 from underwriting.runtime import open_runtime
+from underwriting.store import applications
+from underwriting.store.errors import UnknownApplication
 from underwriting.store.kinds import APPLICATIONS
 
 
@@ -47,6 +49,9 @@ async def reviewed(application_id: str) -> State[None]:
     async with open_runtime() as runtime:
         async with claimed(runtime, APPLICATIONS, application_id, str(flow_run.id)) as lease:
             if lease is None:
+                async with runtime.store.read() as work:
+                    with refusing(UnknownApplication, field="application_id"):
+                        await applications.get(work, None, application_id)
                 return Completed(name="NotOwed", message="Decided already, or another run works on it.")
             review = Review(runtime, lease.claim, await runtime.rulebook_cache.book_for(lease.claim.subject))
             results = await run_stages(review, lease)

@@ -12,18 +12,24 @@ from prefect import get_client
 from rules.limits.tiers import CURRENCY, TIERS
 from tasks.run_log import run_log
 from underwriting.dispatch import try_dispatch
-from underwriting.domain.application import Product, State
+from underwriting.domain.application import Application, Product, State
 from underwriting.domain.eligibility import EvaluationRequest
-from underwriting.domain.events import Event, EventType, FloatCreated, TransactionsArrived
+from underwriting.domain.events import ApplicationSubmitted, Event, EventType, FloatCreated, TransactionsArrived
 from underwriting.integrations.metrics import metrics
+from underwriting.rulebook_cache import NotLent
 from underwriting.runtime import Runtime
-from underwriting.store import evaluations, profiles
-from underwriting.store.errors import StoreError, StoreUnreachable, UnderWay
+from underwriting.store import applications, evaluations, profiles
+from underwriting.store.errors import KeyReused, StoreError, StoreUnreachable, UnderWay
 from underwriting.store.models import QueueState
 from underwriting.store.queue import inbox
 from underwriting.store.session import Work
 
 log = logging.getLogger(__name__)
+
+
+class NotPossible(Exception):
+    """What an event asks for can never be done: it is dead at once. The message says why, without personal data."""
+
 
 # Events taken at once, and how many of them are handled at the same time.
 BATCH = 50
@@ -32,6 +38,8 @@ AT_ONCE = 8
 ENOUGH_SECONDS = 30.0
 # Outcomes of events, as metrics and runs name them. A dead event waits for an operator.
 HANDLED, FAILED, DEAD, OVERTAKEN = "handled", "failed", "dead", "overtaken"
+# What is to be started because of an event.
+Subjects = list[Application | EvaluationRequest]
 # Who writes profile versions because of an event.
 SYSTEM = "system"
 
@@ -54,11 +62,11 @@ async def handle_due(runtime: Runtime) -> Counter[str]:
 
     async def in_turn(event: inbox.Event) -> str:
         async with free:
-            outcome, requests = await _handle(runtime, event)
+            outcome, subjects = await _handle(runtime, event)
         # Prefect may be slow, or away: nobody waits for it to handle the next event.
-        for request in requests:
+        for subject in subjects:
             async with get_client() as client:
-                await try_dispatch(client, runtime.store, request)
+                await try_dispatch(client, runtime.store, subject)
         return outcome
 
     while time.monotonic() - began < ENOUGH_SECONDS:
@@ -70,22 +78,28 @@ async def handle_due(runtime: Runtime) -> Counter[str]:
     return outcomes
 
 
-async def _handle(runtime: Runtime, event: inbox.Event) -> tuple[str, list[EvaluationRequest]]:
-    """Handle one event in one transaction; its outcome, and the evaluations to be started because of it.
+async def _handle(runtime: Runtime, event: inbox.Event) -> tuple[str, Subjects]:
+    """Handle one event in one transaction; its outcome, and what is to be started because of it.
 
-    Failed: it is tried again. Overtaken: its lease expired, and whoever has it now handles it; nothing is written.
-    StoreUnreachable is raised: the event is due again once its lease has expired.
+    Failed: it is tried again. Dead: it was tried often enough, or cannot be done. Overtaken: its lease expired, and
+    whoever has it now handles it; nothing is written. StoreUnreachable is raised: the event is due again once its lease
+    has expired.
     """
     try:
+        refused = await _refused(runtime, event)
         async with runtime.store.begin() as work:
             if not await inbox.QUEUE.finish(work, event.id, event.attempt):
                 return OVERTAKEN, []
-            requests = await _BY_TYPE[EventType(event.type)](work, event, datetime.now(UTC))
+            subjects = await _BY_TYPE[EventType(event.type)](work, event, datetime.now(UTC))
+            # It rolls back. What was accepted before is exempt: it may come again after its rulebook has ended.
+            if subjects and refused is not None:
+                raise refused
     except StoreUnreachable:
         raise
-    except StoreError as why:
+    except (StoreError, NotPossible) as why:
+        waits = () if isinstance(why, NotPossible) else None
         async with runtime.store.begin() as work:
-            state = await inbox.QUEUE.failed(work, event.id, event.attempt, str(why))
+            state = await inbox.QUEUE.failed(work, event.id, event.attempt, str(why), waits)
         outcome = DEAD if state is QueueState.DEAD else FAILED
         then = "it is dead: underwriting inbox dead" if outcome == DEAD else "it is tried again"
         what = f"{event.type} {event.id} of {event.tenant} could not be handled at attempt {event.attempt}"
@@ -93,10 +107,34 @@ async def _handle(runtime: Runtime, event: inbox.Event) -> tuple[str, list[Evalu
         metrics().event(event.type, outcome)
         return outcome, []
     metrics().event(event.type, HANDLED)
-    return HANDLED, requests
+    return HANDLED, subjects
 
 
-async def _freeze(work: Work, event: inbox.Event, now: datetime) -> list[EvaluationRequest]:
+async def _refused(runtime: Runtime, event: inbox.Event) -> NotPossible | StoreError | None:
+    """Why no rulebook decides the application that an event submits; None if one does, or if it submits none."""
+    if event.type != EventType.APPLICATION_SUBMITTED:
+        return None
+    request = ApplicationSubmitted.model_validate_json(event.payload).application
+    refused = await runtime.rulebook_cache.refusal(request)
+    return NotPossible(f"{refused.field}: {refused}") if isinstance(refused, NotLent) else refused
+
+
+async def _apply(work: Work, event: inbox.Event, _now: datetime) -> Subjects:
+    """A customer applies: accept the application, as of its receipt, under the event's idempotency key."""
+    details = ApplicationSubmitted.model_validate_json(event.payload)
+    key = details.idempotency_key or f"{event.source}/{event.event_id}"
+    try:
+        accepted = await applications.accept(work, event.tenant, details.application, key, event.received_at)
+    except KeyReused as why:
+        raise NotPossible(str(why)) from None
+    if not accepted.new:
+        return []
+    if (as_of := details.application.as_of) is not None and as_of < event.occurred_at.date():
+        raise NotPossible("as_of: is before the day of the event; apply over the API, with the scope for that")
+    return [accepted.stored.subject]
+
+
+async def _freeze(work: Work, event: inbox.Event, now: datetime) -> Subjects:
     """A float was paid out: freeze the evaluation that authorised it, or report that none did; count the float."""
     details = FloatCreated.model_validate_json(event.payload)
     frozen = await evaluations.freeze(
@@ -114,13 +152,13 @@ async def _freeze(work: Work, event: inbox.Event, now: datetime) -> list[Evaluat
     return []
 
 
-async def _create_profile(work: Work, event: inbox.Event, now: datetime) -> list[EvaluationRequest]:
+async def _create_profile(work: Work, event: inbox.Event, now: datetime) -> Subjects:
     """A user was created: store the default profile, which sends its own event."""
     await profiles.on_first_contact(work, event.tenant, event.user_id, now, CURRENCY, TIERS)
     return []
 
 
-async def _refresh(work: Work, event: inbox.Event, now: datetime) -> list[EvaluationRequest]:
+async def _refresh(work: Work, event: inbox.Event, now: datetime) -> Subjects:
     """What is known of a user changed: a new version of the profile ends all stored evaluations."""
     met = await profiles.current(work, event.tenant, event.user_id, now)
     if met is None:
@@ -129,13 +167,13 @@ async def _refresh(work: Work, event: inbox.Event, now: datetime) -> list[Evalua
     return []
 
 
-async def _reevaluate(work: Work, event: inbox.Event, now: datetime) -> list[EvaluationRequest]:
+async def _reevaluate(work: Work, event: inbox.Event, now: datetime) -> Subjects:
     """Transactions arrived: accept a new check of every product that the event names, or that was checked before.
 
     A running check may have read the account before they arrived, so the event waits until it is finished.
     """
     details = TransactionsArrived.model_validate_json(event.payload)
-    requests: list[EvaluationRequest] = []
+    requests: Subjects = []
     for product in sorted(details.products or await _products_evaluated(work, event)):
         key = f"{event.source}/{event.event_id}/{product}"
         accepted = await evaluations.accept(work, event.tenant, event.user_id, product, None, key, now)
@@ -154,13 +192,14 @@ async def _products_evaluated(work: Work, event: inbox.Event) -> set[Product]:
     }
 
 
-async def _published(_work: Work, _event: inbox.Event, _now: datetime) -> list[EvaluationRequest]:
+async def _published(_work: Work, _event: inbox.Event, _now: datetime) -> Subjects:
     """A rulebook was published: every process sees it in the store (`RulebookCache`)."""
     return []
 
 
-_Handler = Callable[[Work, inbox.Event, datetime], Awaitable[list[EvaluationRequest]]]
+_Handler = Callable[[Work, inbox.Event, datetime], Awaitable[Subjects]]
 _BY_TYPE: dict[EventType, _Handler] = {
+    EventType.APPLICATION_SUBMITTED: _apply,
     EventType.USER_FLOAT_CREATED: _freeze,
     EventType.USER_CREATED: _create_profile,
     EventType.PROFILE_UPDATED: _refresh,

@@ -73,6 +73,17 @@ class RulebookCache:
         lent = (each for each in candidates if each.currency == book.currency)
         return next((each for each in lent if _is_in_arm(each, request.customer_id)), book)
 
+    async def refusal(self, request: ApplicationRequest) -> NotLent | UnknownRulebook | None:
+        """Why no rulebook decides the request; None if one does.
+
+        Ask before a transaction begins: where the answer is not cached, it takes a connection of its own.
+        """
+        try:
+            await self.book_for(request)
+        except (NotLent, UnknownRulebook) as error:
+            return error
+        return None
+
     async def eligibility(self, work: Work, product: Product) -> tuple[list[EligibilityBook], str]:
         """The books of eligibility in force for a product, and the digest of them and the limit policy.
 

@@ -11,16 +11,14 @@ from rules.explain.adverse_reasons import AdverseCodes, reasons_given
 from underwriting import referrals
 from underwriting.api.answering import RETRY_AFTER, UNDECIDED
 from underwriting.api.auth import BACKDATE, Applicant, Reader, Reviewer, require
-from underwriting.api.context import ApiContext, Context, refusing
+from underwriting.api.context import Context, refusing
 from underwriting.api.documented import AFTER, JSON, POLL, REPLAYED, PageSize, answer, refusals
 from underwriting.api.examples import APPLICATION, LOG, PENDING_APPLICATION
 from underwriting.domain.application import ApplicationId, ApplicationRequest, State
 from underwriting.domain.decision import Verdict
 from underwriting.domain.wording import WrongWithin
-from underwriting.rulebook_cache import NotLent
 from underwriting.store import applications, execution, waiting
 from underwriting.store.applications import StoredApplication
-from underwriting.store.errors import UnknownRulebook
 from underwriting.store.execution import ExecutionLog
 from underwriting.store.record import Record
 from underwriting.store.waiting import Answer
@@ -110,7 +108,7 @@ async def apply(
     202 and a `Location` to poll; 200 and the stored record, byte for byte, where a retry finds it decided. An `as_of`
     before today (UTC) needs the scope `applications:backdate`.
     """
-    refused = await _refused(context, body)
+    refused = await context.rulebook_cache.refusal(body)
     async with context.store.begin() as work:
         now = datetime.now(UTC)
         accepted = await applications.accept(work, caller.tenant, body, idempotency_key, now)
@@ -220,15 +218,6 @@ async def hand_in(
     if stored.state is State.PENDING:
         after_answering.add_task(context.dispatch, stored.subject, stored.dispatch_no + 1)
     return _answer(stored, replayed=False)
-
-
-async def _refused(context: ApiContext, body: ApplicationRequest) -> NotLent | UnknownRulebook | None:
-    """Why no rulebook decides on a new request; None if one does."""
-    try:
-        await context.rulebook_cache.book_for(body)
-    except (NotLent, UnknownRulebook) as error:
-        return error
-    return None
 
 
 def _answer(stored: StoredApplication, *, replayed: bool) -> Response:

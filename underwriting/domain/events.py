@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from underwriting.domain.application import CustomerId, Product
+from underwriting.domain.application import ApplicationRequest, CustomerId, Product
 from underwriting.domain.eligibility import EvaluationId
 from underwriting.domain.ids import or_whole
 from underwriting.domain.wording import WrongWithin, problems_of
@@ -44,6 +44,7 @@ UserId = Annotated[CustomerId, or_whole(CustomerId)]
 class EventType(StrEnum):
     """The events that we act on, by their public names."""
 
+    APPLICATION_SUBMITTED = "application_submitted"
     USER_FLOAT_CREATED = "user_float_created"
     USER_CREATED = "user_created"
     PROFILE_UPDATED = "profile_updated"
@@ -55,6 +56,16 @@ class Payload(BaseModel):
     """The data of an event besides the user; unknown members are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class ApplicationSubmitted(Payload):
+    """A customer applies for a loan; `application` is what the API takes.
+
+    By default the idempotency key is made of the event's source and id.
+    """
+
+    application: ApplicationRequest
+    idempotency_key: Annotated[str | None, Field(min_length=1, max_length=200)] = None
 
 
 class FloatCreated(Payload):
@@ -74,12 +85,16 @@ class TransactionsArrived(Payload):
 
 
 PAYLOADS: dict[EventType, type[Payload]] = {
+    EventType.APPLICATION_SUBMITTED: ApplicationSubmitted,
     EventType.USER_FLOAT_CREATED: FloatCreated,
     EventType.USER_CREATED: Payload,
     EventType.PROFILE_UPDATED: Payload,
     EventType.USER_NEW_TXNS_BATCH_COMPLETED: TransactionsArrived,
     EventType.RULEBOOK_PUBLISHED: Payload,
 }
+
+
+ABOUT_NO_USER = (EventType.APPLICATION_SUBMITTED, EventType.RULEBOOK_PUBLISHED)
 
 
 class EventReport(BaseModel):
@@ -92,24 +107,28 @@ class EventReport(BaseModel):
     type: EventType
     user_id: UserId | None = Field(
         default=None,
-        description="Whom it is about: letters, digits, - and _, at most 64; only rulebook_published has none",
+        description="Whom it is about: letters, digits, - and _, at most 64. Not needed by rulebook_published, nor by "
+        "application_submitted, whose application names its customer",
     )
     at: AwareDatetime = Field(description="When it happened", examples=["2026-03-02T09:30:00Z"])
     payload: dict[str, Any] = Field(
         default_factory=dict,
-        description="user_float_created: evaluation_id, float_id. user_new_txns_batch_completed: products, optional.",
+        description="application_submitted: application, as the API takes it, and idempotency_key, optional. "
+        "user_float_created: evaluation_id, float_id. user_new_txns_batch_completed: products, optional.",
         examples=[{"evaluation_id": "evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", "float_id": "flt-1"}],
     )
 
     @model_validator(mode="after")
     def _has_what_its_type_needs(self) -> Self:
-        if self.user_id is None and self.type is not EventType.RULEBOOK_PUBLISHED:
+        if self.user_id is None and self.type not in ABOUT_NO_USER:
             raise WrongWithin([(("user_id",), f"is missing; {self.type} needs a user_id")])
         try:
-            PAYLOADS[self.type].model_validate(self.payload)
+            details = PAYLOADS[self.type].model_validate(self.payload)
         except ValidationError as error:
             found = problems_of(error, PAYLOADS[self.type])
             raise WrongWithin((("payload", *place), sentence) for place, sentence in found) from None
+        if isinstance(details, ApplicationSubmitted) and self.user_id not in {None, details.application.customer_id}:
+            raise WrongWithin([(("user_id",), "is not the customer_id of the application; leave it out")])
         return self
 
 

@@ -44,6 +44,7 @@ class Event:
     user_id: str
     payload: bytes
     occurred_at: datetime
+    received_at: datetime
     attempt: int
 
 
@@ -75,6 +76,8 @@ async def keep(work: Work, event: events.Event) -> bool:
     A reported float counts from now on, even while the event waits to be handled.
     """
     details, user_id = event.details, event.user_id or ""
+    if isinstance(details, events.ApplicationSubmitted):
+        user_id = details.application.customer_id
     if isinstance(details, events.FloatCreated):
         await reported_floats.record(work, event.tenant, user_id, details.float_id, details.evaluation_id, event.at)
     payload = details.model_dump_json().encode()
@@ -116,5 +119,6 @@ async def _event(work: Work, row: EventRow) -> Event | None:
         user_id=row.user_id,
         payload=payload,
         occurred_at=row.occurred_at,
+        received_at=row.received_at,
         attempt=row.attempts,
     )
