@@ -1,6 +1,7 @@
 """The command line tells what is wrong in one sentence on standard error, with exit code 2, and stores nothing."""
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from typing import Any
@@ -203,6 +204,31 @@ def test_a_check_without_an_api_says_how_to_start_one(shell: Shell, arguments: l
     code, output, error = shell.run("eligibility", *arguments)
     assert (code, output) == (2, "")
     assert "start it by `underwriting up`" in error
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "lists show",
+        "lists matches",
+        "inbox pending",
+        "inbox dead",
+        "outbox pending",
+        "outbox dead",
+        "notices due",
+        "status referred",
+        "status customers",
+        "status quarantined",
+        "rulebooks list",
+        "rulebooks in-force",
+        "limits status",
+    ],
+)
+def test_an_empty_list_is_a_sentence(migrated: Shell, command: str) -> None:
+    code, told, _ = migrated.run(*command.split())
+    assert code == 0
+    assert re.fullmatch(r"(No|Nothing|There is no) .+\n", told), told
+    assert json.loads(migrated.run(*command.split(), "--json")[1]) == []
 
 
 def test_only_what_failed_can_be_put_back(migrated: Shell) -> None:

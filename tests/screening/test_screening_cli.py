@@ -71,7 +71,7 @@ def test_search_shows_score_entry_and_reason() -> None:
 def test_search_shows_nobody_who_is_hardly_like_the_name() -> None:
     run("load", "ofac", DATA / "ofac")
     done = run("search", "Orla Fennimore")
-    assert (done.exit_code, done.stdout) == (0, "nobody of a score of 0.5 or more\n")
+    assert (done.exit_code, done.stdout) == (0, "Nobody has a score of 0.5 or more.\n")
     assert "9011" in run("search", "Ilinca Fennimore", "--least", "0.1").stdout
 
 
@@ -144,6 +144,8 @@ def test_what_is_not_open_cannot_be_cleared() -> None:
     done = run("clear", "acme", "nobody", "--note", "born elsewhere")
     assert done.exit_code == 2
     assert "user nobody has no open match with a list" in done.stderr
+    assert run("matches").stdout == "No customer has an open match with a list.\n"
+    assert run("show").stdout.startswith("No list is loaded.")
 
 
 def test_the_consolidated_list_is_loaded_beside_the_other(ofac_folder: Path) -> None:

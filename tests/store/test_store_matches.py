@@ -76,7 +76,7 @@ async def test_nothing_to_clear_is_said_and_the_same_word_again_changes_nothing(
     with pytest.raises(NoOpenMatch):
         await clear(store, tenant="globex")
     assert (await clear(store), await clear(store)) == (1, 0)
-    with pytest.raises(NoOpenMatch):
+    with pytest.raises(NoOpenMatch, match=r"; ann cleared it on 20.* UTC, and that is still valid: decide without"):
         await clear(store, note="another reason")
 
 

@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from underwriting import referrals
 from underwriting.cli.errors import refuse, refusing
-from underwriting.cli.output import Json, confirmed, console, first_of, new_table, note_given, print_json
+from underwriting.cli.output import Json, confirmed, console, first_of, new_table, note_given, print_json, print_table
 from underwriting.cli.store import read_store, store_settings, with_store, write_store
 from underwriting.integrations.errors import SourceError
 from underwriting.screening import Screener, load_block_list, load_ofac
@@ -82,7 +82,7 @@ def show(as_json: Json = False) -> None:
     for version in versions:
         loaded, checked = (f"{moment:%Y-%m-%d %H:%M}" for moment in (version.loaded_at, version.checked_at))
         table.add_row(version.name, f"{version.entries:,}", loaded, checked, version.loaded_by)
-    console().print(table)
+    print_table(table, "No list is loaded. To load OFAC's: underwriting lists load ofac DIR")
 
 
 @app.command()
@@ -122,7 +122,7 @@ def search(
         )
         return
     if not found:
-        typer.echo(f"nobody of a score of {least} or more")
+        typer.echo(f"Nobody has a score of {least} or more.")
         return
     wraps = ("name on the list", "because")
     table = new_table("score", "list and entry", "name on the list", "because", right=("score",), wraps=wraps)
@@ -148,7 +148,7 @@ def matches(
         about = ", ".join(filter(None, (found.reference, found.kind, found.evidence)))
         row = f"{match.tenant}/{match.user_id}: {about}"
         table.add_row(f"{match.found_at:%Y-%m-%d}", f"{found.score:.2f}", escape(row))
-    console().print(table)
+    print_table(table, "No customer has an open match with a list.")
 
 
 @app.command()
@@ -174,6 +174,8 @@ def clear(
         return
     for match in cleared:
         typer.echo(f"{match.found.reference} cleared for {user_id}")
+    if not cleared:
+        typer.echo(f"You have cleared the matches of {user_id} already, with the same note.")
 
 
 @app.command()

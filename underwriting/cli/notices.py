@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from underwriting.cli.errors import refusing
-from underwriting.cli.output import Json, console, first_of, new_table, print_json
+from underwriting.cli.output import Json, first_of, new_table, print_json, print_table
 from underwriting.cli.store import with_store
 from underwriting.domain.notice import Owed
 from underwriting.local import embedded_settings
@@ -59,7 +59,7 @@ def due(
     for owed in due_notices:
         late = "; overdue" if owed.due < today else ""
         table.add_row(str(owed.due), owed.subject_id, f"{owed.tenant}/{owed.customer_id}: {owed.kind}{late}")
-    console().print(table)
+    print_table(table, "No notice is due." if days is None else f"No notice is due in the next {days} days.")
 
 
 @app.command()

@@ -102,6 +102,14 @@ def print_lines(headline: str, lines: Iterable[str]) -> None:
         typer.echo(f"  {line}")
 
 
+def print_table(table: Table, none: str) -> None:
+    """Print a table or, where it has no rows, the sentence that says so."""
+    if table.row_count:
+        console().print(table)
+    else:
+        typer.echo(none)
+
+
 def print_outcomes(out: Console, outcomes: Iterable[Outcome], rules: Iterable[Rule], currency: str) -> None:
     """Print each rule with its outcome, what it asks if it is one of `rules`, and the facts that it saw."""
     by_name = {rule.name: rule for rule in rules}

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from underwriting.cli.errors import refuse
-from underwriting.cli.output import Json, ago, console, first_of, new_table, print_json
+from underwriting.cli.output import Json, ago, first_of, new_table, print_json, print_table
 from underwriting.cli.store import read_store, write_store
 from underwriting.store.models import EventRow, MessageRow, QueuedRow, QueueState
 from underwriting.store.queue import inbox as events
@@ -29,7 +29,7 @@ def _commands(queue: Queue[R], described: str, about: Callable[[R], dict[str, An
     """The commands of one queue; `about` describes a row."""
     app = typer.Typer(no_args_is_help=True, help=f"{described}: pending, dead, redrive.")
 
-    def show(find: Callable[[Work, int], Awaitable[list[R]]], limit: int, *, as_json: bool) -> None:
+    def show(find: Callable[[Work, int], Awaitable[list[R]]], limit: int, which: str, *, as_json: bool) -> None:
         found = first_of(read_store(lambda work: find(work, limit + 1)), limit)
         rows = [_described(row, about(row)) for row in found]
         if as_json:
@@ -41,15 +41,15 @@ def _commands(queue: Queue[R], described: str, about: Callable[[R], dict[str, An
         for row in rows:
             told = f"{row['about']}{_next(row)}{'; ' + row['trouble'] if row['trouble'] else ''}"
             table.add_row(row["id"], str(row["attempts"]), ago(row["since"]), told)
-        console().print(table)
+        print_table(table, f"No {queue.name} is {which}.")
 
     @app.command(help=f"List every {queue.name} that is not done yet, oldest first, with the last failure.")
     def pending(limit: Limit = 100, as_json: Json = False) -> None:
-        show(queue.pending, limit, as_json=as_json)
+        show(queue.pending, limit, "pending", as_json=as_json)
 
     @app.command(help=f"List every {queue.name} that was given up, oldest first, with the reason.")
     def dead(limit: Limit = 100, as_json: Json = False) -> None:
-        show(queue.dead, limit, as_json=as_json)
+        show(queue.dead, limit, "dead", as_json=as_json)
 
     @app.command(
         help=f"Give each {queue.name}, dead or waiting for its next try, all its tries back; it is due at once."

@@ -26,7 +26,7 @@ from underwriting import publishing
 from underwriting.cli.books import READERS
 from underwriting.cli.errors import refusing
 from underwriting.cli.in_force import in_force_now
-from underwriting.cli.output import AlwaysJson, Json, console, new_table, note_given, print_json
+from underwriting.cli.output import AlwaysJson, Json, new_table, note_given, print_json, print_table
 from underwriting.cli.store import read_store, write_store
 from underwriting.domain.application import Product
 from underwriting.lender import open_store
@@ -146,7 +146,7 @@ def in_force(as_json: Json = False) -> None:
         table.add_row(f"[bold]{_heading(kind, product)}[/]")
         for each in group:
             table.add_row(f" {each.version.ref}", each.whom, f"{each.since:%Y-%m-%d %H:%M}", each.by)
-    console().print(table)
+    print_table(table, "No rulebook is in force, so nothing is approved.")
 
 
 @app.command(name="list")
@@ -164,7 +164,7 @@ def list_versions(as_json: Json = False) -> None:
         for version in group:
             days = [str(day) if day else "-" for day in (version.valid_from, version.valid_until)]
             table.add_row(f" {version.ref}", *days, _history(version))
-    console().print(table)
+    print_table(table, "No rulebook is published. To publish the shipped ones: underwriting rulebooks publish")
 
 
 @app.command()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from underwriting.cli.output import Json, ago, console, first_of, new_table, print_json
+from underwriting.cli.output import Json, ago, console, first_of, new_table, print_json, print_table
 from underwriting.cli.store import with_store
 from underwriting.settings import settings
 from underwriting.store import depths, notices
@@ -22,6 +22,11 @@ class Which(StrEnum):
     QUARANTINED = "quarantined"
 
 
+_NONE = {
+    Which.REFERRED: "Nothing is referred to a person.",
+    Which.CUSTOMERS: "No application waits for its customer.",
+    Which.QUARANTINED: "Nothing is quarantined.",
+}
 _FIND = {
     Which.REFERRED: depths.referred,
     Which.CUSTOMERS: depths.customers,
@@ -113,7 +118,7 @@ def _print_items(which: Which, limit: int, *, as_json: bool) -> None:
     for item in found:
         why = f": {item.why}" if item.why else ""
         table.add_row(item.id, ago(item.since), f"{item.tenant}/{item.subject}{why}")
-    console().print(table)
+    print_table(table, _NONE[which])
     if found and which is Which.QUARANTINED:
         typer.echo(f"To put one back: underwriting retry {found[0].id}")
     elif found:

@@ -32,6 +32,8 @@ StoreError
 └── Undecipherable        sealed bytes do not open: unknown key, other place, or tampered with
 """
 
+from datetime import UTC, datetime
+
 
 class StoreError(Exception):
     """Anything the store refuses. Messages carry opaque ids only."""
@@ -147,8 +149,12 @@ class NotHeld(StoreError):
 class NoOpenMatch(StoreError):
     """There is no match with a list that staff could clear."""
 
-    def __init__(self, user_id: str) -> None:
-        super().__init__(f"user {user_id} has no open match with a list; `underwriting lists matches` shows who has")
+    def __init__(self, user_id: str, cleared_by: str | None = None, cleared_at: datetime | None = None) -> None:
+        why = "`underwriting lists matches` shows who has"
+        if cleared_by and cleared_at:
+            at = f"{cleared_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+            why = f"{cleared_by} cleared it on {at}, and that is still valid: decide without `clears_match`"
+        super().__init__(f"user {user_id} has no open match with a list; {why}")
 
 
 class UnderWay(StoreError):

@@ -56,8 +56,8 @@ class Match:
 
 async def of_user(work: Work, tenant: str, user_id: str) -> list[Match]:
     """Every match of a customer, open or cleared."""
-    rows = await work.scalars(select(ListMatchRow).where(*_mine(tenant, user_id)))
-    return [_match(work, row) for row in rows]
+    mine = select(ListMatchRow).where(*_mine(tenant, user_id)).order_by(ListMatchRow.cleared_at, ListMatchRow.entry_id)
+    return [_match(work, row) for row in await work.scalars(mine)]
 
 
 async def with_matches(work: Work, user_ids: Collection[str]) -> set[tuple[str, str]]:
@@ -121,7 +121,7 @@ async def clear(work: Work, tenant: str, user_id: str, by: str, note: str) -> li
     if not matches:
         if any((match.cleared_by, match.note) == (by, note) for match in stored):
             return []
-        raise NoOpenMatch(user_id)
+        raise NoOpenMatch(user_id, *((stored[-1].cleared_by, stored[-1].cleared_at) if stored else ()))
     for match in matches:
         at = sealed_cell(ListMatchRow.note, tenant, user_id, *match.found.key)
         sealed = work.keys.seal(note.encode(), at)

@@ -20,7 +20,7 @@ from underwriting.cli.limits import policies
 from underwriting.cli.limits.compare import Json, backtest, compare
 from underwriting.cli.limits.context import with_run_context
 from underwriting.cli.limits.explain import decision_as_json, decision_in, move_text, print_decision
-from underwriting.cli.output import confirmed, console, new_table, note_given, print_hanging
+from underwriting.cli.output import confirmed, console, new_table, note_given, print_hanging, print_table
 from underwriting.cli.store import read_store, write_store
 from underwriting.domain.application import Product
 from underwriting.domain.limits import LimitRunState
@@ -107,7 +107,8 @@ def status(
     if run_id is not None:
         _show(with_run_context(lambda context: report_of(context, run_id)), as_json)
         return
-    rows = read_store(lambda work: limit_runs.newest(work, tenant or settings().limits_tenant))
+    whose = tenant or settings().limits_tenant
+    rows = read_store(lambda work: limit_runs.newest(work, whose))
     if as_json:
         typer.echo(json.dumps([_run_as_json(row) for row in rows]))
         return
@@ -118,7 +119,7 @@ def status(
         counts = (f"{totals[name]:,}" if name in totals else "-" for name in ("users", "raised", "lowered"))
         about = f"{row.id}\n  {row.policy} v{row.policy_version}, {row.scope or 'everybody'}"
         table.add_row(about, str(row.business_date), row.state.replace("_", " "), *counts)
-    console().print(table)
+    print_table(table, f"There is no limit run of {whose} yet.")
 
 
 @app.command()
