@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,65 +15,26 @@ from urllib.parse import quote
 from zipfile import ZipFile
 
 import httpx
-import prefect.settings
 import pytest
-import yaml
-from sqlalchemy import make_url
+from deployments.files import CONTAINERFILE, FOLDER, PROJECT, environment, image_environment, ours, services
 
 from underwriting.cli.tokens import SCOPES
-from underwriting.local import Child, Postgres, free_port, issue_token
-from underwriting.local.environment import PREFECT_CLIENT, PREFECT_SERVER
+from underwriting.local import Child, Postgres, ServiceFailed, free_port, issue_token
 from underwriting.local.keys import token_keys
-from underwriting.local.postgres import BIN, PREFECT_DATABASE, STORE_DATABASE
+from underwriting.local.postgres import PREFECT_DATABASE, STORE_DATABASE, programs
 from underwriting.settings import Settings
 from underwriting.sources.sources import Service
 
-DATES = "PREFECT_LOGGING_FORMATTERS_STANDARD_DATEFMT"
-PROJECT = Path(__file__).parents[2]
-FOLDER = PROJECT / "deployments"
 PROGRAMS = Path(sys.executable).parent
 TENANT = "acme"
 PATIENCE = 120.0
+# Nobody, who may read everything, since the program may be in a folder of root's, and may write nothing.
+CONFINED = [
+    *("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--no-new-privs"),
+    *("--bounding-set=-all,+dac_read_search", "--inh-caps=-all,+dac_read_search"),
+    "--ambient-caps=-all,+dac_read_search",
+]
 LOOK_SECONDS = 1.0
-
-
-def variables(file: str) -> dict[str, str]:
-    """The variables of an env file."""
-    lines = (FOLDER / file).read_text("utf-8").splitlines()
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))  # type: ignore[misc]
-
-
-def services() -> dict[str, dict[str, Any]]:
-    """The services of the compose file."""
-    found: dict[str, dict[str, Any]] = yaml.safe_load((FOLDER / "compose.yaml").read_text("utf-8"))["services"]
-    return found
-
-
-def test_every_variable_of_production_is_a_setting_and_its_example_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
-    production = variables("production.env.example")
-    for name in [name for name in os.environ if name.startswith("UNDERWRITING_")]:
-        monkeypatch.delenv(name)
-    for name, value in production.items():
-        monkeypatch.setenv(name, value)
-    known = {f"UNDERWRITING_{name.upper()}" for name in Settings.model_fields}
-    known |= set(prefect.settings.Settings().to_environment_variables(exclude_unset=True, include_secrets=True))
-    # The first is read by Prefect's SDK, the other by its configuration of logging.
-    assert set(production) - known == {"DO_NOT_TRACK", DATES}
-    assert Settings().limits_tenant in Settings().partners
-
-
-def test_the_databases_passwords_are_the_same_in_both_files() -> None:
-    passwords, production = variables("postgres.env.example"), variables("production.env.example")
-    urls = {"UNDERWRITING": "UNDERWRITING_DATABASE_URL", "PREFECT": "PREFECT_SERVER_DATABASE_CONNECTION_URL"}
-    for owner, url in urls.items():
-        found = make_url(production[url])
-        assert (found.username, found.password) == (owner.lower(), passwords[f"{owner}_PASSWORD"])
-
-
-def test_the_prefect_server_of_production_is_set_as_the_embedded_one() -> None:
-    production = variables("production.env.example")
-    assert {name: production.get(name) for name in PREFECT_SERVER} == PREFECT_SERVER
-    assert {name: production[name] for name in ("DO_NOT_TRACK", DATES)}.items() <= PREFECT_CLIENT.items()
 
 
 def test_what_the_image_is_built_from_holds_the_whole_program(tmp_path: Path) -> None:
@@ -88,67 +49,73 @@ def test_what_the_image_is_built_from_holds_the_whole_program(tmp_path: Path) ->
     subprocess.run([*pip, str(tmp_path / "dist"), str(tmp_path)], check=True)
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     assert sources - set(ZipFile(wheel).namelist()) == set()
-    copied = re.findall(r"^COPY (?!\.)(\S+)", (FOLDER / "Containerfile").read_text("utf-8"), re.MULTILINE)
+    copied = re.findall(r"^COPY (?![.-])(\S+)", CONTAINERFILE, re.MULTILINE)
     assert {"requirements.lock", "prefect.yaml"} == set(copied)
     assert all((tmp_path / name).exists() for name in copied)
 
 
 class Machine:
-    """The containers' programs as processes of this machine, with free ports and addresses in place of names."""
+    """The containers' programs as processes of this machine, with free ports and addresses in place of names.
+
+    As in a container, a process is not root, its folder and its program cannot be written, and it sees the variables of
+    its own env files and of the image only. It may write to its `/tmp` and to its volumes.
+    """
 
     def __init__(self, folder: Path, postgres: Postgres) -> None:
         self.folder = folder
-        self.ports = {"4200": free_port(), "8400": free_port()}
+        self.ports = {port: free_port() for port in ("4200", "8400")}
         self.sandbox = f"http://127.0.0.1:{free_port()}"
+        self._written = {"/tmp": folder / "tmp", "/var/lib": folder / "volumes"}
+        self._confined = list[str]()
+        for place in (*self._written.values(), folder / "volumes/prefect", folder / "volumes/underwriting"):
+            place.mkdir()
+            if os.geteuid() == 0:
+                # The user that PostgreSQL runs as where root runs the tests: its socket is closed to others.
+                shutil.chown(place, "nobody", "nogroup")
+                self._confined = CONFINED
         keys = Settings(state_dir=folder)
+        shutil.copy(token_keys(folder / "keys"), folder / "jwks.json")
+        (folder / "jwks.json").chmod(0o644)
         self._places = {
             r"@postgres/(\w+)": rf"@/\1?host={quote(str(postgres.sockets))}",
             "//prefect:4200": "//127.0.0.1:4200",
             "0.0.0.0": "127.0.0.1",
             r"https://partner\.example\.com/results": f"{self.sandbox}/results/{TENANT}",
             rf"https://({'|'.join(Service)})\.example\.com": rf"{self.sandbox}/\1",
-            "/run/secrets/jwks.json": str(token_keys(folder / "keys")),
-            "/var/lib/underwriting": str(folder / "limits"),
+            "/run/secrets/": f"{folder}/",
+            **{rf"{inside}\b": str(here) for inside, here in self._written.items()},
             **{rf"\b{port}\b": str(free) for port, free in self.ports.items()},
         }
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("UNDERWRITING_", "PREFECT_"))},
-            "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
-            "HOME": str(folder),
-            "PREFECT_HOME": str(folder / ".prefect"),
-            **{name: self.here(value) for name, value in variables("production.env.example").items()},
-        }
-        self.token = issue_token(
-            keys.model_copy(update={"token_issuer": self.environment["UNDERWRITING_TOKEN_ISSUER"]}),
-            TENANT,
-            "test",
-            SCOPES,
-        )
+        # Each container has a port 8402 of its own.
+        self._health = {name: str(free_port()) for name in services()}
+        issuer = environment("api")["UNDERWRITING_TOKEN_ISSUER"]
+        self.token = issue_token(keys.model_copy(update={"token_issuer": issuer}), TENANT, "test", SCOPES)
 
-    def here(self, text: str) -> str:
+    def here(self, name: str, text: str) -> str:
         """A text of the files, with this machine's places."""
         for pattern, place in self._places.items():
             text = re.sub(pattern, place, text)
-        return text
+        return re.sub(r"\b8402\b", self._health[name], text)
 
-    def child(self, name: str, command: Sequence[str]) -> Child:
-        """A process that runs a container's command in its environment and its folder, not started yet."""
-        inside = ["sh", "-c", 'cd "$0" && exec "$@"', str(self.folder)]
-        return Child(name, [*inside, *map(self.here, command)], self.folder / f"{name}.log", self.environment)
+    def environment(self, name: str) -> dict[str, str]:
+        """What a container sees."""
+        image = {**image_environment(), "PATH": f"{PROGRAMS}:{os.environ['PATH']}"}
+        machine = {"SSL_CERT_FILE": os.environ["SSL_CERT_FILE"], "TMPDIR": str(self._written["/tmp"])}
+        return {name_: self.here(name, value) for name_, value in {**machine, **image, **environment(name)}.items()}
 
-    async def once(self, name: str, command: Sequence[str]) -> None:
-        """Run a command to its good end."""
-        child = self.child(name, command)
-        child.start()
-        await child.succeed(PATIENCE)
+    def container(self, name: str) -> Child:
+        """A process that runs a container's command, not started yet."""
+        inside = [*self._confined, "sh", "-c", 'cd "$0" && exec "$@"', str(self.folder / "srv")]
+        command = [self.here(name, word) for word in services()[name]["entrypoint"]]
+        return Child(name, [*inside, *command], self.folder / f"{name}.log", self.environment(name))
 
-    async def healthy(self, child: Child, service: Mapping[str, Any]) -> None:
+    async def healthy(self, child: Child) -> None:
         """Wait until the service's own health check holds."""
-        check = service["healthcheck"]["test"][1:]
+        check = [self.here(child.name, word) for word in services()[child.name]["healthcheck"]["test"][1:]]
 
         async def holds() -> bool:
             probe = await asyncio.create_subprocess_exec(
-                *map(self.here, check), env=self.environment, stderr=asyncio.subprocess.DEVNULL
+                *check, env=self.environment(child.name), stderr=asyncio.subprocess.DEVNULL
             )
             healthy = await probe.wait() == 0
             if not healthy:
@@ -165,11 +132,11 @@ async def databases(folder: Path) -> AsyncIterator[Postgres]:
     server = Postgres(folder / "postgres", folder / "postgres.log")
     await server.start()
     try:
-        psql = [str(BIN / "psql"), f"--host={server.sockets}", "--username=postgres", "--dbname=postgres", "--quiet"]
+        psql = [str(programs() / "psql"), f"--host={server.sockets}", "--username=postgres", "--dbname=postgres"]
         # The embedded set-up's own, without owners.
         drop = [f"--command=DROP DATABASE {name}" for name in (STORE_DATABASE, PREFECT_DATABASE)]
         for arguments in (drop, [f"--file={FOLDER / 'databases.sql'}"]):
-            child = Child("psql", [*psql, *arguments], folder / "psql.log", variables("postgres.env.example"))
+            child = Child("psql", [*psql, "--quiet", *arguments], folder / "psql.log", environment("postgres"))
             child.start()
             await child.succeed(30)
         yield server
@@ -179,49 +146,62 @@ async def databases(folder: Path) -> AsyncIterator[Postgres]:
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """The folder that the image's commands run in."""
+    """A folder with that of the image's commands, which nobody may write."""
     with tempfile.TemporaryDirectory(prefix="compose-") as folder:
-        shutil.copy(PROJECT / "prefect.yaml", folder)
+        Path(folder).chmod(0o755)
+        srv = Path(folder) / "srv"
+        srv.mkdir()
+        shutil.copy(PROJECT / "prefect.yaml", srv)
+        srv.chmod(0o555)
         yield Path(folder)
+        srv.chmod(0o755)
 
 
 @pytest.mark.timeout(400)
 async def test_the_commands_of_the_compose_file_bring_up_a_lender(home: Path) -> None:
-    containers = services()
     async with databases(home) as postgres:
         machine = Machine(home, postgres)
         host, port = machine.sandbox.removeprefix("http://").split(":")
-        sandbox = [
-            "uvicorn",
-            "--factory",
-            "underwriting.playground.sandbox.app:create_app",
-            "--host",
-            host,
-            "--port",
-            port,
-        ]
-        started = [machine.child("sandbox", sandbox)]
-        started += [machine.child(name, containers[name]["entrypoint"]) for name in ("prefect", "api", "worker")]
-        outside, server, api, worker = started
+        serving = ["uvicorn", "--factory", "underwriting.playground.sandbox.app:create_app"]
+        outside = Child(
+            "sandbox",
+            [str(PROGRAMS / serving[0]), *serving[1:], "--host", host, "--port", port],
+            home / "sandbox.log",
+            # It checks the signatures of results.
+            {"UNDERWRITING_PARTNERS": machine.environment("api")["UNDERWRITING_PARTNERS"]},
+        )
+        containers = {name: machine.container(name) for name in (*ours(), "prefect")}
         try:
             outside.start()
-            server.start()
-            await machine.healthy(server, containers["prefect"])
-            await machine.once("setup", containers["setup"]["entrypoint"])
-            api.start()
-            worker.start()
-            await machine.healthy(api, containers["api"])
+            await started(machine, containers["prefect"])
+            containers["setup"].start()
+            await containers["setup"].succeed(PATIENCE)
+            for name in ("api", "worker", "housekeeping"):
+                containers[name].start()
+            for name in ("api", "worker", "housekeeping"):
+                await machine.healthy(containers[name])
             async with httpx.AsyncClient(timeout=30) as client:
                 decision = await decided(machine, client)
                 assert decision["verdict"] == "rejected"
                 assert [reason["code"] for reason in decision["reasons"]] == ["credit_score_low"]
                 await posted(machine, client, decision["id"])
                 # Nobody without the operator's password.
-                refused = await client.get(f"{machine.environment['PREFECT_API_URL']}/admin/version")
-                assert refused.status_code == 401
+                api = machine.environment("worker")["PREFECT_API_URL"]
+                assert (await client.get(f"{api}/admin/version")).status_code == 401
+            # Its example names no queue.
+            containers["consumer"].start()
+            with pytest.raises(ServiceFailed, match="no queue to consume; set UNDERWRITING_EVENTS_QUEUE_URL"):
+                await containers["consumer"].succeed(PATIENCE)
         finally:
-            for child in reversed(started):
+            for child in [*reversed(containers.values()), outside]:
                 await child.stop(20)
+        assert [place.name for place in (home / "srv").iterdir()] == ["prefect.yaml"]
+
+
+async def started(machine: Machine, child: Child) -> None:
+    """Start a container, and wait until it is healthy."""
+    child.start()
+    await machine.healthy(child)
 
 
 async def decided(machine: Machine, client: httpx.AsyncClient) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from rules.core.rule import Rule
 from rules.eligibility.book import EligibilityBook, parse_eligibility_book
 from rules.limits.policy import parse_policy
 from rules.prescreening.book import Rulebook, parse_rulebook
+from underwriting.cli.store import with_database
 from underwriting.domain.decision import RulebookRef
 from underwriting.lender import open_store
-from underwriting.local import EmbeddedError, resolve_database_url
 from underwriting.settings import settings
 from underwriting.store import rulebooks
 from underwriting.store.errors import StoreError
@@ -35,17 +35,15 @@ def rules_of(refs: Iterable[RulebookRef]) -> dict[RulebookRef, Sequence[Rule]]:
         return known
     try:
         return known | asyncio.run(_published(published))
-    except (StoreError, EmbeddedError, RulebookError) as error:
+    except (StoreError, RulebookError) as error:
         named = ", ".join(map(str, published))
         typer.echo(f"What the rules of {named} ask is not shown: {error}", err=True)
         return known
 
 
 async def _published(refs: Iterable[RulebookRef]) -> dict[RulebookRef, Sequence[Rule]]:
-    config = settings()
     found: dict[RulebookRef, Sequence[Rule]] = {}
-    opened = open_store(config.model_copy(update={"database_url": resolve_database_url(config)}))
-    async with opened as store, store.read() as work:
+    async with open_store(with_database(settings())) as store, store.read() as work:
         for ref in refs:
             published = await rulebooks.get(work, ref.name, ref.version)
             book = READERS[published.kind](published.text)

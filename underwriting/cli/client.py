@@ -12,7 +12,6 @@ import typer
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from underwriting.cli.errors import refuse, refusing
-from underwriting.cli.tokens import SCOPES
 from underwriting.domain.application import (
     ApplicationRequest,
     BureauConsent,
@@ -21,8 +20,7 @@ from underwriting.domain.application import (
     Product,
     State,
 )
-from underwriting.local import SANDBOX_TENANT, EmbeddedError, issue_token
-from underwriting.settings import settings
+from underwriting.settings import Settings, settings
 from underwriting.store.evaluations import EvaluationRecord
 from underwriting.store.record import Record
 
@@ -62,9 +60,7 @@ class Client:
     def of_settings(cls, token: str | None) -> Self:
         """A client of the API that the settings name; without a token, with one of the embedded issuer."""
         config = settings()
-        with refusing(EmbeddedError):
-            token = token or issue_token(config, SANDBOX_TENANT, "shell", SCOPES)
-        return cls(config.public_url or config.api_url, token)
+        return cls(config.public_url or config.api_url, token or _sandbox_token(config))
 
     def __enter__(self) -> Self:
         return self
@@ -120,3 +116,13 @@ def _decided(record: D, read: Callable[[], D], seconds: float) -> D:
         except ApiRefused as error:
             raise ApiRefused(f"{record.id} is accepted and will be decided, but {error}") from None
     return record
+
+
+def _sandbox_token(config: Settings) -> str:
+    """A token of the embedded issuer; a refusal where `underwriting up` has made no keys."""
+    # Only here: whoever has a token, as in production, needs no embedded services.
+    from underwriting.cli.tokens import SCOPES  # noqa: PLC0415
+    from underwriting.local import SANDBOX_TENANT, EmbeddedError, issue_token  # noqa: PLC0415
+
+    with refusing(EmbeddedError):
+        return issue_token(config, SANDBOX_TENANT, "shell", SCOPES)

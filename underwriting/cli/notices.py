@@ -11,7 +11,6 @@ from underwriting.cli.errors import refusing
 from underwriting.cli.output import Json, first_of, new_table, print_json, print_table
 from underwriting.cli.store import with_store
 from underwriting.domain.notice import Owed
-from underwriting.local import embedded_settings
 from underwriting.notices import service
 from underwriting.notices.errors import NoticeImpossible
 from underwriting.notices.service import Sending, Written
@@ -106,6 +105,10 @@ def sent(
 
 
 async def _written(store: Store, subject_id: str, user: str | None) -> Written:
-    config = settings() if settings().database_url else embedded_settings(settings())
+    config = settings()
+    if not config.database_url:
+        from underwriting.local import embedded_settings  # noqa: PLC0415 - production has no embedded services
+
+        config = embedded_settings(config)
     async with Sources(config) as sources:
         return await service.write(store, config, service.addressee_from(sources), None, subject_id, user)

@@ -27,10 +27,9 @@ from underwriting.cli.books import READERS
 from underwriting.cli.errors import refusing
 from underwriting.cli.in_force import in_force_now
 from underwriting.cli.output import AlwaysJson, Json, new_table, note_given, print_json, print_table
-from underwriting.cli.store import read_store, write_store
+from underwriting.cli.store import read_store, with_database, write_store
 from underwriting.domain.application import Product
 from underwriting.lender import open_store
-from underwriting.local import EmbeddedError, known_segments, resolve_database_url
 from underwriting.publishing import Withdrawal, check_beside, required_by
 from underwriting.settings import Settings, settings
 from underwriting.store import audit, rulebooks
@@ -60,7 +59,7 @@ def validate(files: Files = None, as_json: Json = False) -> None:
     with refusing(RulebookError):
         try:
             versions = asyncio.run(_published(config))
-        except (StoreError, EmbeddedError):
+        except StoreError:
             check(drafts, shipped_books(), required_by(config), datetime.now(UTC).date())
             where = f"no store runs in {config.state_dir}; UNDERWRITING_STATE_DIR names another folder"
             typer.echo(f"Checked beside the shipped rulebooks only: {where}.", err=True)
@@ -280,10 +279,14 @@ def _drafts(files: list[Path] | None) -> list[Draft]:
 
 
 def _with_segments(config: Settings) -> Settings:
+    if config.segments or not config.simulated:
+        return config
+    # Only here: production has neither the sandbox nor the embedded services.
+    from underwriting.local import known_segments  # noqa: PLC0415
+
     return config.model_copy(update={"segments": known_segments(config)})
 
 
 async def _published(config: Settings) -> list[Published]:
-    opened = open_store(config.model_copy(update={"database_url": resolve_database_url(config)}))
-    async with opened as store, store.read() as work:
+    async with open_store(with_database(config)) as store, store.read() as work:
         return await rulebooks.listing(work)

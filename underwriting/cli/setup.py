@@ -1,74 +1,24 @@
-"""`underwriting migrate` and `underwriting deploy`, and the content of a new store of the embedded set-up."""
+"""The content of a new store of the embedded set-up."""
 
 import asyncio
 import getpass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
-
-import typer
-from prefect.client.orchestration import get_client
 
 from rules.books import Draft, shipped_books
 from rules.limits.policy import policy_for, shipped_policies
 from rules.limits.tiers import CURRENCY, TIERS
-from underwriting.cli.errors import refusing
-from underwriting.cli.output import Json, print_json
-from underwriting.cli.store import store_settings
 from underwriting.lender import open_store
 from underwriting.limit_runs.adoption import limits_in
 from underwriting.local.environment import history_folder
 from underwriting.playground.generator.layout import CURRENT_LIMITS
 from underwriting.playground.generator.sandbox_history import ensure_history
 from underwriting.playground.sandbox.lists import sandbox_lists
-from underwriting.process.logs import write_logs
 from underwriting.publishing import publish
 from underwriting.screening.screener import store_list
-from underwriting.settings import Settings, settings
-from underwriting.store.errors import StoreError
+from underwriting.settings import Settings
 from underwriting.store.limits.profiles import adopt
 from underwriting.store.migrate import migrate as migrate_store
-from underwriting.store.migrations import HEAD
-from underwriting.worker.deploy import deploy as deploy_file
-
-
-def migrate(
-    expand: Annotated[
-        bool, typer.Option("--expand", help="Only as far as the programs work that run now; later once more without.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Bring the store's schema up to this version. A second run changes nothing."""
-
-    async def run() -> str:
-        return await migrate_store(store_settings().database_url, expand=expand)
-
-    with refusing(StoreError):
-        schema = asyncio.run(run())
-    if as_json:
-        print_json({"schema": schema})
-    elif schema == HEAD:
-        typer.echo("the store's schema is up to date")
-    else:
-        typer.echo(f"the store's schema is at {schema} of {HEAD}: start the new programs, stop the old ones, then")
-        typer.echo("underwriting migrate")
-
-
-def deploy(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Deployments to make.")] = Path(
-        "prefect.yaml"
-    ),
-) -> None:
-    """Make the work pool, the bureau's concurrency limit and all deployments of a file, and drop old schedules."""
-
-    write_logs()
-
-    async def run() -> None:
-        async with get_client() as client:
-            await deploy_file(client, file, settings().work_pool)
-
-    with refusing(ValueError, OSError):
-        asyncio.run(run())
 
 
 async def prepare_sandbox(config: Settings) -> None:

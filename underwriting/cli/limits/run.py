@@ -33,7 +33,6 @@ from underwriting.limit_runs.rollback import Rollback, preview, roll_back
 from underwriting.limit_runs.run import finish, recalculate
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.limit_runs.totals import Totals
-from underwriting.local import known_segments
 from underwriting.settings import Settings, settings
 from underwriting.store.limits import held_runs
 from underwriting.store.limits import runs as limit_runs
@@ -75,7 +74,7 @@ def run(
             business_date=day.date() if day else limit_policy.business_day.last(datetime.now(UTC)),
             history=history or config.limits_history or _sandbox_history(config),
             policy=limit_policy,
-            scope=scope_of(segment, user and opaque_id(user), known_segments(config)),
+            scope=scope_of(segment, user and opaque_id(user), _segments(config)),
             shards=shards,
             dry_run=dry_run,
             full=full,
@@ -88,9 +87,18 @@ def run(
     _show(report, as_json, decision, limit_policy)
 
 
+def _segments(config: Settings) -> frozenset[str]:
+    """The segments of the user service."""
+    if config.segments or not config.simulated:
+        return config.segments
+    # Only here and below: production has neither the sandbox nor the embedded services.
+    from underwriting.local import known_segments  # noqa: PLC0415
+
+    return known_segments(config)
+
+
 def _sandbox_history(config: Settings) -> str:
     """The history that `underwriting up` wrote."""
-    # Only here: production names its history, and does not need the embedded services.
     from underwriting.local.environment import history_folder  # noqa: PLC0415
 
     folder = history_folder(config)
