@@ -15,6 +15,7 @@ OF_SOURCES = {name for name in Settings.model_fields if name.endswith("_url")} -
 OF_MESSAGES = {"event_bus", "segment_write_key", "audit_stream"}
 
 NOT_NEEDED = {
+    "api": {"health_port"},  # it answers on its own port
     "worker": {"audit_stream"},  # the housekeeping copies the audit chain
     "housekeeping": OF_SOURCES | {"limits_folder"},  # it opens the clients and calls none; a rollback writes no files
     "consumer": OF_SOURCES | {"audit_stream"},
