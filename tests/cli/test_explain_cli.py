@@ -4,14 +4,14 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from support.databases import sqlite_database
 from support.evaluated import claimed_check, finish_check
 from support.judged_users import BOOKS, judged
-from support.reviews import NOW, claimed, decision, results
+from support.reviews import NOW, claim, claimed, decision, results
 from typer.testing import CliRunner
 
 from rules.facts.terms import fact_terms
@@ -25,7 +25,7 @@ from underwriting.domain.decision import FactValue, Verdict
 from underwriting.domain.money import amount_text
 from underwriting.rulebook_cache import digest_of
 from underwriting.settings import settings
-from underwriting.store import decisions, profiles, rulebooks
+from underwriting.store import claims, decisions, profiles, rulebooks
 from underwriting.store.keyfile import keyring
 from underwriting.store.models import RulebookKind
 from underwriting.store.session import Store
@@ -103,6 +103,19 @@ class Shell:
 
         return asyncio.run(run())
 
+    def quarantined(self) -> str:
+        """The id of an application whose only attempt failed."""
+
+        async def run() -> str:
+            async with Store.open(settings().database_url, keyring(settings())) as store:
+                owned = await claimed(store)
+                async with store.begin() as work:
+                    await claims.give_back(work, owned, -timedelta(seconds=1), ValueError())
+                assert await claim(store, owned.subject.id, max_attempts=1) is None
+            return owned.subject.id
+
+        return asyncio.run(run())
+
     def publish(self, policy: LimitPolicy) -> None:
         """As the shipped policies were published before they changed."""
 
@@ -177,6 +190,15 @@ def test_an_explanation_says_what_its_marks_mean_and_keeps_its_indentation(
     assert [line for line in rules if line and not line.startswith(begun)] == [], (
         "what is broken goes on below its text"
     )
+
+
+def test_what_was_given_up_leads_to_its_log(shell: Shell) -> None:
+    application_id = shell.quarantined()
+    way = f"underwriting explain {application_id} --log"
+    assert way in shell.run("status", "quarantined")[1]
+    assert way in shell.run("explain", application_id)[1]
+    code, told = shell.run("explain", application_id, "--log")
+    assert (code, told.count("attempt 1 failed, ValueError"), told.count("quarantined by system")) == (0, 1, 1)
 
 
 def test_an_approval_is_explained_too(shell: Shell) -> None:

@@ -93,7 +93,7 @@ class Page(BaseModel):
     response_model=Record,
     responses=answer(202, "Accepted; poll `Location`", PENDING_APPLICATION, headers=POLL | REPLAYED)
     | answer(200, "Decided before, under the same key", APPLICATION, model=Record, headers=REPLAYED)
-    | refusals(400),
+    | refusals(400, 404),
     summary="Apply for a loan",
 )
 async def apply(

@@ -31,7 +31,7 @@ class Receipt(BaseModel):
 @router.post(
     "",
     status_code=HTTPStatus.ACCEPTED,
-    responses=answer(202, "Stored, and handled soon", KEPT) | refusals(400),
+    responses=answer(202, "Stored, and handled soon", KEPT) | refusals(400, 404),
     summary="Send an event",
 )
 async def send(body: EventReport, caller: EventSender, context: Context) -> Receipt:

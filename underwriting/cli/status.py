@@ -120,6 +120,7 @@ def _print_items(which: Which, limit: int, *, as_json: bool) -> None:
         table.add_row(item.id, ago(item.since), f"{item.tenant}/{item.subject}{why}")
     print_table(table, _NONE[which])
     if found and which is Which.QUARANTINED:
+        typer.echo(f"To see what was tried: underwriting explain {found[0].id} --log")
         typer.echo(f"To put one back: underwriting retry {found[0].id}")
     elif found:
         typer.echo(f"To see why: underwriting explain {found[0].id}")
