@@ -110,12 +110,21 @@ def test_a_file_with_one_bad_limit_is_refused_in_a_sentence_and_nothing_of_it_is
     assert "2 of 2 users are new" in adopt(2_000).output
 
 
-def test_two_policies_are_compared(command_line: CliRunner, few_users: Path, tmp_path: Path) -> None:
+def test_two_policies_are_compared(
+    command_line: CliRunner, few_users: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     arguments = ["cfi", "cfi-cautious", "--history", str(few_users)]
     compared = limits(command_line, "compare", *arguments, "--date", "2025-08-31", "--into", str(tmp_path / "c"))
     assert compared.exit_code == 0, compared.output
     assert "Of 60 users 0 would have more" in compared.output
     assert {file.name for file in (tmp_path / "c").iterdir()} == {"comparison.png", "movers.csv", "movers.parquet"}
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    told = limits(command_line, "compare", *arguments, "--date", "2025-08-31").stdout
+    folder = Path(told.splitlines()[-1].removeprefix("files: "))
+    assert folder.parent == settings().limits_place
+    assert (folder / "comparison.png").exists()
+    assert list((tmp_path / "here").iterdir()) == [], "nothing is written where nobody asked for it"
     movers = set(pq.read_schema(tmp_path / "c" / "movers.parquet").names)
     assert {"before_minor", "after_first_minor", "after_second_minor", "difference_minor", "currency"} < movers
     assert not {name for name in movers if name.startswith("after") and not name.endswith("_minor")}

@@ -22,8 +22,28 @@ from underwriting.cli.errors import refuse
 _QUOTED = re.compile(r"'([^']*)'")
 
 
-# What an option takes, by its type; a flag takes nothing.
-_TAKES = {str: "TEXT", int: "NUMBER", float: "NUMBER", Path: "PATH", datetime: "YYYY-MM-DD", bool: ""}
+# What an option takes, by its type.
+_TAKES = {str: "TEXT", int: "NUMBER", float: "NUMBER", Path: "FILE", datetime: "YYYY-MM-DD"}
+# What it takes, by its name, where that says more.
+_CALLED = {
+    "amount": "AMOUNT",
+    "country": "CODE",
+    "currency": "CODE",
+    "days": "DAYS",
+    "history": "FOLDER",
+    "into": "FOLDER",
+    "minutes": "MINUTES",
+    "months": "MONTHS",
+    "name": "NAME",
+    "policy": "NAME|FILE",
+    "scopes": "SCOPES",
+    "segment": "SEGMENT",
+    "subject": "NAME",
+    "tenant": "TENANT",
+    "timeout": "SECONDS",
+    "token": "TOKEN",
+    "user": "USER_ID",
+}
 
 
 class Group(TyperGroup):
@@ -37,11 +57,15 @@ class Group(TyperGroup):
         for command in _with_all_below(self):
             paragraphs = (command.help or "").split("\n\n")
             command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-            for param in command.params:
+            # The help option is made with a context only, and kept.
+            for param in (*command.params, command.get_help_option(typer.Context(command))):
                 _name_what_it_takes(param)
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Read the arguments before the command's name."""
+        # Those for completion are added after the rest.
+        for param in self.params:
+            _name_what_it_takes(param)
         with _in_our_words():
             return super().make_context(*args, **kwargs)
 
@@ -58,16 +82,18 @@ def _with_all_below(command: Any) -> Iterator[Any]:
 
 
 def _name_what_it_takes(param: Any) -> None:
-    """Arguments are called as in the docs, CUSTOMER_ID; options say what to write after them."""
-    if param.metavar is not None:
-        return
+    """Arguments are called as in the docs, CUSTOMER_ID; options say what to write after them; choices are listed."""
     if param.param_type_name == "argument":
-        param.metavar = param.name.upper()
+        param.metavar = param.metavar or param.name.upper()
+        if not param.type_descriptor.is_choice:
+            param.display_type_rich = lambda ctx: None
         return
-    annotation = getattr(getattr(param, "type_descriptor", None), "annotation", None)
+    annotation = param.type_descriptor.annotation
     takes = next((each for each in (annotation, *get_args(annotation)) if each in _TAKES), None)
-    if takes is not None:
-        param.metavar = _TAKES[takes]
+    if param.is_flag:
+        param.metavar = ""
+    elif param.metavar is None and takes is not None:
+        param.metavar = _CALLED.get(param.name, _TAKES[takes])
 
 
 @contextmanager

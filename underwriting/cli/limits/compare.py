@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -32,7 +32,10 @@ First = Annotated[str, typer.Argument(help="A shipped policy, or a YAML file.")]
 Second = Annotated[str, typer.Argument(help="The other one.")]
 History = Annotated[str, typer.Option(help="Folder, s3://bucket/folder or `database`.")]
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="A day of the history, up to its end.")]
-Folder = Annotated[Path, typer.Option("--into", help="Folder for the picture and the tables.")]
+Folder = Annotated[
+    Path | None,
+    typer.Option("--into", help="Folder for the picture and the tables; by default among those of limit runs."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
 
 
@@ -41,7 +44,7 @@ def compare(
     second: Second,
     history: History,
     date: Day,
-    into: Folder = Path("comparison"),
+    into: Folder = None,
     as_json: Json = False,
 ) -> None:
     """Show who would end at another limit under the second policy, from the limits in force; nothing is stored."""
@@ -49,6 +52,7 @@ def compare(
     request = Request(settings().limits_tenant, Product.FLOAT, date.date(), history, one)
     with refusing(HistoryError):
         found = with_run_context(lambda context: compared(context, request, other))
+    into = into or _folder("comparison", (one, other), date)
     write_comparison(found, (one_name, other_name), into)
     counted = found.comparison
     if as_json:
@@ -86,7 +90,7 @@ def backtest(
     history: History,
     since: Day,
     until: Day,
-    into: Folder = Path("backtest"),
+    into: Folder = None,
     as_json: Json = False,
 ) -> None:
     """Decide every day by both policies: exposure, moves, losses avoided, good users held back, by month."""
@@ -106,6 +110,7 @@ def backtest(
                 bar,
             )
         )
+    into = into or _folder("backtest", policies.values(), since, until)
     write_backtest(by_policy, into)
     if as_json:
         figures = {
@@ -162,6 +167,12 @@ def _beside(*names: str) -> Table:
     for name in names:
         table.add_column(name, justify="right", overflow="fold")
     return table
+
+
+def _folder(what: str, policies: Iterable[LimitPolicy], *days: datetime) -> Path:
+    """Where files go unless a folder is named: `comparison-cfi-v4-mine-v5-2026-06-30` beside the limit runs."""
+    names = [f"{policy.name}-v{policy.version}" for policy in policies]
+    return settings().limits_place / "-".join([what, *names, *(str(day.date()) for day in days)])
 
 
 def _policies(first: str, second: str) -> dict[str, LimitPolicy]:
