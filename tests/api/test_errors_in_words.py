@@ -138,6 +138,19 @@ async def test_an_unknown_member_of_the_query_is_refused_and_the_known_ones_are_
     assert all(name in told["query.limt"] for name in known)
 
 
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+async def test_the_example_of_a_body_is_taken(partner, books, method, path):
+    body = DESCRIPTION["paths"][path][method].get("requestBody")
+    if body is None:
+        return
+    schema = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    (example,) = DESCRIPTION["components"]["schemas"][schema]["examples"]
+    headers = {"Idempotency-Key": str(ULID())}
+    answer = await partner.request(method, path.format(**IDS), json=example, headers=headers)
+    # There is nobody of these ids.
+    assert answer.is_success or answer.status_code == 404, answer.text
+
+
 async def test_without_a_token_nobody_is_told_about_the_query(api):
     del api.headers["Authorization"]
     assert (await api.get("/v1/applications?limt=5")).status_code == 401

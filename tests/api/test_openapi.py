@@ -93,7 +93,36 @@ def test_every_answer_has_an_example_and_every_error_the_one_shape(operation):
             assert content["schema"] == {"$ref": "#/components/schemas/ErrorBody"}
             assert ErrorBody.model_validate(content["example"]).status_code == int(status)
     for parameter in described.get("parameters", []):
-        assert parameter.get("description") or parameter["schema"], parameter["name"]
+        assert parameter["description"], parameter["name"]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
+def test_examples_of_errors_are_of_the_route_itself(operation):
+    described = DESCRIPTION["paths"][operation.path][operation.method]
+    told = {
+        status: answer["content"]["application/json"]["example"]
+        for status, answer in described["responses"].items()
+        if int(status) >= 400
+    }
+    if "403" in told:
+        ((scope,),) = (each["HTTPBearer"] for each in described["security"])
+        assert scope in told["403"]["message"]
+    if "404" in told:
+        prefix = {"application_id": "app_", "evaluation_id": "evl_", "subject_id": "app_", "user_id": "ada"}
+        *_, name = [each["name"] for each in described["parameters"] if each["in"] == "path"]
+        assert prefix[name] in told["404"]["message"]
+    if "409" in told:
+        last = operation.path.rpartition("/")[2]
+        code = {"decision": "NOT_REFERRED", "answer": "NOT_WAITING", "clear": "NO_OPEN_MATCH"}
+        assert told["409"]["error_code"] == code.get(last, "NOTICE_IMPOSSIBLE")
+    if "400" in told:
+        keyed = any(each["name"] == "idempotency-key" for each in described.get("parameters", ()))
+        assert (told["400"]["error_code"] == "IDEMPOTENCY_KEY_MISSING") is keyed
+    ((problem),) = told["422"]["problems"]
+    part, _, member = problem["place"].partition(".")
+    assert part == ("body" if "requestBody" in described else "query")
+    names = [each["name"] for each in described.get("parameters", ()) if each["in"] == "query"]
+    assert part == "body" or member in (names or ["limit"])
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -16,7 +17,7 @@ from underwriting.api import applications, eligibility, errors, events, matches,
 from underwriting.api.access import AccessLog
 from underwriting.api.auth import Verifier
 from underwriting.api.context import ApiContext, problem
-from underwriting.api.documented import answer, refusals
+from underwriting.api.documented import answer, complete, refusals
 from underwriting.api.errors import ApiError
 from underwriting.api.keys import PublicKeys
 from underwriting.api.quota import Quota
@@ -49,7 +50,11 @@ receive it signed at your results endpoint. What may this user take now? Ask for
 answers at once, and otherwise it is 202 and a `Location`, or a signed callback.
 
 Amounts are decimal strings in major units. Every error has the same shape.
+
+To try the calls here, press **Authorize** and paste a token of your tenant; with `underwriting up` on your machine,
+`underwriting token` prints one.
 """
+
 
 # The page opens with the operations; the list of schemas, which is as long, is folded.
 PAGE = {"defaultModelsExpandDepth": 0}
@@ -99,6 +104,15 @@ def create_app(config: Settings | None = None) -> FastAPI:
     app.add_middleware(AccessLog)
     errors.install(app)
     _install_store_errors(app)
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            complete(described())
+        return described()
+
+    # As FastAPI's documentation has it.
+    app.openapi = openapi  # type: ignore[method-assign]
 
     @app.get(
         "/health",

@@ -43,7 +43,12 @@ IdempotencyKey = Annotated[
 class StaffDecision(BaseModel):
     """What a person decides on what was referred."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"verdict": "rejected", "note": "no payslips handed in", "reasons": ["income_unverified"]}]
+        },
+    )
 
     verdict: Literal[Verdict.APPROVED, Verdict.REJECTED]
     note: str = Field(min_length=3, max_length=2000, description="Why. Kept sealed; never shown to the customer.")
@@ -72,7 +77,7 @@ class StaffDecision(BaseModel):
 class CustomerAnswer(BaseModel):
     """What the customer says to an incomplete application or to a counteroffer."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"answer": "supplied"}]})
 
     answer: Answer = Field(
         description="`supplied`: its source now has what was missing, so review again. `accepted` or `declined`: "

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 from fastapi import Query
 
-from underwriting.api.errors import ErrorBody
-from underwriting.api.examples import ERRORS
+from underwriting.api.errors import ErrorBody, Problem, refusal, request_schema, unknown_id
+from underwriting.api.examples import CONFLICTS, ERRORS, IDS, UNREADABLE
+from underwriting.domain.wording import no_such_member, wanted
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -70,3 +71,52 @@ def answer(
     if headers:
         described["headers"] = headers
     return {status: described}
+
+
+def complete(description: dict[str, Any]) -> None:
+    """Give each parameter of a description its explanation, and each error of a route an example of that very route."""
+    for path, operations in description["paths"].items():
+        for method, operation in operations.items():
+            for parameter in operation.get("parameters", ()):
+                schema = parameter["schema"]
+                told = (each.get("description") for each in (schema, *schema.get("anyOf", ())))
+                parameter.setdefault("description", next(filter(None, told), ""))
+            for status, example in _examples(description, method.upper(), path).items():
+                if status in operation["responses"]:
+                    operation["responses"][status]["content"][JSON]["example"] |= example
+
+
+def _examples(description: dict[str, Any], method: str, path: str) -> dict[str, dict[str, Any]]:
+    """What is of its own in the examples of a route's errors, by status."""
+    operation = description["paths"][path][method.lower()]
+    parameters = operation.get("parameters", ())
+    ids = {each["name"]: IDS[each["name"]] for each in parameters if each["in"] == "path"}
+    scopes = [scope for scheme in operation.get("security", ()) for named in scheme.values() for scope in named]
+    found: dict[str, dict[str, Any]] = {"422": _unprocessable(description, method, path)}
+    if scopes:
+        found["403"] = {"message": f"The token lacks the scope {scopes[0]}."}
+    if ids:
+        found["404"] = {"message": unknown_id(method, path, ids)}
+    if (last := path.rpartition("/")[2]) in CONFLICTS:
+        error_code, message = CONFLICTS[last]
+        found["409"] = {"error_code": error_code, "message": message}
+    if not any(each["name"] == "idempotency-key" for each in parameters):
+        error_code, message = UNREADABLE
+        found["400"] = {"error_code": error_code, "message": message}
+    return found
+
+
+def _unprocessable(description: dict[str, Any], method: str, path: str) -> dict[str, Any]:
+    """A request without the first member of its body, or with an impossible first member of its query."""
+    schema = request_schema(description, method, path)
+    parts = schema["properties"]
+    if "body" in parts:
+        body = parts["body"]["$ref"].rpartition("/")[2]
+        missing = description["components"]["schemas"][body]["required"][0]
+        place, sentence = ("body", missing), f"is missing; write {wanted(schema, ('body', missing), in_json=True)}"
+    elif "query" in parts:
+        member = next(iter(parts["query"]["properties"]))
+        place, sentence = ("query", member), f"is not possible here; write {wanted(schema, ('query', member))}"
+    else:
+        place, sentence = ("query", "limit"), no_such_member([])
+    return refusal([Problem(place=".".join(place), message=sentence)]).body.model_dump()

@@ -111,7 +111,7 @@ async def eligibility(
     caller: EligibilityChecker,
     context: Context,
     after_answering: BackgroundTasks,
-    product: Wanted = Wanted.FLOAT,
+    product: Annotated[Wanted, Query(description="What the user wants to take")] = Wanted.FLOAT,
     callback_url: CallbackUrl = None,
     idempotency_key: IdempotencyKey = None,
     if_none_match: IfNoneMatch = None,
@@ -198,6 +198,10 @@ async def log(
 class EvaluationDecision(StaffDecision):
     """The same for an evaluation: an approval may have a highest amount."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"verdict": "approved", "note": "payslips seen", "up_to": "20.00"}]}
+    )
+
     up_to: UpTo = None
 
 
@@ -240,7 +244,7 @@ async def history(
     caller: EvaluationReader,
     context: Context,
     accept: Annotated[str, Header(description=f"`{LINES}` streams the full history, a record a line")] = JSON,
-    product: Product | None = None,
+    product: Annotated[Product | None, Query(description="Only evaluations of this product")] = None,
     after: Annotated[EvaluationId | None, Query(description=AFTER)] = None,
     limit: PageSize = 50,
 ) -> Response:

@@ -29,6 +29,7 @@ _UNKNOWN: dict[str, type[store_errors.NotFound]] = {
     "DELETE temporary": store_errors.UnknownProfile,
     "POST clear": store_errors.NeverMatched,
 }
+BODY_UNREADABLE = "The body cannot be read; send JSON in UTF-8."
 KEY_MISSING = "Send a header Idempotency-Key with a key of your own, one for each request."
 
 
@@ -104,7 +105,7 @@ def install(app: FastAPI) -> None:
             case HTTPStatus.METHOD_NOT_ALLOWED:
                 message = f"{request.method} is not possible here; this address takes {headers.get('Allow')}."
             case HTTPStatus.BAD_REQUEST:
-                message = "The body cannot be read; send JSON in UTF-8."
+                message = BODY_UNREADABLE
             case _:
                 message = str(error.detail)
         return answer(ApiError(status, status.name, message, headers=headers))
@@ -135,9 +136,12 @@ def check_query(request: Request) -> None:
 
 
 def _schema_of(request: Request) -> Schema:
-    """All parts of a request to this route as one schema, from the API's description."""
-    description, route = request.app.openapi(), request.scope["route"]
-    operation = description["paths"][route.path_format][request.method.lower()]
+    return request_schema(request.app.openapi(), request.method, request.scope["route"].path_format)
+
+
+def request_schema(description: Schema, method: str, path: str) -> Schema:
+    """All parts of a request to a route as one schema, from the API's description."""
+    operation = description["paths"][path][method.lower()]
     parts: dict[str, dict[str, Any]] = {}
     for each in operation.get("parameters", ()):
         schema = each["schema"] | ({"description": each["description"]} if "description" in each else {})
@@ -150,7 +154,11 @@ def _schema_of(request: Request) -> Schema:
 
 def _unknown(request: Request) -> str:
     """The message for an id in the path that nobody can have."""
-    ids: Mapping[str, str] = request.path_params
+    return unknown_id(request.method, request.scope["route"].path_format, request.path_params)
+
+
+def unknown_id(method: str, path: str, ids: Mapping[str, str]) -> str:
+    """The message for ids in the path of a route that nobody has."""
     *_, name = ids
-    what = f"{request.method} {request.scope['route'].path_format.rpartition('/')[2]}"
+    what = f"{method} {path.rpartition('/')[2]}"
     return str((_UNKNOWN.get(name) or _UNKNOWN.get(what, store_errors.UnknownUser))(ids[name]))

@@ -4,9 +4,16 @@ import json
 from importlib.resources import files
 from typing import Any
 
-from underwriting.api.errors import KEY_MISSING
+from underwriting.api.errors import BODY_UNREADABLE, KEY_MISSING
 
-# The commonest error of each status, and what its message may say.
+# Ids as they stand in paths.
+IDS = {
+    "application_id": "app_01KAYB2M4Z5W8Q0V6T3R9N7XJC",
+    "evaluation_id": "evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC",
+    "subject_id": "app_01KAYB2M4Z5W8Q0V6T3R9N7XJC",
+    "user_id": "ada",
+}
+# The commonest error of each status, and what its message may say. Those of a route of its own are in `documented`.
 ERRORS = {
     400: ("IDEMPOTENCY_KEY_MISSING", KEY_MISSING),
     401: ("INVALID_TOKEN", "The bearer token is not valid, or no longer."),
@@ -18,6 +25,16 @@ ERRORS = {
     429: ("RATE_LIMITED", "Your tenant may call 1000 per 1 second; try again in 1 s."),
     503: ("STORE_UNREACHABLE", "the database did not answer; try again"),
 }
+
+# By the last part of a path.
+CONFLICTS = {
+    "decision": ("NOT_REFERRED", f"{IDS['application_id']} does not wait for a person"),
+    "answer": ("NOT_WAITING", f"{IDS['application_id']} does not wait for this answer"),
+    "{subject_id}": ("NOTICE_IMPOSSIBLE", f"nobody has decided {IDS['subject_id']} yet"),
+    "sent": ("NOTICE_IMPOSSIBLE", f"nobody has decided {IDS['subject_id']} yet"),
+    "clear": ("NO_OPEN_MATCH", "user ada has no open match with a list"),
+}
+UNREADABLE = ("BAD_REQUEST", BODY_UNREADABLE)
 
 _ANSWERS: dict[str, dict[str, Any]] = json.loads(files(__package__).joinpath("examples.json").read_text("utf-8"))
 EVALUATION, PENDING_EVALUATION = _ANSWERS["evaluation"], _ANSWERS["pending_evaluation"]

@@ -54,7 +54,7 @@ class ListedPage(BaseModel):
 class Clearance(BaseModel):
     """Why the customer is none of the entries found."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"note": "born elsewhere"}]})
 
     note: str = Field(min_length=3, max_length=2000, description="Kept sealed; never shown to the customer.")
 

@@ -45,7 +45,9 @@ class OwedPage(BaseModel):
 class WasSent(BaseModel):
     """How a notice was sent, and when."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"how": "letter", "sent_at": "2026-03-03T09:00:00Z"}]}
+    )
 
     how: str = Field(min_length=1, max_length=100, description="Such as `letter`, `e-mail` or `in the app`")
     sent_at: AwareDatetime | None = Field(default=None, description="Now, where it is left out")

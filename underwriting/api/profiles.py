@@ -84,7 +84,10 @@ class Versions(BaseModel):
 class Change(BaseModel):
     """The next version: which tiers of the schedule are enabled, and which products are paused."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"enabled": ["1", "2", "3"], "paused": [], "reason": "goodwill"}]},
+    )
 
     enabled: list[TierId] = Field(description="Ids of the tiers that the user may take", examples=[["1", "2", "3"]])
     paused: list[Product] = Field(default=[], description="Products that the user may not take now")
@@ -102,6 +105,11 @@ class Change(BaseModel):
 class TemporaryChange(Change):
     """A temporary version, in force until it expires."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"enabled": ["1"], "paused": [], "reason": "goodwill", "expires_on": "2099-12-24T00:00:00Z"}]
+        }
+    )
     expires_on: AwareDatetime
 
 

@@ -87,7 +87,20 @@ class BureauConsent(BaseModel):
 class ApplicationRequest(BaseModel):
     """What a partner asks: may this customer have this loan?"""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "customer_id": "good",
+                    "amount": "2500.00",
+                    "currency": "USD",
+                    "bureau_consent": {"purpose": "credit_transaction", "consented_at": "2026-03-02T09:30:00Z"},
+                }
+            ]
+        },
+    )
 
     customer_id: CustomerId
     product: Product = Product.LOAN

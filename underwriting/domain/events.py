@@ -100,7 +100,22 @@ ABOUT_NO_USER = (EventType.APPLICATION_SUBMITTED, EventType.RULEBOOK_PUBLISHED)
 class EventReport(BaseModel):
     """An event from a sender whose tenant is known otherwise, such as by a token."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "source": "float.service",
+                    "id": "evt-4711",
+                    "type": "user_created",
+                    "user_id": "steady-pay",
+                    "at": "2026-03-02T09:30:00Z",
+                }
+            ]
+        },
+    )
 
     source: Origin
     id: EventId

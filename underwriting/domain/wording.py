@@ -81,8 +81,13 @@ def problems(errors: Sequence[ErrorDetails], schema: Schema) -> Iterator[Problem
         elif kind == "extra_forbidden":
             yield place, no_such_member(_at(schema, place[:-1]).get("properties", {}))
         else:
-            here, in_json = _at(schema, place), not isinstance(error["input"], str)
-            yield place, f"{_wrong(error, here)}; write {_wanted(schema, here, in_json=in_json)}"
+            write = wanted(schema, place, in_json=not isinstance(error["input"], str))
+            yield place, f"{_wrong(error, _at(schema, place))}; write {write}"
+
+
+def wanted(schema: Schema, place: Place, *, in_json: bool = False) -> str:
+    """What to write at a place: "a whole number from 1 to 200"; an example of a text is in quotes where it is JSON."""
+    return _wanted(schema, _at(schema, place), in_json=in_json)
 
 
 def no_such_member(known: Iterable[str]) -> str:
@@ -105,7 +110,6 @@ def _wrong(error: ErrorDetails, schema: Schema) -> str:
 
 
 def _wanted(root: Schema, schema: Schema, *, in_json: bool) -> str:
-    """What to write: "a whole number from 1 to 200"; an example of a text is in quotes where it is JSON."""
     if 0 < len(choices := _choices(schema)) <= _LISTED:
         return _and(choices, "or")
     if choices:
