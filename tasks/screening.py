@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -54,6 +55,7 @@ async def screen_customers(runtime: Runtime) -> Rescreening:
     index = await asyncio.to_thread(index_of, records)
     among = {(name, entry.id) for name, entries in records.items() for entry in entries}
     free, outages = asyncio.Semaphore(AT_ONCE), 0
+    troubles: Counter[str] = Counter()
 
     async def compare(customer: Customer) -> _Compared | None:
         nonlocal outages
@@ -62,8 +64,7 @@ async def screen_customers(runtime: Runtime) -> Rescreening:
                 return await _compare(runtime, index, customer, today)
         except SourceError as error:
             outages += isinstance(error, SourceOutage)
-            result.troubled += 1
-            log.warning("a customer is not compared with the lists: %s", error)
+            troubles[str(error)] += 1
             return None
 
     if among:
@@ -71,9 +72,17 @@ async def screen_customers(runtime: Runtime) -> Rescreening:
             compared = [one for one in await asyncio.gather(*map(compare, page)) if one is not None]
             result.screened += len(compared)
             result.found += await _keep(runtime, compared, among)
+    result.troubled = troubles.total()
+    # One line for each reason: it may be the same for all users.
+    for why, count in troubles.most_common():
+        log.warning("%s %s not compared with the lists: %s", f"{count:,}", _are(count), why)
     if not outages:
         await _done(runtime, due)
     return result
+
+
+def _are(count: int) -> str:
+    return "customer is" if count == 1 else "customers are"
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,21 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from prefect.client.schemas.objects import State
 from support.float_checks import FloatChecks
 from support.journeys import TENANT, Journey
 
 from flows.decide_referral import StaffVerdict, decide_referral
 from flows.screen_customers import screen_customers
+from rules.limits.tiers import CURRENCY, TIERS
+from tasks.screening import screen_customers as compare_all
 from underwriting.domain.application import Product
 from underwriting.runtime import Runtime
 from underwriting.screening.entries import Entry, ScreeningList
 from underwriting.screening.names import Kind
 from underwriting.screening.screener import store_list
-from underwriting.store import evaluations, lists, matches
+from underwriting.store import evaluations, lists, matches, profiles
 from underwriting.store.matches import Match
 from underwriting.store.session import Store
 
@@ -80,6 +83,20 @@ async def test_a_known_customer_who_is_listed_is_found_and_judged_again(checks: 
     # The same entry in a new version of the list is no news.
     await list_somebody(runtime, "steady-pay", "b")
     assert await screened() == "0 customers compared, 0 found, 0 not compared"
+
+
+async def test_many_who_are_not_compared_for_one_reason_are_one_line_of_the_log(
+    checks: FloatChecks, caplog: pytest.LogCaptureFixture
+) -> None:
+    runtime = checks.journey.runtime
+    async with runtime.store.begin() as work:
+        for user in ("no-one", "no-two", "no-three"):
+            await profiles.on_first_contact(work, TENANT, user, datetime.now(UTC), CURRENCY, TIERS)
+    await list_somebody(runtime, "steady-pay")
+    done = await compare_all(runtime)
+    assert (done.screened, done.troubled) == (0, 3)
+    lines = [record.getMessage() for record in caplog.records if record.name == "tasks.screening"]
+    assert lines == ["3 customers are not compared with the lists: users: does not know the customer"]
 
 
 async def test_a_list_is_not_done_while_the_user_service_is_away(checks: FloatChecks) -> None:

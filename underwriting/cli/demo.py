@@ -61,7 +61,7 @@ TO_TRY = ("review good --amount 2500.00 --consent", "eligibility steady-pay", "l
 WHERE = tuple(f"UNDERWRITING_{name}" for name in ("STATE_DIR", "HOST", "API_PORT", "PREFECT_PORT", "SANDBOX_PORT"))
 
 # Four users of floats: approved, approved for less, rejected, and one whose bank feed is down.
-USERS = ("steady-pay", "lapsed", "below-zero", "dead-feed")
+USERS = ("steady-pay", "unsubscribed", "below-zero", "dead-feed")
 
 
 def up() -> None:

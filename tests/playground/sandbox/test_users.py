@@ -116,7 +116,7 @@ def test_what_is_special_shows_in_the_facts(as_of):
         assert (of["pays-late"].late_floats, of["pays-late"].on_time_streak) == (1, 0)
         assert of["pays-late"].collection_error_ratio > 0.3
         assert (of["still-owes"].outstanding_floats, of["still-owes"].late_floats) == (1, 0)
-        assert (of["lapsed"].renewals_paid, of["steady-pay"].renewals_paid) == (0, 12)
+        assert (of["unsubscribed"].renewals_paid, of["steady-pay"].renewals_paid) == (0, 12)
         assert of["newcomer"].history_days <= 12
         assert of["newcomer"].float_count == 0
         assert of["fraudster"].fraud_hit
