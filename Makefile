@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo up test test-fast lint format browser pictures lock clean soak soak-events soak-facts soak-texts
+.PHONY: demo up test test-fast lint policy format browser pictures lock clean soak soak-events soak-facts soak-texts
 .PHONY: bench-latency bench-rules bench-burst bench-eligibility bench-facts bench-limits bench-limits-scale
 .PHONY: bench-stability bench-personas bench-healing bench-migrations
 .DEFAULT_GOAL := demo
@@ -27,7 +27,7 @@ up: $(VENV)/.installed
 	$(BIN)/underwriting up
 
 # Tests that fork themselves have a process without threads to themselves; the others share two.
-test: lint browser
+test: lint policy browser
 	$(BIN)/pytest -m forks tests/store
 	$(BIN)/pytest -m "not forks" -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -49,6 +49,23 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Checkov looks for what is unsafe in deployments/terraform. It pins many packages, some to versions that the program
+# cannot use; so it has a lock and an environment of its own. It takes fifteen seconds of CPU, and runs again only if
+# something changed that it looks at. Staging may stand in one zone and be destroyed, which the four checks are about.
+POLICY := .venv-policy
+$(POLICY)/.installed: deployments/policy.lock
+	$(PYTHON) -m venv $(POLICY)
+	$(POLICY)/bin/python -m pip install --quiet --require-hashes --no-deps -r deployments/policy.lock
+	touch $@
+
+CHECKOV := $(POLICY)/bin/checkov --directory deployments/terraform --framework terraform --skip-download --quiet --compact
+policy: $(POLICY)/.passed
+$(POLICY)/.passed: $(POLICY)/.installed $(wildcard deployments/terraform/*)
+	$(CHECKOV) --var-file deployments/terraform/production.tfvars
+	$(CHECKOV) --var-file deployments/terraform/staging.tfvars \
+		--skip-check CKV_AWS_150,CKV_AWS_157,CKV_AWS_293,CKV2_AWS_50
+	touch $@
 
 format: $(VENV)/.installed
 	$(BIN)/ruff check --fix
@@ -98,6 +115,8 @@ lock: $(VENV)/.installed
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --no-annotate --extra embedded --extra dev --extra bench --constraint requirements.lock \
 		pyproject.toml --output-file requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --no-annotate deployments/policy.in --output-file deployments/policy.lock
 
 clean:
-	rm -rf $(VENV) .underwriting build *.egg-info
+	rm -rf $(VENV) $(POLICY) .underwriting build *.egg-info

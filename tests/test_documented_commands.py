@@ -30,6 +30,8 @@ NOT_RUN = {
     "make ": "takes minutes or changes the working copy; test_documentation.py checks that the target exists",
     "curl ": "requests are not commands of ours",
     "docker ": "needs Docker; tests/deployments checks the files",
+    "terraform ": "needs an account at AWS; tests/deployments checks the files",
+    "aws ": "needs an account at AWS",
     "cd deployments": "belongs to the commands for Docker",
     "cp .env.example": "belongs to the commands for Docker",
     "for example in env/": "belongs to the commands for Docker",
