@@ -11,7 +11,6 @@ from rules.limits.policy import policy_for
 from tasks.forms import InputRefused, form, refusing
 from tasks.limit_shards import OnRunner, shard_runner
 from tasks.publish_limits import Progress, publish_limits
-from underwriting.dispatch import resume_name
 from underwriting.domain.application import Product
 from underwriting.domain.limits import Scope
 from underwriting.limit_runs.dry_run import run_dry
@@ -19,17 +18,14 @@ from underwriting.limit_runs.history import HistoryError
 from underwriting.limit_runs.request import Request, scope_of
 from underwriting.limit_runs.run import recalculate
 from underwriting.limit_runs.run_context import RunContext
-from underwriting.runtime import open_runtime
+from underwriting.runtime import Runtime, open_runtime
 from underwriting.settings import settings
 from underwriting.store.errors import RunInTheWay
-from underwriting.store.limits import runs as limit_runs
 
 
 def _run_name() -> str:
     """`limits-float-2026-06-30`, with the date that the run is about, and what else sets it apart."""
     given = flow_run.parameters
-    if given["run_id"]:
-        return resume_name(given["run_id"])
     try:
         day = given["business_date"] or policy_for(given["policy"]).business_day.last(due())
     except ValueError:
@@ -52,7 +48,6 @@ async def recalculate_limits(
     full: bool = False,
     shards: int | None = None,
     product: Product = Product.FLOAT,
-    run_id: str = "",
 ) -> State[None]:
     """Recalculate the limits of all users, of a segment or of one user, and apply what the guard lets pass.
 
@@ -73,39 +68,40 @@ async def recalculate_limits(
         full: On: read every row again, also of files that look as they did before.
         shards: Into how many parts the users are divided, from 1 to 5,000. Empty makes as many as the settings say.
         product: What the limits are for; there are limits of floats only.
-        run_id: Leave it empty. The housekeeping fills in the run that it continues, as it was asked for.
     """
     async with open_runtime() as runtime:
         config = runtime.config
-        if run_id:
-            async with runtime.store.read() as work:
-                request = Request.of_run(await limit_runs.get(work, run_id))
-        else:
-            with refusing(ValueError):
-                limit_policy = policy_for(policy, product, today=None if dry_run else datetime.now(UTC).date())
-                scope = scope_of(segment, user_id, config.segments)
-            if not (where := history or config.limits_history):
-                raise InputRefused("history: name a folder on the worker, or set UNDERWRITING_LIMITS_HISTORY")
-            request = Request(
-                tenant=tenant or config.limits_tenant,
-                product=product,
-                business_date=business_date or limit_policy.business_day.last(due()),
-                history=where,
-                policy=limit_policy,
-                scope=scope,
-                shards=shards,
-                dry_run=dry_run,
-                full=full,
-            )
-        context = RunContext(runtime.store, config, OnRunner(), Progress(), str(flow_run.id))
-        with refusing(HistoryError, RunInTheWay):
-            report = await (run_dry(context, request) if request.dry_run else recalculate(context, request))
-        if report.busy:
-            return Completed(name="NotOwed", message=f"Another run works on {report.run_id}.")
-        if request.scope != Scope() and not report.totals.users:
-            whom = f"user_id: no user {user_id}" if user_id else f"segment: nobody of the segment {segment}"
-            raise InputRefused(f"{whom} is in {request.history}")
-        await publish_limits(report)
+        with refusing(ValueError):
+            limit_policy = policy_for(policy, product, today=None if dry_run else datetime.now(UTC).date())
+            scope = scope_of(segment, user_id, config.segments)
+        if not (where := history or config.limits_history):
+            raise InputRefused("history: name a folder on the worker, or set UNDERWRITING_LIMITS_HISTORY")
+        request = Request(
+            tenant=tenant or config.limits_tenant,
+            product=product,
+            business_date=business_date or limit_policy.business_day.last(due()),
+            history=where,
+            policy=limit_policy,
+            scope=scope,
+            shards=shards,
+            dry_run=dry_run,
+            full=full,
+        )
+        return await calculated(runtime, request)
+
+
+async def calculated(runtime: Runtime, request: Request) -> State[None]:
+    """Calculate limits in the flow run that calls this, or go on with it, and show what became of it."""
+    context = RunContext(runtime.store, runtime.config, OnRunner(), Progress(), str(flow_run.id))
+    with refusing(HistoryError, RunInTheWay):
+        report = await (run_dry(context, request) if request.dry_run else recalculate(context, request))
+    if report.busy:
+        return Completed(name="NotOwed", message=f"Another run works on {report.run_id}.")
+    if (scope := request.scope) != Scope() and not report.totals.users:
+        one = f"user_id: no user {scope.user_id}"
+        whom = one if scope.user_id else f"segment: nobody of the segment {scope.segment}"
+        raise InputRefused(f"{whom} is in {request.history}")
+    await publish_limits(report)
     name = "DryRun" if report.state is None else report.state.title().replace("_", "")
     return Completed(name=name, message=f"{report.run_id} for {report.business_date}: {report.sentence}")
 

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 REVIEW = "review-application/review-application"
 EVALUATION = "evaluate-eligibility/evaluate-eligibility"
-LIMITS = "recalculate-limits/recalculate-limits"
+RESUME = "resume-limits/resume-limits"
 ENDED_BY_A_PERSON = (StateType.CANCELLED, StateType.CANCELLING)
 # Between a resumed limit run that failed and the next.
 RESUME_WAIT = timedelta(minutes=5)
@@ -83,25 +83,20 @@ async def try_dispatch(
         await claims.dispatched(work, kind_of(subject.id), subject.id, dispatch_no, str(run.id))
 
 
-def resume_name(run_id: str) -> str:
-    """What the flow runs are called that continue a limit run."""
-    return f"resume-{run_id}"
-
-
 async def resume_limits(client: PrefectClient, run: LimitRunRow) -> bool:
     """Start an interrupted limit run again as it was asked for: it goes on where it stopped. False if it has to wait.
 
     A second call starts no second run. After a resumed run that failed, the next one begins `RESUME_WAIT` later: what
     it lacked, such as the folder of the history, may be back by then.
     """
-    name = resume_name(run.id)
+    name = f"resume-{run.id}"
     named = FlowRunFilter(name=FlowRunFilterName(any_=[name]))
     found = await client.read_flow_runs(flow_run_filter=named, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=1)
     last = found[0] if found else None
     if last is not None and _holds_up_the_next(last):
         return False
-    deployment = await client.read_deployment_by_name(LIMITS)
-    parameters = {"run_id": run.id, "dry_run": False}
+    deployment = await client.read_deployment_by_name(RESUME)
+    parameters = {"run_id": run.id}
     key = f"{run.id}:{run.fence}:{last and last.id}"
     await client.create_flow_run_from_deployment(deployment.id, parameters=parameters, idempotency_key=key, name=name)
     return True

@@ -16,6 +16,7 @@ from support.limit_histories import END, written
 from support.reviews import let_time_pass
 
 from flows.recalculate_limits import recalculate_limits
+from flows.resume_limits import resume_limits
 from flows.sweep import sweep
 from rules.limits.policy import policy_for
 from underwriting import dispatch
@@ -48,7 +49,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 async def deployed(runtime: Runtime) -> None:
     """The deployment that resumed runs are started by; the test runs them with the parameters that they get."""
-    await (await recalculate_limits.ato_deployment("recalculate-limits")).aapply()
+    await (await resume_limits.ato_deployment("resume-limits")).aapply()
 
 
 async def runs(runtime: Runtime) -> list[LimitRunRow]:
@@ -116,7 +117,7 @@ async def test_a_killed_run_is_finished_by_what_the_sweep_starts(
     assert await sweep() == 1
     assert await flow_state(before.flow_run_id) == "Crashed"
     (begun,) = await resumed(runtime)
-    state: Any = await recalculate_limits(**begun.parameters, return_state=True)
+    state: Any = await resume_limits(**begun.parameters, return_state=True)
     assert state.name == "Applied", state.message
     (after,) = await runs(runtime)
     assert (after.id, after.state, after.fence) == (before.id, "applied", before.fence + 1)
@@ -137,7 +138,7 @@ async def test_a_run_cut_by_a_worker_that_stops_is_finished_too(runtime: Runtime
     await let_time_pass(runtime.store, "limit_runs", "lease_until", HOUR)
     assert await sweep() == 1
     (begun,) = await resumed(runtime)
-    state: Any = await recalculate_limits(**begun.parameters, return_state=True)
+    state: Any = await resume_limits(**begun.parameters, return_state=True)
     assert state.name == "Applied", state.message
 
 
@@ -166,7 +167,7 @@ async def test_a_successor_that_failed_has_a_successor_after_a_while(
     monkeypatch.setattr(dispatch, "RESUME_WAIT", timedelta())
     assert await sweep() == 1
     assert [run.state_name for run in await resumed(runtime)] == ["Failed", "Scheduled"]
-    state: Any = await recalculate_limits(**(await resumed(runtime))[-1].parameters, return_state=True)
+    state: Any = await resume_limits(**(await resumed(runtime))[-1].parameters, return_state=True)
     assert state.name == "Applied", state.message
     assert len(await shards_of(runtime)) == 4
 

@@ -67,6 +67,16 @@ def test_a_limit_run_from_the_form_is_a_dry_run_and_a_scheduled_one_is_not() -> 
     assert [schedule["parameters"]["dry_run"] for schedule in limits["schedules"]] == [False, False]
 
 
+def test_the_form_of_a_limit_run_has_no_field_that_staff_leave_empty() -> None:
+    of = {each["name"]: each["entrypoint"] for each in DEPLOYMENTS}
+    form, resumed = (
+        load_flow_from_entrypoint(of[name], use_placeholder_flow=False).parameters.properties
+        for name in ("recalculate-limits", "resume-limits")
+    )
+    assert "run_id" not in form
+    assert list(resumed) == ["run_id"]
+
+
 async def test_deploying_twice_is_as_good_as_once(client: PrefectClient, work_pool: str) -> None:
     await deploy(client, PREFECT_FILE, work_pool)
     first = await deployed(client, work_pool)
