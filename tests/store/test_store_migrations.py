@@ -13,7 +13,7 @@ from sqlalchemy import Connection, inspect, text
 from underwriting.store.engines import create_engine
 from underwriting.store.errors import NotMigrated, StatementRefused
 from underwriting.store.migrate import SCRIPTS, migrate, scripts
-from underwriting.store.migrations import HEAD
+from underwriting.store.migrations import HEAD, NEEDED
 from underwriting.store.models import Base
 from underwriting.store.session import Store
 
@@ -39,10 +39,14 @@ async def test_migrations_and_models_agree(database_url: str) -> None:
     assert await on(database_url, differences) == []
 
 
-def test_head_is_the_newest_revision() -> None:
+def test_head_is_the_newest_revision_and_numbers_rise() -> None:
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
-    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+    scripts = ScriptDirectory.from_config(config)
+    assert scripts.get_current_head() == HEAD
+    numbers = [script.revision for script in scripts.walk_revisions()]
+    assert numbers == sorted(numbers, reverse=True)
+    assert numbers.index(NEEDED) <= 1, "the newest, or the one before it where that one contracts"
 
 
 async def test_a_second_migration_changes_nothing(database_url: str) -> None:
