@@ -3,6 +3,7 @@
 Housekeeping does each of these every few seconds, the flow `sweep` all of them once.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -47,12 +48,15 @@ F = TypeVar("F")
 
 # Who goes on with a rollback that a person ordered.
 SYSTEM = "system"
+# Dispatches that Prefect's server is asked for at the same time.
+AT_ONCE = 4
 UNDER_WAY = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
 
 async def dispatch_owed(runtime: Runtime) -> int:
     """Dispatch what waits too long or whose lease expired; returns how many."""
-    return await _dispatch_all(runtime, APPLICATIONS) + await _dispatch_all(runtime, EVALUATIONS)
+    # A user waits for an evaluation.
+    return await _dispatch_all(runtime, EVALUATIONS) + await _dispatch_all(runtime, APPLICATIONS)
 
 
 async def wake_waiting(runtime: Runtime) -> int:
@@ -167,20 +171,29 @@ async def end_orphans(runtime: Runtime) -> int:
     return len(orphans)
 
 
-async def _each(found: Sequence[F], do: Callable[[F], Awaitable[bool]]) -> int:
+async def _each(found: Sequence[F], do: Callable[[F], Awaitable[bool]], at_once: int = 1) -> int:
     """Do it for each, and count those for which it was done. One that fails is logged, and holds up none of the others.
 
-    An outage is raised.
+    The first outage is raised, and ends the others.
     """
-    done = 0
-    for one in found:
-        try:
-            done += await do(one)
-        except StoreUnreachable:
-            raise
-        except StoreError:
-            log.exception("one of %d is left as it is, and tried again", len(found))
-    return done
+    free = asyncio.Semaphore(at_once)
+
+    async def in_turn(one: F) -> bool:
+        async with free:
+            try:
+                return await do(one)
+            except StoreUnreachable:
+                raise
+            except StoreError:
+                log.exception("one of %d is left as it is, and tried again", len(found))
+                return False
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(in_turn(one)) for one in found]
+    except ExceptionGroup as outages:
+        raise outages.exceptions[0] from None
+    return sum(task.result() for task in tasks)
 
 
 async def _dispatch_all(runtime: Runtime, kind: Kind[T]) -> int:
@@ -190,7 +203,7 @@ async def _dispatch_all(runtime: Runtime, kind: Kind[T]) -> int:
         return 0
     async with get_client() as client:
         earlier = await _runs(client, [UUID(one.flow_run_id) for one in waiting_ones if one.flow_run_id is not None])
-        return await _each(waiting_ones, lambda one: _dispatch(runtime, client, kind, one, earlier))
+        return await _each(waiting_ones, lambda one: _dispatch(runtime, client, kind, one, earlier), AT_ONCE)
 
 
 async def _runs(client: PrefectClient, ids: list[UUID]) -> dict[str, FlowRun]:

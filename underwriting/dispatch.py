@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -30,6 +31,8 @@ RESUME = "resume-limits/resume-limits"
 ENDED_BY_A_PERSON = (StateType.CANCELLED, StateType.CANCELLING)
 # Between a resumed limit run that failed and the next.
 RESUME_WAIT = timedelta(minutes=5)
+# Ids of deployments by server and name. They stay the same when `underwriting deploy` changes a deployment.
+_deployments: dict[tuple[str, str], UUID] = {}
 
 
 @dataclass(frozen=True)
@@ -60,14 +63,23 @@ async def dispatch(client: PrefectClient, subject: Application | EvaluationReque
     httpx.HTTPError or ObjectNotFound if Prefect cannot take it now; the housekeeping tries again.
     """
     run = _run_of(subject)
-    deployment = await client.read_deployment_by_name(run.deployment)
-    return await client.create_flow_run_from_deployment(
-        deployment.id,
-        parameters=run.parameters,
-        idempotency_key=f"{subject.request_key}:{dispatch_no}",
-        name=run.name,
-        labels=carried(),
-    )
+    return await _start(client, run.deployment, run.name, run.parameters, f"{subject.request_key}:{dispatch_no}")
+
+
+async def _start(
+    client: PrefectClient, deployment: str, name: str, parameters: dict[str, Any], idempotency_key: str
+) -> FlowRun:
+    place = (str(client.api_url), deployment)
+    if place not in _deployments:
+        _deployments[place] = (await client.read_deployment_by_name(deployment)).id
+    try:
+        return await client.create_flow_run_from_deployment(
+            _deployments[place], parameters=parameters, idempotency_key=idempotency_key, name=name, labels=carried()
+        )
+    except ObjectNotFound:
+        # It was deleted. There may be another one of its name.
+        del _deployments[place]
+        raise
 
 
 async def try_dispatch(
@@ -95,10 +107,8 @@ async def resume_limits(client: PrefectClient, run: LimitRunRow) -> bool:
     last = found[0] if found else None
     if last is not None and _holds_up_the_next(last):
         return False
-    deployment = await client.read_deployment_by_name(RESUME)
-    parameters = {"run_id": run.id}
     key = f"{run.id}:{run.fence}:{last and last.id}"
-    await client.create_flow_run_from_deployment(deployment.id, parameters=parameters, idempotency_key=key, name=name)
+    await _start(client, RESUME, name, {"run_id": run.id}, key)
     return True
 
 

@@ -132,6 +132,15 @@ async def test_a_running_application_is_owed_when_its_lease_expires_and_then_onc
     assert [row.dispatch_no for row in await owed(store)] == [3]
 
 
+async def test_what_a_worker_left_comes_before_what_only_waits(store: Store) -> None:
+    waiting = [await accept(store) for _ in range(3)]
+    left = await claimed(store)
+    await expire(store)
+    async with store.read() as work:
+        found = await claims.unclaimed(work, APPLICATIONS, timedelta(), limit=2)
+    assert [one.subject.id for one in found] == [left.subject.id, waiting[0].id]
+
+
 async def test_of_two_sweepers_one_notes_the_dispatch(store: Store) -> None:
     application = await accept(store)
 

@@ -1,8 +1,11 @@
 """What the API's routes work with."""
 
+import asyncio
+import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -19,6 +22,13 @@ from underwriting.sources.sources import Sources
 from underwriting.store import evaluations
 from underwriting.store.session import Store
 
+# Applications, and evaluations, that are handed to Prefect at the same time.
+DISPATCHED_AT_ONCE = 4
+
+
+def _turns() -> defaultdict[type, asyncio.Semaphore]:
+    return defaultdict(lambda: asyncio.Semaphore(DISPATCHED_AT_ONCE))
+
 
 @dataclass(frozen=True)
 class ApiContext:
@@ -30,10 +40,15 @@ class ApiContext:
     prefect: PrefectClient
     # Who a customer is, for a notice.
     sources: Sources
+    # A user waits for an evaluation: it is not behind the applications of a morning.
+    turns: defaultdict[type, asyncio.Semaphore] = field(default_factory=_turns)
 
     async def dispatch(self, subject: Application | EvaluationRequest, dispatch_no: int = 1) -> None:
-        """Hand a new application or evaluation to Prefect; if that fails, the housekeeping does it later."""
-        await try_dispatch(self.prefect, self.store, subject, dispatch_no)
+        """Hand a new application or evaluation to Prefect. What fails, or waits for long, is the housekeeping's."""
+        began = time.monotonic()
+        async with self.turns[type(subject)]:
+            if time.monotonic() - began < self.config.dispatch_seconds:
+                await try_dispatch(self.prefect, self.store, subject, dispatch_no)
 
     async def fresh(self, tenant: str, user_id: str, product: Product, now: datetime) -> bytes | None:
         """The body of an evaluation that is still the answer, or None where the user has to be evaluated."""

@@ -140,10 +140,10 @@ async def retry(work: Work, kind: Kind[T], subject_id: str, by: str) -> None:
 
 
 async def unclaimed(work: Work, kind: Kind[T], pending_for: timedelta, limit: int = 100) -> list[Unclaimed[T]]:
-    """What waits for a worker, oldest first, without what was dispatched within `pending_for`.
+    """What waits for a worker, without what was dispatched within `pending_for`.
 
-    These are PENDING rows, and RUNNING rows whose lease expired; the latter are due at once unless they were
-    dispatched again since then.
+    These are RUNNING rows whose lease expired, which come first and are due at once unless they were dispatched again
+    since then, and PENDING rows, oldest first.
     """
     table = kind.row
     long_ago = from_now(-pending_for)
@@ -154,7 +154,7 @@ async def unclaimed(work: Work, kind: Kind[T], pending_for: timedelta, limit: in
         and_(expired, or_(table.dispatched_at.is_(None), table.dispatched_at < table.lease_until)),
         and_(expired, table.dispatched_at < long_ago),
     )
-    rows = await work.scalars(select(table).where(overdue).order_by(table.id).limit(limit))
+    rows = await work.scalars(select(table).where(overdue).order_by(expired.desc(), table.id).limit(limit))
     return [Unclaimed(kind.subject(row), row.state, row.dispatch_no + 1, row.flow_run_id) for row in rows]
 
 
