@@ -142,23 +142,24 @@ locals {
     }
 
     prefect-server = {
-      command     = ["prefect", "server", "start", "--no-services", "--host", "0.0.0.0", "--port", "4200"]
-      health      = ["CMD", "python", "-c", "${local.python}('http://127.0.0.1:4200/api/health', timeout=8)"]
-      cpu         = 1024
-      memory      = 2048
-      settings    = ["prefect"]
+      command  = ["prefect", "server", "start", "--no-services", "--host", "0.0.0.0", "--port", "4200"]
+      health   = ["CMD", "python", "-c", "${local.python}('http://127.0.0.1:4200/api/health', timeout=8)"]
+      cpu      = 1024
+      memory   = 2048
+      settings = ["prefect"]
+      # The services do it, who are one; two at once would disturb each other.
       environment = { PREFECT_SERVER_DATABASE_MIGRATE_ON_START = "false" }
       secrets     = local.prefect_secrets
     }
 
-    # Plans runs, records task runs and events, and migrates the database of a new version.
+    # Migrates Prefect's database to a new version, then plans runs and records task runs and events.
     prefect-services = {
-      command     = ["prefect", "server", "services", "start"]
+      command     = ["sh", "-ec", "prefect server database upgrade --yes; exec prefect server services start"]
       health      = null
       cpu         = 1024
       memory      = 2048
       settings    = ["prefect"]
-      environment = { PREFECT_SERVER_DATABASE_MIGRATE_ON_START = "true" }
+      environment = {}
       secrets     = local.prefect_secrets
     }
   }

@@ -86,7 +86,8 @@ def test_the_prefect_servers_are_set_as_the_embedded_one_and_share_redis() -> No
     }
     assert set(redis.values()) == {"prefect_redis.messaging", "prefect_redis.ordering", "prefect_redis.lease_storage"}
     assert {"--no-services"} <= set(tf.services()["prefect-server"]["command"])
-    assert tf.services()["prefect-services"]["command"] == ["prefect", "server", "services", "start"]
+    assert server["PREFECT_SERVER_DATABASE_MIGRATE_ON_START"] == "false"
+    assert "prefect server database upgrade --yes" in tf.services()["prefect-services"]["command"][-1]
 
 
 def test_each_secret_is_read_by_the_services_that_are_given_it_and_by_no_other() -> None:
