@@ -118,6 +118,18 @@ def check(drafts: Sequence[Draft], others: Iterable[AnyBook], required: Requirem
         raise RulebookError(dict.fromkeys(problems))
 
 
+def keep_versions(published: Iterable[RulebookRef], drafts: Iterable[Draft]) -> None:
+    """RulebookError where a draft differs from a published book of its name and version, withdrawn or not."""
+    digests = {str(ref): ref.digest for ref in published}
+    problems = [
+        draft.problem(("version",), f"{ref} is published with another content; raise the version number")
+        for draft in drafts
+        if digests.get(str(ref := draft.book.ref), ref.digest) != ref.digest
+    ]
+    if problems:
+        raise RulebookError(problems)
+
+
 def keep_arms(published: Iterable[Experiment], drafts: Iterable[Draft]) -> None:
     """RulebookError where a new version of an experiment would move users who are in an arm already.
 

@@ -11,7 +11,7 @@ from rules.core.experiments import Experiment
 from rules.core.problems import RulebookError
 from rules.eligibility.book import parse_eligibility_book
 from rules.prescreening.book import parse_rulebook
-from rules.publishable import Requirements, check, conflicts, keep_arms
+from rules.publishable import Requirements, check, conflicts, keep_arms, keep_versions
 from underwriting.domain.decision import RulebookRef
 from underwriting.settings import Settings
 from underwriting.store import rulebooks
@@ -44,6 +44,7 @@ def check_beside(versions: Sequence[Published], drafts: Sequence[Draft], config:
     experiments = filter(None, map(_experiment_of, by_time))
     problems = [
         *_problems(lambda: check(drafts, deciding(versions), required_by(config), today())),
+        *_problems(lambda: keep_versions((version.ref for version in versions), drafts)),
         *_problems(lambda: keep_arms(experiments, _unpublished(versions, drafts))),
     ]
     if problems:

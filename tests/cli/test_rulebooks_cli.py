@@ -38,9 +38,10 @@ def test_rulebooks_are_published_once_and_never_changed(migrated: Shell) -> None
     assert "tiny v1: published" in migrated.run("rulebooks", "publish", str(file))[1]
     assert "is published already" in migrated.run("rulebooks", "publish", str(file))[1]
     file.write_text(BOOK.replace("18", "21"))
-    code, _, error = migrated.run("rulebooks", "publish", str(file))
-    assert code == 2
-    assert "raise the version" in error
+    for command in ("validate", "publish"):
+        code, _, error = migrated.run("rulebooks", command, str(file))
+        message = f"{file}:2: version: tiny v1 is published with another content; raise the version number"
+        assert (code, error) == (2, f"underwriting: {message}\n")
     assert "min_age_years" in migrated.run("rulebooks", "show", "tiny")[1]
     assert "tiny" in migrated.run("rulebooks", "list")[1]
     assert migrated.run("rulebooks", "show", "nothing")[0] == 2
