@@ -43,6 +43,22 @@ resource "aws_cloudwatch_metric_alarm" "queue" {
   ok_actions          = [aws_sns_topic.alarms.arn]
 }
 
+resource "aws_cloudwatch_metric_alarm" "lists" {
+  alarm_name          = "${local.name}-lists"
+  alarm_description   = "The list of OFAC was not loaded for two days; see schedules.tf."
+  namespace           = local.name
+  metric_name         = "underwriting.list.age.seconds"
+  dimensions          = { list = "ofac", metric_type = "gauge" }
+  statistic           = "Maximum"
+  period              = 3600
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 172800
+  treat_missing_data  = "breaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
 # No figures at all: the housekeeping stands still.
 resource "aws_cloudwatch_metric_alarm" "housekeeping" {
   alarm_name          = "${local.name}-housekeeping"

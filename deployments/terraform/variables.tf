@@ -146,6 +146,16 @@ variable "sources" {
   }
 }
 
+variable "ofac_address" {
+  description = "Where OFAC publishes the CSV files of its SDN list, without the file's name."
+  type        = string
+
+  validation {
+    condition     = startswith(var.ofac_address, "https://")
+    error_message = "The list is fetched over https."
+  }
+}
+
 # Sizes.
 
 variable "two_zones" {

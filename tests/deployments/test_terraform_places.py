@@ -1,11 +1,15 @@
 """What Terraform makes is what the program expects: queues, figures, sizes, names by digest."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from deployments.files import PROJECT
 
 from deployments import terraform as tf
+from underwriting.cli import application
 from underwriting.integrations.queue import MIN_RECEIVES
 from underwriting.settings import Settings
 from underwriting.store.depths import _QUEUES
@@ -131,3 +135,17 @@ def test_an_exception_from_the_policy_has_a_reason() -> None:
         for line in (tf.FOLDER / name).read_text("utf-8").splitlines():
             if "checkov" in line:
                 assert re.fullmatch(r"\s+#checkov:skip=CKV2?_AWS_\d+:.{20,}\.", line), line
+
+
+def test_the_list_that_is_loaded_every_day_is_the_one_that_an_alarm_watches(tmp_path: Path) -> None:
+    """The command of the schedule, with files in place of the address, by the shell that runs it."""
+    local = tf.blocks("locals")
+    assert resource("aws_cloudwatch_metric_alarm.lists")["dimensions"] == {"list": "ofac", "metric_type": "gauge"}
+    assert '"underwriting lists load ofac /tmp"' in tf.text("schedules.tf")
+    with pytest.raises(SystemExit, match="0"):
+        application("lists")(["lists", "load", "ofac", "--help"])
+    published = PROJECT / "tests/screening/data/ofac"
+    for name in {*local["list_files"]} & {file.stem for file in published.glob("*.csv")}:
+        source, target = (published / f"{name}.csv").as_uri(), tmp_path / f"{name}.csv"
+        subprocess.run([sys.executable, "-c", local["fetch"], source, str(target)], check=True)
+        assert target.read_bytes() == (published / f"{name}.csv").read_bytes()
