@@ -11,4 +11,4 @@ def run_log() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:
     try:
         return get_run_logger()
     except MissingContextError:
-        return logging.getLogger(__name__)
+        return logging.getLogger("underwriting")

@@ -12,6 +12,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound, PrefectException
+from prefect.settings import PREFECT_API_URL
 from prefect.states import Crashed
 
 from underwriting.domain.application import Application, State
@@ -33,6 +34,16 @@ ENDED_BY_A_PERSON = (StateType.CANCELLED, StateType.CANCELLING)
 RESUME_WAIT = timedelta(minutes=5)
 # Ids of deployments by server and name. They stay the same when `underwriting deploy` changes a deployment.
 _deployments: dict[tuple[str, str], UUID] = {}
+
+
+class NoPrefect(Exception):
+    """No Prefect server is named. Prefect would start one of its own, which nobody looks at."""
+
+
+def require_prefect() -> None:
+    """NoPrefect where no Prefect server is named."""
+    if PREFECT_API_URL.value() is None:
+        raise NoPrefect("no Prefect server is named; set PREFECT_API_URL, such as http://127.0.0.1:4200/api")
 
 
 @dataclass(frozen=True)

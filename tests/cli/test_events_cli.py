@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from support.databases import sqlite_database
 from typer.testing import CliRunner
 
@@ -119,3 +120,13 @@ def test_ids_of_queues_are_whole_and_can_be_redriven(monkeypatch: pytest.MonkeyP
 def test_without_a_queue_there_is_nothing_to_consume() -> None:
     code, told = run("consume")
     assert (code, "set UNDERWRITING_EVENTS_QUEUE_URL" in told) == (2, True)
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("command", ["housekeeping", "consume"])
+def test_without_a_prefect_server_nothing_is_started(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("UNDERWRITING_EVENTS_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/1/events")
+    settings.cache_clear()
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        code, told = run(command)
+    assert (code, "no Prefect server is named; set PREFECT_API_URL" in told) == (2, True)

@@ -18,6 +18,12 @@ from underwriting.runtime import Runtime
 STOP_SECONDS = 30
 
 
+@pytest.fixture(autouse=True)
+def prefect_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is dispatched here, but without a name Prefect would start a server of its own."""
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+
+
 async def test_the_command_takes_events_once_leaves_poison_to_the_dead_and_ends_when_asked(
     runtime: Runtime, queues: Queues, tmp_path: Path
 ) -> None:

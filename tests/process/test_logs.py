@@ -1,5 +1,9 @@
 """An error in a line of a log says what happened, and where."""
 
+import re
+import subprocess
+import sys
+
 import httpx
 import pytest
 
@@ -33,3 +37,15 @@ def test_an_answer_of_http_has_no_advice_to_read_about_http() -> None:
     line = in_a_line(raised.value)
     assert line.startswith("Server error '500 Internal Server Error'")
     assert "developer.mozilla.org" not in line
+
+
+def test_lines_have_dates_also_where_prefect_was_imported_first() -> None:
+    program = "import prefect.main, logging; from underwriting.process.logs import write_logs; write_logs()"
+    said = subprocess.run(
+        [sys.executable, "-c", f"{program}; logging.getLogger('underwriting.x').info('ready')"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (line,) = [line for line in (said.stdout + said.stderr).splitlines() if "ready" in line]
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", line)

@@ -22,6 +22,7 @@ from underwriting.api.errors import ApiError
 from underwriting.api.keys import PublicKeys
 from underwriting.api.quota import Quota
 from underwriting.decision_basis import RuleDrift
+from underwriting.dispatch import NoPrefect, require_prefect
 from underwriting.integrations.tracing import trace_api, traced
 from underwriting.lender import open_store
 from underwriting.notices.errors import NoticeImpossible
@@ -65,7 +66,8 @@ def create_app(config: Settings | None = None) -> FastAPI:
     if config is None:
         try:
             config = settings()
-        except SettingsRefused as error:
+            require_prefect()
+        except (SettingsRefused, NoPrefect) as error:
             # Of a server that starts: one sentence instead of a traceback.
             sys.exit(f"underwriting: {error}")
 

@@ -5,6 +5,7 @@ import asyncio
 from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.store import store_settings
 from underwriting.consumer import consume as consume_queue
+from underwriting.dispatch import NoPrefect, require_prefect
 from underwriting.integrations.errors import SourceError
 from underwriting.integrations.queue import QueueUnsafe
 from underwriting.process.logs import write_logs
@@ -23,5 +24,6 @@ def consume() -> None:
             await consume_queue(store_settings())
 
     write_logs()
-    with refusing(QueueUnsafe, SourceError, StoreError):
+    with refusing(NoPrefect, QueueUnsafe, SourceError, StoreError):
+        require_prefect()
         asyncio.run(run())

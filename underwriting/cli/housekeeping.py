@@ -4,6 +4,7 @@ import asyncio
 
 from underwriting.cli.errors import refusing
 from underwriting.cli.store import store_settings
+from underwriting.dispatch import NoPrefect, require_prefect
 from underwriting.housekeeping import keep_house
 from underwriting.process.logs import write_logs
 from underwriting.process.signals import ending_on_signals
@@ -18,5 +19,6 @@ def housekeeping() -> None:
             await keep_house(store_settings())
 
     write_logs()
-    with refusing(StoreError):
+    with refusing(NoPrefect, StoreError):
+        require_prefect()
         asyncio.run(run())

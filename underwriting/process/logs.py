@@ -4,12 +4,17 @@ import logging
 
 import httpx
 
+TIME_OF_DAY, MOMENT = "%H:%M:%S", "%Y-%m-%d %H:%M:%S"
 FORMAT = "%(asctime)s | %(levelname)-7s | %(name)s - %(message)s"
 
 
 def write_logs() -> None:
     """Write our own messages from INFO on and those of others from WARNING on. A process that has a log keeps it."""
     logging.basicConfig(format=FORMAT, level=logging.WARNING)
+    # Where Prefect was imported first, the handler is its own, which writes the time of day alone.
+    for handler in logging.getLogger().handlers:
+        if handler.formatter is not None and handler.formatter.datefmt == TIME_OF_DAY:
+            handler.formatter.datefmt = MOMENT
     logging.getLogger("underwriting").setLevel(logging.INFO)
 
 
