@@ -87,7 +87,7 @@ def _wording(error: ErrorDetails, model: type[BaseModel], kind: str) -> str:
             return "empty; list at least one"
         case "missing":
             *around, name = error["loc"]
-            return f"missing; give {wanted(_properties(model, around)[str(name)])}"
+            return f"missing; give {wanted(_resolved(_properties(model, around)[str(name)], _schema_of(model)))}"
         case "extra_forbidden":
             *around, name = error["loc"]
             known = _properties(model, around)
@@ -121,8 +121,13 @@ def _properties(model: type[BaseModel], around: list[str | int]) -> dict[str, An
     schema = part = _schema_of(model)
     for name in around:
         part = part["items"] if isinstance(name, int) else part["properties"][name]
-        # A part that may be left out is one of several.
-        reference = next((each["$ref"] for each in (part, *part.get("anyOf", ())) if "$ref" in each), None)
-        part = schema["$defs"][reference.rpartition("/")[2]] if reference else part
+        part = _resolved(part, schema)
     properties: dict[str, Any] = part["properties"]
     return properties
+
+
+def _resolved(part: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """The part itself, or the definition that it refers to; one that may be left out is one of several."""
+    reference = next((each["$ref"] for each in (part, *part.get("anyOf", ())) if "$ref" in each), None)
+    found: dict[str, Any] = schema["$defs"][reference.rpartition("/")[2]] if reference else part
+    return {key: text for key, text in found.items() if key != "description"} if reference else found

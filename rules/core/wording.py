@@ -93,6 +93,10 @@ def wanted(schema: Mapping[str, Any]) -> str:
     # A number with exact decimals may be a text, too; what may be left out may be nothing.
     schema = {**next((each for each in schema.get("anyOf", ()) if each.get("type") != "null"), {}), **schema}
     words = [_KINDS.get(str(schema.get("type")), "a value")]
+    if schema.get("format") == "date":
+        words = ["a day such as 2026-06-30"]
+    elif schema.get("type") == "string" and "examples" in schema:
+        words = [f"text such as {schema['examples'][0]}"]
     if "enum" in schema:
         words = [f"one of {', '.join(map(str, schema['enum']))}"]
     bounds = (("minimum", "at least"), ("exclusiveMinimum", "more than"), ("maximum", "at most"))

@@ -19,7 +19,7 @@ from pydantic import (
 
 from rules.core.edition import PARSED, Book, read_book, shipped
 from rules.core.experiments import Experiment, InExperiment
-from rules.core.problems import RulebookError, wrong
+from rules.core.problems import RulebookError, wrong, wrong_at
 from rules.core.rule import Rule
 from rules.prescreening.book_sections import Counteroffer, Incomplete
 from rules.prescreening.stages import Stages
@@ -97,8 +97,11 @@ class Rulebook(Book):
     @model_validator(mode="after")
     def _waits_for_its_own_rules(self) -> Self:
         own = {rule.name for rule in self.rules}
-        if self.incomplete and (strange := [rule.name for rule in self.incomplete.rules if rule.name not in own]):
-            raise ValueError(f"incomplete names {', '.join(strange)}, which is in no stage")
+        named = self.incomplete.rules if self.incomplete else ()
+        strange = [(index, rule.name) for index, rule in enumerate(named) if rule.name not in own]
+        if strange:
+            message = "is in no stage; add it to one, or take it out here"
+            raise wrong_at((("incomplete", "rules", index, name), message) for index, name in strange)
         return self
 
     @model_serializer(mode="wrap")

@@ -1,5 +1,6 @@
 """Publishing refuses a book that makes no sense, with its file and line, what is wrong and what to write instead."""
 
+import re
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -11,6 +12,7 @@ from support.rulebook_texts import SMALL as REVIEW
 from rules.books import AnyBook, Draft, in_force, load_draft, shipped_books
 from rules.core.problems import RulebookError
 from rules.publishable import Requirements, check, load_drafts
+from rules.unusual import warnings
 
 TODAY = date(2026, 3, 2)
 REQUIRED = Requirements(rules=("NotListed",), segments=("student", "standard"))
@@ -200,3 +202,16 @@ def test_everything_that_is_wrong_in_any_file_is_said_at_once(tmp_path: Path) ->
         ("users.yaml", "no such rule; did you mean Gambling?"),
         ("users.yaml", "20 makes no sense; write 0.2 for 20%"),
     ]
+
+
+def test_the_books_of_the_documents_are_sound_and_not_unusual(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "rulebooks.md").read_text("utf-8")
+    books = [block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if block.startswith("name: ")]
+    assert len(books) == 2
+    for number, text in enumerate(books):
+        (tmp_path / f"{number}.yaml").write_text(text, "utf-8")
+    drafts = load_drafts(sorted(tmp_path.iterdir()))
+    of_applications, of_users = drafts
+    assert problems([of_applications]) == []
+    assert problems([of_users], shipped_books()) == []
+    assert [warning for draft in drafts for warning in warnings(draft, REQUIRED)] == []

@@ -195,7 +195,7 @@ FOURTH = "  - {tier: 4000, min_float_rank: 3, min_subscription_rank: 2, min_avai
             ["affordability: full_history_days: 0 is too low; write 1 or more"],
         ),
         # Gates.
-        ("  no_fraud: {}\n", "", "gates:", ["gates: no_fraud: missing; give a value"]),
+        ("  no_fraud: {}\n", "", "gates:", ["gates: no_fraud: missing; give properties"]),
         (
             "no_fraud: {}",
             "no_fraud: {a: 1}",
@@ -306,7 +306,7 @@ def test_keys_that_are_misspelt_are_missing_and_strange():
         f"policy.yaml:{line('table:')}: tabel: no such key; did you mean table?",
     ]
     assert problems(changed("  history: {", "  histroy: {")) == [
-        f"policy.yaml:{line('gates:')}: gates: history: missing; give a value",
+        f"policy.yaml:{line('gates:')}: gates: history: missing; give properties",
         f"policy.yaml:{line('  history: {')}: gates: histroy: no such key; did you mean history?",
     ]
     assert problems(changed(TABLE, "  []\n")) == [f"policy.yaml:{line('table:')}: table: empty; list at least one"]

@@ -129,6 +129,17 @@ def read_or_refused(text):
             ["1: name: Small Book is not possible here; write lower-case letters, digits and hyphens"],
         ),
         ("name: small\n", "", ["1: name: missing; give text (lower-case letters, digits and hyphens)"]),
+        ("product: loan\n", "", ["1: product: missing; give one of loan, float"]),
+        (
+            "currency: USD\n",
+            "",
+            ["1: currency: missing; give text such as USD (The currency of every amount in the book)"],
+        ),
+        (
+            "valid_from: 2025-01-01\n",
+            "",
+            ["1: valid_from: missing; give a day such as 2026-06-30 (The first day on which it decides)"],
+        ),
         ("version: 1", "version: 0", ["2: version: 0 is too low; write 1 or more"]),
         ("version: 1", "version: one", ["2: version: one is not a number; write a whole number, at least 1"]),
         ("product: loan", "product: lone", ["3: product: lone is not possible here; did you mean loan?"]),

@@ -244,7 +244,7 @@ def test_the_facts_that_hang_on_the_request():
     [
         (
             "incomplete: {days: 20, again_days: 5, rules: [NoWriteOff]}",
-            "incomplete names NoWriteOff, which is in no stage",
+            "incomplete: rules: row 1: NoWriteOff: is in no stage; add it to one, or take it out here",
         ),
         ("incomplete: {days: 0, again_days: 5, rules: [IdentityComplete]}", "days"),
         ("counteroffer: {amounts: [2, 1], terms: [], min_share: 0.5, days: 30}", "amounts have to ascend"),
