@@ -64,7 +64,7 @@ def next_steps(config: Settings, path: str, verdict: Verdict) -> str:
         lines.append(f"To decide it: the deployment `{form}`, with the id `{subject_id}`")
     elif verdict in (Verdict.INCOMPLETE, Verdict.COUNTEROFFER):
         lines.append(f"To hand in an answer of the customer: the deployment `answer-application`, with `{subject_id}`")
-    return "\n".join(f"- {line}" for line in lines)
+    return "\n".join(("**To go on**", "", *(f"- {line}" for line in lines)))
 
 
 def reason_lines(reasons: Iterable[Reason]) -> list[str]:

@@ -95,6 +95,15 @@ def test_adopt_and_rollback_say_the_same_as_json(
     assert max(map(len, listed.splitlines())) <= 80
 
 
+def test_runs_of_all_tenants_are_listed_as_status_counts_them(command_line: CliRunner, history: Path) -> None:
+    run = ("run", "--history", str(history), "--date", "2025-08-31", "--json")
+    theirs = json.loads(limits(command_line, *run, "--tenant", "globex").stdout)
+    listed = json.loads(limits(command_line, "status", "--json").stdout)
+    assert [(row["run_id"], row["tenant"]) for row in listed] == [(theirs["run_id"], "globex")]
+    assert "  of globex" in limits(command_line, "status").stdout
+    assert json.loads(limits(command_line, "status", "--tenant", "sandbox", "--json").stdout) == []
+
+
 def test_a_file_with_one_bad_limit_is_refused_in_a_sentence_and_nothing_of_it_is_kept(
     command_line: CliRunner, tmp_path: Path
 ) -> None:

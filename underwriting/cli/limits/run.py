@@ -108,15 +108,14 @@ def _sandbox_history(config: Settings) -> str:
 @app.command()
 def status(
     run_id: Annotated[str | None, typer.Argument(metavar="RUN_ID", help="One run; by default the last ones.")] = None,
-    tenant: Tenant = "",
+    tenant: Annotated[str, typer.Option(help="Only this tenant's; by default all tenants'.")] = "",
     as_json: Json = False,
 ) -> None:
     """Show one run, or list the last ones."""
     if run_id is not None:
         _show(with_run_context(lambda context: report_of(context, run_id)), as_json)
         return
-    whose = tenant or settings().limits_tenant
-    rows = read_store(lambda work: limit_runs.newest(work, whose))
+    rows = read_store(lambda work: limit_runs.newest(work, tenant or None))
     if as_json:
         typer.echo(json.dumps([_run_as_json(row) for row in rows]))
         return
@@ -125,9 +124,9 @@ def status(
     for row in rows:
         totals = row.totals or {}
         counts = (f"{totals[name]:,}" if name in totals else "-" for name in ("users", "raised", "lowered"))
-        about = f"{row.id}\n  {row.policy} v{row.policy_version}, {row.scope or 'everybody'}"
+        about = f"{row.id}\n  {row.policy} v{row.policy_version}, {row.scope or 'everybody'}\n  of {row.tenant}"
         table.add_row(about, str(row.business_date), row.state.replace("_", " "), *counts)
-    print_table(table, f"There is no limit run of {whose} yet.")
+    print_table(table, f"There is no limit run{f' of {tenant}' if tenant else ''} yet.")
 
 
 @app.command()
@@ -205,6 +204,7 @@ def _counts_of(back: Rollback) -> dict[str, int]:
 def _run_as_json(row: LimitRunRow) -> dict[str, object]:
     return {
         "run_id": row.id,
+        "tenant": row.tenant,
         "business_date": row.business_date.isoformat(),
         "scope": row.scope,
         "policy": f"{row.policy} v{row.policy_version}",

@@ -146,9 +146,11 @@ def note_of(work: Work, run: LimitRunRow) -> str | None:
     return None if run.note is None else work.keys.open(run.note, sealed_cell(LimitRunRow.note, run.id)).decode()
 
 
-async def newest(work: Work, tenant: str, limit: int = 20) -> list[LimitRunRow]:
-    """The last runs of a tenant, newest first."""
-    query = select(LimitRunRow).where(LimitRunRow.tenant == tenant).order_by(LimitRunRow.id.desc()).limit(limit)
+async def newest(work: Work, tenant: str | None, limit: int = 20) -> list[LimitRunRow]:
+    """The last runs of a tenant, newest first; None is all tenants."""
+    query = select(LimitRunRow).order_by(LimitRunRow.id.desc()).limit(limit)
+    if tenant is not None:
+        query = query.where(LimitRunRow.tenant == tenant)
     return list(await work.scalars(query))
 
 
