@@ -45,6 +45,11 @@ def test_what_is_left_empty_is_embedded_and_what_is_set_stays(settings: Settings
     assert embedded_settings(given).jwks_file == tmp_path / "theirs"
 
 
+def test_processes_that_share_a_machine_do_not_fight_for_a_port(settings: Settings) -> None:
+    given = embedded_environment(settings.model_copy(update={"health_port": 8402}))
+    assert given.get("UNDERWRITING_HEALTH_PORT", "0") == "0"
+
+
 def test_keys_are_made_once_and_are_their_owners_alone(settings: Settings) -> None:
     first, second = embedded_settings(settings), embedded_settings(settings)
     assert first == second

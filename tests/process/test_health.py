@@ -89,7 +89,9 @@ async def test_nothing_listens_where_no_port_is_set_and_a_port_that_is_taken_is_
     port = free_port()
     with (
         answering_health(Settings(health_port=port), Health.of_this_loop(ready)),
-        pytest.raises(SettingsRefused, match=f"UNDERWRITING_HEALTH_PORT: {port} cannot be used"),
+        pytest.raises(
+            SettingsRefused, match=f"UNDERWRITING_HEALTH_PORT: {port} cannot be used: Address already in use"
+        ),
         answering_health(Settings(health_port=port), Health.of_this_loop(ready)),
     ):
         pass

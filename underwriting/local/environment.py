@@ -63,6 +63,9 @@ SANDBOX_SEGMENTS = frozenset({"standard", "student", "new", "core", "plus", "emp
 def embedded_settings(settings: Settings) -> Settings:
     """The settings with everything that was left empty taken from the embedded set-up; keys are made on first use."""
     filled: dict[str, Any] = {"state_dir": settings.state_dir.absolute()}
+    # All processes are on one machine: only one of them could have the port. `up` watches them itself.
+    if settings.health_port:
+        filled["health_port"] = 0
     if not settings.database_url:
         filled["database_url"] = postgres.database_url(postgres_folder(settings), postgres.STORE_DATABASE)
     if settings.jwks_file is None and not settings.jwks_url:

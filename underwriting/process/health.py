@@ -93,7 +93,9 @@ def answering_health(config: Settings, health: Health) -> Iterator[None]:
     try:
         opened = _Server((config.host, config.health_port), _answers(health))
     except OSError as error:
-        raise SettingsRefused(f"UNDERWRITING_HEALTH_PORT: {config.health_port} cannot be used: {error}") from None
+        raise SettingsRefused(
+            f"UNDERWRITING_HEALTH_PORT: {config.health_port} cannot be used: {error.strerror}"
+        ) from None
     with opened as server:
         thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
         thread.start()
