@@ -119,7 +119,7 @@ async def api_store(database_url: str) -> AsyncIterator[Store]:
         yield store
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def no_prefect() -> Iterator[None]:
     """At Prefect's address there is only somebody who cannot help: where nobody listened its client would wait."""
     with HTTPServer() as server:
@@ -149,7 +149,7 @@ async def api(serving: Serving, config: Settings, token: Tokens) -> AsyncIterato
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address(
     tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path, issuer: ECKey, no_prefect: None
 ) -> Iterator[str]:

@@ -21,6 +21,7 @@ from underwriting.api.documented import answer, complete, refusals
 from underwriting.api.errors import ApiError
 from underwriting.api.keys import PublicKeys
 from underwriting.api.quota import Quota
+from underwriting.api.request_limits import RequestLimits
 from underwriting.decision_basis import RuleDrift
 from underwriting.dispatch import NoPrefect, require_prefect
 from underwriting.integrations.tracing import trace_api, traced
@@ -50,7 +51,8 @@ May this applicant have a loan? Send an application, get **202** and a `Location
 receive it signed at your results endpoint. What may this user take now? Ask for the **eligibility**: a fresh evaluation
 answers at once, and otherwise it is 202 and a `Location`, or a signed callback.
 
-Amounts are decimal strings in major units. Every error has the same shape.
+Amounts are decimal strings in major units. Every error has the same shape. A request has to arrive within ten seconds
+(otherwise **408**), with a body of at most 256 KiB (**413**) and headers of at most 32 KiB (**431**).
 
 To try the calls here, press **Authorize** and paste a token of your tenant; with `underwriting up` on your machine,
 `underwriting token` prints one.
@@ -103,6 +105,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
         trace_api(app)
     for part in (applications, eligibility, profiles, notices, matches, events):
         app.include_router(part.router)
+    app.add_middleware(RequestLimits)
     app.add_middleware(AccessLog)
     errors.install(app)
     _install_store_errors(app)

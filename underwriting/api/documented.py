@@ -8,6 +8,7 @@ from fastapi import Query
 from underwriting.api.errors import ErrorBody, Problem, refusal, request_schema, unknown_id
 from underwriting.api.examples import CONFLICTS, ERRORS, IDS, UNREADABLE
 from underwriting.domain.wording import no_such_member, wanted
+from underwriting.store.errors import UnknownRulebook
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -95,8 +96,7 @@ def _examples(description: dict[str, Any], method: str, path: str) -> dict[str, 
     found: dict[str, dict[str, Any]] = {"422": _unprocessable(description, method, path)}
     if scopes:
         found["403"] = {"message": f"The token lacks the scope {scopes[0]}."}
-    if ids:
-        found["404"] = {"message": unknown_id(method, path, ids)}
+    found["404"] = {"message": unknown_id(method, path, ids) if ids else str(UnknownRulebook("prescreening", None))}
     if (last := path.rpartition("/")[2]) in CONFLICTS:
         error_code, message = CONFLICTS[last]
         found["409"] = {"error_code": error_code, "message": message}

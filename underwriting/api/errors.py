@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -15,8 +16,13 @@ from underwriting.api.access import HEADER
 from underwriting.domain.wording import Schema, no_such_member, problems
 from underwriting.store import errors as store_errors
 
-# Of HTTP, in the words that were published: Python 3.13 has another name for this one.
-_CODES = {HTTPStatus.UNPROCESSABLE_ENTITY: "UNPROCESSABLE_ENTITY"}
+# Of HTTP, in the words that were published: Python 3.13 has other names for these.
+_CODES = {
+    HTTPStatus.UNPROCESSABLE_ENTITY: "UNPROCESSABLE_ENTITY",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "REQUEST_ENTITY_TOO_LARGE",
+}
+# What an answer repeats of a request: so many of its parts, by so many characters of their names.
+MOST_PROBLEMS, LONGEST_PLACE = 20, 100
 # How an id in a path that nobody can have is answered: as one that nobody has. By the last id of the path, and where
 # that is a user's, by method and last part of the path.
 _UNKNOWN: dict[str, type[store_errors.NotFound]] = {
@@ -119,8 +125,8 @@ def install(app: FastAPI) -> None:
 
 
 def refusal(found: Iterable[Problem]) -> ApiError:
-    """422, with every part of the request that is wrong; the message names the first three."""
-    listed = list(found)
+    """422, with the first parts of the request that are wrong; the message names three of them."""
+    listed = [each.model_copy(update={"place": each.place[:LONGEST_PLACE]}) for each in islice(found, MOST_PROBLEMS)]
     message = "; ".join(f"{problem.place}: {problem.message}" for problem in listed[:3])
     return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_REQUEST", message, problems=listed)
 
