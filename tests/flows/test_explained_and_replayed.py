@@ -157,7 +157,8 @@ async def test_an_undecided_application_has_nothing_to_replay(journey: Journey) 
     accepted = await journey.accept()
     code, told = await shell("replay", accepted.id)
     assert (code, f"nothing is decided about {accepted.id} yet" in told) == (2, True)
-    assert await shell("explain", accepted.id) == (0, f"{accepted.id}: pending\n")
+    tried = f"  it is not decided; to see what was tried:\n  underwriting explain {accepted.id} --log\n"
+    assert await shell("explain", accepted.id) == (0, f"{accepted.id}: pending\n{tried}")
 
 
 async def change(journey: Journey, statement: str) -> None:

@@ -111,6 +111,9 @@ async def test_staff_decline_for_a_customer_in_the_shell(journey: Journey) -> No
     command = ["answer", record.id, "declined"]
     result = await asyncio.to_thread(CliRunner().invoke, command_line("answer"), command)
     assert (result.exit_code, result.stdout) == (0, f"{record.id}: rejected\n")
+    other = (await journey.review("near-limit")).record
+    taken = await asyncio.to_thread(CliRunner().invoke, command_line("answer"), ["answer", other.id, "accepted"])
+    assert (taken.exit_code, taken.stdout) == (0, f"{other.id}: approved 1,500.00 USD\n")
     refused = await asyncio.to_thread(CliRunner().invoke, command_line("answer"), ["answer", record.id, "supplied"])
     assert (refused.exit_code, "nothing can be supplied" in refused.output) == (2, True)
 

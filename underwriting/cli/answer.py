@@ -38,7 +38,8 @@ def answer(
         print_json({"id": application_id, "state": stored.state, "verdict": stored.record.verdict})
         return
     if stored.state is State.PENDING:
-        typer.echo(f"{application_id} is reviewed again; `underwriting explain {application_id}` shows the decision")
+        typer.echo(f"{application_id} is reviewed again within seconds; to see the decision:")
+        typer.echo(f"  underwriting explain {application_id}")
         return
     record = stored.record
     amount = f" {amount_of(record.approved_amount, record.currency)}" if record.approved_amount else ""

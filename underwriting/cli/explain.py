@@ -128,7 +128,8 @@ def _print_application(record: Record, rules: Sequence[RuleExplained], made: Seq
     out = console()
     out.print(f"[bold]{record.id}[/]: [bold]{record.verdict or record.state}[/]")
     if record.verdict is None:
-        out.print(f"  nothing is decided; what was tried: underwriting explain {record.id} --log")
+        # The command is in a line of its own, so that it can be pasted.
+        typer.echo(f"  it is not decided; to see what was tried:\n  underwriting explain {record.id} --log")
     for decision in reversed(made):
         by = str(decision.rulebook) if decision.decided_by == BY_RULEBOOK else decision.decided_by
         print_by_staff(decision.verdict, by, decision.decided_at, decision.note)
