@@ -10,13 +10,18 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from rules.core.wording import did_you_mean, wanted, wording
 from rules.core.yaml_source import Path, YamlNode
 
+# Lines of a message; whoever mends so many sees the others next.
+MOST_PROBLEMS = 50
+
 
 class RulebookError(ValueError):
-    """Everything that is wrong with a rulebook or a policy, a line each: file, line, rule, property, what to do."""
+    """What is wrong with a rulebook or a policy, a line each: file, line, rule, property, what to do."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(self.problems))
+        more = len(self.problems) - MOST_PROBLEMS
+        shown = [*self.problems[:MOST_PROBLEMS], *([f"and {more:,} more"] if more > 0 else [])]
+        super().__init__("\n".join(shown))
 
 
 def wrong(message: str) -> PydanticCustomError:

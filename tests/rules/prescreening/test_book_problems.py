@@ -219,12 +219,20 @@ def test_every_problem_is_told_at_once():
         ("a: *b\n", "book.yaml:1: not YAML: a text that begins with *; put it in quotes"),
         ("&a [*a]\n", "book.yaml:1: anchors are not used here"),
         ("[" * 600, "book.yaml:1: nested too deeply"),
-        ("a" * 1_000_001, "book.yaml:1: more than 1000000 characters"),
+        ("a" * 100_001, "book.yaml:1: more than 100,000 characters"),
         ("<<: {a: 1}", "book.yaml:1: the tag tag:yaml.org,2002:merge is not used here"),
     ],
 )
 def test_what_is_no_rulebook_at_all(text, expected):
     assert problems(text)[0].startswith(expected)
+
+
+def test_of_thousands_of_problems_fifty_are_told():
+    with pytest.raises(RulebookError) as raised:
+        parse_rulebook(SMALL + "".join(f"key_{number}: 1\n" for number in range(5_000)), "book.yaml")
+    lines = str(raised.value).splitlines()
+    assert len(lines) == 51
+    assert lines[-1] == "and 4,950 more"
 
 
 def test_files_that_cannot_be_read(tmp_path):
