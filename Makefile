@@ -11,12 +11,12 @@ BIN := $(VENV)/bin
 # An environment of exactly the locked versions, checked by hash. uv takes a tenth of pip's time; where it cannot install,
 # such as with an index that only pip's own settings name, pip does.
 LOCKED := --quiet --require-hashes --no-deps -r
+install = $(BIN)/uv pip install --python $(1)/bin/python $(LOCKED) $(2) || $(1)/bin/python -m pip install $(LOCKED) $(2)
 $(VENV)/.installed: requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.lock > $(VENV)/uv.lock
 	$(BIN)/python -m pip install $(LOCKED) $(VENV)/uv.lock
-	$(BIN)/uv pip install --python $(BIN)/python $(LOCKED) requirements-dev.lock || \
-		$(BIN)/python -m pip install $(LOCKED) requirements-dev.lock
+	$(call install,$(VENV),requirements-dev.lock)
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
@@ -54,9 +54,9 @@ lint: $(VENV)/.installed
 # cannot use; so it has a lock and an environment of its own. It takes fifteen seconds of CPU, and runs again only if
 # something changed that it looks at. Staging may stand in one zone and be destroyed, which the four checks are about.
 POLICY := .venv-policy
-$(POLICY)/.installed: deployments/policy.lock
+$(POLICY)/.installed: deployments/policy.lock $(VENV)/.installed
 	$(PYTHON) -m venv $(POLICY)
-	$(POLICY)/bin/python -m pip install --quiet --require-hashes --no-deps -r deployments/policy.lock
+	$(call install,$(POLICY),deployments/policy.lock)
 	touch $@
 
 CHECKOV := $(POLICY)/bin/checkov --directory deployments/terraform --framework terraform --skip-download --quiet --compact
