@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
+from rich.live import Live
 from rich.table import Table
 
 from rules.limits.guard import GuardVerdict
@@ -92,7 +92,7 @@ def demo() -> None:
             async with _running_services() as services:
                 # Started before the applications and read after them: a source that is down takes half a minute.
                 started = await asyncio.to_thread(_start_evaluations, services)
-                _decisions(await asyncio.to_thread(_apply_all, services))
+                await asyncio.to_thread(_apply_all, services)
                 _eligibilities(await asyncio.to_thread(_finish_evaluations, services, started))
                 _limits(await _dry_limit_run(services.settings))
                 _addresses(services)
@@ -125,22 +125,19 @@ async def _running_services() -> AsyncIterator[Services]:
         status.stop()
 
 
-def _apply_all(services: Services) -> list[Record]:
-    """Send the applications at once, and wait for their decisions."""
-    columns = (SpinnerColumn(), *Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeElapsedColumn())
-    with _client(services) as client, Progress(*columns, console=console) as progress:
-        bar = progress.add_task("Reviewing ten applications", total=len(APPLICANTS))
+def _apply_all(services: Services) -> None:
+    """Send the applications at once, and show each decision as it comes; a pipe gets all of them at the end."""
+    table = Table("customer", "wanted", "decision", "reasons", title="Decisions")
+    with _client(services) as client, Live(table, console=console):
         waiting = [
             client.apply(
                 ApplicationRequest(customer_id=id_, amount=wanted, currency="USD", bureau_consent=consent_now())
             )
             for id_, wanted in APPLICANTS
         ]
-        decided = []
-        for record in waiting:
-            decided.append(client.decided(record, DECISION_SECONDS))
-            progress.advance(bar)
-    return decided
+        for accepted in waiting:
+            record = client.decided(accepted, DECISION_SECONDS)
+            table.add_row(record.customer_id, amount_of(record.amount, record.currency), *_decision_and_reasons(record))
 
 
 def _start_evaluations(services: Services) -> list[EvaluationRecord]:
@@ -171,13 +168,6 @@ def _decision_and_reasons(record: Record | EvaluationRecord) -> tuple[str, str]:
     verdict = record.verdict
     decision = f"[{COLOURS.get(verdict, 'yellow')}]{verdict}[/]" if verdict else str(record.state)
     return decision, "\n".join(f"{reason.code}: {reason.sentence}" for reason in record.reasons)
-
-
-def _decisions(records: Sequence[Record]) -> None:
-    table = Table("customer", "wanted", "decision", "reasons", title="Decisions")
-    for record in records:
-        table.add_row(record.customer_id, amount_of(record.amount, record.currency), *_decision_and_reasons(record))
-    console.print(table)
 
 
 async def _dry_limit_run(config: Settings) -> Report:
