@@ -78,7 +78,7 @@ _QUERIES = (*CHECKS, *HISTORIES_QUERIES)
 
 
 def fact_text(name: str, value: FactValue, currency: str) -> str:
-    """A fact's value as people read it: amounts with their currency, ratios with four digits, None as "unknown"."""
+    """A fact's value as people read it: amounts with their currency, yes or no, ratios with four digits, "unknown"."""
     fact = CATALOGUE.get(name)
     if fact is not None and fact.is_amount and isinstance(value, int):
         return amount_text(value, currency)

@@ -24,10 +24,16 @@ FactValue = bool | int | float | str | date | None
 
 
 def shown(value: FactValue) -> str:
-    """A fact as text: ratios with four significant digits, None as "unknown"."""
-    if value is None:
-        return "unknown"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    """A fact as text: yes or no, ratios with four significant digits, None as "unknown"."""
+    match value:
+        case None:
+            return "unknown"
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.4g}"
+        case _:
+            return str(value)
 
 
 class Result(StrEnum):

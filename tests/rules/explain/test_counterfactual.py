@@ -52,7 +52,7 @@ def answer(rule: Rule, facts: dict[str, FactValue]) -> int:
         (
             "ContactVerified",
             {"email_verified": False, "phone_verified": False},
-            [{"email_verified": "True"}, {"phone_verified": "True"}],
+            [{"email_verified": "yes"}, {"phone_verified": "yes"}],
         ),
         # Both are needed.
         (
@@ -98,7 +98,7 @@ def test_a_missing_fact_may_settle_one_way_only():
     assert (email.facts, email.always, in_words([email.passes])) == (
         ("email_verified",),
         False,
-        [{"email_verified": "True"}],
+        [{"email_verified": "yes"}],
     )
     assert (phone.facts, phone.always) == (("phone_verified",), False)
     assert (both.facts, both.always) == (("email_verified", "phone_verified"), True)
