@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .PHONY: demo up test test-fast lint policy format browser pictures lock clean soak soak-events soak-facts soak-texts
 .PHONY: bench-latency bench-rules bench-burst bench-eligibility bench-facts bench-limits bench-limits-scale
-.PHONY: bench-stability bench-personas bench-healing bench-migrations
+.PHONY: bench-stability bench-personas bench-healing bench-migrations bench-rotation
 .DEFAULT_GOAL := demo
 
 # An environment of exactly the locked versions, checked by hash. uv takes a tenth of pip's time; where it cannot install,
@@ -72,7 +72,10 @@ format: $(VENV)/.installed
 	$(BIN)/ruff format
 
 # Each prints its figures as one JSON object in its last line; benchmarks/README.md says what they mean.
-bench-latency bench-rules bench-burst bench-eligibility bench-facts bench-personas bench-healing bench-migrations: bench-%: $(VENV)/.installed
+bench-latency bench-rules bench-burst bench-eligibility bench-facts bench-personas: bench-%: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.$*
+
+bench-healing bench-migrations bench-rotation: bench-%: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.$*
 
 # The limit run; `make bench-limits USERS=1000000`, `make bench-limits-scale USERS="10000 100000 1000000"`.

@@ -12,13 +12,14 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound, PrefectException
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
 from prefect.states import Crashed
 
 from underwriting.domain.application import Application, State
 from underwriting.domain.eligibility import EvaluationRequest
 from underwriting.integrations.tracing import carried
 from underwriting.process.logs import in_a_line
+from underwriting.settings import is_example
 from underwriting.store import claims
 from underwriting.store.kinds import kind_of
 from underwriting.store.models import LimitRunRow
@@ -37,13 +38,15 @@ _deployments: dict[tuple[str, str], UUID] = {}
 
 
 class NoPrefect(Exception):
-    """No Prefect server is named. Prefect would start one of its own, which nobody looks at."""
+    """No Prefect server is named, and Prefect would start one that nobody looks at; or everybody knows its password."""
 
 
 def require_prefect() -> None:
-    """NoPrefect where no Prefect server is named."""
+    """NoPrefect where no Prefect server is named, or everybody knows its password."""
     if PREFECT_API_URL.value() is None:
         raise NoPrefect("no Prefect server is named; set PREFECT_API_URL, such as http://127.0.0.1:4200/api")
+    if is_example(PREFECT_API_AUTH_STRING.value() or ""):
+        raise NoPrefect("PREFECT_API_AUTH_STRING has the example's password, which everybody knows; write your own")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import limits
 from pydantic import (
@@ -28,6 +28,7 @@ from pydantic_settings import (
     SettingsConfigDict,
     SettingsError,
 )
+from sqlalchemy import make_url
 
 from underwriting.domain.creditor import Bureau, Creditor
 from underwriting.secrets import with_secrets
@@ -37,6 +38,7 @@ PREFIX = "UNDERWRITING_"
 OF_COMMANDS = ("token",)
 PAGE = "docs/settings.md"
 _log = logging.getLogger(__name__)
+Secret = TypeVar("Secret", str, SecretStr, SecretStr | None)
 # What a setting of this type has to be, by the beginning of pydantic's name of the error.
 EXPECTED = {
     "int": "write a whole number",
@@ -48,6 +50,9 @@ EXPECTED = {
     "extra": "there is no such setting",
     "url": "write an address, as https://host/path",
 }
+# What stands for secrets in the examples of deployments/env and in the documents, so that everybody knows it: a
+# password, and a key in base64.
+EXAMPLE_SECRETS = ("change-me", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 # Sources whose documents may be in S3 instead of behind a service.
 IN_S3 = ("statements_url", "accounts_url")
 
@@ -78,7 +83,7 @@ class Partner(BaseModel):
             key = b""
         if secret is not None and not key:
             raise ValueError("a signing secret is base64, with or without whsec_ before it")
-        return secret
+        return _own(secret)
 
 
 class Settings(BaseSettings):
@@ -152,8 +157,8 @@ class Settings(BaseSettings):
     api_quota: str = "1000/second"
 
     # AES-256 keys of the store, base64, as {key id: key}; new rows use `encryption_key_id`.
-    # Empty means a key file in `state_dir`, made on first use.
-    encryption_keys: dict[str, SecretStr] = Field(default_factory=dict)
+    # Empty means a key file in `state_dir`, made on first use; only with the embedded PostgreSQL or SQLite.
+    encryption_keys: dict[str, SecretStr] = Field(default_factory=dict, validate_default=True)
     encryption_key_id: str = ""
 
     # Rulebook for an application of a product, where the request does not say.
@@ -253,7 +258,24 @@ class Settings(BaseSettings):
     def _has_an_async_driver(cls, url: str) -> str:
         if url and not url.startswith(("postgresql+asyncpg://", "sqlite+aiosqlite://")):
             raise ValueError("database_url must start with postgresql+asyncpg:// or sqlite+aiosqlite://")
-        return url
+        return _own(url)
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _are_named_beside_an_external_database(
+        cls, keys: dict[str, SecretStr], field: ValidationInfo
+    ) -> dict[str, SecretStr]:
+        """A process never makes a key of its own there: no other process could read what it stored."""
+        if not keys and is_external(field.data.get("database_url", "")):
+            raise ValueError(
+                "is empty, and the database is an external one; name its keys, because each process would make its own"
+            )
+        return {name: _own(key) for name, key in keys.items()}
+
+    @field_validator("sources_token", "history_database_url", "segment_write_key")
+    @classmethod
+    def _is_no_example(cls, secret: SecretStr | None) -> SecretStr | None:
+        return _own(secret)
 
     @field_validator("api_quota")
     @classmethod
@@ -306,6 +328,27 @@ class Settings(BaseSettings):
     def prefect_url(self) -> str:
         """The embedded Prefect server's base URL, which is its UI's address."""
         return f"http://{self.host}:{self.prefect_port}"
+
+
+def is_external(database_url: str) -> bool:
+    """Whether a database is neither a file nor the embedded PostgreSQL, which has a socket and no password."""
+    url = make_url(database_url) if database_url else None
+    if url is None or url.get_backend_name() == "sqlite":
+        return False
+    return not (url.host is None and url.username == "postgres" and url.password is None)
+
+
+def is_example(text: str) -> bool:
+    """Whether a secret is, or contains, one of our examples."""
+    return any(example in text for example in EXAMPLE_SECRETS)
+
+
+def _own(secret: Secret) -> Secret:
+    """The secret; ValueError where it is one of our examples, which everybody knows."""
+    text = secret.get_secret_value() if isinstance(secret, SecretStr) else secret or ""
+    if is_example(text):
+        raise ValueError("this is the example's secret, which everybody knows; write one of your own")
+    return secret
 
 
 @cache

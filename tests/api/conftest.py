@@ -38,7 +38,7 @@ SCOPES = (
     "applications:write applications:read referrals:decide"
     " eligibility:check eligibility:read profiles:read profiles:write"
 )
-KEYRING = Keyring({"k1": b"01234567890123456789012345678901"}, "k1")
+KEYRING = Keyring({"k1": b"abcdefghijklmnopqrstuvwxyzabcdef"}, "k1")
 FAR_FUTURE = 4_102_444_800
 
 
@@ -105,7 +105,7 @@ def config(database_url: str, tmp_path: Path, issuer: ECKey) -> Settings:
             "state_dir": tmp_path,
             "database_url": database_url,
             "jwks_file": jwks,
-            "encryption_keys": {"k1": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="},
+            "encryption_keys": {"k1": "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY="},
             "encryption_key_id": "k1",
             "partners": {"acme": partner},
         }

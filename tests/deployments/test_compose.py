@@ -16,7 +16,7 @@ from zipfile import ZipFile
 
 import httpx
 import pytest
-from deployments.files import CONTAINERFILE, FOLDER, PROJECT, environment, image_environment, ours, services
+from deployments.files import CONTAINERFILE, FOLDER, PROJECT, environment, filled_in, image_environment, ours, services
 
 from underwriting.cli.tokens import SCOPES
 from underwriting.local import Child, Postgres, ServiceFailed, free_port, issue_token
@@ -101,7 +101,7 @@ class Machine:
         """What a container sees."""
         image = {**image_environment(), "PATH": f"{PROGRAMS}:{os.environ['PATH']}"}
         machine = {"SSL_CERT_FILE": os.environ["SSL_CERT_FILE"], "TMPDIR": str(self._written["/tmp"])}
-        return {name_: self.here(name, value) for name_, value in {**machine, **image, **environment(name)}.items()}
+        return {name_: self.here(name, value) for name_, value in {**machine, **image, **filled_in(name)}.items()}
 
     def container(self, name: str) -> Child:
         """A process that runs a container's command, not started yet."""
@@ -136,7 +136,7 @@ async def databases(folder: Path) -> AsyncIterator[Postgres]:
         # The embedded set-up's own, without owners.
         drop = [f"--command=DROP DATABASE {name}" for name in (STORE_DATABASE, PREFECT_DATABASE)]
         for arguments in (drop, [f"--file={FOLDER / 'databases.sql'}"]):
-            child = Child("psql", [*psql, "--quiet", *arguments], folder / "psql.log", environment("postgres"))
+            child = Child("psql", [*psql, "--quiet", *arguments], folder / "psql.log", filled_in("postgres"))
             child.start()
             await child.succeed(30)
         yield server

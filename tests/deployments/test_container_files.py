@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 from itertools import chain
 
 import prefect.settings
@@ -12,17 +13,22 @@ from deployments.files import (
     PREFIX,
     compose,
     environment,
+    filled_in,
     image_environment,
     ours,
     services,
     variables,
 )
 from deployments.needs import NOT_NEEDED
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+from pydantic import SecretStr
 from sqlalchemy import make_url
 from support.reach import NOT_IN_PRODUCTION, entry_points, reached, settings_read
 
+from underwriting.dispatch import NoPrefect, require_prefect
 from underwriting.local.environment import PREFECT_CLIENT, PREFECT_SERVER
-from underwriting.settings import Settings
+from underwriting.local.postgres import programs
+from underwriting.settings import Settings, SettingsRefused, settings
 
 DATES = "PREFECT_LOGGING_FORMATTERS_STANDARD_DATEFMT"
 
@@ -101,14 +107,48 @@ def test_the_services_are_those_whose_reach_is_known() -> None:
 
 @pytest.mark.parametrize("service", ours())
 def test_the_examples_are_valid_settings(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith(PREFIX)]:
-        monkeypatch.delenv(name)
-    for name, value in environment(service).items():
-        monkeypatch.setenv(name, value)
+    given_alone(filled_in(service), monkeypatch)
     config = Settings()
     if service == "worker":
         assert config.limits_tenant in config.partners
         assert not config.simulated
+
+
+def given_alone(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize("service", ours())
+def test_the_examples_secrets_are_refused_by_name(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    given, own = environment(service), filled_in(service)
+    example = {name for name in given if name.startswith(PREFIX) and given[name] != own[name]}
+    assert {f"{PREFIX}DATABASE_URL", f"{PREFIX}ENCRYPTION_KEYS"} <= example
+    for name in example:
+        given_alone({**own, name: given[name]}, monkeypatch)
+        settings.cache_clear()
+        with pytest.raises(SettingsRefused, match=rf"^{name}[^;]*: this is the example's secret"):
+            settings()
+    settings.cache_clear()
+    password = SecretStr(given["PREFECT_API_AUTH_STRING"])
+    prefect_as_given = {PREFECT_API_AUTH_STRING: password, PREFECT_API_URL: given["PREFECT_API_URL"]}
+    with temporary_settings(prefect_as_given), pytest.raises(NoPrefect, match="the example's password"):
+        require_prefect()
+
+
+def test_databases_are_not_made_with_the_examples_passwords(postgres_url: str) -> None:
+    socket = make_url(postgres_url).query["host"]
+    psql = [str(programs() / "psql"), f"--host={socket}", "--username=postgres", "--dbname=postgres", "--quiet"]
+    given = {**os.environ, **environment("postgres")}
+    made = subprocess.run(
+        [*psql, f"--file={FOLDER / 'databases.sql'}"], env=given, capture_output=True, text=True, check=False
+    )
+    assert made.returncode != 0
+    assert "postgres.env has the example's password" in made.stderr
+    roles = [*psql, "--tuples-only", "--command=SELECT count(*) FROM pg_roles WHERE rolname = 'underwriting'"]
+    assert subprocess.run(roles, capture_output=True, text=True, check=True).stdout.split() == ["0"]
 
 
 @pytest.mark.parametrize("service", [*ours(), "prefect"])

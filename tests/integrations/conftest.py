@@ -42,7 +42,7 @@ def environment(
             "AUDIT_STREAM": "audit",
             "SEGMENT_WRITE_KEY": "key",
             "SEGMENT_URL": httpserver.url_for(""),
-            "ENCRYPTION_KEYS": '{"k1": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}',
+            "ENCRYPTION_KEYS": '{"k1": "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY="}',
             "ENCRYPTION_KEY_ID": "k1",
         }
         for name, value in environment.items():

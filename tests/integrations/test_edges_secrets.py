@@ -26,6 +26,8 @@ def vault(account: Any, aws_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_a_setting_may_be_a_whole_secret_or_a_member_of_one(vault: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     vault("prod/token", "t0p")
     vault("prod/db", json.dumps({"url": "postgresql+asyncpg://db/underwriting", "port": 5432}))
+    vault("prod/keys", json.dumps({"2026": "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY="}))
+    monkeypatch.setenv("UNDERWRITING_ENCRYPTION_KEYS", "secretsmanager:prod/keys")
     monkeypatch.setenv("UNDERWRITING_SOURCES_TOKEN", "secretsmanager:prod/token")
     monkeypatch.setenv("UNDERWRITING_DATABASE_URL", "secretsmanager:prod/db#url")
     monkeypatch.setenv("UNDERWRITING_STATSD_PORT", "secretsmanager:prod/db#port")

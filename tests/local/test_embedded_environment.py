@@ -24,7 +24,7 @@ def settings(tmp_path: Path) -> Settings:
             "partners": {"acme": {"results_url": "https://acme.example/results", "signing_secret": SECRET}},
             "sources_token": "s3cret",
             "retry_delays": [0.5, 1],
-            "encryption_keys": {"k1": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="},
+            "encryption_keys": {"k1": "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY="},
         }
     )
 

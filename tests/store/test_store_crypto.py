@@ -1,24 +1,28 @@
 """What is sealed opens in its own place, under its own key, and nowhere else."""
 
 import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing import SimpleQueue
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 from support.evaluated import TIERS, meet
 from support.processes import start
 from support.reviews import NOW, claimed, finish, rows
 
 from underwriting.domain.decision import Verdict
-from underwriting.settings import Settings
-from underwriting.store import decisions, ledger, lists, profiles
+from underwriting.settings import Settings, SettingsRefused, settings
+from underwriting.store import decisions, ledger, lists, profiles, rotation
 from underwriting.store.crypto import Keyring, SealedCell, sealed_under
 from underwriting.store.errors import Undecipherable
 from underwriting.store.keyfile import keyring as keyring_of
 from underwriting.store.lists import ListEntry
+from underwriting.store.models import ListEntryRow
 from underwriting.store.queue import inbox
 from underwriting.store.rotation import reseal
 from underwriting.store.session import Store
@@ -105,11 +109,34 @@ def test_keys_come_from_the_settings(tmp_path: Path) -> None:
             keyring_of(Settings(encryption_keys={"k": SecretStr(wrong)}, encryption_key_id="k"))
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+asyncpg://underwriting:s3cret@db.internal/underwriting",
+        "postgresql+asyncpg://postgres@127.0.0.1/underwriting",
+        "postgresql+asyncpg://postgres:s3cret@/underwriting?host=/cloudsql/lender",
+    ],
+)
+def test_no_process_makes_keys_of_its_own_beside_an_external_database(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNDERWRITING_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("UNDERWRITING_DATABASE_URL", url)
+    settings.cache_clear()
+    with pytest.raises(SettingsRefused, match=r"^UNDERWRITING_ENCRYPTION_KEYS: is empty, and the database is an ext"):
+        settings()
+    monkeypatch.setenv("UNDERWRITING_ENCRYPTION_KEYS", json.dumps({"2026": base64.b64encode(NEW).decode()}))
+    monkeypatch.setenv("UNDERWRITING_ENCRYPTION_KEY_ID", "2026")
+    assert keyring_of(settings()).current == "2026"
+    settings.cache_clear()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_key_file_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
-    settings = Settings(state_dir=tmp_path / "state")
-    sealed = keyring_of(settings).seal(b"x", HERE)
-    assert keyring_of(settings).open(sealed, HERE) == b"x"
-    (file,) = settings.state_dir.iterdir()
+    config = Settings(state_dir=tmp_path / "state")
+    sealed = keyring_of(config).seal(b"x", HERE)
+    assert keyring_of(config).open(sealed, HERE) == b"x"
+    (file,) = config.state_dir.iterdir()
     assert file.stat().st_mode & 0o077 == 0
 
 
@@ -172,3 +199,43 @@ async def test_rotation_seals_everything_under_the_current_key(database_url: str
         async with store.begin() as work:
             assert [event.payload for event in await inbox.due(work)] == [b"event"]
     assert sealed_under(sealed) == "2026"
+
+
+@contextmanager
+def pages_read() -> Iterator[list[str]]:
+    """The statements that look for rows to seal anew."""
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if statement.startswith("SELECT screening_entries."):
+            seen.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+async def test_rotation_reads_no_row_twice_for_those_behind_it(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each page goes on behind the last one, by the table's key; so the time grows with the rows, not their square."""
+    monkeypatch.setattr(rotation, "PAGE", 10)
+    async with Store.open(database_url, Keyring({"2025": OLD}, "2025")) as store, store.begin() as work:
+        await lists.replace(work, "internal", "a" * 64, [ListEntry(str(n), b"name") for n in range(40)], "ann")
+    async with Store.open(database_url, Keyring({"2025": OLD, "2026": NEW}, "2026")) as store:
+        with pages_read() as pages:
+            assert await reseal(store) == 40
+        # Four pages and an empty one; then another walk finds nothing.
+        assert [") > (" in page for page in pages] == [False, True, True, True, True, False]
+
+
+async def test_rotation_goes_on_where_it_was_interrupted(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Store.open(database_url, Keyring({"2025": OLD}, "2025")) as store, store.begin() as work:
+        await lists.replace(work, "internal", "a" * 64, [ListEntry(str(n), b"name") for n in range(40)], "ann")
+    ring = Keyring({"2025": OLD, "2026": NEW}, "2026")
+    async with Store.open(database_url, ring) as store:
+        monkeypatch.setattr(rotation, "PAGE", 10)
+        await rotation._reseal_page(store, ListEntryRow.record, None)
+        assert await reseal(store) == 30

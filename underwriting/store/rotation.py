@@ -1,8 +1,13 @@
-"""Key rotation: values that are sealed under an older key are sealed again under the current one."""
+"""Key rotation: values that are sealed under an older key are sealed again under the current one.
 
+Each table is walked once in the order of its key, a page at a time, and then looked through for what was sealed under
+an older key meanwhile. So the time grows with the number of values.
+"""
+
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import LargeBinary, bindparam, func, select, update
+from sqlalchemy import LargeBinary, bindparam, func, select, tuple_, update
 from sqlalchemy.orm import QueryableAttribute
 
 from underwriting.store.crypto import header
@@ -16,31 +21,48 @@ async def reseal(store: Store) -> int:
     """Seal every older value anew; returns how many. It can be interrupted, and goes on where it stopped."""
     count = 0
     for column in SEALED:
-        while page := await _reseal_page(store, column):
-            count += page
+        while walked := await _walk(store, column):
+            count += walked
     return count
 
 
-async def _reseal_page(store: Store, column: QueryableAttribute[Any]) -> int:
+async def _walk(store: Store, column: QueryableAttribute[Any]) -> int:
+    """Seal the older values of one column anew, from the first row to the last; returns how many."""
+    count, last = 0, None
+    while page := await _reseal_page(store, column, last):
+        count += len(page)
+        last = [value for name, value in page[-1].items() if name.startswith("key_")]
+    return count
+
+
+async def _reseal_page(
+    store: Store, column: QueryableAttribute[Any], after: Sequence[Any] | None
+) -> list[dict[str, Any]]:
     """One transaction's worth of one column."""
     key = tuple(column.class_.__table__.primary_key)
     async with store.begin() as work:
-        older = await _older(work, column)
+        older = await _older(work, column, after)
         if older:
             # A value that changed meanwhile is current already, and stays.
             here = [part == bindparam(f"key_{part.name}") for part in key]
             renewed = update(column.class_.__table__).where(*here, column == bindparam("old"))
             connection = await work.connection()
             await connection.execute(renewed.values({column.key: bindparam("new")}), older)
-    return len(older)
+    return older
 
 
-async def _older(work: Work, column: QueryableAttribute[Any]) -> list[dict[str, Any]]:
-    """A page of values under other keys than the current one: their rows' keys, the old value and the new one."""
+async def _older(work: Work, column: QueryableAttribute[Any], after: Sequence[Any] | None) -> list[dict[str, Any]]:
+    """A page of values under other keys than the current one, behind the row `after`: their rows' keys, the old value
+    and the new one.
+    """
     key = tuple(column.class_.__table__.primary_key)
     current = header(work.keys.current)
     begins = func.substr(column, 1, len(current), type_=LargeBinary())
-    query = select(*key, column).where(column.is_not(None), begins != current).limit(PAGE)
+    query = select(*key, column).where(column.is_not(None), begins != current).order_by(*key).limit(PAGE)
+    if after is not None:
+        query = query.where(
+            tuple_(*key) > tuple_(*(bindparam(None, at, part.type) for part, at in zip(key, after, strict=True)))
+        )
     page = []
     for *row_key, sealed in await work.execute(query):
         at = sealed_cell(column, *row_key)

@@ -2,18 +2,23 @@
 
 import argparse
 import asyncio
+import sys
 
 import uvloop
 
 from underwriting.process.logs import write_logs
-from underwriting.settings import settings
+from underwriting.settings import SettingsRefused, settings
 from underwriting.worker.worker import WarmWorker
 
 
 def main() -> None:
     """Read the arguments and work."""
     parser = argparse.ArgumentParser(prog="python -m underwriting.worker", description=__doc__)
-    parser.add_argument("--pool", default=settings().work_pool, help="work pool to work for")
+    try:
+        pool = settings().work_pool
+    except SettingsRefused as error:
+        sys.exit(f"underwriting: {error}")
+    parser.add_argument("--pool", default=pool, help="work pool to work for")
     parser.add_argument("--name", help="the worker's name in the Prefect UI; made up where left out")
     parser.add_argument("--limit", type=int, help="runs at once; UNDERWRITING_WORKER_LIMIT where left out")
     arguments = parser.parse_args()
