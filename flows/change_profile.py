@@ -10,7 +10,6 @@ from prefect.states import Completed
 from rules.limits.tiers import tiers_enabled
 from tasks.forms import InputRefused, TierChoice, form, refusing
 from underwriting.domain.application import Product
-from underwriting.domain.money import Money
 from underwriting.domain.profile import FloatProfile, Tier
 from underwriting.runtime import open_runtime
 from underwriting.store import profiles
@@ -18,7 +17,7 @@ from underwriting.store.errors import StoreError, VersionConflict
 from underwriting.store.session import Store, Work
 
 
-@flow(flow_run_name="profile-{user_id}", persist_result=False, validate_parameters=False)
+@flow(flow_run_name="change-profile", persist_result=False, validate_parameters=False)
 @form
 async def change_profile(
     user_id: str,
@@ -56,10 +55,7 @@ async def change_profile(
     async with open_runtime() as runtime:
         with refusing(ValueError, StoreError):
             profile = await change.apply(runtime.store)
-    limit = Money(minor=profile.limit, currency=profile.currency)
-    products = f", paused: {', '.join(sorted(profile.paused))}" if profile.paused else ""
-    message = f"{user_id} of {tenant}: version {profile.version}, up to {limit}{products}"
-    return Completed(name="Changed", message=message)
+    return Completed(name="Changed", message=f"Version {profile.version} of the profile is stored.")
 
 
 @dataclass(frozen=True)
@@ -87,8 +83,7 @@ class _Change:
     async def _put(self, work: Work, now: datetime) -> FloatProfile:
         earlier = await profiles.current(work, self.tenant, self.user_id, now)
         if earlier is None:
-            whom = f"user_id: {self.tenant} has no user {self.user_id}"
-            raise InputRefused(f"{whom}; the first check of a user makes the profile")
+            raise InputRefused(f"user_id: {self.tenant} has no such user; the first check of a user makes the profile")
         return await profiles.put(
             work,
             self.tenant,

@@ -10,7 +10,7 @@ from prefect.states import Completed
 from rules.eligibility.book import EligibilityBook
 from rules.limits.tiers import CURRENCY, TIERS
 from tasks.deliver import try_deliver
-from tasks.forms import form
+from tasks.forms import InputRefused, form
 from tasks.gather import gather
 from tasks.lease import Lease, claimed
 from tasks.publish_evaluation import publish_evaluation
@@ -26,10 +26,16 @@ from underwriting.store.claims import Claim
 from underwriting.store.kinds import EVALUATIONS
 
 
-@flow(flow_run_name="evaluate-{user_id}-{product}", persist_result=False, validate_parameters=False)
+def _run_name() -> str:
+    """`evaluate-evl_…`, or `evaluate-float` of a run that staff started; without the user."""
+    given = flow_run.parameters
+    return f"evaluate-{given['evaluation_id'] or given['product']}"
+
+
+@flow(flow_run_name=_run_name, persist_result=False, validate_parameters=False)
 @form
 async def evaluate_eligibility(
-    user_id: str,
+    user_id: str = "",
     product: Product = Product.FLOAT,
     as_of: date | None = None,
     tenant: str = "staff",
@@ -37,8 +43,8 @@ async def evaluate_eligibility(
 ) -> State[None]:
     """Evaluate a user for a product, as of today or an earlier day: approved with amounts, rejected, or referred.
 
-    The API passes the id of the evaluation that it accepted; an ad-hoc run accepts a new one. One run at a time works
-    on an evaluation: without the claim a run ends as `NotOwed`.
+    The API passes the id of the evaluation that it accepted, and nothing else; an ad-hoc run accepts a new one. One run
+    at a time works on an evaluation: without the claim a run ends as `NotOwed`.
 
     Args:
         user_id: The user, such as steady-pay.
@@ -47,6 +53,8 @@ async def evaluate_eligibility(
         tenant: Whose user it is, such as sandbox. "staff" keeps the evaluation apart from those of tenants.
         evaluation_id: Leave it empty. The API fills in the evaluation that it accepted.
     """
+    if not user_id and not evaluation_id:
+        raise InputRefused("user_id: name the user, such as steady-pay")
     async with open_runtime() as runtime:
         evaluation_id = evaluation_id or await _accepted(runtime, tenant, user_id, product, as_of)
         async with claimed(runtime, EVALUATIONS, evaluation_id, str(flow_run.id)) as lease:

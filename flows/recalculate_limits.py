@@ -31,7 +31,7 @@ def _run_name() -> str:
     except ValueError:
         # The run ends and says what is wrong with its policy.
         day = "without-policy"
-    marks = (given["user_id"] or given["segment"], "dry-run" if given["dry_run"] else "")
+    marks = ("one-user" if given["user_id"] else given["segment"], "dry-run" if given["dry_run"] else "")
     return "-".join(filter(None, ("limits", str(given["product"]), str(day), *marks)))
 
 
@@ -98,10 +98,9 @@ async def calculated(runtime: Runtime, request: Request) -> State[None]:
     if report.busy:
         return Completed(name="NotOwed", message=f"Another run works on {report.run_id}.")
     if (scope := request.scope) != Scope() and not report.totals.users:
-        one = f"user_id: no user {scope.user_id}"
-        whom = one if scope.user_id else f"segment: nobody of the segment {scope.segment}"
+        whom = "user_id: no such user" if scope.user_id else f"segment: nobody of the segment {scope.segment}"
         raise InputRefused(f"{whom} is in {request.history}")
-    await publish_limits(report)
+    await publish_limits(runtime.config, report)
     name = "DryRun" if report.state is None else report.state.title().replace("_", "")
     return Completed(name=name, message=f"{report.run_id} for {report.business_date}: {report.sentence}")
 

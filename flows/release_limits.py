@@ -49,5 +49,5 @@ async def release_limits(run_id: str, decision: Release, note: str, decided_by: 
         report = await finish(
             RunContext(runtime.store, runtime.config, progress=Progress(), flow_run_id=str(flow_run.id)), run_id
         )
-        await publish_limits(report)
+        await publish_limits(runtime.config, report)
     return Completed(name=decision.title(), message=f"{run_id} by {decided_by}: {report.sentence}")

@@ -19,7 +19,7 @@ from underwriting.store.errors import StoreError
 STAFF_TENANT = "staff"
 
 
-@flow(flow_run_name="review-customer-{customer_id}", persist_result=False, validate_parameters=False)
+@flow(flow_run_name="review-customer", persist_result=False, validate_parameters=False)
 @form
 async def review_customer(
     customer_id: str,

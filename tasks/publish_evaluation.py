@@ -1,4 +1,4 @@
-"""What the Prefect UI shows of an evaluation: books, outcomes and reasons, nothing personal."""
+"""What the Prefect UI shows of an evaluation: books, outcomes, reasons; amounts of simulated users, too."""
 
 from collections.abc import Iterable
 
@@ -17,19 +17,21 @@ async def publish_evaluation(
     runs = [RulesRun(str(book.rulebook), rules.get(book.rulebook, ()), book.outcomes) for book in eligibility.books]
     by = f" by {eligibility.deciding}" if eligibility.deciding else ""
     arm = f", arm {eligibility.arm}" if eligibility.arm else ""
+    simulated = runtime.config.simulated
+    user = request.user_id if simulated else "USER_ID"
     await publish_run(
         runtime,
-        f"/v1/{request.user_id}/underwriting/evaluations/{request.id}",
+        f"/v1/{user}/underwriting/evaluations/{request.id}",
         eligibility.verdict,
-        f"{request.product} for {request.user_id}{by}{arm}, {request.id}",
-        _lines(eligibility),
-        rules_tables("rulebook", runs, eligibility.currency, simulated=runtime.config.simulated),
+        f"{request.product}{f' for {user}' if simulated else ''}{by}{arm}, {request.id}",
+        _lines(eligibility, simulated=simulated),
+        rules_tables("rulebook", runs, eligibility.currency, simulated=simulated),
     )
 
 
-def _lines(eligibility: Eligibility) -> list[str]:
-    """How much, why, and which sources did not answer."""
+def _lines(eligibility: Eligibility, *, simulated: bool) -> list[str]:
+    """How much, of simulated users; why, and which sources did not answer."""
     amounts = [str(Money(minor=amount, currency=eligibility.currency)) for amount in eligibility.approved_amounts]
-    lines = ["amounts: " + ", ".join(amounts)] if amounts else []
+    lines = ["amounts: " + ", ".join(amounts)] if amounts and simulated else []
     lines += reason_lines(eligibility.reasons)
     return lines + [f"trouble with {source}: {trouble}" for source, trouble in eligibility.troubles.items()]

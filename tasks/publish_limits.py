@@ -12,6 +12,7 @@ from prefect.exceptions import PrefectException
 from underwriting.limit_runs.pictures import pictures
 from underwriting.limit_runs.report import Report, shards_text
 from underwriting.limit_runs.report_files import summary, write_files
+from underwriting.settings import Settings
 
 
 class Progress:
@@ -36,12 +37,15 @@ class Progress:
             get_run_logger().warning("the progress is not shown: %s", error)
 
 
-async def publish_limits(report: Report) -> None:
+async def publish_limits(config: Settings, report: Report) -> None:
     """Write the run's files, and create its summary with the pictures as an artifact of the flow run.
 
-    The run is already stored: if the Prefect server is away, only the artifacts are missing.
+    The summary of one user would show that user's limit, which Prefect sees of simulated users only. The run is already
+    stored: if the Prefect server is away, only the artifacts are missing.
     """
     await asyncio.to_thread(write_files, report)
+    if report.totals.users == 1 and not config.simulated:
+        return
     try:
         await acreate_markdown_artifact(await asyncio.to_thread(_with_pictures, report), description=report.sentence)
     except (httpx.HTTPError, PrefectException) as error:

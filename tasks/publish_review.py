@@ -1,4 +1,4 @@
-"""What the Prefect UI shows of a review: outcomes and reasons, nothing personal."""
+"""What the Prefect UI shows of a review: outcomes and reasons; of simulated applicants values and amounts, too."""
 
 from collections.abc import Sequence
 
@@ -11,18 +11,20 @@ async def publish_review(review: Review, results: Sequence[CheckResult], decisio
     """Show every rule that ran, in book order, and the decision in a few lines."""
     application = review.application
     runs = [RulesRun(result.check, review.book.rules, result.outcomes) for result in results]
+    simulated = review.runtime.config.simulated
+    whose = f"{application.requested} for {application.customer_id} by " if simulated else "by "
     await publish_run(
         review.runtime,
         f"/v1/applications/{application.id}",
         decision.verdict,
-        f"{application.requested} for {application.customer_id} by {decision.rulebook}, {application.id}",
-        _lines(results, decision),
-        rules_tables("check", runs, application.requested.currency, simulated=review.runtime.config.simulated),
+        f"{whose}{decision.rulebook}, {application.id}",
+        _lines(results, decision, simulated=simulated),
+        rules_tables("check", runs, application.requested.currency, simulated=simulated),
     )
 
 
-def _lines(results: Sequence[CheckResult], decision: Decision) -> list[str]:
-    """Why, and what comes next."""
+def _lines(results: Sequence[CheckResult], decision: Decision, *, simulated: bool) -> list[str]:
+    """Why, and what comes next; what is offered to simulated applicants only."""
     lines = reason_lines(decision.reasons)
-    lines += awaited(decision.reasons, decision.missing, decision.offer, decision.respond_by)
+    lines += awaited(decision.reasons, decision.missing, decision.offer if simulated else None, decision.respond_by)
     return lines + [f"no answer for {result.check}: {result.trouble}" for result in results if result.trouble]

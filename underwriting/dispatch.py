@@ -61,13 +61,7 @@ class _Run:
 def _run_of(subject: Application | EvaluationRequest) -> _Run:
     if isinstance(subject, Application):
         return _Run(REVIEW, f"review-{subject.id}", {"application_id": subject.id})
-    parameters = {
-        "user_id": subject.user_id,
-        "product": subject.product.value,
-        "as_of": subject.as_of.isoformat(),
-        "evaluation_id": subject.id,
-    }
-    return _Run(EVALUATION, f"evaluate-{subject.id}", parameters)
+    return _Run(EVALUATION, f"evaluate-{subject.id}", {"evaluation_id": subject.id})
 
 
 async def dispatch(client: PrefectClient, subject: Application | EvaluationRequest, dispatch_no: int) -> FlowRun:

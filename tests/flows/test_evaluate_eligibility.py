@@ -223,7 +223,7 @@ async def test_the_ui_shows_books_and_outcomes_and_the_ways_to_the_record(checks
     assert page.startswith("# ✗ Rejected")
     assert f"`underwriting explain {evaluated.record.id}`" in page
     assert f"`GET /v1/bounced/underwriting/evaluations/{evaluated.record.id}` with a token" in page
-    assert run.name == "evaluate-bounced-float"
+    assert run.name == f"evaluate-{evaluated.record.id}"
     assert "rejected" in run.tags
 
 

@@ -1,22 +1,48 @@
 """Prefect sees opaque ids only: what is personal never reaches its database, in whatever way a review ends."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
+from pathlib import Path
 
 import asyncpg
+import pyarrow.parquet as pq
 import pytest
+from prefect import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.objects import State
 from support.float_checks import FloatChecks
 from support.journeys import Journey
+from support.limit_histories import END, written
 
+from flows.change_profile import change_profile
+from flows.evaluate_eligibility import evaluate_eligibility
+from flows.recalculate_limits import recalculate_limits
+from flows.review_customer import review_customer
+from underwriting.domain.application import Product
 from underwriting.local import Services
+from underwriting.runtime import Runtime
+from underwriting.settings import settings
+from underwriting.sources.sources import Service
 
 # Planted in every field of the user service's answer that could name somebody, and in what the others answer.
 CANARIES = [f"canary{number:03}x" for number in range(200)]
 
 
+# Minor units, and seen nowhere else.
+BALANCE = 2_718_281
 # How many of them a field takes.
 FIELDS = {"given_name": 1, "family_name": 1, "identity_document": 4, "street": 14}
+
+
+@pytest.fixture
+def environment(environment: None, services: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As in production: customers come from a user service of the lender's, which is the sandbox by its address."""
+    monkeypatch.setenv("UNDERWRITING_USER_SERVICE_URL", f"{services.settings.sandbox_url}/{Service.USERS}")
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
 
 
 @pytest.fixture
@@ -55,7 +81,7 @@ async def everything_in(url: str) -> str:
 async def test_no_canary_reaches_prefect_or_the_store_in_clear(
     journey: Journey, planted: list[str], services: Services, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    verdicts = {(await journey.review(customer)).record.verdict for customer in planted}
+    verdicts = {(await journey.review(customer, amount="3141.59")).record.verdict for customer in planted}
     assert verdicts == {"approved", "referred"}
     logs = "".join(capfd.readouterr())
     in_prefect = await everything_in(services.postgres.url("prefect"))
@@ -66,6 +92,8 @@ async def test_no_canary_reaches_prefect_or_the_store_in_clear(
     assert planted[0] in in_store, "the search itself finds what is there"
     assert '""result"": ""malformed""' in in_store, "and the execution log"
     assert "review-app_" in in_prefect
+    in_clear = [*planted, "3141.59", "3,141.59"]
+    assert [each for each in in_clear if each in in_prefect] == [], "who applied, and for how much"
 
 
 def canary_feed(canaries: list[str], today: date) -> dict[str, object]:
@@ -79,7 +107,7 @@ def canary_feed(canaries: list[str], today: date) -> dict[str, object]:
         }
         for number, canary in enumerate(canaries, 1)
     ]
-    account = {"account_id": f"acc-{canaries[0]}", "kind": "checking", "currency": "USD", "balance": 270_000}
+    account = {"account_id": f"acc-{canaries[0]}", "kind": "checking", "currency": "USD", "balance": BALANCE}
     return {"refreshed_at": f"{today}T00:00:00Z", "accounts": [account], "transactions": lines}
 
 
@@ -116,4 +144,46 @@ async def test_no_canary_of_a_user_reaches_prefect_or_the_store_in_clear(
     for place, text in (("logs", logs), ("Prefect's database", in_prefect), ("the store", in_store)):
         assert [canary for canary in CANARIES if canary in text] == [], f"in {place}"
     assert planted_users[0] in in_store, "the search itself finds what is there"
-    assert f"evaluate-{planted_users[0]}-float" in in_prefect
+    assert f"evaluate-{records[0].id}" in in_prefect
+    in_clear = [*planted_users, str(BALANCE), f"{BALANCE / 100:,.2f}"]
+    assert str(BALANCE) in in_store
+    assert [each for each in in_clear if each in in_prefect] == [], "who asked, and what they have"
+
+
+async def test_neither_name_nor_message_nor_page_of_a_run_repeats_whom_staff_typed(
+    journey: Journey, planted: list[str], planted_users: list[str], runtime: Runtime, tmp_path: Path
+) -> None:
+    user, applicant = planted_users[0], planted[0]
+    evaluated: State[None] = await evaluate_eligibility(user, tenant="sandbox", return_state=True)
+    changed: State[None] = await change_profile(
+        user, "sandbox", paused=[Product.LOAN], changed_by="ann", return_state=True
+    )
+    unknown: State[None] = await change_profile(
+        "steady-pay-1", "sandbox", paused=[], changed_by="ann", return_state=True
+    )
+    reviewed: State[None] = await review_customer(applicant, "3141.59", return_state=True)
+    assert [changed.name, unknown.is_failed()] == ["Changed", True]
+    for state in (evaluated, changed, unknown, reviewed):
+        run_id = state.state_details.flow_run_id
+        assert run_id is not None
+        mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]))
+        async with get_client() as client:
+            run = await client.read_flow_run(run_id)
+            pages = [
+                str(page.data) + str(page.description) for page in await client.read_artifacts(artifact_filter=mine)
+            ]
+        assert len(pages) == (state in (evaluated, reviewed))
+        shown = "\n".join([run.name, state.message or "", *pages])
+        assert [each for each in (user, applicant, "steady-pay-1", "3,141.59") if each in shown] == [], shown
+
+
+async def test_a_limit_run_of_one_user_shows_no_limit(runtime: Runtime, tmp_path: Path) -> None:
+    history = written(tmp_path / "history", users=20)
+    (user,) = pq.read_table(history / "users", columns=["subject_id"]).slice(3, 1)["subject_id"].to_pylist()
+    state: State[None] = await recalculate_limits(
+        END, dry_run=True, history=str(history), user_id=user, return_state=True
+    )
+    assert state.name == "DryRun", state.message
+    mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id]))
+    async with get_client() as client:
+        assert [page.type for page in await client.read_artifacts(artifact_filter=mine)] == ["progress"]

@@ -77,7 +77,7 @@ async def test_a_run_is_named_after_its_date_also_where_it_was_left_out(runtime:
     assert await name_of(await run(usual, dry_run=True)) == f"limits-float-{END}-dry-run"
     state: State[None] = await recalculate_limits(history="/nowhere", user_id="ada", return_state=True)
     last = policy_for("cfi").business_day.last(datetime.now(UTC))
-    assert await name_of(state) == f"limits-float-{last}-ada"
+    assert await name_of(state) == f"limits-float-{last}-one-user"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ async def test_a_form_filled_in_wrongly_ends_with_one_sentence(
 @pytest.mark.parametrize(
     ("parameters", "sentence"),
     [
-        ({"user_id": "nobody"}, "user_id: no user nobody is in "),
+        ({"user_id": "nobody"}, "user_id: no such user is in "),
         ({"segment": "student"}, "segment: nobody of the segment student is in "),
     ],
 )

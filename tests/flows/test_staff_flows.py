@@ -259,9 +259,9 @@ async def met(journey: Journey) -> None:
 async def test_staff_change_a_profile_for_good_or_for_a_while(journey: Journey) -> None:
     await met(journey)
     state = await changed(journey, enabled=["1", "2", "3"], reason="goodwill")
-    assert (state.name, state.message) == ("Changed", "steady-pay of sandbox: version 2, up to 30.00 USD")
+    assert (state.name, state.message) == ("Changed", "Version 2 of the profile is stored.")
     paused = await changed(journey, paused=["loan"])
-    assert paused.message == "steady-pay of sandbox: version 3, up to 30.00 USD, paused: loan"
+    assert paused.message == "Version 3 of the profile is stored."
     until = datetime.now(UTC) + timedelta(seconds=2)
     await changed(journey, enabled=["special"], expires_on=until)
     temporary = await in_force(journey)
@@ -290,7 +290,7 @@ async def test_an_impossible_change_fails_the_run_and_writes_nothing(
 
 async def test_a_user_whom_the_tenant_does_not_have_is_not_changed(journey: Journey) -> None:
     state = await changed(journey, enabled=["1"])
-    assert "sandbox has no user steady-pay; the first check of a user makes the profile" in (state.message or "")
+    assert "sandbox has no such user; the first check of a user makes the profile" in (state.message or "")
     assert await in_force(journey) is None
 
 

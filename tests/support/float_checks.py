@@ -47,9 +47,7 @@ class FloatChecks:
 
     async def run(self, request: EvaluationRequest) -> Evaluated:
         """Run the flow on a stored check."""
-        state: State[Any] = await evaluate_eligibility(
-            request.user_id, request.product, request.as_of, evaluation_id=request.id, return_state=True
-        )
+        state: State[Any] = await evaluate_eligibility(evaluation_id=request.id, return_state=True)
         return Evaluated(state, (await self.stored(request.id)).record)
 
     async def evaluate(self, user_id: str = "steady-pay", product: Product = Product.FLOAT) -> Evaluated:
