@@ -43,7 +43,8 @@ def approved(
         raise ValueError("there is no amount to approve: none is enabled, or none is affordable")
     if up_to is not None and up_to > allowed[-1]:
         highest = Money(minor=allowed[-1], currency=then.currency)
-        raise ValueError(f"at most {highest} can be approved: profile and affordability allow no more")
+        why = "no higher amount is enabled" if allowed[-1] == max(due) else "the user can afford no more"
+        raise ValueError(f"at most {highest} can be approved: {why}")
     amounts = tuple(each for each in allowed if up_to is None or each <= up_to)
     if not amounts:
         lowest = Money(minor=allowed[0], currency=then.currency)

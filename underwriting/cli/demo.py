@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from rules.core.problems import RulebookError
 from rules.limits.guard import GuardVerdict
-from rules.limits.policy import policy_for
+from rules.limits.policy import UnknownPolicy, policy_for
 from underwriting.cli.client import ApiRefused, Client, consent_now
 from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.setup import prepare_sandbox
@@ -80,7 +81,7 @@ def up() -> None:
                 await services.watch()
 
     _ensure_project()
-    with refusing(EmbeddedError, StoreError):
+    with refusing(EmbeddedError, StoreError, UnknownPolicy, RulebookError):
         asyncio.run(run())
 
 
@@ -99,7 +100,7 @@ def demo() -> None:
                 console.print("They end with the demo; [bold]make up[/] keeps them running.")
 
     _ensure_project()
-    with refusing(EmbeddedError, StoreError, ApiRefused):
+    with refusing(EmbeddedError, StoreError, UnknownPolicy, RulebookError, ApiRefused):
         asyncio.run(run())
 
 

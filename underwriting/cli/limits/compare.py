@@ -16,6 +16,7 @@ from rules.limits.policy import LimitPolicy, policy_for
 from rules.limits.tiers import CURRENCY
 from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.limits.context import ProgressBar, with_run_context
+from underwriting.cli.limits.histories import History, history_of
 from underwriting.cli.output import console
 from underwriting.domain.application import Product
 from underwriting.domain.money import amount_text
@@ -30,7 +31,6 @@ from underwriting.settings import settings
 
 First = Annotated[str, typer.Argument(help="A shipped policy, or a YAML file.")]
 Second = Annotated[str, typer.Argument(help="The other one.")]
-History = Annotated[str, typer.Option(help="Folder, s3://bucket/folder or `database`.")]
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="A day of the history, up to its end.")]
 Folder = Annotated[
     Path | None,
@@ -42,14 +42,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 def compare(
     first: First,
     second: Second,
-    history: History,
     date: Day,
+    history: History = "",
     into: Folder = None,
     as_json: Json = False,
 ) -> None:
     """Show who would end at another limit under the second policy, from the limits in force; nothing is stored."""
     (one_name, one), (other_name, other) = _policies(first, second).items()
-    request = Request(settings().limits_tenant, Product.FLOAT, date.date(), history, one)
+    request = Request(settings().limits_tenant, Product.FLOAT, date.date(), history_of(history, settings()), one)
     with refusing(HistoryError):
         found = with_run_context(lambda context: compared(context, request, other))
     into = into or _folder("comparison", (one, other), date)
@@ -87,9 +87,9 @@ def compare(
 def backtest(
     first: First,
     second: Second,
-    history: History,
     since: Day,
     until: Day,
+    history: History = "",
     into: Folder = None,
     as_json: Json = False,
 ) -> None:
@@ -101,7 +101,7 @@ def backtest(
     with refusing(HistoryError), ProgressBar() as bar:
         by_policy = asyncio.run(
             run_backtest(
-                history,
+                history_of(history, config),
                 policies,
                 since.date(),
                 until.date(),

@@ -20,6 +20,7 @@ from underwriting.cli.limits import policies
 from underwriting.cli.limits.compare import Json, backtest, compare
 from underwriting.cli.limits.context import with_run_context
 from underwriting.cli.limits.explain import decision_as_json, decision_in, move_text, print_decision
+from underwriting.cli.limits.histories import History, history_of
 from underwriting.cli.output import confirmed, console, new_table, note_given, print_hanging, print_table
 from underwriting.cli.store import read_store, write_store
 from underwriting.domain.application import Product
@@ -39,9 +40,11 @@ from underwriting.store.limits import runs as limit_runs
 from underwriting.store.limits.profiles import adopt as adopt_limits
 from underwriting.store.models import LimitRunRow
 
-app = typer.Typer(no_args_is_help=True, help="Limits of floats: run, release, roll back, adopt, compare.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Limits of floats: run, release, roll back, adopt, export, compare, backtest.",
+)
 Day = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Business date; else the last one.")]
-History = Annotated[str, typer.Option(help="Folder, s3://bucket/folder or `database`; by default as in the settings.")]
 Policy = Annotated[str, typer.Option(help="A shipped policy, or a YAML file.")]
 Tenant = Annotated[str, typer.Option(help="Whose users; by default as in the settings.")]
 RunId = Annotated[str, typer.Argument(metavar="RUN_ID", help="As `underwriting limits status` lists it.")]
@@ -72,7 +75,7 @@ def run(
             tenant=tenant or config.limits_tenant,
             product=Product.FLOAT,
             business_date=day.date() if day else limit_policy.business_day.last(datetime.now(UTC)),
-            history=history or config.limits_history or _sandbox_history(config),
+            history=history_of(history, config),
             policy=limit_policy,
             scope=scope_of(segment, user and opaque_id(user), _segments(config)),
             shards=shards,
@@ -83,7 +86,7 @@ def run(
     write_files(report)
     decision = decision_in(report.folder, user) if user else None
     if user and decision is None and not report.busy:
-        refuse(f"the history has no user {user}; {report.run_id} decided about nobody")
+        refuse(f"the history has no user {user}")
     _show(report, as_json, decision, limit_policy)
 
 
@@ -91,18 +94,10 @@ def _segments(config: Settings) -> frozenset[str]:
     """The segments of the user service."""
     if config.segments or not config.simulated:
         return config.segments
-    # Only here and below: production has neither the sandbox nor the embedded services.
+    # Only here and in `history_of`: production has neither the sandbox nor the embedded services.
     from underwriting.local import known_segments  # noqa: PLC0415
 
     return known_segments(config)
-
-
-def _sandbox_history(config: Settings) -> str:
-    """The history that `underwriting up` wrote."""
-    from underwriting.local.environment import history_folder  # noqa: PLC0415
-
-    folder = history_folder(config)
-    return str(folder) if folder.exists() else refuse("name a history with --history")
 
 
 @app.command()
