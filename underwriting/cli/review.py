@@ -77,8 +77,10 @@ def review(
         record = client.decided(client.apply(request), timeout)
     if json:
         typer.echo(record.model_dump_json(indent=2))
-    else:
-        _show(record)
+        return
+    _show(record)
+    if record.verdict is Verdict.REFERRED and not consent:
+        typer.echo("The credit bureau was not asked: if the customer has consented, apply again with --consent")
 
 
 def _request(*, customer_id: str, amount: str, currency: str, **fields: object) -> ApplicationRequest:
@@ -89,7 +91,7 @@ def _request(*, customer_id: str, amount: str, currency: str, **fields: object) 
     except ValueError as error:
         refuse(f"--amount: {error}")
     if wanted.minor <= 0:
-        refuse(f"--amount: {amount} is not more than zero")
+        refuse(f"--amount: {amount} is not more than zero; write an amount such as 2500.00")
     checked = opaque_id(customer_id)
     try:
         return ApplicationRequest.model_validate(
