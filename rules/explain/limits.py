@@ -41,6 +41,13 @@ class Required:
     at_least: int
     observed: FactValue
 
+    @property
+    def result(self) -> Result:
+        """Whether the user had it."""
+        if not isinstance(self.observed, int | float):
+            return Result.UNKNOWN
+        return Result.PASS if self.observed >= self.at_least else Result.FAIL
+
 
 @dataclass(frozen=True)
 class LimitExplained:

@@ -165,7 +165,10 @@ def test_a_limit_is_explained_with_run_time_reasons_and_facts(
         f"UTC  lowered from {before} to {after}: limit lowered, by run {run['run_id']} of 2025-08-31, holds v99" in told
     )
     assert f"  {code}: " in told
-    assert "at first: adopted, by " in told
+    assert f"{before}, says the system before this one; adopted by " in told
+    required = [line.split() for line in told.splitlines() if " at least " in line and ", saw " in line]
+    assert required
+    assert {words[0] for words in required} <= {"x", "?", "+"}
     (change, first) = json.loads(explained("--json"))["changes"]
     assert (change["before_minor"], change["after_minor"]) == (lowered["before_minor"], lowered["after_minor"])
     assert [reason["code"] for reason in change["run"]["reasons"]] == lowered["reasons"].split()

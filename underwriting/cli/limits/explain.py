@@ -16,7 +16,7 @@ from rules.facts import fact_text
 from rules.limits.decisions import Move
 from rules.limits.policy import LimitPolicy, parse_policy
 from underwriting.cli.errors import refuse
-from underwriting.cli.explain import print_legend, print_rules
+from underwriting.cli.explain import MARKS, print_legend, print_rules
 from underwriting.cli.output import console, moment_text, print_hanging, print_reasons
 from underwriting.cli.store import read_store
 from underwriting.domain.limits import LimitRunState
@@ -136,10 +136,11 @@ def print_decision(policy: LimitPolicy | None, decision: LimitDecision, currency
     print_rules(explained.gates, currency)
     if explained.tier is not None:
         fee = f"; {amount_text(explained.due, currency)} fall due for it" if explained.due is not None else ""
-        print_hanging(out, f"a limit of {amount_text(explained.tier, currency)} requires{fee}")
+        print_hanging(out, f"a limit of {amount_text(explained.tier, currency)} requires the following{fee}")
         for each in explained.requires:
             at_least, saw = (fact_text(each.fact, value, currency) for value in (each.at_least, each.observed))
-            print_hanging(out, f"{each.fact} at least {at_least}, saw {saw}", indent=6)
+            mark = MARKS[each.result]
+            print_hanging(out, f"{mark} {each.fact} at least {at_least}, saw {saw}", indent=6)
 
 
 def move_text(decision: LimitDecision, currency: str) -> str:
@@ -189,6 +190,8 @@ def _change_text(change: Changed) -> str:
     # Whoever had no profile had the first limit all the same, and the run moved that.
     first = change.decided.decision.before if change.decided else None
     earlier = first if before is None else before.limit
+    if after.reason == "adopted":
+        return f"{amount}, says the system before this one; adopted by {by}"
     if earlier is None or earlier == after.limit:
         return f"{amount} at first: {said}"
     verb = "raised" if after.limit > earlier else "lowered"
