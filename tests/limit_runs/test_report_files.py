@@ -44,7 +44,7 @@ def test_every_number_from_a_thousand_on_has_separators() -> None:
     text = summary(report(shards=1_000))
     assert re.findall(r"(?<![\d,.-])\d{4,}(?![\d-])", text) == []
     assert "| all | 1,234,567 | |" in text
-    assert report().sentence == "2,345 raised, 3,456 lowered, 1,228,766 held of 1,234,567"
+    assert report().sentence == "2,345 raised, 3,456 lowered, 1,228,766 unchanged of 1,234,567"
 
 
 def test_one_shard_is_no_shards() -> None:

@@ -50,8 +50,8 @@ class Report:
         """What became of it, in one line without personal data."""
         totals = self.totals
         paused = f"{totals.paused:,} paused, " if totals.paused else ""
-        held = f"{paused}{totals.held:,} held of {totals.users:,}"
-        moves = f"{totals.raised:,} raised, {totals.lowered:,} lowered, {held}"
+        moves = f"{totals.raised:,} raised, {totals.lowered:,} lowered, {paused}"
+        moves += f"{totals.held:,} unchanged of {totals.users:,}"
         failed = f"; {len(self.failed):,} of {shards_text(self.shards)} failed" if self.failed else ""
         return f"{moves}{failed}{f'; {guard}' if (guard := self.guard_text) else ''}"
 

@@ -94,7 +94,7 @@ def _counts(report: Report) -> Iterator[str]:
         ("raised", totals.raised, totals.money_up),
         ("lowered", totals.lowered, -totals.money_down),
         ("paused", totals.paused, 0),
-        ("held", totals.held, 0),
+        ("unchanged", totals.held, 0),
     ):
         yield f"| {name} | {count:,} | {_share(count, totals.users)} | {amount_text(money, report.currency)} |"
     yield f"| all | {totals.users:,} | | {amount_text(totals.after - totals.before, report.currency)} |"

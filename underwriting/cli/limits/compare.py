@@ -12,6 +12,7 @@ from rich.table import Table
 
 from rules.core.problems import RulebookError
 from rules.limits.backtest import MonthFigures
+from rules.limits.decisions import Move
 from rules.limits.policy import LimitPolicy, policy_for
 from rules.limits.tiers import CURRENCY
 from underwriting.cli.errors import refuse, refusing
@@ -71,7 +72,8 @@ def compare(
         return
     table = _beside(one_name, other_name)
     for move in counted.moves_first:
-        table.add_row(move, f"{counted.moves_first[move]:,}", f"{counted.moves_second[move]:,}")
+        word = "unchanged" if move == Move.HELD else move
+        table.add_row(word, f"{counted.moves_first[move]:,}", f"{counted.moves_second[move]:,}")
     exposures = (amount_text(minor, CURRENCY) for minor in (counted.exposure_first, counted.exposure_second))
     table.add_row("all limits together", *exposures)
     console().print(table)

@@ -150,7 +150,7 @@ def move_text(decision: LimitDecision, currency: str) -> str:
     )
     if decision.move in (Move.RAISED, Move.LOWERED):
         return f"{decision.move} from {before} to {after}"
-    return f"{decision.move} at {before}" if decision.move is Move.HELD else f"paused, with a limit of {before}"
+    return f"unchanged at {before}" if decision.move is Move.HELD else f"paused, with a limit of {before}"
 
 
 def _print(user_id: str, explained: UserExplained) -> None:

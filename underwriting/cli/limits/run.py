@@ -223,8 +223,10 @@ def _show(
     if report.decided_by:
         print_hanging(out, f"decided by {report.decided_by}: {report.note}")
     table = new_table("limit", "users", right=("users",))
-    for name in ("raised", "lowered", "paused", "held"):
-        table.add_row(name, f"{getattr(report.totals, name):,}")
+    totals = report.totals
+    for name in ("raised", "lowered", "paused"):
+        table.add_row(name, f"{getattr(totals, name):,}")
+    table.add_row("unchanged", f"{totals.held:,}")
     table.add_row("all", f"{report.totals.users:,}")
     out.print(table)
     if report.totals.unknown:
