@@ -18,10 +18,10 @@ from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 from rules.explain.adverse_reasons import AdverseCodes
 from rules.limits.tiers import TIERS
 from underwriting.domain.application import ApplicationId, ConsentMoment, CustomerId, TermMonths
-from underwriting.domain.documents import PastDate
 from underwriting.domain.eligibility import EvaluationId
 from underwriting.domain.limits import LimitRunId
 from underwriting.domain.money import AMOUNT_PATTERN, CurrencyCode
+from underwriting.domain.plausible import PastDate
 from underwriting.domain.profile import Reason
 
 P = ParamSpec("P")

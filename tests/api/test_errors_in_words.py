@@ -1,5 +1,6 @@
 """Every wrong request is answered in the words of the partner who sent it: where, what is wrong, what to write."""
 
+import json
 import re
 from collections.abc import Iterator
 from copy import deepcopy
@@ -7,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from joserfc import jws
 from ulid import ULID
 
 from underwriting.api.app import create_app
@@ -28,7 +30,8 @@ OPERATIONS = [(method, path) for path, operations in DESCRIPTION["paths"].items(
 # One value of each kind that JSON has, and texts that are nearly a day, a moment, a number, an id.
 VALUES: list[Any] = [
     None, True, 0, -1, 5, 1.5, 10**30, "", "x", "x" * 3000, "-1", "0,43", "2026-13-45", "2026-03-02T09:30:00", "ä b",
-    "\x00", [], ["x"], [None], [1] * 9, {}, {"a": 1},
+    "\x00", "ab\x00c", "2026-03-02~\x00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "0001-01-01",
+    "9999-12-31", "-0001-01-01", 2**63, [], ["x"], [None], [1] * 9, {}, {"a": 1},
 ]  # fmt: skip
 # A request that is right, by its schema; each test makes one thing in it wrong.
 GOOD: dict[str, dict[str, Any]] = {
@@ -57,6 +60,8 @@ GOOD: dict[str, dict[str, Any]] = {
         "payload": {"evaluation_id": f"evl_{ULID()}", "float_id": "flt-1"},
     },
 }
+# What no id in a path can be.
+STRANGE = ("%00", "a%00b", "%ff", "%ed%a0%80", "9" * 400, "-1", "%2e%2e", "a%0ab", "%F0%9F%A6%84")
 # A message that lists everything is read by nobody.
 LONGEST = 250
 NOT_OURS = re.compile(
@@ -164,3 +169,69 @@ async def test_an_address_that_is_not_there_says_what_is(partner, method):
     other = await partner.delete("/v1/applications")
     assert other.status_code == 405
     assert other.headers["Allow"] in other.json()["message"]
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+async def test_no_id_in_a_path_is_an_error_of_ours(partner, method, path):
+    headers = {"Idempotency-Key": str(ULID())}
+    for name in (each for each in IDS if f"{{{each}}}" in path):
+        for value in STRANGE:
+            answer = await partner.request(method, path.format(**IDS | {name: value}), headers=headers)
+            assert answer.status_code in {404, 405, 422}, (value, answer.text)
+
+
+@pytest.mark.parametrize(
+    ("claims", "status"),
+    [
+        ({"exp": 10**400}, 401),
+        ({"exp": float("inf")}, 401),
+        ({"exp": -(10**400)}, 401),
+        ({"nbf": 10**400}, 401),
+        ({"iat": 10**400}, 401),
+        ({"tenant": "a\x00b"}, 401),
+        ({"tenant": "\ud800"}, 401),
+        ({"sub": "a\x00b"}, 401),
+        ({"sub": "\ud800"}, 401),
+        ({"sub": "\x1b[2J"}, 401),
+        ({"sub": "x" * 5_000}, 404),
+        ({"scope": "a\x00b"}, 403),
+        ({"scope": SCOPES + " \ud800"}, 404),
+    ],
+)
+async def test_no_claim_is_an_error_of_ours(api, issuer, claims, status):
+    """A decision stores the tenant and the subject, if there is something to decide."""
+    decision = f"/v1/applications/{IDS['application_id']}/decision"
+    rest = {"iss": "underwriting", "aud": "underwriting-api", "sub": "ann", "exp": 4_102_444_800, "tenant": "acme"}
+    # Encoded by the test itself: a surrogate only exists as the escape of JSON.
+    signed = jws.serialize_compact({"alg": "ES256"}, json.dumps(rest | {"scope": SCOPES} | claims), issuer)
+    headers = {"Authorization": f"Bearer {signed}"}
+    answer = await api.post(decision, json=GOOD["StaffDecision"], headers=headers)
+    assert answer.status_code == status, answer.text
+    headers |= {"Idempotency-Key": "k"}
+    today = GOOD["ApplicationRequest"] | {"as_of": None}
+    applied = await api.post("/v1/applications", json=today, headers=headers)
+    assert applied.status_code == (status if status != 404 else 202), applied.text
+
+
+async def test_a_moment_at_the_edge_of_the_calendar_is_refused(partner):
+    headers = {"Idempotency-Key": "k"}
+    for moment in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        event = GOOD["EventReport"] | {"at": moment}
+        consent = {"purpose": "credit_transaction", "consented_at": moment}
+        application = GOOD["ApplicationRequest"] | {"bureau_consent": consent}
+        for path, body, place in (
+            ("/v1/events", event, "body.at"),
+            ("/v1/applications", application, "body.bureau_consent.consented_at"),
+        ):
+            answer = await partner.post(path, json=body, headers=headers)
+            assert answer.status_code == 422, answer.text
+            assert [problem["place"] for problem in answer.json()["problems"]] == [place]
+
+
+async def test_a_key_in_an_event_has_no_control_characters(partner):
+    application = {"customer_id": "ada", "amount": "2500.00", "currency": "USD"}
+    payload = {"application": application, "idempotency_key": "a\x00b"}
+    event = GOOD["EventReport"] | {"type": "application_submitted", "user_id": None, "payload": payload}
+    answer = await partner.post("/v1/events", json=event)
+    assert answer.status_code == 422
+    assert [problem["place"] for problem in answer.json()["problems"]] == ["body.payload.idempotency_key"]

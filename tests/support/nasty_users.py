@@ -85,7 +85,8 @@ def _history(random: Random) -> FloatHistory:
 def _float(random: Random, number: int) -> Float:
     taken = random.choice(EDGES)
     due = taken - random.randint(0, 14)
-    repaid = random.choice([None, due - 1, due, due + 1, 0, 1, -1])
+    # A float is not repaid before it is taken.
+    repaid = random.choice([None, *(day for day in (due - 1, due, due + 1, 0, 1, -1) if day <= taken)])
     failures = random.randint(0, 2)
     return Float(
         float_id=str(number),

@@ -16,6 +16,7 @@ from underwriting.api.documented import AFTER, JSON, POLL, REPLAYED, PageSize, a
 from underwriting.api.examples import APPLICATION, LOG, PENDING_APPLICATION
 from underwriting.domain.application import ApplicationId, ApplicationRequest, State
 from underwriting.domain.decision import Verdict
+from underwriting.domain.plausible import PlainText
 from underwriting.domain.wording import WrongWithin
 from underwriting.store import applications, execution, waiting
 from underwriting.store.applications import StoredApplication
@@ -30,7 +31,7 @@ router = APIRouter(
 
 
 IdempotencyKey = Annotated[
-    str,
+    PlainText,
     Header(
         min_length=1,
         max_length=200,
@@ -51,7 +52,7 @@ class StaffDecision(BaseModel):
     )
 
     verdict: Literal[Verdict.APPROVED, Verdict.REJECTED]
-    note: str = Field(min_length=3, max_length=2000, description="Why. Kept sealed; never shown to the customer.")
+    note: PlainText = Field(min_length=3, max_length=2000, description="Why. Kept sealed; never shown to the customer.")
     reasons: AdverseCodes = ()
     clears_match: bool = Field(
         default=False,

@@ -17,6 +17,7 @@ from joserfc.jws import JWSRegistry, extract_compact
 from underwriting.api.errors import ApiError, check_query
 from underwriting.api.keys import KeysUnavailable, PublicKeys
 from underwriting.api.quota import Quota
+from underwriting.domain.plausible import is_plain
 
 # Asymmetric signatures only, since the API has public keys. EdDSA is the older name
 # (RFC 8037) of what RFC 9864 calls Ed25519, and what most issuers still write.
@@ -125,6 +126,9 @@ def _caller(claims: dict[str, Any]) -> Caller:
     tenant, subject, scope = claims["tenant"], claims["sub"], claims.get("scope", "")
     if not (isinstance(tenant, str) and isinstance(subject, str) and isinstance(scope, str) and tenant and subject):
         raise TypeError("tenant, sub and scope must be strings")
+    # A stored row has its tenant and its author as text, which cannot have such characters.
+    if not (is_plain(tenant) and is_plain(subject)):
+        raise ValueError("tenant and sub must not have control characters")
     return Caller(tenant, subject, frozenset(scope.split()))
 
 

@@ -27,6 +27,7 @@ from underwriting.api.documented import AFTER, ETAG, JSON, POLL, PageSize, answe
 from underwriting.api.examples import EVALUATION, LOG, PENDING_EVALUATION
 from underwriting.domain.application import CustomerId, Product, State
 from underwriting.domain.eligibility import EvaluationId, UpTo
+from underwriting.domain.plausible import PlainText
 from underwriting.store import evaluations, execution
 from underwriting.store.errors import NeverEvaluated, UnknownEvaluation
 from underwriting.store.evaluations import EvaluationRecord, StoredEvaluation
@@ -68,7 +69,7 @@ class HistoryPage(BaseModel):
 
 
 IdempotencyKey = Annotated[
-    str | None,
+    PlainText | None,
     Header(
         min_length=1,
         max_length=200,

@@ -12,6 +12,7 @@ from underwriting.api.context import Context
 from underwriting.api.documented import AFTER, PageSize, answer, refusals
 from underwriting.api.examples import LISTED
 from underwriting.domain.application import CustomerId
+from underwriting.domain.plausible import PlainText
 from underwriting.store import matches
 from underwriting.store.errors import NeverMatched
 from underwriting.store.matches import Match
@@ -56,7 +57,7 @@ class Clearance(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"note": "born elsewhere"}]})
 
-    note: str = Field(min_length=3, max_length=2000, description="Kept sealed; never shown to the customer.")
+    note: PlainText = Field(min_length=3, max_length=2000, description="Kept sealed; never shown to the customer.")
 
 
 @router.get(

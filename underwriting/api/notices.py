@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from underwriting.api.auth import NoticeReader, NoticeWriter
 from underwriting.api.context import Context, problem, refusing
@@ -12,6 +12,7 @@ from underwriting.api.documented import AFTER, JSON, PageSize, answer, refusals
 from underwriting.api.examples import NOTICE, OWED, SENDING
 from underwriting.domain.application import CustomerId
 from underwriting.domain.notice import Owed
+from underwriting.domain.plausible import Moment, PlainText
 from underwriting.notices import service as notice_service
 from underwriting.notices.notice import Notice
 from underwriting.notices.service import Sending, Written
@@ -49,8 +50,8 @@ class WasSent(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"how": "letter", "sent_at": "2026-03-03T09:00:00Z"}]}
     )
 
-    how: str = Field(min_length=1, max_length=100, description="Such as `letter`, `e-mail` or `in the app`")
-    sent_at: AwareDatetime | None = Field(default=None, description="Now, where it is left out")
+    how: PlainText = Field(min_length=1, max_length=100, description="Such as `letter`, `e-mail` or `in the app`")
+    sent_at: Moment | None = Field(default=None, description="Now, where it is left out")
 
 
 @router.get(
@@ -62,7 +63,7 @@ async def due(
     caller: NoticeReader,
     context: Context,
     until: Annotated[date | None, Query(description="Due until this day; all, where it is left out")] = None,
-    after: Annotated[str | None, Query(max_length=200, description=AFTER)] = None,
+    after: Annotated[PlainText | None, Query(max_length=200, description=AFTER)] = None,
     limit: PageSize = 50,
 ) -> OwedPage:
     """The tenant's notices that were not sent yet, with those that are overdue first."""

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from rules.limits.tiers import CURRENCY, TIERS, tiers_enabled
 from underwriting.api.auth import ProfileReader, ProfileWriter
@@ -16,6 +16,7 @@ from underwriting.api.etags import matches, quoted, version_of
 from underwriting.api.examples import PROFILE
 from underwriting.domain.application import CustomerId, Product
 from underwriting.domain.money import Money
+from underwriting.domain.plausible import Moment, PlainText
 from underwriting.domain.profile import FloatProfile, Reason, Tier, TierId
 from underwriting.store import profiles
 from underwriting.store.errors import UnknownProfile
@@ -92,7 +93,9 @@ class Change(BaseModel):
     enabled: list[TierId] = Field(description="Ids of the tiers that the user may take", examples=[["1", "2", "3"]])
     paused: list[Product] = Field(default=[], description="Products that the user may not take now")
     reason: Reason = Field(description="A short code of yours: small letters, digits and _", examples=["goodwill"])
-    notes: Annotated[str | None, Field(max_length=2000, description="For colleagues. Kept sealed; never shown.")] = None
+    notes: Annotated[
+        PlainText | None, Field(max_length=2000, description="For colleagues. Kept sealed; never shown.")
+    ] = None
 
     def tiers(self) -> tuple[Tier, ...]:
         """The whole schedule with exactly these enabled; ApiError 422 where an id is not in it."""
@@ -110,7 +113,7 @@ class TemporaryChange(Change):
             "examples": [{"enabled": ["1"], "paused": [], "reason": "goodwill", "expires_on": "2099-12-24T00:00:00Z"}]
         }
     )
-    expires_on: AwareDatetime
+    expires_on: Moment
 
 
 IfMatch = Annotated[

@@ -4,10 +4,10 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from underwriting.domain.documents import PastDate
 from underwriting.domain.money import AMOUNT_PATTERN, CurrencyCode, Money
+from underwriting.domain.plausible import Moment, PastDate
 from underwriting.domain.wording import WrongWithin
 
 # Opaque to us, chosen by the partner; restricted to characters that are safe in URL paths and logs.
@@ -71,7 +71,7 @@ def _given_already(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-ConsentMoment = Annotated[AwareDatetime, AfterValidator(_given_already)]
+ConsentMoment = Annotated[Moment, AfterValidator(_given_already)]
 TermMonths = Annotated[int, Field(ge=1, le=120)]
 
 

@@ -8,27 +8,19 @@ not check. If a field has a default, leaving it out makes the facts that depend 
 """
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated, ClassVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from underwriting.domain.ids import SourceId
 from underwriting.domain.money import MAX_MINOR, CurrencyCode
+from underwriting.domain.plausible import BirthDate, Count, FoundingDate, PastDate, PlainText, RowNumber
 
-
-def _not_in_the_future(day: date) -> date:
-    if day > datetime.now(UTC).date():
-        raise ValueError(f"{day} is in the future; the latest is today")
-    return day
-
-
-PastDate = Annotated[date, AfterValidator(_not_in_the_future)]
 Amount = Annotated[int, Field(strict=True, ge=-MAX_MINOR, le=MAX_MINOR)]
 NonNegativeAmount = Annotated[int, Field(strict=True, ge=0, le=MAX_MINOR)]
 Share = Annotated[FiniteFloat, Field(ge=0, le=1)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+Name = Annotated[PlainText, Field(min_length=1, max_length=200)]
 CountryCode = Annotated[str, Field(pattern="^[A-Z]{2}$", description="two capital letters of ISO 3166-1, such as US")]
 
 
@@ -73,9 +65,9 @@ class Person(Document):
     # None: not on file, which rejects. A missing member makes the answer malformed.
     given_name: Name | None
     family_name: Name | None
-    birth_date: PastDate | None
-    identity_document: str | None = Field(max_length=64)
-    street: str | None = Field(max_length=200)
+    birth_date: BirthDate | None
+    identity_document: PlainText | None = Field(max_length=64)
+    street: PlainText | None = Field(max_length=200)
     residence_country: CountryCode | None = None
     email_verified: bool | None = None
     phone_verified: bool | None = None
@@ -105,7 +97,7 @@ class Company(Document):
 
     name: Name
     status: CompanyStatus
-    incorporated_on: PastDate
+    incorporated_on: FoundingDate
     country: CountryCode | None = None
 
 
@@ -126,7 +118,7 @@ class StatementLine(Row):
 
     table: ClassVar[str] = "statement_lines"
 
-    line_no: int = Field(strict=True, ge=0)
+    line_no: RowNumber
     booked_on: PastDate
     amount: Amount
     balance: Amount
@@ -239,7 +231,7 @@ class KeyFactor(Row):
     table: ClassVar[str] = "key_factors"
 
     rank: int = Field(strict=True, ge=1, le=4)
-    code: str = Field(min_length=1, max_length=16)
+    code: PlainText = Field(min_length=1, max_length=16)
     text: Name
 
 
@@ -260,7 +252,7 @@ class CreditReport(Document):
     score_model: Name | None = None
     score_min: int | None = Field(default=None, strict=True, ge=0, le=1_000)
     score_max: int | None = Field(default=None, strict=True, ge=0, le=1_000)
-    exclusion_code: str | None = Field(default=None, min_length=1, max_length=16)
+    exclusion_code: PlainText | None = Field(default=None, min_length=1, max_length=16)
     key_factors: tuple[KeyFactor, ...] = Field(max_length=4)
     # Whether inquiries were a key factor, even if not among the four (15 U.S.C. 1681g(f)(9)).
     inquiries_factor: bool | None = None
@@ -297,7 +289,7 @@ class FraudReport(Document):
     table: ClassVar[str] = "fraud_reports"
 
     identity_consistent: bool | None = None
-    applications_30d: int | None = Field(default=None, strict=True, ge=0)
+    applications_30d: Count | None = None
     device_risk: Share | None = None
 
 
@@ -311,12 +303,12 @@ class ListScreening(Document):
     table: ClassVar[str] = "list_screenings"
 
     match_score: Share
-    list_entry: str | None = None
+    list_entry: PlainText | None = None
     confirmed_score: Share | None = None
     # What was found besides the name, such as "born on the same day"; it has no personal data.
-    match_evidence: str | None = Field(default=None, max_length=200)
+    match_evidence: PlainText | None = Field(default=None, max_length=200)
     # Days since the oldest list was loaded or found unchanged.
-    list_age_days: int | None = Field(default=None, strict=True, ge=0)
+    list_age_days: Count | None = None
 
 
 class LoanStatus(StrEnum):
@@ -363,7 +355,7 @@ class PaymentHistory(Document):
 
     table: ClassVar[str] = "payment_histories"
 
-    write_offs: int = Field(strict=True, ge=0)
+    write_offs: Count
     instalments: tuple[Instalment, ...] = Field(max_length=10_000)
 
 

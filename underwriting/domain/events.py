@@ -3,11 +3,12 @@
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from underwriting.domain.application import ApplicationRequest, CustomerId, Product
 from underwriting.domain.eligibility import EvaluationId
 from underwriting.domain.ids import or_whole
+from underwriting.domain.plausible import Moment, PlainText
 from underwriting.domain.wording import WrongWithin, problems_of
 
 Origin = Annotated[
@@ -65,7 +66,7 @@ class ApplicationSubmitted(Payload):
     """
 
     application: ApplicationRequest
-    idempotency_key: Annotated[str | None, Field(min_length=1, max_length=200)] = None
+    idempotency_key: Annotated[PlainText | None, Field(min_length=1, max_length=200)] = None
 
 
 class FloatCreated(Payload):
@@ -125,7 +126,7 @@ class EventReport(BaseModel):
         description="Whom it is about: letters, digits, - and _, at most 64. Not needed by rulebook_published, nor by "
         "application_submitted, whose application names its customer",
     )
-    at: AwareDatetime = Field(description="When it happened", examples=["2026-03-02T09:30:00Z"])
+    at: Moment = Field(description="When it happened", examples=["2026-03-02T09:30:00Z"])
     payload: dict[str, Any] = Field(
         default_factory=dict,
         description="application_submitted: application, as the API takes it, and idempotency_key, optional. "

@@ -8,11 +8,12 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, ClassVar, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
-from underwriting.domain.documents import Amount, Document, KeyFactor, NonNegativeAmount, PastDate, Row, Share
+from underwriting.domain.documents import Amount, Document, KeyFactor, NonNegativeAmount, Row, Share
 from underwriting.domain.ids import SourceId
 from underwriting.domain.money import CurrencyCode
+from underwriting.domain.plausible import Count, Day, Moment, PastDate, PlainText, RowNumber
 
 Points = Annotated[int, Field(strict=True, ge=0, le=1000)]
 
@@ -79,7 +80,7 @@ class User(Document):
 
     table: ClassVar[str] = "users"
 
-    segment: str | None = Field(default=None, max_length=64)
+    segment: PlainText | None = Field(default=None, max_length=64)
     # Neither blocked nor in dispute with us; whether fraud was confirmed.
     good_standing: bool | None = None
     fraud_hit: bool | None = None
@@ -116,13 +117,13 @@ class Transaction(Row):
 
     table: ClassVar[str] = "transactions"
 
-    line_no: int = Field(strict=True, ge=0)
+    line_no: RowNumber
     booked_on: PastDate
     amount: Amount
     # None if unknown.
     category: Category | None = None
     # The counterparty in a stable spelling: one payer always has the same name.
-    counterparty: str | None = Field(default=None, max_length=100)
+    counterparty: PlainText | None = Field(default=None, max_length=100)
 
 
 class TransactionFeed(Document):
@@ -136,7 +137,7 @@ class TransactionFeed(Document):
 
     currency: CurrencyCode
     institution_id: SourceId | None = None
-    linked_accounts: int | None = Field(default=None, strict=True, ge=0)
+    linked_accounts: Count | None = None
     covered_from: PastDate
     # None if the bank did not state the current balance.
     opening_balance: Amount | None
@@ -145,7 +146,7 @@ class TransactionFeed(Document):
     # The bank's own available balance; used if the balance or the holds are unknown.
     available_balance: Amount | None = None
     # None before the first refresh.
-    refreshed_at: AwareDatetime | None
+    refreshed_at: Moment | None
     # The provider is still reading transactions before `covered_from`.
     still_reading: bool | None = None
     # The bank requires the user to log in again.
@@ -167,16 +168,22 @@ class Float(Row):
     fee: NonNegativeAmount
     taken_on: PastDate
     # May be in the future.
-    due_on: date
+    due_on: Day
     repaid_on: PastDate | None
     # Tries to collect it, and those of them that the bank refused.
-    collection_attempts: int = Field(strict=True, ge=0)
-    collection_failures: int = Field(strict=True, ge=0)
+    collection_attempts: Count
+    collection_failures: Count
 
     @model_validator(mode="after")
     def _fails_no_more_often_than_tried(self) -> Self:
         if self.collection_failures > self.collection_attempts:
             raise ValueError("more collections failed than were attempted")
+        return self
+
+    @model_validator(mode="after")
+    def _is_taken_first(self) -> Self:
+        if self.taken_on > min(self.due_on, self.repaid_on or self.due_on):
+            raise ValueError("it was due or repaid before it was taken")
         return self
 
 
@@ -218,8 +225,8 @@ class Scores(Document):
 
     table: ClassVar[str] = "scores"
 
-    model: str | None = Field(default=None, min_length=1, max_length=100)
-    model_version: str | None = Field(default=None, min_length=1, max_length=64)
+    model: PlainText | None = Field(default=None, min_length=1, max_length=100)
+    model_version: PlainText | None = Field(default=None, min_length=1, max_length=64)
     key_factors: tuple[ScoreFactor, ...] = Field(max_length=4)
     payback_prediction: Share | None = None
     cash_advance: tuple[BracketScore, ...] = Field(max_length=10)
@@ -235,7 +242,7 @@ class CurrentLimit(Document):
     # None where it was never raised.
     raised_on: date | None
     # Runs in a row, up to the last one, whose target was below the limit.
-    runs_below: int = Field(strict=True, ge=0)
+    runs_below: Count
     # None where it was never lowered; the day of the first of those runs, None where there is none.
     lowered_on: date | None
     below_since: date | None

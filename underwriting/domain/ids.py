@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from underwriting.domain.plausible import PlainText
+
 # JSON readers may round larger numbers (RFC 7493).
 _LARGEST = 2**53 - 1
 _Whole = Annotated[int, Field(strict=True, ge=0, le=_LARGEST)]
@@ -19,6 +21,6 @@ def or_whole(text: Any) -> BeforeValidator:
     return BeforeValidator(_as_text, json_schema_input_type=text | _Whole)
 
 
-_Text = Annotated[str, Field(max_length=64)]
+_Text = Annotated[PlainText, Field(max_length=64)]
 # An id in a document of a source.
 SourceId = Annotated[_Text, or_whole(_Text)]

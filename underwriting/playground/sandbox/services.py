@@ -16,12 +16,12 @@ from underwriting.domain.documents import (
     FinancialStatements,
     FraudReport,
     OngoingLoans,
-    PastDate,
     PaymentHistory,
     Person,
 )
 from underwriting.domain.histories import FloatHistory, Scores, Subscription, User
 from underwriting.domain.money import CurrencyCode
+from underwriting.domain.plausible import PastDate
 from underwriting.playground.sandbox.answers import Answers
 from underwriting.playground.sandbox.faults import Faults
 from underwriting.playground.sandbox.ledger import Ledger

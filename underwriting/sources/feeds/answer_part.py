@@ -5,10 +5,11 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from underwriting.domain.ids import or_whole
+from underwriting.domain.plausible import PlainText
 
-_IdText = Annotated[str, Field(min_length=1, max_length=128)]
+_IdText = Annotated[PlainText, Field(min_length=1, max_length=128)]
 Id = Annotated[_IdText, or_whole(_IdText)]
-Text = Annotated[str, Field(max_length=2_000)]
+Text = Annotated[PlainText, Field(max_length=2_000)]
 
 
 class Part(BaseModel):

@@ -1,14 +1,14 @@
 """The project's own format of a bank feed, for providers other than Plaid; described in docs/feeds.md."""
 
-from datetime import date
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from underwriting.domain.documents import Amount
 from underwriting.domain.histories import Category
 from underwriting.domain.ids import SourceId
 from underwriting.domain.money import CurrencyCode
+from underwriting.domain.plausible import Day, Moment
 from underwriting.sources.feeds.answer_part import Id, Part, Text
 from underwriting.sources.feeds.raw import AccountKind, RawAccount, RawFeed, RawTransaction
 
@@ -22,9 +22,9 @@ class NativeAccount(Part):
     # None where the bank does not state it.
     balance: Amount | None
     available: Amount | None = None
-    refreshed_at: AwareDatetime | None = None
+    refreshed_at: Moment | None = None
     institution_id: SourceId | None = None
-    covered_from: date | None = None
+    covered_from: Day | None = None
 
 
 class NativeTransaction(Part):
@@ -32,7 +32,7 @@ class NativeTransaction(Part):
 
     transaction_id: Id | None = None
     account_id: Id
-    booked_on: date
+    booked_on: Day
     amount: Amount
     description: Text = ""
     counterparty: Text | None = None
@@ -46,7 +46,7 @@ class NativeTransaction(Part):
 class NativeFeed(Part):
     """The answer of a transaction service in the project's own format."""
 
-    refreshed_at: AwareDatetime
+    refreshed_at: Moment
     still_reading: bool = False
     login_required: bool = False
     accounts: Annotated[tuple[NativeAccount, ...], Field(max_length=100)]

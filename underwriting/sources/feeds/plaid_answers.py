@@ -1,11 +1,11 @@
 """Plaid's answers as models: the members that a feed is made of, under Plaid's names."""
 
-from datetime import date
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
+from underwriting.domain.plausible import Day, Moment
 from underwriting.sources.feeds.answer_part import Id, Part, Text
 from underwriting.sources.feeds.plaid_user import OverrideAccount
 
@@ -18,7 +18,7 @@ class Balances(Part):
     # An overdraft that the bank grants; `available` may include it.
     limit: Decimal | None = None
     iso_currency_code: Text | None = None
-    last_updated_datetime: AwareDatetime | None = None
+    last_updated_datetime: Moment | None = None
 
 
 class PurposeCode(Part):
@@ -43,7 +43,7 @@ class PlaidTransaction(Part):
     amount: Decimal
     iso_currency_code: Text | None = None
     unofficial_currency_code: Text | None = None
-    date: date
+    date: Day
     name: Text | None = None
     original_description: Text | None = None
     merchant_name: Text | None = None
@@ -81,21 +81,21 @@ class Item(Part):
 
     institution_id: Text | None = None
     error: ItemError | None = None
-    date_last_updated: AwareDatetime | None = None
+    date_last_updated: Moment | None = None
     accounts: Annotated[tuple[PlaidAccount, ...], Field(max_length=100)] = ()
 
 
 class Report(Part):
     """An asset report."""
 
-    date_generated: AwareDatetime
+    date_generated: Moment
     items: Annotated[tuple[Item, ...], Field(max_length=100)]
 
 
 class Updates(Part):
     """The last refresh, of item/get's `status`."""
 
-    last_successful_update: AwareDatetime | None = None
+    last_successful_update: Moment | None = None
 
 
 class Status(Part):

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from underwriting.domain.money import CurrencyCode
+from underwriting.domain.plausible import Day
 from underwriting.sources.feeds.answer_part import Part, Text
 from underwriting.sources.feeds.raw import AccountKind, RawAccount, RawTransaction, Skip, Skipped, minor_units
 
@@ -19,7 +20,7 @@ MONTHLY_INCOME = "monthly-income"
 class OverrideTransaction(Part):
     """One transaction, major units, positive is money out."""
 
-    date_posted: date
+    date_posted: Day
     amount: Decimal
     description: Text = ""
     currency: CurrencyCode = HOME
