@@ -2,7 +2,7 @@
 
 import shutil
 from collections import Counter
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,8 @@ def spoiled_value(column: str, value: Any, kind: pa.DataType | None = None) -> A
         ("feeds", "holds", -1, None, "holds_out_of_range"),
         ("feeds", "opening_balance", 10**12 + 1, None, "opening_balance_out_of_range"),
         ("floats", "collection_failures", 99, None, "collections_contradict"),
+        ("floats", "collection_attempts", 2**62, None, "collection_attempts_out_of_range"),
+        ("floats", "repaid_on", date(2000, 1, 1), None, "days_contradict"),
         ("scores", "payback_prediction", float("inf"), None, "payback_prediction_out_of_range"),
         ("scores", "payback_prediction", 1.01, None, "payback_prediction_out_of_range"),
         ("bracket_scores", "bracket", "to_51", None, "bracket_unknown"),

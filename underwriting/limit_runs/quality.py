@@ -82,6 +82,8 @@ def defects(model: type[Row], quality: Quality) -> tuple[Defect, ...]:
             found += _of_field(name, field, quality)
     if "collection_failures" in model.model_fields:
         found.append(Defect("collections_contradict", "coalesce(collection_failures > collection_attempts, false)"))
+    if "taken_on" in model.model_fields:
+        found.append(Defect("days_contradict", "coalesce(taken_on > least(due_on, repaid_on), false)"))
     if "currency" in model.model_fields:
         found.append(
             Defect("currency_unknown", f"coalesce(NOT list_contains({list(currency_codes())}, currency), false)")
