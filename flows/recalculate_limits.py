@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from rules.limits.policy import policy_for
+from rules.limits.policy import policy_for, shipped_policies
 from tasks.forms import InputRefused, form, refusing
 from tasks.limit_shards import OnRunner, shard_runner
 from tasks.publish_limits import Progress, publish_limits
@@ -15,6 +15,7 @@ from underwriting.domain.application import Product
 from underwriting.domain.limits import Scope
 from underwriting.limit_runs.dry_run import run_dry
 from underwriting.limit_runs.history import HistoryError
+from underwriting.limit_runs.places import may_be_read
 from underwriting.limit_runs.request import Request, scope_of
 from underwriting.limit_runs.run import recalculate
 from underwriting.limit_runs.run_context import RunContext
@@ -26,11 +27,9 @@ from underwriting.store.errors import RunInTheWay
 def _run_name() -> str:
     """`limits-float-2026-06-30`, with the date that the run is about, and what else sets it apart."""
     given = flow_run.parameters
-    try:
-        day = given["business_date"] or policy_for(given["policy"]).business_day.last(due())
-    except ValueError:
-        # The run ends and says what is wrong with its policy.
-        day = "without-policy"
+    # Without a policy the run ends and says so.
+    policy = shipped_policies().get(given["policy"])
+    day = given["business_date"] or (policy.business_day.last(due()) if policy else "without-policy")
     marks = ("one-user" if given["user_id"] else given["segment"], "dry-run" if given["dry_run"] else "")
     return "-".join(filter(None, ("limits", str(given["product"]), str(day), *marks)))
 
@@ -60,10 +59,9 @@ async def recalculate_limits(
         dry_run: On: calculate and show, and store nothing. Off: the limits of users change.
         user_id: Only this user, such as u000000034. Empty: all users.
         segment: Only users of this segment, such as student. Empty: all users.
-        policy: The limit policy that decides: the name of a shipped one, such as cfi or cfi-cautious, or a YAML file
-            on the worker.
-        history: Where the users' transactions are: a folder on the worker, s3://bucket/folder, or "database". Empty
-            takes the setting `limits_history`.
+        policy: The name of the limit policy that decides, such as cfi or cfi-cautious.
+        history: Where the users' transactions are: a folder on the worker, s3://bucket/folder, or "database", among the
+            places that the settings allow. Empty takes the setting `limits_history`.
         tenant: Whose users they are, such as sandbox. Empty takes the setting `limits_tenant`.
         full: On: read every row again, also of files that look as they did before.
         shards: Into how many parts the users are divided, from 1 to 5,000. Empty makes as many as the settings say.
@@ -71,11 +69,17 @@ async def recalculate_limits(
     """
     async with open_runtime() as runtime:
         config = runtime.config
+        if policy not in shipped_policies():
+            raise InputRefused(f"policy: no policy is called {policy}; there are {', '.join(shipped_policies())}")
         with refusing(ValueError):
             limit_policy = policy_for(policy, product, today=None if dry_run else datetime.now(UTC).date())
             scope = scope_of(segment, user_id, config.segments)
         if not (where := history or config.limits_history):
             raise InputRefused("history: name a folder on the worker, or set UNDERWRITING_LIMITS_HISTORY")
+        if not may_be_read(config, where):
+            raise InputRefused(
+                "history: the settings do not allow it; name one at UNDERWRITING_LIMITS_HISTORY or _LIMITS_HISTORIES"
+            )
         request = Request(
             tenant=tenant or config.limits_tenant,
             product=product,

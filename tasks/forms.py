@@ -23,6 +23,8 @@ from underwriting.domain.limits import LimitRunId
 from underwriting.domain.money import AMOUNT_PATTERN, CurrencyCode
 from underwriting.domain.plausible import PastDate
 from underwriting.domain.profile import Reason
+from underwriting.settings import settings
+from underwriting.store import audit
 
 P = ParamSpec("P")
 Run = Coroutine[Any, Any, State[None]]
@@ -34,6 +36,11 @@ _Amount = Annotated[str, Field(pattern=AMOUNT_PATTERN)]
 _Note = Annotated[str, Field(min_length=3, max_length=2000)]
 _Staff = Annotated[str, Field(min_length=1, max_length=100)]
 _Name = Annotated[str, Field(min_length=1, max_length=64)]
+# Fields for the id of whoever fills the form in.
+STAFF_IDS = frozenset({"decided_by", "changed_by", "handed_in_by"})
+FORMS_OFF = (
+    "this form is switched off, since a typed staff id proves nothing; use the API with your token, or the shell"
+)
 _ID = "write letters, digits, - and _, at most 64 of them, such as {}"
 _STAFF_ID = "write your staff id, such as ann, in at most 100 characters"
 _AN_AMOUNT = "write a plain amount without currency or thousands separator, such as {}"
@@ -81,10 +88,12 @@ class InputRefused(Exception):
 def form(run: Callable[P, Run]) -> Callable[P, Run]:
     """Check the parameters of a flow before it runs; what is refused ends it as Failed, with the sentence alone.
 
+    A staff id is what somebody typed: the audit log marks it as not proven, and `staff_forms` switches such forms off.
     A field that has its default is not checked. Spaces around what was typed are removed. The flow has
     `validate_parameters=False`: Prefect would refuse in the words of pydantic.
     """
     signature = inspect.signature(run, eval_str=True)
+    staff_id = next((name for name in signature.parameters if name in STAFF_IDS), None)
     parameters = signature.parameters.items()
     of_annotations = {name: TypeAdapter(each.annotation) for name, each in parameters if name not in _FIELDS}
 
@@ -99,7 +108,12 @@ def form(run: Callable[P, Run]) -> Callable[P, Run]:
                     continue
                 kind, remedy = _FIELDS.get(name) or (of_annotations[name], "use what the form offers")
                 given.arguments[name] = _read(name, kind, remedy, value)
-            return await run(*given.args, **given.kwargs)
+            if staff_id is None:
+                return await run(*given.args, **given.kwargs)
+            if not settings().staff_forms:
+                raise InputRefused(FORMS_OFF)
+            with audit.typed(given.arguments[staff_id]):
+                return await run(*given.args, **given.kwargs)
         except InputRefused as refused:
             return Failed(message=str(refused))
 

@@ -214,6 +214,8 @@ class Settings(BaseSettings):
     # The scheduled limit run. Where its history is, if the run does not say: a folder, s3://bucket/folder, or
     # `database` for the database whose URL is here, too.
     limits_history: str = ""
+    # Other folders and s3://bucket/folder places whose histories the form of `recalculate-limits` may name, as JSON.
+    limits_histories: tuple[str, ...] = ()
     history_database_url: SecretStr | None = None
     # The tenant whose users it is about, if the run does not say.
     limits_tenant: str = "sandbox"
@@ -230,6 +232,10 @@ class Settings(BaseSettings):
 
     # Where a kill test ends the process (`underwriting.process.failpoints`); never set in production.
     failpoint: str = ""
+
+    # Whether staff may decide in the forms of Prefect, where they type their staff id and nothing proves it. The audit
+    # log marks such entries as not proven. False: they use the API, where the token is the proof.
+    staff_forms: bool = True
 
     # Prefect names: where reviews run and what they are called there.
     work_pool: str = "underwriting"

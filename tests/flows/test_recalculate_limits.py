@@ -20,6 +20,7 @@ from flows.release_limits import Release, release_limits
 from flows.rollback_limits import rollback_limits
 from rules.limits.policy import policy_for
 from tasks.limit_shards import shard_runner
+from underwriting.limit_runs.places import may_be_read
 from underwriting.limit_runs.rollback import roll_back
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.runtime import Runtime
@@ -84,7 +85,7 @@ async def test_a_run_is_named_after_its_date_also_where_it_was_left_out(runtime:
     ("parameters", "sentence"),
     [
         ({"history": "/nowhere"}, "/nowhere has no users/*.parquet"),
-        ({"policy": "cif"}, "no policy is called cif; there are cfi"),
+        ({"policy": "cif"}, "policy: no policy is called cif; there are cfi"),
         ({"user_id": "ada", "segment": "student"}, "a run is about a segment or about one user, not both"),
         ({"segment": "studnet"}, "no segment is called studnet; did you mean student? There are core, employer, "),
         ({"shards": 0}, "shards: write a number from 1 to 5,000"),
@@ -218,3 +219,36 @@ async def until_a_shard_is_done(runtime: Runtime) -> None:
             if newest.state == "calculating" and any(shard.state == "proposed" for shard in shards):
                 return
             await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("policy", ["/etc/passwd", "/tmp/own.yaml", "own.yml"])
+async def test_a_form_takes_policies_by_their_names_only(runtime: Runtime, usual: str, policy: str) -> None:
+    state = await run(usual, dry_run=True, policy=policy)
+    assert state.is_failed()
+    assert (state.message or "").startswith(f"policy: no policy is called {policy}; there are cfi")
+
+
+@pytest.mark.settings(user_service_url="https://users.example", limits_histories=("/data/histories", "s3://lender/h"))
+@pytest.mark.parametrize(
+    ("history", "allowed"),
+    [
+        ("/data/histories", True),
+        ("/data/histories/may", True),
+        ("s3://lender/h/may", True),
+        ("database", True),
+        ("/data/histories/../secrets", False),
+        ("/data/histories-of-others", False),
+        ("/etc", False),
+        ("s3://lender/h?endpoint_override=evil.example", False),
+        ("s3://lender/h/../secrets", False),
+        ("s3://others/h", False),
+    ],
+)
+async def test_a_form_takes_histories_from_the_places_of_the_settings(
+    runtime: Runtime, history: str, allowed: bool
+) -> None:
+    assert may_be_read(runtime.config, history) is allowed
+    if not allowed:
+        state = await run(history, dry_run=True)
+        assert state.is_failed()
+        assert (state.message or "").startswith("history: the settings do not allow it")

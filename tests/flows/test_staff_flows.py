@@ -15,18 +15,25 @@ from support.journeys import Journey
 from support.reviews import let_time_pass
 from typer.testing import CliRunner
 
+from flows.answer_application import answer_application
 from flows.change_profile import change_profile
 from flows.decide_evaluation import decide_evaluation
 from flows.decide_referral import StaffVerdict, decide_referral
+from flows.release_limits import Release, release_limits
 from flows.review_customer import review_customer
+from flows.rollback_limits import rollback_limits
 from rules.limits.tiers import CURRENCY, TIERS
+from tasks.forms import FORMS_OFF
+from underwriting import referrals
 from underwriting.cli import application
 from underwriting.domain.application import Product
+from underwriting.domain.decision import Verdict
 from underwriting.domain.profile import FloatProfile
 from underwriting.runtime import Runtime
-from underwriting.store import applications, profiles
+from underwriting.store import applications, audit, profiles
 from underwriting.store.models import Channel
 from underwriting.store.queue import outbox
+from underwriting.store.waiting import Answer
 
 
 async def reviewed(customer_id: str, amount: str = "2500.00", **fields: Any) -> State[None]:
@@ -305,3 +312,45 @@ async def test_of_two_changes_at_once_neither_undoes_the_other(journey: Journey)
     last = await in_force(journey)
     assert last is not None
     assert (last.version, last.limit, last.paused) == (7, 1_000, {Product.LOAN})
+
+
+async def test_a_staff_id_that_was_typed_is_marked_as_not_proven_in_the_audit_log(journey: Journey) -> None:
+    """And nobody else's entries are, though the same run makes them; nor are those of a token's bearer."""
+    typed, by_token = [(await journey.review("thin-file")).record for _ in range(2)]
+    await decide_referral(typed.id, StaffVerdict.APPROVE, "spoke to the employer", "ann", return_state=True)
+    async with journey.runtime.store.begin() as work:
+        await referrals.decide_application(
+            work, journey.runtime.config, by_token.id, Verdict.APPROVED, tenant=None, note="seen", decided_by="ann"
+        )
+    await met(journey)
+    await changed(journey, paused=["loan"])
+    async with journey.runtime.store.read() as work:
+        found = {
+            subject: await audit.entries(work, subject) for subject in (typed.id, by_token.id, "sandbox/steady-pay")
+        }
+    proven = {
+        subject: [json.loads(entry.details).get("proven", True) for entry in entries if entry.actor == "ann"]
+        for subject, entries in found.items()
+    }
+    assert proven == {typed.id: [False], by_token.id: [True], "sandbox/steady-pay": [False]}
+    others = [entry for entries in found.values() for entry in entries if entry.actor != "ann"]
+    assert others
+    assert not [entry for entry in others if "proven" in entry.details]
+
+
+@pytest.mark.settings(staff_forms=False)
+async def test_forms_that_prove_nobodys_staff_id_can_be_switched_off(journey: Journey) -> None:
+    referred = (await journey.review("thin-file")).record
+    await met(journey)
+    run, evaluation = "lim_01KAYB2M4Z5W8Q0V6T3R9N7XJC", "evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC"
+    states: list[State[None]] = [
+        await decide_referral(referred.id, StaffVerdict.APPROVE, "seen", "ann", return_state=True),
+        await decide_evaluation(evaluation, StaffVerdict.APPROVE, "seen", "ann", return_state=True),
+        await answer_application(referred.id, Answer.SUPPLIED, "ann", return_state=True),
+        await changed(journey, paused=["loan"]),
+        await release_limits(run, Release.DISCARD, "seen", "ann", return_state=True),
+        await rollback_limits(run, "ann", return_state=True),
+    ]
+    assert all(state.is_failed() for state in states)
+    assert {state.message for state in states} == {FORMS_OFF}
+    assert await journey.record(referred.id) == referred

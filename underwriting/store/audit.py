@@ -8,7 +8,9 @@ the head. Rewriting both the chain and the head does not change the anchors.
 import hashlib
 import json
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +33,10 @@ HASHED = ("seq", "at", "actor", "action", "subject", "details", "previous")
 Detail = str | int | bool | None | list[str]
 
 
+# The staff id that somebody typed into a form, while the form is handled: no token proves it.
+_typed: ContextVar[str | None] = ContextVar("typed", default=None)
+
+
 @dataclass(frozen=True)
 class Head:
     """How long the chain is, and the hash of its last entry."""
@@ -47,8 +53,23 @@ class Fault:
     what: str
 
 
+@contextmanager
+def typed(staff_id: str) -> Iterator[None]:
+    """Mark the entries of this actor inside the block as not proven."""
+    token = _typed.set(staff_id)
+    try:
+        yield
+    finally:
+        _typed.reset(token)
+
+
 async def append(work: Work, action: str, subject: str, actor: str, **details: Detail) -> None:
-    """Add an entry within the caller's transaction; no personal data. Other appends wait until it ends."""
+    """Add an entry within the caller's transaction; no personal data. Other appends wait until it ends.
+
+    Its details have `proven` false where the actor is a staff id that was typed into a form.
+    """
+    if actor == _typed.get():
+        details["proven"] = False
     locked = select(AuditHeadRow.seq, AuditHeadRow.hash, from_now()).with_for_update()
     seq, previous, at = (await work.execute(locked)).one()
     text = rfc8785.dumps(details).decode()
