@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
 from pytest_httpserver import HTTPServer
 from support.evaluated import check as accept_check
 from support.evaluated import claim_check
@@ -33,6 +34,8 @@ from tasks.run_books import decide_evaluation, run_books
 from tasks.user_check import UserCheck
 from underwriting.domain.application import BureauConsent
 from underwriting.domain.decision import CheckResult, Verdict
+from underwriting.domain.documents import DOCUMENTS, Row, row_model
+from underwriting.domain.histories import HISTORIES, CurrentLimit
 from underwriting.integrations.errors import MalformedAnswer, SourceError
 from underwriting.playground.sandbox.lists import sandbox_lists
 from underwriting.runtime import Runtime
@@ -310,3 +313,23 @@ async def test_nonsense_is_unknown_and_decided_as_no_answer(runtime, served_sand
 
 def test_the_table_is_long():
     assert len(CASES) > 500
+
+
+def test_every_text_number_and_day_of_a_document_has_bounds():
+    """Also those of fields to come: of each kind the value that no field may have."""
+    todo: list[type[Row]] = [*DOCUMENTS, *HISTORIES]
+    nonsense = {str: "a\x00b", int: 2**62, date: date(1, 1, 1), AwareDatetime: datetime(1, 1, 2, tzinfo=UTC)}
+    bounded = 0
+    while todo:
+        model = todo.pop()
+        for field in model.model_fields.values():
+            if (inner := row_model(field.annotation)) is not None:
+                todo.append(inner)
+                continue
+            text = repr(field.annotation)
+            for kind, value in nonsense.items():
+                if model is not CurrentLimit and re.search(rf"\b{kind.__name__}\b", text):
+                    with pytest.raises(ValidationError):
+                        TypeAdapter(Annotated[field.annotation, field]).validate_python(value)
+                    bounded += 1
+    assert bounded > 80
