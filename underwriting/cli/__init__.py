@@ -33,6 +33,7 @@ COMMANDS = {
     "audit": "audit:app",
     "retry": "upkeep:retry",
     "reseal": "upkeep:reseal",
+    "roles": "upkeep:roles",
     "histories": "histories:app",
 }
 

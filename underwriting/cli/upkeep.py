@@ -1,4 +1,4 @@
-"""`underwriting retry` and `underwriting reseal`: manual operations on the store."""
+"""`underwriting retry`, `underwriting reseal` and `underwriting roles`: manual operations on the store."""
 
 import getpass
 from typing import Annotated
@@ -10,6 +10,7 @@ from underwriting.cli.output import Json, print_json
 from underwriting.cli.store import with_store, write_store
 from underwriting.store import claims, rotation
 from underwriting.store.kinds import APPLICATIONS, EVALUATIONS, kind_of
+from underwriting.store.roles import grants
 from underwriting.store.session import Work
 
 
@@ -40,3 +41,11 @@ def reseal(as_json: Json = False) -> None:
         print_json({"resealed": resealed})
         return
     typer.echo(f"{resealed:,} values are sealed anew")
+
+
+def roles(as_json: Json = False) -> None:
+    """Print the SQL of two roles of PostgreSQL, for programs and for reports; the tables' owner runs it with psql."""
+    if as_json:
+        print_json({"statements": grants()})
+        return
+    typer.echo("".join(f"{statement};\n" for statement in grants()), nl=False)
