@@ -8,12 +8,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from support.eligibility_api import judged, unknown, url
 from support.reviews import decision
 
 from rules.eligibility.book import shipped_eligibility_books
 from underwriting.domain.decision import Missing, Verdict
-from underwriting.settings import Partner
+from underwriting.settings import EXAMPLE_SECRETS, Partner
 from underwriting.store import claims, decisions
 from underwriting.store.kinds import APPLICATIONS
 
@@ -75,8 +76,11 @@ async def test_a_documented_request_is_answered(api, api_store, books, token, wo
     assert answered.is_success, answered.text
 
 
-def test_the_documented_partner_is_one():
+def test_the_documented_partner_is_one_with_a_secret_of_its_own():
     block = next(block for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL) if "results_url" in block)
+    with pytest.raises(ValidationError, match="the example's secret"):
+        Partner.model_validate(json.loads(block)["acme"])
+    block = block.replace(EXAMPLE_SECRETS[1], "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY=")
     assert {name: Partner.model_validate(each).callback_hosts for name, each in json.loads(block).items()} == {
         "acme": {"hooks.partner.example.com"}
     }
