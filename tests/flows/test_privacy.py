@@ -37,8 +37,11 @@ FIELDS = {"given_name": 1, "family_name": 1, "identity_document": 4, "street": 1
 
 
 @pytest.fixture
-def environment(environment: None, services: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def environment(
+    environment: None, services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
     """As in production: customers come from a user service of the lender's, which is the sandbox by its address."""
+    monkeypatch.setenv("UNDERWRITING_LIMITS_HISTORIES", json.dumps([str(tmp_path)]))
     monkeypatch.setenv("UNDERWRITING_USER_SERVICE_URL", f"{services.settings.sandbox_url}/{Service.USERS}")
     settings.cache_clear()
     yield
