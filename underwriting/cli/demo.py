@@ -35,6 +35,7 @@ from underwriting.process.signals import ending_on_signals
 from underwriting.settings import Settings, settings
 from underwriting.store.errors import StoreError
 from underwriting.store.evaluations import EvaluationRecord
+from underwriting.store.keyfile import KeysUnusable
 from underwriting.store.record import Record
 
 console = Console(highlight=False)
@@ -56,6 +57,9 @@ APPLICANTS = (
     ("late-payer", "2000.00"),
     ("dead-source", "2500.00"),
 )
+
+# What a user can mend: what runs here, the database, and settings that cannot be used.
+REFUSED = (EmbeddedError, StoreError, UnknownPolicy, RulebookError, KeysUnusable)
 
 # What `up` suggests to try, and the settings by which a command finds these services.
 TO_TRY = ("review good --amount 2500.00 --consent", "eligibility steady-pay", "limits run --dry-run")
@@ -81,7 +85,7 @@ def up() -> None:
                 await services.watch()
 
     _ensure_project()
-    with refusing(EmbeddedError, StoreError, UnknownPolicy, RulebookError):
+    with refusing(*REFUSED):
         asyncio.run(run())
 
 
@@ -100,7 +104,7 @@ def demo() -> None:
                 console.print("They end with the demo; [bold]make up[/] keeps them running.")
 
     _ensure_project()
-    with refusing(EmbeddedError, StoreError, UnknownPolicy, RulebookError, ApiRefused):
+    with refusing(*REFUSED, ApiRefused):
         asyncio.run(run())
 
 

@@ -15,8 +15,12 @@ from underwriting.store.crypto import KEY_BYTES, Keyring
 FILE_NAME = "encryption-keys.json"
 
 
+class KeysUnusable(ValueError):
+    """The encryption keys of the settings or of the key file cannot be used; the message says which is wrong."""
+
+
 def keyring(settings: Settings) -> Keyring:
-    """The keys of the settings, or those of the key file; ValueError says which setting or file is wrong."""
+    """The keys of the settings, or those of the key file; KeysUnusable says which setting or file is wrong."""
     if settings.encryption_keys:
         encoded = {key_id: secret.get_secret_value() for key_id, secret in settings.encryption_keys.items()}
         return _decoded(encoded, settings.encryption_key_id, "UNDERWRITING_ENCRYPTION_KEYS")
@@ -27,15 +31,22 @@ def keyring(settings: Settings) -> Keyring:
         content = json.loads(path.read_text("utf-8"))
         keys, current = dict(content["keys"]), str(content["current"])
     except (ValueError, TypeError, KeyError):
-        raise ValueError(f"{path} is not a key file; restore it from its backup") from None
+        raise KeysUnusable(f"{path} is not a key file; restore it from its backup") from None
     return _decoded(keys, current, str(path))
 
 
 def _decoded(encoded: dict[str, str], current: str, origin: str) -> Keyring:
     try:
-        return Keyring({key_id: base64.b64decode(key, validate=True) for key_id, key in encoded.items()}, current)
-    except (ValueError, binascii.Error) as error:
-        raise ValueError(f"{origin}: {error}") from None
+        return Keyring({key_id: _bytes_of(key_id, key) for key_id, key in encoded.items()}, current)
+    except ValueError as error:
+        raise KeysUnusable(f"{origin}: {error}") from None
+
+
+def _bytes_of(key_id: str, key: str) -> bytes:
+    try:
+        return base64.b64decode(key, validate=True)
+    except binascii.Error:
+        raise ValueError(f"the key {key_id} is no base64; `openssl rand -base64 {KEY_BYTES}` prints one") from None
 
 
 def _create(path: Path) -> None:
