@@ -175,6 +175,38 @@ async def test_the_history_is_paged_newest_first_and_streamed_whole(api, api_sto
     assert (await api.get(url(what="history"), params={"product": "loan"})).json() == {"items": [], "next": None}
 
 
+async def test_slow_readers_of_a_stream_hold_no_connection_to_the_database(api):
+    """More of them than the pool has connections, each stuck at its first line; the API answers others."""
+    await api.get(url())
+    app = api._transport.app
+    head = [(name.lower().encode(), value.encode()) for name, value in api.headers.items() if name != "accept"]
+    headers = [*head, (b"accept", b"application/x-ndjson")]
+    path = url(what="history")
+    scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b""}
+    stuck = 0
+
+    async def receive():
+        await asyncio.Event().wait()
+
+    async def send(message):
+        nonlocal stuck
+        if message.get("body"):
+            stuck += 1
+            await asyncio.Event().wait()
+
+    readers = [asyncio.create_task(app({**scope, "headers": headers}, receive, send)) for _ in range(40)]
+    try:
+        async with asyncio.timeout(10):
+            while stuck < len(readers):
+                await asyncio.sleep(0.01)
+            assert (await api.get("/health")).status_code == 200
+            assert (await api.get(path)).status_code == 200
+    finally:
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+
+
 @pytest.mark.parametrize("params", [{"product": "mortgage"}, {"product": ""}])
 async def test_an_unknown_product_is_refused(api, params):
     refused = await api.get(url(), params=params)

@@ -169,8 +169,7 @@ async def test_the_whole_history_streams_across_pages(store: Store) -> None:
             (await evaluations.accept(work, "acme", "ada", Product.FLOAT, day, None, NOW)).stored.subject.id
             for day in days
         ]
-    async with store.read() as work:
-        streamed = [stored.subject.id async for stored in evaluations.stream(work, "acme", "ada")]
-        loans = [stored async for stored in evaluations.stream(work, "acme", "ada", Product.LOAN)]
-    assert streamed == list(reversed(asked))
-    assert loans == []
+    pages = [page async for page in evaluations.stream(store, "acme", "ada")]
+    assert [len(page) for page in pages] == [PAGE, 5]
+    assert [stored.subject.id for page in pages for stored in page] == list(reversed(asked))
+    assert [page async for page in evaluations.stream(store, "acme", "ada", Product.LOAN)] == []

@@ -271,7 +271,6 @@ async def _of_user(work: Work, tenant: str, user_id: str, evaluation_id: str) ->
 
 
 async def _lines(store: Store, tenant: str, user_id: str, product: Product | None) -> AsyncIterator[bytes]:
-    """The full history, a record a line, from one snapshot."""
-    async with store.read() as work:
-        async for stored in evaluations.stream(work, tenant, user_id, product):
-            yield stored.body + b"\n"
+    """The full history, a record a line."""
+    async for page in evaluations.stream(store, tenant, user_id, product):
+        yield b"".join(stored.body + b"\n" for stored in page)

@@ -16,7 +16,7 @@ from underwriting.store.kinds import request_of
 from underwriting.store.models import EligibilityRow, EvaluationRow, StaffDecisionRow
 from underwriting.store.profile_rows import TENANT, USER, VERSION_IN_FORCE
 from underwriting.store.reported_floats import FLOATS_REPORTED
-from underwriting.store.session import Reader, Work
+from underwriting.store.session import Reader, Store, Work
 from underwriting.store.stored import Stored
 
 PAGE = 100
@@ -143,15 +143,21 @@ async def history(
 
 
 async def stream(
-    work: Work, tenant: str, user_id: str, product: Product | None = None
-) -> AsyncIterator[StoredEvaluation]:
-    """The whole history, newest first, with one page in memory at a time. In a reading unit it is one snapshot."""
+    store: Store, tenant: str, user_id: str, product: Product | None = None
+) -> AsyncIterator[list[StoredEvaluation]]:
+    """The whole history, newest first, by pages. Between two pages no connection is held, however slowly they are read.
+
+    What is requested meanwhile is not in it.
+    """
     after: str | None = None
-    while page := await history(work, tenant, user_id, product, after, PAGE):
-        for stored in page:
-            yield stored
+    while True:
+        async with store.read() as work:
+            page = await history(work, tenant, user_id, product, after, PAGE)
+        if page:
+            yield page
+        if len(page) < PAGE:
+            return
         after = page[-1].subject.id
-        work.expunge_all()
 
 
 async def first(work: Work, *conditions: ColumnElement[bool], lock: bool = False) -> StoredEvaluation | None:
