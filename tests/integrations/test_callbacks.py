@@ -40,12 +40,45 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("address", HOSTILE)
+# The first and the last address of each range that is not public, and the addresses just outside of it.
+EDGES = [
+    ("0.0.0.0", "0.255.255.255"), ("10.0.0.0", "10.255.255.255"), ("100.64.0.0", "100.127.255.255"),
+    ("127.0.0.0", "127.255.255.255"), ("169.254.0.0", "169.254.255.255"), ("172.16.0.0", "172.31.255.255"),
+    ("192.0.0.0", "192.0.0.255"), ("192.0.2.0", "192.0.2.255"), ("192.31.196.0", "192.31.196.255"),
+    ("192.52.193.0", "192.52.193.255"), ("192.88.99.0", "192.88.99.255"), ("192.168.0.0", "192.168.255.255"),
+    ("192.175.48.0", "192.175.48.255"), ("198.18.0.0", "198.19.255.255"), ("198.51.100.0", "198.51.100.255"),
+    ("203.0.113.0", "203.0.113.255"), ("224.0.0.0", "255.255.255.255"),
+    ("::", "1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), ("2001::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"), ("2002::", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("2620:4f:8000::", "2620:4f:8000:ffff:ffff:ffff:ffff:ffff"), ("3fff::", "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("4000::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+]  # fmt: skip
+# IANA's special-purpose registries as of 2025, and what leads to an IPv4 address that is not public.
+REGISTERED = [
+    "::ffff:0:127.0.0.1", "::ffff:0:8.8.8.8", "100::1", "100:0:0:1::1", "2001:1::1", "2001:1::2", "2001:3::1",
+    "2001:4:112::1", "2001:20::1", "2001:30::1", "2620:4f:8000::1", "4000::1", "5f00::1", "192.31.196.1",
+    "192.52.193.1", "192.175.48.1", "192.0.0.9", "192.0.0.10", "192.0.0.171", "192.88.99.2",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("first", "last"), EDGES)
+def test_ranges_that_are_not_public_end_where_they_should(first, last):
+    inside = ip_address(first), ip_address(last)
+    assert not any(map(is_public, inside))
+    kind, highest = type(inside[0]), 2 ** inside[0].max_prefixlen - 1
+    outside = [kind(int(inside[0]) - 1)] if int(inside[0]) else []
+    outside += [kind(int(inside[1]) + 1)] if int(inside[1]) < highest else []
+    assert all(map(is_public, outside))
+
+
+@pytest.mark.parametrize("address", [*HOSTILE, *REGISTERED])
 def test_an_address_that_is_not_of_the_public_internet_is_none(address):
     assert not is_public(ip_address(address))
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "93.184.215.14", "2606:4700::1111", "2a00:1450:4001::1"])
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "1.1.1.1", "93.184.215.14", "::ffff:8.8.8.8", "2606:4700::1111", "2a00::1"]
+)
 def test_a_public_address_is_one(address):
     assert is_public(ip_address(address))
 
@@ -147,6 +180,30 @@ async def test_another_hosts_certificate_is_not_taken(identity):
         with pytest.raises(SourceOutage):
             await callbacks.post(other, "https://other.example/", "msg_1", BODY, datetime.now(UTC))
     assert got == []
+
+
+async def test_two_hosts_at_one_address_do_not_share_a_connection(identity):
+    """The certificate is HOST's alone: what is meant for the other host must not go over HOST's connection."""
+    server, client = identity
+    both = PARTNER.model_copy(update={"callback_hosts": frozenset({HOST, "other.example"})})
+    got = []
+
+    async def serve(reader, writer):
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            got.append(head)
+            await reader.readexactly(len(BODY))
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=server)
+    port = listening.sockets[0].getsockname()[1]
+    async with (
+        listening,
+        Callbacks(Settings(), resolve=loopback, permitted=lambda _: True, tls=client, port=port) as callbacks,
+    ):
+        await callbacks.post(both, URL, "msg_1", BODY, datetime.now(UTC))
+        with pytest.raises(SourceOutage):
+            await callbacks.post(both, "https://other.example/", "msg_2", BODY, datetime.now(UTC))
+    assert len(got) == 1
 
 
 async def test_a_redirect_is_not_followed(identity):

@@ -2,7 +2,7 @@
 
 A caller might name an address inside our network. So a callback goes over https only, to a host that its tenant has
 registered and whose addresses are all public. The name is resolved once, and the callback goes to an address that was
-checked. Redirects are not followed.
+checked, over a connection of its own. Redirects are not followed.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
@@ -28,24 +28,21 @@ SPACE, DELETE = 0x20, 0x7F
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Awaitable[list[Address]]]
 
-# Python calls some of these global, or did so in some versions. What they lead to depends on a gateway's own table
-# (6to4, RFC 7526; Teredo, RFC 4380; NAT64, RFC 6052 and RFC 8215), on who answers (multicast, anycast relays), or is
-# documentation (RFC 9637).
-_REFUSED = tuple(
+# Only unicast addresses that are somebody's own on the public internet are called. Of IPv6 that is 2000::/3: IANA has
+# assigned nothing else as global unicast, so what is invented outside of it, as 5f00::/16 was, is refused unseen.
+_UNICAST = (ip_network("0.0.0.0/0"), ip_network("2000::/3"))
+# What is in there and is not public: every entry of IANA's special-purpose registries (RFC 6890), and multicast.
+# Globally reachable ones are refused, too: whoever is nearest answers AS112 (RFC 7534) and AMT (RFC 7450), and where
+# 6to4 (RFC 7526) and Teredo (RFC 4380) lead is a gateway's own table. 2001::/23 is all of IETF's protocols.
+_SPECIAL = tuple(
     ip_network(network)
     for network in (
-        "192.88.99.0/24",
-        "224.0.0.0/4",
-        "64:ff9b::/96",
-        "64:ff9b:1::/48",
-        "2001::/32",
-        "2002::/16",
-        "3fff::/20",
-        "fec0::/10",
-        "ff00::/8",
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+        "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24",
+        "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+        "2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20",
     )
-)
-_COMPATIBLE = IPv6Network("::/96")
+)  # fmt: skip
 
 
 class BadCallback(ValueError):
@@ -54,12 +51,9 @@ class BadCallback(ValueError):
 
 def is_public(address: Address) -> bool:
     """Whether an address is one of the public internet, and cannot lead into a network of ours."""
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is not None:
-            return is_public(address.ipv4_mapped)
-        if address in _COMPATIBLE:
-            return False
-    return address.is_global and not any(address in network for network in _REFUSED)
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return is_public(address.ipv4_mapped)
+    return any(address in network for network in _UNICAST) and not any(address in network for network in _SPECIAL)
 
 
 def checked_callback(url: str, partner: Partner | None) -> str:
@@ -95,7 +89,9 @@ class Callbacks:
         tls: ssl.SSLContext | None = None,
         port: int = HTTPS,
     ) -> None:
-        self._http = HttpService(config.source_timeout, verify=tls)
+        # Two hosts may have one address. A connection that was kept would be used for the other one, whose certificate
+        # nobody looked at.
+        self._http = HttpService(config.source_timeout, verify=tls, keep=0)
         self._resolve = resolve or resolved
         self._permitted = permitted
         self._port = port

@@ -22,6 +22,7 @@ MAX_RETRY_AFTER = 60.0
 BUSY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 # Idle connections are closed before common servers close them (at 5 s), so that no call uses a closed one.
 IDLE_SECONDS = 4.0
+CONNECTIONS = 100
 GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -32,17 +33,24 @@ def tls() -> ssl.SSLContext:
 
 
 class HttpService:
-    """A pool of connections for one event loop; each call has `timeout` seconds in all."""
+    """A pool of connections for one event loop; each call has `timeout` seconds in all. `keep` idle ones stay open."""
 
     def __init__(
-        self, timeout: float, max_bytes: int = 0, token: str | None = None, verify: ssl.SSLContext | None = None
+        self,
+        timeout: float,
+        max_bytes: int = 0,
+        token: str | None = None,
+        verify: ssl.SSLContext | None = None,
+        keep: int = CONNECTIONS,
     ) -> None:
         self._timeout = timeout
         self._max_bytes = max_bytes
         self._client = httpx.AsyncClient(
             # Half the time to get a connection leaves the other half to get an answer.
             timeout=httpx.Timeout(timeout, connect=timeout / 2, pool=timeout / 2),
-            limits=httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=IDLE_SECONDS),
+            limits=httpx.Limits(
+                max_connections=CONNECTIONS, max_keepalive_connections=keep, keepalive_expiry=IDLE_SECONDS
+            ),
             verify=verify or tls(),
             # No proxies and no .netrc: settings are the only configuration.
             trust_env=False,
