@@ -6,8 +6,10 @@ from base64 import b64decode
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
+from urllib.parse import urlsplit
 
 import limits
 from pydantic import (
@@ -31,11 +33,14 @@ from pydantic_settings import (
 from sqlalchemy import make_url
 
 from underwriting.domain.creditor import Bureau, Creditor
+from underwriting.domain.service import Service
 from underwriting.secrets import with_secrets
 
 PREFIX = "UNDERWRITING_"
 # Variables with our prefix that are no settings: the command line reads them.
 OF_COMMANDS = ("token",)
+# Variables of earlier releases without which a process would do something else than it was told, and what to write.
+FORMER = {"SOURCES_TOKEN": "every service has a token of its own now: write UNDERWRITING_SOURCE_TOKENS instead"}
 PAGE = "docs/settings.md"
 _log = logging.getLogger(__name__)
 Secret = TypeVar("Secret", str, SecretStr, SecretStr | None)
@@ -123,8 +128,8 @@ class Settings(BaseSettings):
     scores_url: str = ""
     # The format of the transaction service: that of docs/feeds.md, or Plaid's JSON.
     transactions_format: Literal["native", "plaid"] = "native"
-    # Sent as a bearer token to every outside service, if set.
-    sources_token: SecretStr | None = None
+    # The bearer token that each outside service gets, by its name (`Service`), as a JSON object.
+    source_tokens: dict[str, SecretStr] = Field(default_factory=dict)
     # False for a bureau that ignores Idempotency-Key: then a pull with an unknown result is looked up, never repeated.
     bureau_idempotent: bool = True
     # One try of one call, seconds; an answer larger than this many bytes is refused.
@@ -207,7 +212,7 @@ class Settings(BaseSettings):
     # DogStatsD: the agent's host and UDP port.
     statsd_host: str = ""
     statsd_port: Annotated[int, Field(gt=0, lt=65_536)] = 8125
-    # OpenTelemetry: where the collector takes traces (`http://collector:4318/v1/traces`), and the share to keep.
+    # OpenTelemetry: where the collector takes traces (`http://127.0.0.1:4318/v1/traces`), and the share to keep.
     traces_url: str = ""
     traces_share: Annotated[float, Field(ge=0, le=1)] = 1.0
 
@@ -278,7 +283,19 @@ class Settings(BaseSettings):
             )
         return {name: _own(key) for name, key in keys.items()}
 
-    @field_validator("sources_token", "history_database_url", "segment_write_key")
+    @field_validator("source_tokens")
+    @classmethod
+    def _are_of_one_service_each(cls, tokens: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        """With a token of another service's, whoever runs one service could call the other one in our name."""
+        if strange := sorted(tokens.keys() - set(Service)):
+            raise ValueError(f"there is no service {strange[0]}; name one of {', '.join(Service)}")
+        of_token: dict[str, str] = {}
+        for name, token in tokens.items():
+            if (other := of_token.setdefault(_own(token).get_secret_value(), name)) != name:
+                raise ValueError(f"{other} and {name} have the same token; give each a token of its own")
+        return tokens
+
+    @field_validator("history_database_url", "segment_write_key")
     @classmethod
     def _is_no_example(cls, secret: SecretStr | None) -> SecretStr | None:
         return _own(secret)
@@ -295,20 +312,27 @@ class Settings(BaseSettings):
     @field_validator(
         "public_url", "jwks_url", "user_service_url", "registry_url", "statements_url", "accounts_url", "bureau_url",
         "exposure_url", "fraud_url", "loans_url", "payments_url", "float_service_url", "transactions_url", "scores_url",
+        "aws_endpoint_url", "events_queue_url", "segment_url", "traces_url",
     )  # fmt: skip
     @classmethod
-    def _is_over_http(cls, url: str, field: ValidationInfo) -> str:
-        schemes = ("http://", "https://", "s3://") if field.field_name in IN_S3 else ("http://", "https://")
-        if url and not url.startswith(schemes):
-            raise ValueError(f"must start with {' or '.join(schemes)}")
+    def _is_over_https(cls, url: str, field: ValidationInfo) -> str:
+        if not (field.field_name in IN_S3 and url.startswith("s3://")):
+            _check_address(url, field, "https:// or s3://" if field.field_name in IN_S3 else "https://")
         return url.rstrip("/")
 
-    @field_validator("aws_endpoint_url", "events_queue_url", "segment_url", "traces_url")
+    @field_validator("flags")
     @classmethod
-    def _is_an_edge_over_http(cls, url: str) -> str:
-        if url and not url.startswith(("http://", "https://")):
-            raise ValueError("must start with http:// or https://")
-        return url.rstrip("/")
+    def _is_a_file_or_over_https(cls, place: str, field: ValidationInfo) -> str:
+        if "://" in place:
+            _check_address(place, field)
+        return place
+
+    @field_validator("partners")
+    @classmethod
+    def _are_posted_to_over_https(cls, partners: dict[str, Partner], field: ValidationInfo) -> dict[str, Partner]:
+        for tenant, partner in partners.items():
+            _check_address(str(partner.results_url), field, f"https:// in {tenant}.results_url")
+        return partners
 
     @property
     def limits_place(self) -> Path:
@@ -334,6 +358,18 @@ class Settings(BaseSettings):
     def prefect_url(self) -> str:
         """The embedded Prefect server's base URL, which is its UI's address."""
         return f"http://{self.host}:{self.prefect_port}"
+
+
+def _check_address(url: str, field: ValidationInfo, scheme: str = "https://") -> None:
+    """ValueError for an address that is not https. What stays on this machine may be http."""
+    try:
+        parts = urlsplit(url)
+        here = parts.hostname in {"localhost", field.data.get("host")} or ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        # No address of a network, but a name; or no URL at all.
+        here = False
+    if url and not url.startswith("https://") and not (here and url.startswith("http://")):
+        raise ValueError(f"must start with {scheme}; http:// is only for addresses of this machine, such as 127.0.0.1")
 
 
 def is_external(database_url: str) -> bool:
@@ -364,6 +400,9 @@ def settings() -> Settings:
     SettingsRefused names every setting that is wrong, by its variable. A variable with our prefix that is no setting is
     ignored, and the log says so.
     """
+    for name, instead in FORMER.items():
+        if os.environ.get(f"{PREFIX}{name}"):
+            raise SettingsRefused(f"{PREFIX}{name}: {instead}; {PAGE} explains each setting")
     for sentence in unknown_variables(os.environ):
         _log.warning(sentence)
     try:

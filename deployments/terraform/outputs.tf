@@ -26,7 +26,7 @@ output "security_group" {
 
 output "secrets_to_fill" {
   description = "Secrets whose values are yours; nothing starts before they are put in."
-  value       = [for name in ["encryption-keys", "partners", "sources-token"] : aws_secretsmanager_secret.this[name].name]
+  value       = [for name in ["encryption-keys", "partners", "source-tokens"] : aws_secretsmanager_secret.this[name].name]
 }
 
 output "history_bucket" {

@@ -13,7 +13,7 @@ locals {
     PREFECT_SERVER_API_AUTH_STRING         = "operator"
     UNDERWRITING_ENCRYPTION_KEYS           = "encryption-keys"
     UNDERWRITING_PARTNERS                  = "partners"
-    UNDERWRITING_SOURCES_TOKEN             = "sources-token"
+    UNDERWRITING_SOURCE_TOKENS             = "source-tokens"
   }
 
   # What is put together here out of a password and an address.

@@ -82,7 +82,7 @@ locals {
         UNDERWRITING_CREDITORS      = jsonencode(var.creditors)
         UNDERWRITING_BUREAUS        = jsonencode(var.bureaus)
       }
-      secrets = concat(local.store_secrets, ["UNDERWRITING_PARTNERS", "UNDERWRITING_SOURCES_TOKEN"])
+      secrets = concat(local.store_secrets, ["UNDERWRITING_PARTNERS", "UNDERWRITING_SOURCE_TOKENS"])
     }
 
     worker = {
@@ -99,7 +99,7 @@ locals {
         UNDERWRITING_SEGMENTS       = jsonencode(var.segments)
         UNDERWRITING_HEALTH_PORT    = "8402"
       }
-      secrets = concat(local.store_secrets, ["UNDERWRITING_PARTNERS", "UNDERWRITING_SOURCES_TOKEN"])
+      secrets = concat(local.store_secrets, ["UNDERWRITING_PARTNERS", "UNDERWRITING_SOURCE_TOKENS"])
     }
 
     housekeeping = {

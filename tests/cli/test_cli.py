@@ -125,6 +125,33 @@ def test_a_note_that_says_nothing_is_refused(migrated: Shell, note: str) -> None
         ("API_PORT", "abc", "UNDERWRITING_API_PORT: write a whole number;"),
         ("LEASE_SECONDS", "0", "UNDERWRITING_LEASE_SECONDS: it has to be greater than 0;"),
         ("PARTNERS", "{sandbox: 1}", "UNDERWRITING_PARTNERS: this is no JSON;"),
+        (
+            "PARTNERS",
+            '{"acme": {"results_url": "http://acme.example/results", "signing_secret": "c2VjcmV0"}}',
+            "UNDERWRITING_PARTNERS: must start with https:// in acme.results_url; http:// is only for",
+        ),
+        (
+            "BUREAU_URL",
+            "http://bureau.example",
+            "UNDERWRITING_BUREAU_URL: must start with https://; http:// is only",
+        ),
+        (
+            "ACCOUNTS_URL",
+            "ftp://papers",
+            "UNDERWRITING_ACCOUNTS_URL: must start with https:// or s3://;",
+        ),
+        (
+            "SOURCE_TOKENS",
+            '{"bank": "x"}',
+            "UNDERWRITING_SOURCE_TOKENS: there is no service bank; name one of users,",
+        ),
+        ("SOURCE_TOKENS", '{"users": "x", "loans": "x"}', "UNDERWRITING_SOURCE_TOKENS: users and loans have the same"),
+        ("SOURCE_TOKENS", '{"users": "change-me"}', "UNDERWRITING_SOURCE_TOKENS: this is the example's secret"),
+        (
+            "SOURCES_TOKEN",
+            "x",
+            "UNDERWRITING_SOURCES_TOKEN: every service has a token of its own now:",
+        ),
         ("PARTNERS", '{"sandbox": 1}', "UNDERWRITING_PARTNERS.sandbox: write a JSON object;"),
     ],
 )

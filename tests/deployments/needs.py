@@ -11,7 +11,7 @@ OF_SOURCES = {name for name in Settings.model_fields if name.endswith("_url")} -
     "events_queue_url",
     "segment_url",
     "traces_url",
-} | {"sources_token", "transactions_format"}
+} | {"source_tokens", "transactions_format"}
 OF_MESSAGES = {"event_bus", "segment_write_key", "audit_stream"}
 
 NOT_NEEDED = {

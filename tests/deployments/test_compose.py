@@ -19,11 +19,11 @@ import pytest
 from deployments.files import CONTAINERFILE, FOLDER, PROJECT, environment, filled_in, image_environment, ours, services
 
 from underwriting.cli.tokens import SCOPES
+from underwriting.domain.service import Service
 from underwriting.local import Child, Postgres, ServiceFailed, free_port, issue_token
 from underwriting.local.keys import token_keys
 from underwriting.local.postgres import PREFECT_DATABASE, STORE_DATABASE, programs
 from underwriting.settings import Settings
-from underwriting.sources.sources import Service
 
 PROGRAMS = Path(sys.executable).parent
 TENANT = "acme"

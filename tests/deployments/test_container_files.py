@@ -168,13 +168,13 @@ def test_secrets_are_in_the_files_of_those_who_need_them_only() -> None:
         "UNDERWRITING_ENCRYPTION_KEYS": {"api", "worker", "housekeeping", "consumer", "setup"},
         "PREFECT_API_AUTH_STRING": {"api", "worker", "housekeeping", "consumer", "setup"},
         "UNDERWRITING_PARTNERS": {"api", "worker", "housekeeping"},
-        "UNDERWRITING_SOURCES_TOKEN": {"api", "worker"},
+        "UNDERWRITING_SOURCE_TOKENS": {"api", "worker"},
         "UNDERWRITING_SEGMENT_WRITE_KEY": {"api", "worker", "housekeeping", "consumer"},
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": {"prefect"},
         "PREFECT_SERVER_API_AUTH_STRING": {"prefect"},
         "POSTGRES_PASSWORD": {"postgres"},
     }
-    secret = re.compile(r"PASSWORD|KEYS|_KEY$|TOKEN$|AUTH_STRING|DATABASE(_CONNECTION)?_URL|PARTNERS")
+    secret = re.compile(r"PASSWORD|KEYS|_KEY$|TOKENS?$|AUTH_STRING|DATABASE(_CONNECTION)?_URL|PARTNERS")
     for variable in {name for service in services() for name in environment(service) if secret.search(name)}:
         held_by = {service for service in services() if variable in environment(service)}
         assert held_by == holders.get(variable, {"postgres"}), variable

@@ -98,7 +98,7 @@ def test_each_secret_is_read_by_the_services_that_are_given_it_and_by_no_other()
         "UNDERWRITING_ENCRYPTION_KEYS": set(OURS),
         "PREFECT_API_AUTH_STRING": set(OURS),
         "UNDERWRITING_PARTNERS": {"api", "worker", "housekeeping"},
-        "UNDERWRITING_SOURCES_TOKEN": {"api", "worker"},
+        "UNDERWRITING_SOURCE_TOKENS": {"api", "worker"},
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": {"prefect-server", "prefect-services"},
         "PREFECT_SERVER_API_AUTH_STRING": {"prefect-server", "prefect-services"},
         "PREFECT_REDIS_MESSAGING_URL": {"prefect-server", "prefect-services"},

@@ -21,10 +21,10 @@ from flows.evaluate_eligibility import evaluate_eligibility
 from flows.recalculate_limits import recalculate_limits
 from flows.review_customer import review_customer
 from underwriting.domain.application import Product
+from underwriting.domain.service import Service
 from underwriting.local import Services
 from underwriting.runtime import Runtime
 from underwriting.settings import settings
-from underwriting.sources.sources import Service
 
 # Planted in every field of the user service's answer that could name somebody, and in what the others answer.
 CANARIES = [f"canary{number:03}x" for number in range(200)]

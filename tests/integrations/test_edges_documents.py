@@ -93,5 +93,5 @@ async def test_an_address_where_nobody_listens_is_an_outage(aws_url: str, monkey
 
 @pytest.mark.parametrize("url", ["s3://papers", "ftp://papers"])
 def test_only_documents_may_lie_in_s3(url: str) -> None:
-    with pytest.raises(ValueError, match=r"bureau_url\n.*must start with http:// or https://"):
+    with pytest.raises(ValueError, match=r"bureau_url\n.*must start with https://;"):
         Settings.model_validate({"bureau_url": url})

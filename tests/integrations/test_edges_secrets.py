@@ -28,12 +28,11 @@ def test_a_setting_may_be_a_whole_secret_or_a_member_of_one(vault: Any, monkeypa
     vault("prod/db", json.dumps({"url": "postgresql+asyncpg://db/underwriting", "port": 5432}))
     vault("prod/keys", json.dumps({"2026": "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY="}))
     monkeypatch.setenv("UNDERWRITING_ENCRYPTION_KEYS", "secretsmanager:prod/keys")
-    monkeypatch.setenv("UNDERWRITING_SOURCES_TOKEN", "secretsmanager:prod/token")
+    monkeypatch.setenv("UNDERWRITING_SOURCE_TOKENS", '{"bureau": "secretsmanager:prod/token"}')
     monkeypatch.setenv("UNDERWRITING_DATABASE_URL", "secretsmanager:prod/db#url")
     monkeypatch.setenv("UNDERWRITING_STATSD_PORT", "secretsmanager:prod/db#port")
     found = Settings()
-    assert found.sources_token is not None
-    assert found.sources_token.get_secret_value() == "t0p"
+    assert found.source_tokens["bureau"].get_secret_value() == "t0p"
     assert (found.database_url, found.statsd_port) == ("postgresql+asyncpg://db/underwriting", 5432)
 
 
@@ -51,21 +50,20 @@ def test_one_secret_holds_many_settings_and_the_environment_goes_before(
 ) -> None:
     vault("prod/token", "t0p")
     settings = {"work_pool": "from-secret", "worker_limit": 3, "partners": {"acme": PARTNER}}
-    vault("prod/settings", json.dumps({**settings, "SOURCES_TOKEN": "secretsmanager:prod/token"}))
+    vault("prod/settings", json.dumps({**settings, "SOURCE_TOKENS": {"bureau": "secretsmanager:prod/token"}}))
     monkeypatch.setenv("UNDERWRITING_SETTINGS_SECRET", "prod/settings")
     monkeypatch.setenv("UNDERWRITING_WORK_POOL", "from-environment")
     found = Settings()
     assert (found.work_pool, found.worker_limit, set(found.partners)) == ("from-environment", 3, {"acme"})
-    assert found.sources_token is not None
-    assert found.sources_token.get_secret_value() == "t0p"
+    assert found.source_tokens["bureau"].get_secret_value() == "t0p"
 
 
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
-        ("SOURCES_TOKEN", "secretsmanager:nowhere", "secret nowhere: AWS answered ResourceNotFoundException"),
-        ("SOURCES_TOKEN", "secretsmanager:prod/db#user", "secret prod/db has no member user; it has url"),
-        ("SOURCES_TOKEN", "secretsmanager:prod/text#user", "secret prod/text is no JSON object"),
+        ("SOURCE_TOKENS", "secretsmanager:nowhere", "secret nowhere: AWS answered ResourceNotFoundException"),
+        ("SOURCE_TOKENS", "secretsmanager:prod/db#user", "secret prod/db has no member user; it has url"),
+        ("SOURCE_TOKENS", "secretsmanager:prod/text#user", "secret prod/text is no JSON object"),
         ("SETTINGS_SECRET", "prod/db", "secret prod/db has url, and there is no such setting"),
         ("SETTINGS_SECRET", "prod/text", "secret prod/text is no JSON object"),
     ],
@@ -86,7 +84,7 @@ def test_a_secret_store_that_is_away_says_so(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("UNDERWRITING_AWS_REGION", "us-east-1")
     monkeypatch.setenv("UNDERWRITING_AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("UNDERWRITING_SOURCES_TOKEN", "secretsmanager:prod/token")
+    monkeypatch.setenv("UNDERWRITING_SOURCE_TOKENS", '{"bureau": "secretsmanager:prod/token"}')
     with pytest.raises(SecretUnavailable, match="secret prod/token: AWS cannot be called: Could not connect"):
         Settings()
 

@@ -22,7 +22,7 @@ def settings(tmp_path: Path) -> Settings:
         {
             "state_dir": tmp_path,
             "partners": {"acme": {"results_url": "https://acme.example/results", "signing_secret": SECRET}},
-            "sources_token": "s3cret",
+            "source_tokens": {"bureau": "s3cret"},
             "retry_delays": [0.5, 1],
             "encryption_keys": {"k1": "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY="},
         }

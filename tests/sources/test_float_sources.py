@@ -2,13 +2,17 @@
 
 import asyncio
 import json
-from datetime import date
+import re
+from datetime import UTC, date, datetime
 
 import pytest
+from pydantic import SecretStr
 
+from underwriting.domain.application import BureauConsent
+from underwriting.domain.service import Service
 from underwriting.integrations.errors import MalformedAnswer, SourceOutage, SourceRefusal
 from underwriting.settings import Settings
-from underwriting.sources.sources import Service, Sources, base_urls
+from underwriting.sources.sources import BureauOrder, Sources, base_urls
 
 DAY = date(2026, 3, 31)
 QUESTIONS = {
@@ -164,7 +168,72 @@ def test_each_service_has_an_address_of_its_own():
     assert where[Service.SCORES] == "http://127.0.0.1:9999/scores"
 
 
-@pytest.mark.parametrize("setting", ["float_service_url", "transactions_url", "scores_url"])
-def test_addresses_are_of_http(setting):
-    with pytest.raises(ValueError, match="must start with http"):
-        Settings(**{setting: "ftp://bank.example"})
+ADDRESSES = [
+    *(name for name in Settings.model_fields if name.endswith("_url") and "database" not in name),
+    "flags", "partners",
+]  # fmt: skip
+
+
+def with_address(setting, url):
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    return {setting: {"acme": {"results_url": url, "signing_secret": secret}} if setting == "partners" else url}
+
+
+@pytest.mark.parametrize("setting", ADDRESSES)
+@pytest.mark.parametrize(
+    "url", ["http://bank.example/v1", "http://127.bank.example", "http://10.0.0.1/", "ftp://127.0.0.1/"]
+)
+def test_addresses_outside_of_this_machine_are_of_https(setting, url):
+    with pytest.raises(ValueError, match=r"must start with https://|URL scheme should be 'http'"):
+        Settings.model_validate(with_address(setting, url))
+
+
+@pytest.mark.parametrize("setting", ADDRESSES)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://bank.example/v1",
+        "http://127.0.0.1:8401/x",
+        "http://localhost:1/x",
+        "http://[::1]/x",
+        "http://10.0.0.7/x",
+    ],
+)
+def test_https_and_addresses_of_this_machine_are_taken(setting, url):
+    Settings.model_validate({"host": "10.0.0.7", **with_address(setting, url)})
+
+
+async def test_each_service_gets_its_own_token_and_no_other(httpserver):
+    httpserver.expect_request(re.compile(".*")).respond_with_data("no", 403)
+    tokens = {service: SecretStr(f"of-{service}") for service in Service if service is not Service.SCORES}
+    urls = {
+        name: httpserver.url_for(f"/{name}")
+        for name in Settings.model_fields
+        if name.endswith("_url") and name not in {"database_url", "history_database_url", "aws_endpoint_url"}
+    }
+    order = BureauOrder("key", "USD", DAY, BureauConsent(purpose="credit_transaction", consented_at=datetime.now(UTC)))
+    async with Sources(Settings(source_tokens=tokens, **urls)) as sources:
+        for question in (
+            sources.person("ada", DAY),
+            sources.company("1", DAY),
+            sources.bank_statements("ada", "USD", 6, DAY),
+            sources.financial_statements("ada", "USD", DAY),
+            sources.credit_report("ada", order),
+            sources.find_credit_report("key", "USD"),
+            sources.exposure("ada", "USD", DAY),
+            sources.fraud_report("ada", "app_1", DAY),
+            sources.ongoing_loans("ada", "USD", DAY),
+            sources.payment_history("ada", DAY),
+            sources.user("ada", DAY),
+            sources.subscription("ada", DAY),
+            sources.transaction_feed("ada", "USD", 90, DAY),
+            sources.float_history("ada", "USD", DAY),
+            sources.scores("ada", DAY),
+        ):
+            with pytest.raises(SourceRefusal):
+                await question
+    sent = [(request.path.split("/")[1], request.headers.get("Authorization")) for request, _ in httpserver.log]
+    assert len(sent) == 15
+    where = base_urls(Settings(**urls))
+    expected = {url.rsplit("/", 1)[1]: f"Bearer of-{service}" for service, url in where.items()}
+    assert set(sent) == {(place, None if place == "scores_url" else token) for place, token in expected.items()}

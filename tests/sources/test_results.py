@@ -7,6 +7,7 @@ import pytest
 from pydantic import SecretStr
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from underwriting.domain.service import Service
 from underwriting.integrations.errors import SourceOutage, SourceRefusal
 from underwriting.integrations.results import Results, signature
 from underwriting.settings import Partner, Settings
@@ -141,9 +142,9 @@ async def test_any_success_is_delivered(httpserver, status):
         await results.post(partner(httpserver.url_for("/")), "msg_1", BODY, now())
 
 
-async def test_the_sources_token_does_not_go_to_partners(httpserver):
+async def test_no_services_token_goes_to_partners(httpserver):
     httpserver.expect_request("/").respond_with_data("")
-    async with Results(Settings(sources_token=SecretStr("ours"))) as results:
+    async with Results(Settings(source_tokens={service: SecretStr(service) for service in Service})) as results:
         await results.post(partner(httpserver.url_for("/")), "msg_1", BODY, now())
     (request, _), *_ = httpserver.log
     assert "Authorization" not in request.headers

@@ -9,9 +9,10 @@ import pytest
 
 from underwriting.domain.application import BureauConsent, PermissiblePurpose
 from underwriting.domain.documents import CompanyStatus
+from underwriting.domain.service import Service
 from underwriting.integrations.errors import MalformedAnswer, SourceError, SourceOutage, SourceRefusal
 from underwriting.settings import Settings
-from underwriting.sources.sources import BureauOrder, Service, Sources, base_urls
+from underwriting.sources.sources import BureauOrder, Sources, base_urls
 
 DAY = date(2026, 3, 31)
 # Every question about a customer, by service, for a customer who is a company.

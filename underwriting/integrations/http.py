@@ -39,7 +39,6 @@ class HttpService:
         self,
         timeout: float,
         max_bytes: int = 0,
-        token: str | None = None,
         verify: ssl.SSLContext | None = None,
         keep: int = CONNECTIONS,
     ) -> None:
@@ -54,8 +53,7 @@ class HttpService:
             verify=verify or tls(),
             # No proxies and no .netrc: settings are the only configuration.
             trust_env=False,
-            headers={"User-Agent": "underwriting-flows", "Accept-Encoding": "gzip"}
-            | ({"Authorization": f"Bearer {token}"} if token else {}),
+            headers={"User-Agent": "underwriting-flows", "Accept-Encoding": "gzip"},
         )
 
     def trace(self) -> None:
@@ -77,7 +75,7 @@ class HttpService:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
     ) -> httpx.Request:
-        """A request with this service's token and time limits; a body is JSON."""
+        """A request with this service's time limits; a body is JSON."""
         kind = {"Content-Type": "application/json"} if content is not None else {}
         return self._client.build_request(
             method, url, params=params, headers={**kind, **(headers or {})}, content=content

@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from typing import Self, TypeVar
 from urllib.parse import quote
 
@@ -23,6 +22,7 @@ from underwriting.domain.documents import (
     Person,
 )
 from underwriting.domain.histories import FloatHistory, Scores, Subscription, User
+from underwriting.domain.service import Service
 from underwriting.integrations.aws import Aws
 from underwriting.integrations.documents import SCHEME, S3Documents
 from underwriting.integrations.errors import CustomerNotFound
@@ -34,23 +34,6 @@ from underwriting.sources.feed_client import read_feed
 from underwriting.sources.feeds.missing_data import FeedReading
 
 D = TypeVar("D", bound=Document)
-
-
-class Service(StrEnum):
-    """The outside services; the value names one in errors, and is its prefix in the sandbox."""
-
-    USERS = "users"
-    REGISTRY = "registry"
-    STATEMENTS = "statements"
-    ACCOUNTS = "accounts"
-    BUREAU = "bureau"
-    EXPOSURE = "exposure"
-    FRAUD = "fraud"
-    LOANS = "loans"
-    PAYMENTS = "payments"
-    FLOATS = "floats"
-    TRANSACTIONS = "transactions"
-    SCORES = "scores"
 
 
 def base_urls(config: Settings) -> dict[Service, str]:
@@ -104,10 +87,10 @@ class Sources:
     """
 
     def __init__(self, config: Settings) -> None:
-        token = config.sources_token.get_secret_value() if config.sources_token else None
         self._base_urls = base_urls(config)
+        self._tokens = config.source_tokens
         self._feed_format = config.transactions_format
-        self._http = HttpService(config.source_timeout, config.source_max_bytes, token)
+        self._http = HttpService(config.source_timeout, config.source_max_bytes)
         self._aws = Aws.of(config)
         self._s3 = S3Documents(self._aws, config.source_timeout, config.source_max_bytes)
 
@@ -146,7 +129,7 @@ class Sources:
         request = self._http.request(
             "POST",
             f"{self._base_urls[Service.BUREAU]}/customers/{quote(customer_id, safe='')}/reports",
-            headers={"Idempotency-Key": order.reference},
+            headers={"Idempotency-Key": order.reference, **self._credential(Service.BUREAU)},
             content=order.body,
         )
         return await self._fetch_document(Service.BUREAU, CreditReport, request, order.currency)
@@ -231,7 +214,13 @@ class Sources:
 
     def _get(self, service: Service, path: str, as_of: date | None = None, **params: str) -> httpx.Request:
         moment = {"as_of": as_of.isoformat()} if as_of else {}
-        return self._http.request("GET", self._base_urls[service] + path, params={**moment, **params})
+        url, headers = self._base_urls[service] + path, self._credential(service)
+        return self._http.request("GET", url, params={**moment, **params}, headers=headers)
+
+    def _credential(self, service: Service) -> dict[str, str]:
+        """The service's own token, if it has one: no service can call another one in our name."""
+        token = self._tokens.get(service)
+        return {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
 
 
 async def _document(service: Service, model: type[D], body: bytes | None, currency: str | None) -> D:

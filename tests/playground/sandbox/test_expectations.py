@@ -15,6 +15,7 @@ from rules.prescreening.engine import evaluate
 from underwriting.domain.decision import Verdict
 from underwriting.domain.documents import ListScreening, RequestTerms
 from underwriting.domain.money import Money, instalment
+from underwriting.domain.service import Service
 from underwriting.integrations.errors import MalformedAnswer
 from underwriting.playground.sandbox.lists import sandbox_lists
 from underwriting.playground.sandbox.personas import TABLE, find
@@ -24,7 +25,6 @@ from underwriting.screening.index import ListIndex
 from underwriting.screening.ofac import load_ofac
 from underwriting.screening.screener import look_up, screening_of, subjects_of
 from underwriting.sources.answers import parse_document
-from underwriting.sources.sources import Service
 
 BOOK = load_rulebook(Path(__file__).parents[3] / "rules" / "rulebooks" / "prescreening.yaml")
 NOT_LISTED = next(rule for rule in BOOK.rules if rule.name == "NotListed")

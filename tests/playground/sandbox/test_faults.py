@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from underwriting.sources.sources import Service
+from underwriting.domain.service import Service
 
 PEOPLE = [f"/users/customers/good-{number:05}" for number in range(60)]
 

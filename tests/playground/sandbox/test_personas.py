@@ -8,12 +8,12 @@ import pytest
 from underwriting.domain.application import ApplicationRequest
 from underwriting.domain.decision import Verdict
 from underwriting.domain.documents import AlertKind, CompanyStatus, FileStatus, LineCategory, LoanStatus
+from underwriting.domain.service import Service
 from underwriting.playground.sandbox.personas import PERSONAS, TABLE, find
 from underwriting.playground.sandbox.records import RECORDS
 from underwriting.playground.sandbox.source_request import SourceRequest
 from underwriting.playground.sandbox.statement_plans import month_start
 from underwriting.sources.answers import parse_document
-from underwriting.sources.sources import Service
 
 DATES = [
     date(2024, 2, 29),

@@ -21,6 +21,7 @@ from underwriting.domain.application import Product
 from underwriting.domain.decision import Verdict
 from underwriting.domain.documents import Document, Person
 from underwriting.domain.histories import INCOME, TransactionFeed
+from underwriting.domain.service import Service
 from underwriting.playground.sandbox.account_bookings import RecurringBooking
 from underwriting.playground.sandbox.personas import PERSONAS
 from underwriting.playground.sandbox.source_request import SourceRequest
@@ -28,7 +29,6 @@ from underwriting.playground.sandbox.user_records import USER_RECORDS
 from underwriting.playground.sandbox.users import TABLE, USERS, find_user
 from underwriting.sources.answers import parse_document
 from underwriting.sources.feed_client import parse_feed
-from underwriting.sources.sources import Service
 
 DATES = [date(2024, 2, 29), date(2025, 3, 1), date(2025, 8, 14), date(2025, 12, 31), date(2026, 1, 2)]
 # The heavy user has a test of its own: fifty times the work of another.

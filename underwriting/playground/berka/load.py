@@ -5,8 +5,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from underwriting.domain.documents import Document
+from underwriting.domain.service import Service
 from underwriting.playground.berka.bank import CUSTOMER_PREFIX, Applicant
-from underwriting.sources.sources import Service
 
 
 def write_documents(applicants: Iterable[Applicant], data_dir: Path) -> int:

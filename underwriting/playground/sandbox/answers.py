@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from underwriting.domain.documents import BankStatements
+from underwriting.domain.service import Service
 from underwriting.playground.sandbox.float_user import FloatUser
 from underwriting.playground.sandbox.personas import COMPANY_PREFIX, Persona, find
 from underwriting.playground.sandbox.records import RECORDS
@@ -18,7 +19,6 @@ from underwriting.playground.sandbox.source_request import SourceRequest
 from underwriting.playground.sandbox.statement_plans import up_to
 from underwriting.playground.sandbox.user_records import USER_RECORDS
 from underwriting.playground.sandbox.users import find_user
-from underwriting.sources.sources import Service
 
 HUGE_BYTES = 50_000_000
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from underwriting.domain.decision import Verdict
+from underwriting.domain.service import Service
 from underwriting.playground.sandbox.account_bookings import RecurringBooking
-from underwriting.sources.sources import Service
 
 
 @dataclass(frozen=True)

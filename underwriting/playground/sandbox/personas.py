@@ -10,9 +10,9 @@ from datetime import date
 
 from underwriting.domain.decision import Verdict
 from underwriting.domain.documents import AlertKind, CompanyStatus, FileStatus
+from underwriting.domain.service import Service
 from underwriting.playground.kinds import read_kinds
 from underwriting.playground.sandbox.statement_plans import MonthlyBooking
-from underwriting.sources.sources import Service
 
 
 @dataclass(frozen=True)

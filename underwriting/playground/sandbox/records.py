@@ -27,10 +27,10 @@ from underwriting.domain.documents import (
     PaymentHistory,
     Person,
 )
+from underwriting.domain.service import Service
 from underwriting.playground.sandbox.personas import COMPANY_PREFIX, Persona
 from underwriting.playground.sandbox.source_request import SourceRequest
 from underwriting.playground.sandbox.statement_plans import bank_statements, month_start, seeded
-from underwriting.sources.sources import Service
 
 GIVEN_NAMES = ("Avery", "Clara", "Dashiell", "Edith", "Fern", "Harriet", "Juniper", "Linnea", "Rowan", "Theodora")
 FAMILY_NAMES = (

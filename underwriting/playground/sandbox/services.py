@@ -22,12 +22,12 @@ from underwriting.domain.documents import (
 from underwriting.domain.histories import FloatHistory, Scores, Subscription, User
 from underwriting.domain.money import CurrencyCode
 from underwriting.domain.plausible import PastDate
+from underwriting.domain.service import Service
 from underwriting.playground.sandbox.answers import Answers
 from underwriting.playground.sandbox.faults import Faults
 from underwriting.playground.sandbox.ledger import Ledger
 from underwriting.playground.sandbox.source_request import SourceRequest
 from underwriting.sources.feeds.native import NativeFeed
-from underwriting.sources.sources import Service
 
 # Today (UTC) where it is left out.
 AsOf = PastDate | None

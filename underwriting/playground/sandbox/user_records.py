@@ -18,6 +18,7 @@ from underwriting.domain.histories import (
     Subscription,
     User,
 )
+from underwriting.domain.service import Service
 from underwriting.playground.sandbox import records
 from underwriting.playground.sandbox.account_bookings import ANCHOR, Booking, month_of, with_savings
 from underwriting.playground.sandbox.float_user import FloatUser
@@ -26,7 +27,6 @@ from underwriting.playground.sandbox.source_request import SourceRequest
 from underwriting.playground.sandbox.statement_plans import month_start
 from underwriting.sources.feeds.native import NativeAccount, NativeFeed, NativeTransaction
 from underwriting.sources.feeds.raw import AccountKind
-from underwriting.sources.sources import Service
 
 # Days between the starts of floats, until they are due, and by which late ones are late.
 FLOAT_EVERY, FLOAT_DAYS, LATE_DAYS = 21, 14, 6
