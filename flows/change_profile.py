@@ -1,7 +1,6 @@
 """A member of staff changes what one user may take, from the Prefect UI."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -10,11 +9,9 @@ from prefect.states import Completed
 from rules.limits.tiers import tiers_enabled
 from tasks.forms import InputRefused, TierChoice, form, refusing
 from underwriting.domain.application import Product
-from underwriting.domain.profile import FloatProfile, Tier
+from underwriting.profile_changes import change
 from underwriting.runtime import open_runtime
-from underwriting.store import profiles
-from underwriting.store.errors import StoreError, VersionConflict
-from underwriting.store.session import Store, Work
+from underwriting.store.errors import StoreError
 
 
 @flow(flow_run_name="change-profile", persist_result=False, validate_parameters=False)
@@ -51,49 +48,17 @@ async def change_profile(
         raise InputRefused("enabled, paused: fill in what is to change; both are empty")
     with refusing(ValueError, field="enabled"):
         tiers = None if enabled is None else tiers_enabled(enabled)
-    change = _Change(tenant, user_id, tiers, paused, reason, note or None, changed_by, expires_on)
     async with open_runtime() as runtime:
         with refusing(ValueError, StoreError):
-            profile = await change.apply(runtime.store)
+            profile = await change(
+                runtime.store,
+                tenant,
+                user_id,
+                tiers=None if tiers is None else lambda _: tiers,
+                paused=None if paused is None else lambda _: paused,
+                reason=reason,
+                note=note or None,
+                by=changed_by,
+                expires_on=expires_on,
+            )
     return Completed(name="Changed", message=f"Version {profile.version} of the profile is stored.")
-
-
-@dataclass(frozen=True)
-class _Change:
-    """What is to change; tiers and pauses of None stay as they are."""
-
-    tenant: str
-    user_id: str
-    tiers: tuple[Tier, ...] | None
-    paused: list[Product] | None
-    reason: str
-    note: str | None
-    by: str
-    expires_on: datetime | None
-
-    async def apply(self, store: Store) -> FloatProfile:
-        """Write the next version. Where somebody else wrote one meanwhile, what stays as it is is that one's."""
-        while True:
-            try:
-                async with store.begin() as work:
-                    return await self._put(work, datetime.now(UTC))
-            except VersionConflict:
-                continue
-
-    async def _put(self, work: Work, now: datetime) -> FloatProfile:
-        earlier = await profiles.current(work, self.tenant, self.user_id, now)
-        if earlier is None:
-            raise InputRefused(f"user_id: {self.tenant} has no such user; the first check of a user makes the profile")
-        return await profiles.put(
-            work,
-            self.tenant,
-            self.user_id,
-            earlier.tiers if self.tiers is None else self.tiers,
-            earlier.paused if self.paused is None else self.paused,
-            self.reason,
-            self.note,
-            self.by,
-            now,
-            self.expires_on,
-            expected_version=earlier.version,
-        )

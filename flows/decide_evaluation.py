@@ -4,11 +4,11 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows.decide_referral import StaffVerdict
 from rules.explain.adverse_reasons import AdverseCode
 from tasks.deliver import try_deliver
 from tasks.forms import form, refusing
 from underwriting import referrals
+from underwriting.referrals import StaffVerdict
 from underwriting.runtime import open_runtime
 from underwriting.store.errors import StoreError
 

@@ -1,7 +1,5 @@
 """Staff decide a referred application in the Prefect UI."""
 
-from enum import StrEnum
-
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
@@ -10,21 +8,9 @@ from rules.explain.adverse_reasons import AdverseCode
 from tasks.deliver import try_deliver
 from tasks.forms import form, refusing
 from underwriting import referrals
-from underwriting.domain.decision import Verdict
+from underwriting.referrals import StaffVerdict
 from underwriting.runtime import open_runtime
 from underwriting.store.errors import StoreError
-
-
-class StaffVerdict(StrEnum):
-    """The decision of staff."""
-
-    APPROVE = "approved"
-    REJECT = "rejected"
-
-    @property
-    def verdict(self) -> Verdict:
-        """The verdict that is stored."""
-        return Verdict(self.value)
 
 
 @flow(flow_run_name="decide-{application_id}", persist_result=False, validate_parameters=False)

@@ -78,6 +78,7 @@ class System:
         self.screening_lists()
         self.evaluation = json.loads(self.run("underwriting eligibility steady-pay --json"))["id"]
         self.run("underwriting eligibility listed-user")
+        self.referred = json.loads(self.run("underwriting eligibility unscored --json"))["id"]
         self.incomplete = json.loads(self.run("underwriting review nobody --amount 500 --json"))["id"]
         (self.folder / "holds.yaml").write_text(held_policy().model_copy(update={"name": "holds"}).text)
         run = f"underwriting limits run --history {self.history} --date {DAY} --json --tenant"
@@ -138,6 +139,7 @@ class System:
             r"(?<=--user )USER_ID": "u000000000",
             r"USER_ID": "steady-pay",
             r"(?<=answer )ID": self.incomplete,
+            r"(?<=decide )ID": self.referred,
             r"\bID\b": self.evaluation,
             # One of several words, and what may be left out.
             r"(\w+)(?:\|\w+)+": lambda found: found[1],

@@ -1,7 +1,8 @@
-"""Decisions of staff on what was referred: what the flows and the API share."""
+"""Decisions of staff on what was referred: what the flows, the API and the command line share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 from rules.eligibility.manual_decision import approved, rejected
 from rules.explain.adverse_reasons import reasons_given
@@ -15,6 +16,37 @@ from underwriting.store.evaluations import EvaluationRecord
 from underwriting.store.matches import Match
 from underwriting.store.queue.outbox import event_channels
 from underwriting.store.session import Work
+
+
+class StaffVerdict(StrEnum):
+    """The decision of staff."""
+
+    APPROVE = "approved"
+    REJECT = "rejected"
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict that is stored."""
+        return Verdict(self.value)
+
+
+def misfits(
+    verdict: Verdict, reasons: Sequence[str], *, clears_match: bool = False, up_to: str | None = None
+) -> Iterator[tuple[str, str]]:
+    """All that does not fit the verdict, whatever was referred: the field, and what to do about it."""
+    try:
+        reasons_given(verdict, reasons)
+    except ValueError as error:
+        yield "reasons", str(error)
+    if clears_match and verdict is Verdict.REJECTED:
+        yield "clears_match", "a rejection clears no match with a list: leave it out"
+    if up_to is not None and verdict is Verdict.REJECTED:
+        yield "up_to", "a rejection approves no amount: leave it out"
+
+
+def _refuse_misfits(verdict: Verdict, reasons: Sequence[str], *, clears_match: bool, up_to: str | None = None) -> None:
+    if found := list(misfits(verdict, reasons, clears_match=clears_match, up_to=up_to)):
+        raise ValueError("; ".join(f"{field}: {sentence}" for field, sentence in found))
 
 
 async def decide_application(
@@ -34,6 +66,7 @@ async def decide_application(
     ValueError if the reasons do not fit the verdict.
     """
     record = (await applications.get(work, tenant, application_id)).record
+    _refuse_misfits(verdict, reasons, clears_match=clears_match)
     outcomes = [outcome for check in record.checks for outcome in check.outcomes]
     return await decisions.decide_referral(
         work,
@@ -67,9 +100,8 @@ async def decide_evaluation(
     ValueError if reasons or amount do not fit the verdict. UnknownEvaluation if it is not this tenant's; None as the
     tenant is our staff. `clears_match` is as for applications.
     """
-    if clears_match and verdict is Verdict.REJECTED:
-        raise ValueError("a rejection clears no match with a list: leave `clears_match` out")
     await evaluations.get(work, tenant, evaluation_id)
+    _refuse_misfits(verdict, reasons, clears_match=clears_match, up_to=up_to)
     basis = await evaluation_basis(work, evaluation_id, config.limit_policy)
     record = await evaluations.decide_referral(
         work,
@@ -103,8 +135,6 @@ def _decided(basis: EvaluationBasis, verdict: Verdict, up_to: str | None, reason
     then, now = basis.judged.eligibility, datetime.now(UTC)
     given = reasons_given(verdict, reasons, [outcome for book in then.books for outcome in book.outcomes])
     if verdict is Verdict.REJECTED:
-        if up_to is not None:
-            raise ValueError("a rejection approves no amount: leave `up_to` out")
         return rejected(then, given, basis.judged.request.requested_on, now)
     minor = None if up_to is None else Money.parse(up_to, then.currency).minor
     return approved(then, basis.judged.request.product, basis.books.values(), basis.profile, minor, now)

@@ -12,6 +12,7 @@ from support.shell import Shell
 from typer.testing import CliRunner
 
 from underwriting.cli import COMMANDS, application, main
+from underwriting.cli.person import this_person
 from underwriting.settings import settings, unknown_variables
 
 
@@ -273,3 +274,32 @@ def test_nothing_dead_is_nothing_to_redrive(migrated: Shell) -> None:
 
 def test_reseal_reports_what_it_did(migrated: Shell) -> None:
     assert migrated.run("reseal")[1] == "0 values are sealed anew\n"
+
+
+def test_everything_that_is_wrong_with_a_decision_is_said_at_once(migrated: Shell) -> None:
+    application_id = "app_01KAYB2M4Z5W8Q0V6T3R9N7XJC"
+    decide = ("decide", application_id, "rejected", "--note", "…", "--reason", "income_lo", "--up-to", "5")
+    code, _, error = migrated.run(*decide, "--clears-match")
+    assert (code, error.removeprefix("underwriting: ").strip().split("; ")) == (
+        2,
+        [
+            "--note: say why, in 3 characters or more",
+            "--reason: income_lo is no reason that a person may give",
+            "did you mean income_low?",
+            "--up-to: an application is approved as it was applied for: leave it out",
+            "--clears-match: a rejection clears no match with a list: leave it out",
+        ],
+    )
+    code, _, error = migrated.run("decide", application_id, "rejected", "--note", "seen")
+    assert (code, error.startswith("underwriting: --reason: a rejection needs its reasons")) == (2, True)
+    code, _, error = migrated.run("decide", application_id, "approved", "--note", "seen")
+    assert (code, error) == (2, f"underwriting: there is no application {application_id}\n")
+
+
+def test_who_has_no_name_is_noted_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000_123)
+    assert this_person() == "uid 4000000123"
+    monkeypatch.setenv("LOGNAME", "nobody")
+    assert this_person() == "account nobody"

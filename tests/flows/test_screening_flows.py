@@ -7,11 +7,12 @@ from prefect.client.schemas.objects import State
 from support.float_checks import FloatChecks
 from support.journeys import TENANT, Journey
 
-from flows.decide_referral import StaffVerdict, decide_referral
+from flows.decide_referral import decide_referral
 from flows.screen_customers import screen_customers
 from rules.limits.tiers import CURRENCY, TIERS
 from tasks.screening import screen_customers as compare_all
 from underwriting.domain.application import Product
+from underwriting.referrals import StaffVerdict
 from underwriting.runtime import Runtime
 from underwriting.screening.entries import Entry, ScreeningList
 from underwriting.screening.names import Kind

@@ -11,6 +11,7 @@ from prefect import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import State
 from support.float_checks import FloatChecks
+from support.in_process import shell
 from support.journeys import Journey
 from support.reviews import let_time_pass
 from typer.testing import CliRunner
@@ -18,7 +19,7 @@ from typer.testing import CliRunner
 from flows.answer_application import answer_application
 from flows.change_profile import change_profile
 from flows.decide_evaluation import decide_evaluation
-from flows.decide_referral import StaffVerdict, decide_referral
+from flows.decide_referral import decide_referral
 from flows.release_limits import Release, release_limits
 from flows.review_customer import review_customer
 from flows.rollback_limits import rollback_limits
@@ -29,6 +30,7 @@ from underwriting.cli import application
 from underwriting.domain.application import Product
 from underwriting.domain.decision import Verdict
 from underwriting.domain.profile import FloatProfile
+from underwriting.referrals import StaffVerdict
 from underwriting.runtime import Runtime
 from underwriting.store import applications, audit, profiles
 from underwriting.store.models import Channel
@@ -142,6 +144,32 @@ async def test_a_referred_evaluation_is_decided_by_a_person_and_told(
 def explained(evaluation_id: str) -> tuple[int, str]:
     result = CliRunner().invoke(application("explain"), ["explain", evaluation_id])
     return result.exit_code, result.stdout
+
+
+async def test_the_command_line_decides_a_referral_as_the_forms_do(checks: FloatChecks) -> None:
+    referred = (await checks.evaluate("unscored")).record
+    code, told = await shell("explain", referred.id)
+    assert f'underwriting decide {referred.id} approved --note "…"' in told
+    decide = ("decide", referred.id, "approved", "--note", "spoke to the employer")
+    code, error = await shell(*decide, "--up-to", "20.01")
+    assert (code, error) == (2, "underwriting: at most 20.00 USD can be approved: no higher amount is enabled\n")
+    for _ in range(2):
+        assert await shell(*decide, "--up-to", "10") == (0, f"{referred.id}: approved 10.00 USD\n")
+    record = (await checks.stored(referred.id)).record
+    assert (record.verdict, record.approved_amounts, record.decided_by) == ("approved", ("10.00",), "person")
+    code, error = await shell("decide", referred.id, "rejected", "--note", "a whim", "--reason", "income_low")
+    assert (code, "was approved by" in error) == (2, True)
+
+
+async def test_an_application_too_is_decided_on_the_command_line(journey: Journey) -> None:
+    referred = (await journey.review("thin-file")).record
+    listed = (await shell("status", "referred"))[1]
+    assert f'underwriting decide {referred.id} rejected --note "…" \\\n    --reason CODE\n' in listed
+    rejected = ("decide", referred.id, "rejected", "--note", "no payslips", "--reason", "income_unverified")
+    code, told = await shell(*rejected, "--json")
+    assert (code, json.loads(told)["verdict"]) == (0, "rejected")
+    record = await journey.record(referred.id)
+    assert [reason.code for reason in record.reasons] == ["income_unverified"]
 
 
 async def test_a_loan_too_is_decided_by_a_person(checks: FloatChecks) -> None:
@@ -297,7 +325,7 @@ async def test_an_impossible_change_fails_the_run_and_writes_nothing(
 
 async def test_a_user_whom_the_tenant_does_not_have_is_not_changed(journey: Journey) -> None:
     state = await changed(journey, enabled=["1"])
-    assert "sandbox has no such user; the first check of a user makes the profile" in (state.message or "")
+    assert "sandbox has no user steady-pay; the first check of a user makes the profile" in (state.message or "")
     assert await in_force(journey) is None
 
 

@@ -1,12 +1,12 @@
 """`underwriting answer`: a customer's answer to an incomplete application or to a counteroffer."""
 
-import getpass
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from underwriting.cli.output import Json, print_json
+from underwriting.cli.person import this_person
 from underwriting.cli.store import write_store
 from underwriting.domain.application import State
 from underwriting.domain.money import amount_of
@@ -29,7 +29,7 @@ def answer(
             application_id,
             reply,
             tenant=None,
-            by=getpass.getuser(),
+            by=this_person(),
             now=datetime.now(UTC),
             partners=settings().partners,
         )

@@ -4,7 +4,6 @@ Imported only where a draft is tried, since Prefect's tasks take seconds to impo
 """
 
 import asyncio
-import getpass
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +22,7 @@ from underwriting.cli.draft_files import eligibility_drafts, review_draft
 from underwriting.cli.eligibility import print_evaluation
 from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.output import confirmed, console, print_json, print_lines
+from underwriting.cli.person import this_person
 from underwriting.cli.review import print_review
 from underwriting.cli.store import store_settings
 from underwriting.domain.application import Application, ApplicationRequest, Product, State
@@ -54,7 +54,7 @@ def review_by_draft(request: ApplicationRequest, file: Path, tenant: str, *, yes
         if not confirmed("May a report be pulled?"):
             refuse("no source was asked; --yes does not ask first, and without --consent no report is pulled")
     tried = _with_runtime(
-        lambda runtime: try_review(runtime, request, draft, tenant or settings().limits_tenant, getpass.getuser())
+        lambda runtime: try_review(runtime, request, draft, tenant or settings().limits_tenant, this_person())
     )
     now, then = tried.draft, tried.in_force
     found = [] if then is None else review_differences(then.decision, then.checks, now.decision, now.checks)

@@ -13,9 +13,9 @@ from rules.limits.tiers import CURRENCY
 from underwriting.cli.books import rules_of
 from underwriting.cli.client import ApiRefused, Client, Token, opaque_id
 from underwriting.cli.errors import refuse, refusing
-from underwriting.cli.output import coloured, console, print_hanging, print_outcomes, print_reasons
+from underwriting.cli.output import coloured, console, print_hanging, print_outcomes, print_reasons, to_decide
 from underwriting.domain.application import Product
-from underwriting.domain.decision import RulebookRef
+from underwriting.domain.decision import RulebookRef, Verdict
 from underwriting.domain.money import amount_of
 from underwriting.store.evaluations import EvaluationRecord
 
@@ -82,6 +82,8 @@ def _show(records: Sequence[EvaluationRecord]) -> None:
         out.print(f"[bold]{record.id}[/], profile v{record.profile_version}")
         print_evaluation(out, record, rules)
         typer.echo(f"`underwriting explain {record.id}` says what would have changed it")
+        if record.verdict is Verdict.REFERRED:
+            typer.echo(to_decide(record.id))
 
 
 def print_evaluation(out: Console, record: EvaluationRecord, rules: Mapping[RulebookRef, Sequence[Rule]]) -> None:

@@ -16,7 +16,7 @@ from rules.facts import fact_text
 from rules.prescreening.book import parse_rulebook
 from underwriting.cli.errors import refuse
 from underwriting.cli.execution_log import print_log
-from underwriting.cli.output import COLOURS, asks_and_saw, console, moment_text, print_hanging, print_reasons
+from underwriting.cli.output import COLOURS, asks_and_saw, console, moment_text, print_hanging, print_reasons, to_decide
 from underwriting.cli.store import read_store
 from underwriting.decision_basis import EvaluationBasis, evaluation_basis
 from underwriting.domain.decision import BY_RULEBOOK, Decision, Result, Verdict
@@ -109,6 +109,8 @@ def _print_evaluation(basis: EvaluationBasis, by_staff: StaffDecision | None) ->
             for rule in book.open:
                 told = advice(rule, eligibility.currency)
                 print_hanging(out, f"{book.result.rulebook}: {rule.outcome.rule}: {told}")
+    if verdict is Verdict.REFERRED:
+        typer.echo(f"\n{to_decide(request.id)}")
 
 
 def print_by_staff(what: str, by: str, at: datetime, note: str | None) -> None:
@@ -142,6 +144,8 @@ def _print_application(record: Record, rules: Sequence[RuleExplained], made: Seq
     if rules:
         print_legend(out)
     print_rules(rules, record.currency)
+    if record.verdict is Verdict.REFERRED:
+        typer.echo(f"\n{to_decide(record.id)}")
 
 
 def _evaluation_as_json(basis: EvaluationBasis, by_staff: StaffDecision | None) -> None:

@@ -1,7 +1,6 @@
 """`underwriting lists`: load screening lists, look up names, and measure the matching."""
 
 import asyncio
-import getpass
 import re
 from collections.abc import Callable
 from dataclasses import asdict
@@ -15,6 +14,7 @@ from rich.markup import escape
 from underwriting import referrals
 from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.output import Json, confirmed, console, first_of, new_table, note_given, print_json, print_table
+from underwriting.cli.person import this_person
 from underwriting.cli.store import read_store, store_settings, with_store, write_store
 from underwriting.integrations.errors import SourceError
 from underwriting.screening import Screener, load_block_list, load_ofac
@@ -162,7 +162,7 @@ def clear(
     as_json: Json = False,
 ) -> None:
     """Record that a user is none of the matched list entries; this is valid until details or entries change."""
-    by = getpass.getuser()
+    by = this_person()
     known = read_store(lambda work: list_matches.of_user(work, tenant, user_id))
     for found in [match.found for match in known if match.cleared_at is None and match.found.confirmed]:
         question = f"{user_id} matches {found.reference} with a score of {found.score:.2f}: {found.evidence}. Clear it?"
@@ -236,7 +236,7 @@ def _load(read: Callable[[], ScreeningList], *, as_json: bool) -> None:
         loaded = read()
     for remark in loaded.remarks:
         typer.echo(remark, err=True)
-    new = with_store(lambda store: store_list(store, loaded, getpass.getuser()))
+    new = with_store(lambda store: store_list(store, loaded, this_person()))
     if as_json:
         print_json({"list": loaded.name, "entries": len(loaded.entries), "new": new})
         return

@@ -1,6 +1,5 @@
 """`underwriting notices`: list the notices that are due, print one, note that one was sent."""
 
-import getpass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
@@ -9,6 +8,7 @@ import typer
 
 from underwriting.cli.errors import refusing
 from underwriting.cli.output import Json, first_of, new_table, print_json, print_table
+from underwriting.cli.person import this_person
 from underwriting.cli.store import with_store
 from underwriting.domain.notice import Owed
 from underwriting.notices import service
@@ -94,7 +94,7 @@ def sent(
     moment = at.replace(tzinfo=UTC) if at is not None else None
 
     async def note(store: Store) -> Sending:
-        return await service.sent(store, await _written(store, subject_id, user), how, moment, getpass.getuser())
+        return await service.sent(store, await _written(store, subject_id, user), how, moment, this_person())
 
     with refusing(NoticeImpossible):
         sending = with_store(note)

@@ -62,9 +62,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def note_given(note: str) -> str:
     """A person's note as an option; a note that says nothing is refused, as in forms and in the API."""
-    if len(note.strip()) < SHORTEST_NOTE:
-        raise typer.BadParameter(f"say why, in {SHORTEST_NOTE} characters or more")
+    if wanted := note_wanted(note):
+        raise typer.BadParameter(wanted)
     return note
+
+
+def note_wanted(note: str) -> str:
+    """What is wrong with a person's note, or an empty text."""
+    return f"say why, in {SHORTEST_NOTE} characters or more" if len(note.strip()) < SHORTEST_NOTE else ""
 
 
 # Of a command that prints JSON in any case.
@@ -86,6 +91,15 @@ def confirmed(question: str) -> bool:
         return False
 
 
+def to_decide(subject_id: str) -> str:
+    """How a person decides a referral: commands that can be pasted once the note is written.
+
+    Pasted as they are, they are refused: the note is too short, and there is no such code.
+    """
+    approve, reject = (f'  underwriting decide {subject_id} {word} --note "…"' for word in ("approved", "rejected"))
+    return f"To decide, with your note in place of …:\n{approve}\n{reject} \\\n    --reason CODE"
+
+
 def first_of(rows: Sequence[T], limit: int) -> Sequence[T]:
     """The first `limit` of rows that were read with one more; standard error says if there are more."""
     if len(rows) > limit:
@@ -100,6 +114,12 @@ def print_lines(headline: str, lines: Iterable[str]) -> None:
     typer.echo(headline)
     for line in lines:
         typer.echo(f"  {line}")
+
+
+def width_of(table: Table) -> int:
+    """Columns that a table takes where nothing is broken or cut."""
+    out = console()
+    return out.measure(table, options=out.options.update_width(PIPE_WIDTH)).maximum
 
 
 def print_table(table: Table, none: str) -> None:

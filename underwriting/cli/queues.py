@@ -1,6 +1,5 @@
 """`underwriting inbox` and `underwriting outbox`: what waits, and what could not be handled or delivered."""
 
-import getpass
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
@@ -9,6 +8,7 @@ import typer
 
 from underwriting.cli.errors import refuse
 from underwriting.cli.output import Json, ago, first_of, new_table, print_json, print_table
+from underwriting.cli.person import this_person
 from underwriting.cli.store import read_store, write_store
 from underwriting.store.models import EventRow, MessageRow, QueuedRow, QueueState
 from underwriting.store.queue import inbox as events
@@ -72,7 +72,7 @@ def _commands(queue: Queue[R], described: str, about: Callable[[R], dict[str, An
 
 async def _redrive(work: Work, queue: Queue[R], ids: list[str]) -> tuple[list[str], dict[str, str]]:
     """The ids that are due again, and why the others are not."""
-    redriven = await queue.redrive(work, ids, getpass.getuser())
+    redriven = await queue.redrive(work, ids, this_person())
     states = await queue.states(work, ids)
     left = [row_id for row_id in dict.fromkeys(ids) if row_id not in redriven]
     return redriven, {row_id: _WHY_LEFT[states.get(row_id)].format(name=queue.name) for row_id in left}

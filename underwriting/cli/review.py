@@ -15,7 +15,7 @@ from rules.core.wording import wording
 from underwriting.cli.books import rules_of
 from underwriting.cli.client import ApiRefused, Client, Token, consent_now, opaque_id
 from underwriting.cli.errors import refuse, refusing
-from underwriting.cli.output import console, print_hanging, print_outcomes, print_reasons
+from underwriting.cli.output import console, print_hanging, print_outcomes, print_reasons, to_decide
 from underwriting.domain.application import ApplicationRequest, Product
 from underwriting.domain.decision import Verdict
 from underwriting.domain.money import Money, amount_of, currency_codes
@@ -25,7 +25,6 @@ from underwriting.store.record import Record
 NEXT = {
     Verdict.INCOMPLETE: "Once the customer has supplied what is missing:\n  underwriting answer {id} supplied",
     Verdict.COUNTEROFFER: "Once the customer has answered, accepted or declined:\n  underwriting answer {id} accepted",
-    Verdict.REFERRED: "A person decides it in the Prefect UI: Deployments, decide-referral, Run",
 }
 
 
@@ -112,7 +111,9 @@ def _show(record: Record) -> None:
     out.print(f"[bold]{record.id}[/] by {record.rulebook}" if record.rulebook else f"[bold]{record.id}[/]")
     print_review(out, record, rules_of([record.rulebook]).get(record.rulebook, ()) if record.rulebook else ())
     typer.echo(f"`underwriting explain {record.id}` says what would have changed it")
-    if record.verdict in NEXT:
+    if record.verdict is Verdict.REFERRED:
+        typer.echo(to_decide(record.id))
+    elif record.verdict in NEXT:
         typer.echo(NEXT[record.verdict].format(id=record.id))
 
 

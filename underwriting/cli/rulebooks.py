@@ -1,7 +1,6 @@
 """`underwriting rulebooks`: check, publish and print rulebooks."""
 
 import asyncio
-import getpass
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
@@ -27,6 +26,7 @@ from underwriting.cli.books import READERS
 from underwriting.cli.errors import refusing
 from underwriting.cli.in_force import in_force_now
 from underwriting.cli.output import AlwaysJson, Json, new_table, note_given, print_json, print_table
+from underwriting.cli.person import this_person
 from underwriting.cli.store import read_store, with_database, write_store
 from underwriting.domain.application import Product
 from underwriting.lender import open_store
@@ -86,7 +86,7 @@ def publish(files: Files = None, as_json: Json = False) -> None:
     config = _with_segments(settings())
     _warn(drafts, config)
     with refusing(RulebookError):
-        published = write_store(lambda work: publishing.publish(work, drafts, policies, getpass.getuser(), config))
+        published = write_store(lambda work: publishing.publish(work, drafts, policies, this_person(), config))
     if as_json:
         print_json([ref.model_dump() | {"new": new, "in_force": now} for ref, (new, now) in published.items()])
         return
@@ -112,9 +112,7 @@ def withdraw(
     config = _with_segments(settings())
     with refusing(RulebookError):
         done = write_store(
-            lambda work: publishing.withdraw(
-                work, name, version, getpass.getuser(), note, config, leave_none=leave_none
-            )
+            lambda work: publishing.withdraw(work, name, version, this_person(), note, config, leave_none=leave_none)
         )
     _print_withdrawal(name, done, as_json=as_json)
 
@@ -129,7 +127,7 @@ def reinstate(
     """Put an earlier version in force again, within a second; the newer ones are withdrawn."""
     config = _with_segments(settings())
     with refusing(RulebookError):
-        done = write_store(lambda work: publishing.reinstate(work, name, version, getpass.getuser(), note, config))
+        done = write_store(lambda work: publishing.reinstate(work, name, version, this_person(), note, config))
     _print_withdrawal(name, done, as_json=as_json)
 
 

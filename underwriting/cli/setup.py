@@ -1,13 +1,13 @@
 """The content of a new store of the embedded set-up."""
 
 import asyncio
-import getpass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rules.books import Draft, shipped_books
 from rules.limits.policy import policy_for, shipped_policies
 from rules.limits.tiers import CURRENCY, TIERS
+from underwriting.cli.person import SET_UP
 from underwriting.lender import open_store
 from underwriting.limit_runs.adoption import limits_in
 from underwriting.local.environment import history_folder
@@ -33,15 +33,14 @@ async def prepare_sandbox(config: Settings) -> None:
         await asyncio.to_thread(ensure_history, folder, policy_for(config.limit_policy).business_day.last(now))
         limits = limits_in(folder / f"{CURRENT_LIMITS}.parquet", CURRENCY, TIERS, now)
         async with open_store(config) as store, store.begin() as work:
-            await adopt(work, config.limits_tenant, limits, CURRENCY, TIERS, getpass.getuser())
+            await adopt(work, config.limits_tenant, limits, CURRENCY, TIERS, SET_UP)
 
 
 async def prepare(config: Settings) -> None:
     """Migrate the store of the embedded set-up; publish shipped rulebooks and policies, and the sandbox's list."""
     await migrate_store(config.database_url)
-    who = getpass.getuser()
     async with open_store(config) as store:
         async with store.begin() as work:
-            await publish(work, list(map(Draft, shipped_books())), tuple(shipped_policies().values()), who, config)
+            await publish(work, list(map(Draft, shipped_books())), tuple(shipped_policies().values()), SET_UP, config)
         for screening_list in sandbox_lists():
-            await store_list(store, screening_list, who)
+            await store_list(store, screening_list, SET_UP)

@@ -1,12 +1,25 @@
 """`underwriting status`: what waits, is late, dead, held, quarantined or referred, and for how long."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated
 
 import typer
+from rich.padding import Padding
+from rich.table import Table
 
-from underwriting.cli.output import Json, ago, console, first_of, new_table, print_json, print_table
+from underwriting.cli.output import (
+    Json,
+    ago,
+    console,
+    first_of,
+    new_table,
+    print_json,
+    print_table,
+    to_decide,
+    width_of,
+)
 from underwriting.cli.store import with_store
 from underwriting.settings import settings
 from underwriting.store import depths, notices
@@ -114,13 +127,30 @@ def _print_items(which: Which, limit: int, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    table = new_table("id", "since", "tenant, customer, why", right=("since",), wraps=("tenant, customer, why",))
-    for item in found:
-        why = f": {item.why}" if item.why else ""
-        table.add_row(item.id, ago(item.since), f"{item.tenant}/{item.subject}{why}")
+    table = _items(found, why_below=False)
+    if width_of(table) > console().width:
+        table = _items(found, why_below=True)
     print_table(table, _NONE[which])
     if found and which is Which.QUARANTINED:
         typer.echo(f"To see what was tried: underwriting explain {found[0].id} --log")
         typer.echo(f"To put one back: underwriting retry {found[0].id}")
     elif found:
         typer.echo(f"To see why: underwriting explain {found[0].id}")
+    if found and which is Which.REFERRED:
+        typer.echo(to_decide(found[0].id))
+
+
+def _items(found: Sequence[Item], *, why_below: bool) -> Table:
+    """A row for each; where the terminal is too narrow for it, why is in the row below, under the id."""
+    columns = ("id", "since", "tenant", "customer")
+    if not why_below:
+        table = new_table(*columns, "why", right=("since",))
+        for item in found:
+            table.add_row(item.id, ago(item.since), item.tenant, item.subject, item.why)
+        return table
+    table = new_table("id, and why", *columns[1:], right=("since",), wraps=("id, and why", "customer"))
+    for item in found:
+        table.add_row(item.id, ago(item.since), item.tenant, item.subject)
+        if item.why:
+            table.add_row(Padding(item.why, (0, 0, 0, 2)))
+    return table

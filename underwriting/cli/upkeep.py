@@ -1,12 +1,12 @@
 """`underwriting retry`, `underwriting reseal` and `underwriting roles`: manual operations on the store."""
 
-import getpass
 from typing import Annotated
 
 import typer
 
 from underwriting.cli.errors import refuse
 from underwriting.cli.output import Json, print_json
+from underwriting.cli.person import this_person
 from underwriting.cli.store import with_store, write_store
 from underwriting.store import claims, rotation
 from underwriting.store.kinds import APPLICATIONS, EVALUATIONS, kind_of
@@ -25,7 +25,7 @@ def retry(
 
     async def retry_all(work: Work) -> None:
         for subject_id in ids:
-            await claims.retry(work, kind_of(subject_id), subject_id, getpass.getuser())
+            await claims.retry(work, kind_of(subject_id), subject_id, this_person())
 
     write_store(retry_all)
     if as_json:

@@ -15,6 +15,7 @@ StoreError
 │   ├── NoTemporaryProfile
 │   ├── UnknownLimitRun
 │   ├── UnknownProfile
+│   │   └── NoSuchUser
 │   └── UnknownRulebook
 ├── LeaseLost             another worker owns what we worked on: stop, and write nothing
 ├── RunInTheWay           another limit run conflicts with this one
@@ -101,6 +102,13 @@ class UnknownProfile(NotFound):
         super().__init__(f"user {user_id} has no float profile yet; it is made on first contact")
 
 
+class NoSuchUser(UnknownProfile):
+    """The tenant has no such user, or nobody has checked yet what the user may take."""
+
+    def __init__(self, tenant: str, user_id: str) -> None:
+        StoreError.__init__(self, f"{tenant} has no user {user_id}; the first check of a user makes the profile")
+
+
 class NoNotice(NotFound):
     """There is no decision that needs a notice, or it is not clear to which customer."""
 
@@ -153,7 +161,7 @@ class NoOpenMatch(StoreError):
         why = "`underwriting lists matches` shows who has"
         if cleared_by and cleared_at:
             at = f"{cleared_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-            why = f"{cleared_by} cleared it on {at}, and that is still valid: decide without `clears_match`"
+            why = f"{cleared_by} cleared it on {at}, and that is still valid: decide without clearing it again"
         super().__init__(f"user {user_id} has no open match with a list; {why}")
 
 

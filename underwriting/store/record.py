@@ -88,7 +88,10 @@ class Record(BaseModel):
     respond_by: datetime | None = Field(default=None, description="Until when the customer may answer")
     rulebook: RulebookRef | None = None
     arm: str | None = Field(default=None, description="The arm of the rulebook's experiment, if it is of one")
-    decided_by: str | None = None
+    decided_by: str | None = Field(
+        default=None,
+        description="`rulebook`, `customer` (the answer to a counteroffer), `deadline`, or else the id of the person",
+    )
     decided_at: datetime | None = None
     notice_due: date | None = Field(default=None, description="Day by which the customer must be told of the decision")
     checks: tuple[CheckRecord, ...] = ()

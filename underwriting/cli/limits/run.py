@@ -1,6 +1,5 @@
 """`underwriting limits`: run, show, release, roll back and export limit runs; compare policies."""
 
-import getpass
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +21,7 @@ from underwriting.cli.limits.context import with_run_context
 from underwriting.cli.limits.explain import decision_as_json, decision_in, move_text, print_decision
 from underwriting.cli.limits.histories import History, history_of
 from underwriting.cli.output import confirmed, console, new_table, note_given, print_hanging, print_table
+from underwriting.cli.person import this_person
 from underwriting.cli.store import read_store, write_store
 from underwriting.domain.application import Product
 from underwriting.domain.limits import LimitRunState
@@ -136,7 +136,7 @@ def release(
 
     async def decide(context: RunContext) -> Report:
         async with context.store.begin() as work:
-            await held_runs.decide(work, run_id, state, getpass.getuser(), note)
+            await held_runs.decide(work, run_id, state, this_person(), note)
         return await finish(context, run_id)
 
     _show(with_run_context(decide), as_json)
@@ -153,7 +153,7 @@ def rollback(
         typer.echo(with_run_context(lambda context: preview(context, run_id)), err=True)
         if not confirmed("Roll it back?"):
             refuse(f"nothing is rolled back; `underwriting limits rollback {run_id} --yes` does not ask")
-    back = with_run_context(lambda context: roll_back(context, run_id, getpass.getuser()))
+    back = with_run_context(lambda context: roll_back(context, run_id, this_person()))
     if as_json:
         typer.echo(json.dumps({"run_id": run_id, "state": "rolled_back", **_counts_of(back)}))
         return
@@ -169,7 +169,7 @@ def adopt(
     """Take over limits from another system or a generated history, for users who have no profile here yet."""
     with refusing(AdoptionError):
         limits = limits_in(file, CURRENCY, TIERS, datetime.now(UTC))
-    whose, by = tenant or settings().limits_tenant, getpass.getuser()
+    whose, by = tenant or settings().limits_tenant, this_person()
     new = write_store(lambda work: adopt_limits(work, whose, limits, CURRENCY, TIERS, by))
     if as_json:
         typer.echo(json.dumps({"tenant": whose, "users": len(limits), "new": new}))

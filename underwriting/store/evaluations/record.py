@@ -66,7 +66,10 @@ class EvaluationRecord(BaseModel):
     arm: str | None = None
     reasons: tuple[Reason, ...] = ()
     profile_version: int | None = None
-    decided_by: Decider | None = None
+    decided_by: Decider | None = Field(
+        default=None,
+        description="`rulebook` or `person`; which person it was is in the evaluation's log, as `by` of `decided`",
+    )
     decided_at: datetime | None = None
     notice_due: date | None = Field(default=None, description="Day by which the customer must be told of the decision")
     troubles: dict[str, str] = Field(
