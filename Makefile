@@ -2,6 +2,9 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+# Python keeps compiled modules, even where the environment says otherwise: programs start in a third of the processor
+# and the tests start dozens.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo up test test-fast lint policy format browser pictures lock clean soak soak-events soak-facts soak-texts
 .PHONY: bench-latency bench-rules bench-burst bench-eligibility bench-facts bench-limits bench-limits-scale

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.limit_histories import END, written
+from support.remembered_shards import remembered
 
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.settings import Settings, settings
@@ -54,4 +55,4 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings
 
 @pytest.fixture
 def context(store: Store, config: Settings) -> RunContext:
-    return RunContext(store, config)
+    return RunContext(store, config, remembered)

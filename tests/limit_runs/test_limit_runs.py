@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 from support.evaluated import pause
 from support.limit_histories import END, corrected, hit, lenient, request, rewritten
 from support.limit_store import TENANT, count, held_policy, limits, meet, records, settle
+from support.remembered_shards import remembered
 
 from rules.limits.tiers import TIERS
 from underwriting.domain.application import Product
@@ -19,7 +20,7 @@ from underwriting.domain.profile import FloatProfile
 from underwriting.limit_runs.dry_run import run_dry
 from underwriting.limit_runs.rollback import roll_back
 from underwriting.limit_runs.run import finish, recalculate
-from underwriting.limit_runs.run_context import RunContext, in_a_thread
+from underwriting.limit_runs.run_context import RunContext
 from underwriting.limit_runs.shard import ShardResult, ShardSpec
 from underwriting.store import audit, profiles
 from underwriting.store.errors import RunInTheWay
@@ -78,7 +79,7 @@ async def test_an_interrupted_run_goes_on_where_it_stopped(
         calls.append(spec.number)
         if len(calls) == 3:
             raise Interrupted
-        return await in_a_thread(spec)
+        return await remembered(spec)
 
     failing = replace(context, calculate=calculate, concurrent_shards=1)
     with pytest.raises(Interrupted):
@@ -258,7 +259,7 @@ async def test_the_decision_time_is_the_one_that_the_run_was_planned_with(few_us
         moments.append(spec.judged_at)
         if len(moments) == 1:
             raise Interrupted
-        return await in_a_thread(spec)
+        return await remembered(spec)
 
     seeing = replace(context, calculate=calculate, concurrent_shards=1)
     asked = request(few_users)
@@ -301,7 +302,7 @@ async def test_a_run_that_somebody_works_on_is_left_alone(few_users: Path, conte
 
 async def test_who_lost_the_fence_writes_nothing(few_users: Path, context: RunContext) -> None:
     async def stolen(spec: ShardSpec) -> ShardResult:
-        result = await in_a_thread(spec)
+        result = await remembered(spec)
         async with context.store.begin() as work:
             (run,) = await limit_runs.newest(work, TENANT)
             run_id = run.id

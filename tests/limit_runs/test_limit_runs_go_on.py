@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import update
 from support.limit_histories import request
 from support.limit_store import held_policy
+from support.remembered_shards import remembered
 
 from underwriting.domain.limits import LimitRunState, LimitShardState
-from underwriting.limit_runs import run_context
 from underwriting.limit_runs.request import Request
 from underwriting.limit_runs.rollback import roll_back
 from underwriting.limit_runs.run import MAX_TRIES, finish, recalculate
@@ -141,7 +141,7 @@ async def test_a_shard_that_kills_its_workers_fails_alone_and_is_named(context: 
         calculated.append((spec.number, shards[spec.number].tries))
         if len(calculated) <= 3:
             raise OSError("the first worker stops")
-        return await run_context.in_a_thread(spec)
+        return await remembered(spec)
 
     flow = as_flow(context, calculate=noted, concurrent_shards=1)
     with pytest.raises(OSError, match="stops"):
@@ -169,7 +169,7 @@ async def test_an_unfinished_run_may_be_discarded_and_its_worker_stores_nothing_
         async with context.store.begin() as work:
             run_id = Path(spec.folder).name
             await held_runs.decide(work, run_id, LimitRunState.DISCARDED, "ann", "the wrong history")
-        return await run_context.in_a_thread(spec)
+        return await remembered(spec)
 
     with pytest.raises(LeaseLost):
         await recalculate(as_flow(context, calculate=discarded_meanwhile), request(few_users, shards=1))
