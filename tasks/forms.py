@@ -13,15 +13,15 @@ from typing import Annotated, Any, ParamSpec
 
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
-from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from rules.explain.adverse_reasons import AdverseCodes
 from rules.limits.tiers import TIERS
-from underwriting.domain.application import ApplicationId, ConsentMoment, CustomerId, TermMonths
+from underwriting.domain.application import ApplicationId, ConsentMoment, CustomerId, RequestedDay, TermMonths
 from underwriting.domain.eligibility import EvaluationId
 from underwriting.domain.limits import LimitRunId
 from underwriting.domain.money import AMOUNT_PATTERN, CurrencyCode
-from underwriting.domain.plausible import PastDate
+from underwriting.domain.plausible import NO_BOOLEAN, WRITTEN, RequestedMoment
 from underwriting.domain.profile import Reason
 from underwriting.settings import settings
 from underwriting.store import audit
@@ -65,10 +65,10 @@ _FIELDS: dict[str, tuple[TypeAdapter[Any], str]] = {
     "up_to": (TypeAdapter(_Amount), _AN_AMOUNT.format("20.00")),
     "currency": (TypeAdapter(CurrencyCode), "write the three capital letters of a currency, such as USD"),
     "term_months": (TypeAdapter(TermMonths), "write a number of months from 1 to 120"),
-    "business_date": (TypeAdapter(date), "choose a day, such as 2026-06-30"),
-    "as_of": (TypeAdapter(PastDate), "choose today or an earlier day"),
+    "business_date": (TypeAdapter(Annotated[date, WRITTEN]), "choose a day, such as 2026-06-30"),
+    "as_of": (TypeAdapter(RequestedDay), "choose today or an earlier day"),
     "consented_at": (TypeAdapter(ConsentMoment), "choose the moment of the consent, with its time zone"),
-    "expires_on": (TypeAdapter(AwareDatetime), "choose a moment, with its time zone"),
+    "expires_on": (TypeAdapter(RequestedMoment), "choose a moment, with its time zone"),
     "note": (TypeAdapter(_Note), "say why, in 3 to 2,000 characters"),
     "decided_by": (TypeAdapter(_Staff), _STAFF_ID),
     "changed_by": (TypeAdapter(_Staff), _STAFF_ID),
@@ -77,7 +77,7 @@ _FIELDS: dict[str, tuple[TypeAdapter[Any], str]] = {
     "reason": (TypeAdapter(Reason), "write one short word in small letters, such as goodwill"),
     "tenant": (TypeAdapter(_Name), "write the tenant's name, such as sandbox, in at most 64 characters"),
     "segment": (TypeAdapter(_Name), "write the segment's name in at most 64 characters"),
-    "shards": (TypeAdapter(Annotated[int, Field(ge=1, le=5_000)]), "write a number from 1 to 5,000"),
+    "shards": (TypeAdapter(Annotated[int, Field(ge=1, le=5_000), NO_BOOLEAN]), "write a number from 1 to 5,000"),
 }
 
 

@@ -235,3 +235,118 @@ async def test_a_key_in_an_event_has_no_control_characters(partner):
     answer = await partner.post("/v1/events", json=event)
     assert answer.status_code == 422
     assert [problem["place"] for problem in answer.json()["problems"]] == ["body.payload.idempotency_key"]
+
+
+async def refused(partner: httpx.AsyncClient, method: str, path: str, body: Any) -> dict[str, str]:
+    """What is said of a body, by place."""
+    ours = {"Idempotency-Key": str(ULID())}
+    answer = await partner.request(method, path.format(**IDS), json=body, headers=ours)
+    assert answer.status_code == 422, answer.text
+    return {problem["place"]: problem["message"] for problem in answer.json()["problems"]}
+
+
+LOAN = {"customer_id": "ada", "amount": "2500.00", "currency": "USD"}
+SENT = "/v1/notices/{subject_id}/sent"
+PROFILE = "/v1/{user_id}/underwriting/float_profile"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "places"),
+    [
+        (
+            "POST",
+            "/v1/applications",
+            {**LOAN, "amount": "0.00", "currency": "usd", "x": 1, "as_of": 5},
+            {"body.amount", "body.currency", "body.x", "body.as_of"},
+        ),
+        ("POST", "/v1/applications", {**LOAN, "amount": "0.001", "x": 1}, {"body.amount", "body.x"}),
+        ("PUT", PROFILE, {"enabled": ["99"], "reason": "X", "x": 1}, {"body.enabled", "body.reason", "body.x"}),
+        (
+            "PUT",
+            f"{PROFILE}/temporary",
+            {"enabled": ["99"], "reason": "X", "expires_on": "2020-01-01T00:00:00Z"},
+            {"body.enabled", "body.reason", "body.expires_on"},
+        ),
+        (
+            "POST",
+            "/v1/applications/{application_id}/decision",
+            {"verdict": "approved", "note": "", "reasons": ["income_low"]},
+            {"body.note", "body.reasons"},
+        ),
+        (
+            "POST",
+            "/v1/{user_id}/underwriting/evaluations/{evaluation_id}/decision",
+            {"verdict": "rejected", "note": "x", "up_to": "5", "clears_match": True},
+            {"body.note", "body.reasons", "body.up_to", "body.clears_match"},
+        ),
+        (
+            "POST",
+            "/v1/events",
+            {"source": "a", "id": "1", "type": "user_float_created", "at": 5, "payload": {"float_id": []}},
+            {"body.at", "body.user_id", "body.payload.evaluation_id", "body.payload.float_id"},
+        ),
+        ("POST", SENT, {"how": "", "sent_at": 5, "x": 1}, {"body.how", "body.sent_at", "body.x"}),
+    ],
+)  # fmt: skip
+async def test_everything_that_is_wrong_with_a_request_is_said_at_once(partner, books, method, path, body, places):
+    assert set(await refused(partner, method, path, body)) == places
+
+
+NO_MOMENTS: list[Any] = [5, 1.5, True, 1_767_225_600, "1767225600", "20260630", " 5 ", ""]
+
+
+@pytest.mark.parametrize("value", NO_MOMENTS)
+async def test_a_number_is_neither_a_day_nor_a_moment(partner, books, value):
+    moment, day = ("write a moment with its time zone, such as 2026-06-30T14:05:00Z", "write a day such as 2026-06-30")
+    request = GOOD["ApplicationRequest"]
+    told = await refused(partner, "POST", "/v1/applications", {**request, "as_of": value})
+    assert told["body.as_of"].endswith(day)
+    consent = {**request["bureau_consent"], "consented_at": value}
+    told = await refused(partner, "POST", "/v1/applications", {**request, "bureau_consent": consent})
+    assert told["body.bureau_consent.consented_at"].endswith(moment)
+    told = await refused(partner, "POST", "/v1/events", {**GOOD["EventReport"], "at": value})
+    assert told["body.at"].endswith(moment)
+    submitted = {
+        **GOOD["EventReport"],
+        "type": "application_submitted",
+        "payload": {"application": {**request, "as_of": value}},
+    }
+    told = await refused(partner, "POST", "/v1/events", submitted)
+    assert told["body.payload.application.as_of"].endswith(day)
+    told = await refused(partner, "POST", "/v1/notices/{subject_id}/sent", {"how": "letter", "sent_at": value})
+    assert told["body.sent_at"].endswith(moment)
+    told = await refused(partner, "PUT", f"{PROFILE}/temporary", {**GOOD["TemporaryChange"], "expires_on": value})
+    assert told["body.expires_on"].endswith(moment)
+    asked = await partner.get("/v1/notices", params={"until": str(value)})
+    assert (asked.status_code, asked.json()["problems"][0]["place"]) == (422, "query.until")
+
+
+async def test_true_is_no_whole_number(partner, books):
+    told = await refused(partner, "POST", "/v1/applications", {**GOOD["ApplicationRequest"], "term_months": True})
+    assert told == {"body.term_months": "is true or false; write a whole number from 1 to 120"}
+
+
+@pytest.mark.parametrize(
+    ("text", "where"), [(b'{"note": ', "line 1, column 10"), (b'{\n  "a": 1,\n  b: 2}', "line 3, column 3")]
+)
+async def test_where_a_body_is_no_json_is_said_with_an_example(partner, text, where):
+    ours = {"Idempotency-Key": str(ULID()), "Content-Type": "application/json"}
+    answer = await partner.post("/v1/applications", content=text, headers=ours)
+    (problem,) = answer.json()["problems"]
+    assert problem["message"].startswith(f"is no JSON at {where}; write an object")
+    example = problem["message"].partition("such as ")[2]
+    assert json.loads(example)["customer_id"] == "good"
+
+
+@pytest.mark.parametrize("body", [[], ["x"], [{}]])
+async def test_a_list_is_called_a_list_whatever_is_in_it(partner, body):
+    told = await refused(partner, "POST", "/v1/applications", body)
+    assert told["body"].startswith("is a list; write an object such as {")
+
+
+async def test_a_missing_key_hides_nothing_else_that_is_wrong(partner, books):
+    answer = await partner.post("/v1/applications", json={"customer_id": "ada", "amount": "x", "currency": "USD"})
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "IDEMPOTENCY_KEY_MISSING")
+    assert [problem["place"] for problem in answer.json()["problems"]] == ["body.amount"]
+    assert "; body.amount" not in answer.json()["message"]
+    assert "body.amount: " in answer.json()["message"]

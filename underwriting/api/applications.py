@@ -1,13 +1,14 @@
 """Applications over HTTP: accept one, read it, decide a referred one."""
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, BackgroundTasks, Header, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-from rules.explain.adverse_reasons import AdverseCodes, reasons_given
+from rules.explain.adverse_reasons import AdverseCodes
 from underwriting import referrals
 from underwriting.api.answering import RETRY_AFTER, UNDECIDED
 from underwriting.api.auth import BACKDATE, Applicant, Reader, Reviewer, require
@@ -17,7 +18,7 @@ from underwriting.api.examples import APPLICATION, LOG, PENDING_APPLICATION
 from underwriting.domain.application import ApplicationId, ApplicationRequest, State
 from underwriting.domain.decision import Verdict
 from underwriting.domain.plausible import PlainText
-from underwriting.domain.wording import WrongWithin
+from underwriting.domain.wording import AllAtOnce, Problem
 from underwriting.store import applications, execution, waiting
 from underwriting.store.applications import StoredApplication
 from underwriting.store.execution import ExecutionLog
@@ -41,7 +42,7 @@ IdempotencyKey = Annotated[
 ]
 
 
-class StaffDecision(BaseModel):
+class StaffDecision(AllAtOnce):
     """What a person decides on what was referred."""
 
     model_config = ConfigDict(
@@ -59,20 +60,26 @@ class StaffDecision(BaseModel):
         description="Only with an approval: the customer is none of the listed persons found; this is stored",
     )
 
-    @model_validator(mode="after")
-    def _fits_the_verdict(self) -> Self:
-        try:
-            reasons_given(self.verdict, self.reasons)
-        except ValueError as error:
-            raise WrongWithin([(("reasons",), str(error))]) from None
-        if self.clears_match and self.verdict is Verdict.REJECTED:
-            raise WrongWithin([(("clears_match",), "a rejection clears no match with a list: leave it out")])
-        return self
+    @classmethod
+    def misfits(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
+        """What does not fit the verdict."""
+        if "verdict" in given:
+            for field, sentence in referrals.misfits(Verdict(given["verdict"]), **_of_decision(given)):
+                if field in given:
+                    yield (field,), sentence
 
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments of `referrals`."""
         return {name: getattr(self, name) for name in type(self).model_fields}
+
+
+def _of_decision(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "reasons": given.get("reasons", ()),
+        "clears_match": given.get("clears_match", False),
+        "up_to": given.get("up_to"),
+    }
 
 
 class CustomerAnswer(BaseModel):

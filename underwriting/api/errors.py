@@ -36,6 +36,7 @@ _UNKNOWN: dict[str, type[store_errors.NotFound]] = {
     "POST clear": store_errors.NeverMatched,
 }
 BODY_UNREADABLE = "The body cannot be read; send JSON in UTF-8."
+KEY = ("header", "idempotency-key")
 KEY_MISSING = "Send a header Idempotency-Key with a key of your own, one for each request."
 
 
@@ -94,13 +95,18 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         found = error.errors()
-        if any(each["loc"] == ("header", "idempotency-key") and each["type"] == "missing" for each in found):
-            return answer(ApiError(HTTPStatus.BAD_REQUEST, "IDEMPOTENCY_KEY_MISSING", KEY_MISSING))
         if all(each["loc"][0] == "path" for each in found):
             return answer(ApiError(HTTPStatus.NOT_FOUND, "NOT_FOUND", _unknown(request)))
-        others = [each for each in found if each["loc"][0] != "path"]
-        worded = problems(others, _schema_of(request))
-        return answer(refusal(Problem(place=".".join(map(str, at)), message=sentence) for at, sentence in worded))
+        no_key = [each for each in found if each["loc"] == KEY and each["type"] == "missing"]
+        others = [each for each in found if each["loc"][0] != "path" and each not in no_key]
+        sent = error.body if isinstance(error.body, str) else ""
+        worded = problems(others, _schema_of(request), sent)
+        refused = refusal(Problem(place=".".join(map(str, at)), message=sentence) for at, sentence in worded)
+        if no_key:
+            message = " ".join(filter(None, (KEY_MISSING, refused.body.message)))
+            wrong = refused.body.problems
+            refused = ApiError(HTTPStatus.BAD_REQUEST, "IDEMPOTENCY_KEY_MISSING", message, problems=wrong)
+        return answer(refused)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:

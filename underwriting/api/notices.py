@@ -12,7 +12,7 @@ from underwriting.api.documented import AFTER, JSON, PageSize, answer, refusals
 from underwriting.api.examples import NOTICE, OWED, SENDING
 from underwriting.domain.application import CustomerId
 from underwriting.domain.notice import Owed
-from underwriting.domain.plausible import Moment, PlainText
+from underwriting.domain.plausible import WRITTEN, PlainText, RequestedMoment
 from underwriting.notices import service as notice_service
 from underwriting.notices.notice import Notice
 from underwriting.notices.service import Sending, Written
@@ -51,7 +51,7 @@ class WasSent(BaseModel):
     )
 
     how: PlainText = Field(min_length=1, max_length=100, description="Such as `letter`, `e-mail` or `in the app`")
-    sent_at: Moment | None = Field(default=None, description="Now, where it is left out")
+    sent_at: RequestedMoment | None = Field(default=None, description="Now, where it is left out")
 
 
 @router.get(
@@ -62,7 +62,9 @@ class WasSent(BaseModel):
 async def due(
     caller: NoticeReader,
     context: Context,
-    until: Annotated[date | None, Query(description="Due until this day; all, where it is left out")] = None,
+    until: Annotated[
+        Annotated[date, WRITTEN] | None, Query(description="Due until this day; all, where it is left out")
+    ] = None,
     after: Annotated[PlainText | None, Query(max_length=200, description=AFTER)] = None,
     limit: PageSize = 50,
 ) -> OwedPage:

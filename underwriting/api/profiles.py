@@ -5,19 +5,19 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from rules.limits.tiers import CURRENCY, TIERS, tiers_enabled
 from underwriting.api.auth import ProfileReader, ProfileWriter
-from underwriting.api.context import Context, problem
+from underwriting.api.context import Context
 from underwriting.api.documented import AFTER, VERSION_ETAG, PageSize, answer, refusals
 from underwriting.api.errors import ApiError
 from underwriting.api.etags import matches, quoted, version_of
 from underwriting.api.examples import PROFILE
 from underwriting.domain.application import CustomerId, Product
 from underwriting.domain.money import Money
-from underwriting.domain.plausible import Moment, PlainText
-from underwriting.domain.profile import FloatProfile, Reason, Tier, TierId
+from underwriting.domain.plausible import PlainText, RequestedMoment
+from underwriting.domain.profile import FloatProfile, Reason, TierId
 from underwriting.store import profiles
 from underwriting.store.errors import UnknownProfile
 
@@ -82,6 +82,17 @@ class Versions(BaseModel):
     next: int | None = Field(description="Send it as `after` for the next page; null on the last one")
 
 
+def _known(ids: list[str]) -> list[str]:
+    tiers_enabled(ids)
+    return ids
+
+
+def _to_come(moment: datetime) -> datetime:
+    if moment <= datetime.now(UTC):
+        raise ValueError("is in the past; give a moment that is still to come")
+    return moment
+
+
 class Change(BaseModel):
     """The next version: which tiers of the schedule are enabled, and which products are paused."""
 
@@ -90,19 +101,14 @@ class Change(BaseModel):
         json_schema_extra={"examples": [{"enabled": ["1", "2", "3"], "paused": [], "reason": "goodwill"}]},
     )
 
-    enabled: list[TierId] = Field(description="Ids of the tiers that the user may take", examples=[["1", "2", "3"]])
+    enabled: Annotated[list[TierId], AfterValidator(_known)] = Field(
+        description="Ids of the tiers that the user may take", examples=[["1", "2", "3"]]
+    )
     paused: list[Product] = Field(default=[], description="Products that the user may not take now")
     reason: Reason = Field(description="A short code of yours: small letters, digits and _", examples=["goodwill"])
     notes: Annotated[
         PlainText | None, Field(max_length=2000, description="For colleagues. Kept sealed; never shown.")
     ] = None
-
-    def tiers(self) -> tuple[Tier, ...]:
-        """The whole schedule with exactly these enabled; ApiError 422 where an id is not in it."""
-        try:
-            return tiers_enabled(self.enabled)
-        except ValueError as error:
-            raise problem("body.enabled", str(error)) from None
 
 
 class TemporaryChange(Change):
@@ -113,7 +119,7 @@ class TemporaryChange(Change):
             "examples": [{"enabled": ["1"], "paused": [], "reason": "goodwill", "expires_on": "2099-12-24T00:00:00Z"}]
         }
     )
-    expires_on: Moment
+    expires_on: Annotated[RequestedMoment, AfterValidator(_to_come)]
 
 
 IfMatch = Annotated[
@@ -217,9 +223,7 @@ async def _write(
     if_match: str | None,
     expires_on: datetime | None = None,
 ) -> Response:
-    tiers, expected, now = body.tiers(), _expected(if_match), datetime.now(UTC)
-    if expires_on is not None and expires_on <= now:
-        raise problem("body.expires_on", "is in the past; give a moment that is still to come")
+    tiers, expected, now = tiers_enabled(body.enabled), _expected(if_match), datetime.now(UTC)
     tenant, subject = caller.tenant, caller.subject
     async with context.store.begin() as work:
         await profiles.on_first_contact(work, tenant, user_id, now, CURRENCY, TIERS)

@@ -1,14 +1,15 @@
 """An accepted application for credit, and its states."""
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from underwriting.domain.money import AMOUNT_PATTERN, CurrencyCode, Money
-from underwriting.domain.plausible import Moment, PastDate
-from underwriting.domain.wording import WrongWithin
+from underwriting.domain.plausible import NO_BOOLEAN, WRITTEN, PastDate, RequestedMoment
+from underwriting.domain.wording import AllAtOnce, Problem
 
 # Opaque to us, chosen by the partner; restricted to characters that are safe in URL paths and logs.
 CustomerId = Annotated[
@@ -71,8 +72,10 @@ def _given_already(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-ConsentMoment = Annotated[Moment, AfterValidator(_given_already)]
-TermMonths = Annotated[int, Field(ge=1, le=120)]
+ConsentMoment = Annotated[RequestedMoment, AfterValidator(_given_already)]
+TermMonths = Annotated[int, Field(ge=1, le=120), NO_BOOLEAN]
+# Up to today.
+RequestedDay = Annotated[PastDate, WRITTEN]
 
 
 class BureauConsent(BaseModel):
@@ -84,7 +87,7 @@ class BureauConsent(BaseModel):
     consented_at: ConsentMoment = Field(description="When the customer consented to the pull")
 
 
-class ApplicationRequest(BaseModel):
+class ApplicationRequest(AllAtOnce):
     """What a partner asks: may this customer have this loan?"""
 
     model_config = ConfigDict(
@@ -113,7 +116,7 @@ class ApplicationRequest(BaseModel):
     term_months: TermMonths | None = Field(
         default=None, description="Term in months; the rulebook's own where it is left out"
     )
-    as_of: PastDate | None = Field(
+    as_of: RequestedDay | None = Field(
         default=None,
         description="Business date the customer is judged on; today (UTC) where it is left out. An earlier day needs a "
         "scope of its own, and a later one is refused.",
@@ -126,14 +129,18 @@ class ApplicationRequest(BaseModel):
         description="Permissible purpose and consent; without them no report is pulled, and a person decides",
     )
 
-    @model_validator(mode="after")
-    def _lends_a_positive_amount(self) -> Self:
+    @classmethod
+    def misfits(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
+        """An amount of zero, or one that is finer than its currency."""
+        if "amount" not in given:
+            return
         try:
-            if self.requested.minor <= 0:
-                raise ValueError("must be more than zero")
+            # Zero is too little in any currency.
+            if Money.parse(given["amount"], given.get("currency", "USD")).minor <= 0:
+                yield ("amount",), "must be more than zero"
         except ValueError as error:
-            raise WrongWithin([(("amount",), str(error))]) from None
-        return self
+            if "currency" in given:
+                yield ("amount",), str(error)
 
     @property
     def requested(self) -> Money:

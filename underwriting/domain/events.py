@@ -1,15 +1,16 @@
 """Business events of other services; they arrive at least once and in any order."""
 
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from underwriting.domain.application import ApplicationRequest, CustomerId, Product
 from underwriting.domain.eligibility import EvaluationId
 from underwriting.domain.ids import or_whole
-from underwriting.domain.plausible import Moment, PlainText
-from underwriting.domain.wording import WrongWithin, problems_of
+from underwriting.domain.plausible import PlainText, RequestedMoment
+from underwriting.domain.wording import AllAtOnce, Problem, problems_of
 
 Origin = Annotated[
     str,
@@ -98,7 +99,7 @@ PAYLOADS: dict[EventType, type[Payload]] = {
 ABOUT_NO_USER = (EventType.APPLICATION_SUBMITTED, EventType.RULEBOOK_PUBLISHED)
 
 
-class EventReport(BaseModel):
+class EventReport(AllAtOnce):
     """An event from a sender whose tenant is known otherwise, such as by a token."""
 
     model_config = ConfigDict(
@@ -126,7 +127,7 @@ class EventReport(BaseModel):
         description="Whom it is about: letters, digits, - and _, at most 64. Not needed by rulebook_published, nor by "
         "application_submitted, whose application names its customer",
     )
-    at: Moment = Field(description="When it happened", examples=["2026-03-02T09:30:00Z"])
+    at: RequestedMoment = Field(description="When it happened", examples=["2026-03-02T09:30:00Z"])
     payload: dict[str, Any] = Field(
         default_factory=dict,
         description="application_submitted: application, as the API takes it, and idempotency_key, optional. "
@@ -134,18 +135,24 @@ class EventReport(BaseModel):
         examples=[{"evaluation_id": "evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC", "float_id": "flt-1"}],
     )
 
-    @model_validator(mode="after")
-    def _has_what_its_type_needs(self) -> Self:
-        if self.user_id is None and self.type not in ABOUT_NO_USER:
-            raise WrongWithin([(("user_id",), f"is missing; {self.type} needs a user_id")])
+    @classmethod
+    def misfits(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
+        """A payload without what its type needs, and a user who is missing or another one."""
+        if "type" not in given:
+            return
+        about, whom = given["type"], given.get("user_id")
+        if "user_id" in given and whom is None and about not in ABOUT_NO_USER:
+            yield ("user_id",), f"is missing; {about} needs a user_id"
+        if "payload" not in given:
+            return
+        model = PAYLOADS[EventType(about)]
         try:
-            details = PAYLOADS[self.type].model_validate(self.payload)
+            details = model.model_validate(given["payload"])
         except ValidationError as error:
-            found = problems_of(error, PAYLOADS[self.type])
-            raise WrongWithin((("payload", *place), sentence) for place, sentence in found) from None
-        if isinstance(details, ApplicationSubmitted) and self.user_id not in {None, details.application.customer_id}:
-            raise WrongWithin([(("user_id",), "is not the customer_id of the application; leave it out")])
-        return self
+            yield from ((("payload", *place), sentence) for place, sentence in problems_of(error, model))
+            return
+        if isinstance(details, ApplicationSubmitted) and whom not in {None, details.application.customer_id}:
+            yield ("user_id",), "is not the customer_id of the application; leave it out"
 
 
 class Event(EventReport):

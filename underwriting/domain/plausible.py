@@ -7,7 +7,8 @@ import re
 from datetime import UTC, date, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 # No control characters but tab and line breaks: PostgreSQL keeps no NUL, and others change what a terminal shows.
 PLAIN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
@@ -71,3 +72,26 @@ BirthDate = Annotated[date, AfterValidator(_of_somebody_alive)]
 FoundingDate = Annotated[date, AfterValidator(_of_a_company)]
 # A moment that has a day in every time zone.
 Moment = Annotated[AwareDatetime, AfterValidator(_of_our_time)]
+
+
+# A number, also as text: pydantic takes it for seconds since 1970, and 20260630 for a day of that year.
+_NUMBER = re.compile(r"\s*[+-]?[0-9]*\.?[0-9]*\s*")
+
+
+def _no_number(value: object) -> object:
+    if isinstance(value, bool | int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
+        raise PydanticCustomError("date_written", "a number is no day and no moment")
+    return value
+
+
+def _no_boolean(value: object) -> object:
+    if isinstance(value, bool):
+        raise PydanticCustomError("int_written", "true and false are no numbers")
+    return value
+
+
+# Of a day or a moment in a request: it is written as ISO 8601 has it. Sources' answers are read strictly anyway.
+WRITTEN = BeforeValidator(_no_number)
+# Of a whole number in a request: true is not 1.
+NO_BOOLEAN = BeforeValidator(_no_boolean)
+RequestedMoment = Annotated[Moment, WRITTEN]

@@ -7,9 +7,9 @@ bounds, choices and first example. Where a pattern decides, the description of t
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 Schema = Mapping[str, Any]
@@ -58,19 +58,57 @@ class WrongWithin(ValueError):
         super().__init__("; ".join(f"{'.'.join(map(str, place))}: {sentence}" for place, sentence in self.problems))
 
 
+class AllAtOnce(BaseModel):
+    """A request of which everything that is wrong is found at once, also what only several members together show."""
+
+    @classmethod
+    def misfits(cls, given: Mapping[str, Any]) -> Iterable[Problem]:
+        """What does not fit together of members that are right by themselves.
+
+        `given` has these alone, as they were sent or by default; those that are wrong or missing are not in it.
+        """
+        return ()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _everything(cls, sent: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            made = read(sent)
+        except ValidationError as error:
+            wrong = {each["loc"][0] for each in error.errors(include_url=False, include_context=False) if each["loc"]}
+            if not isinstance(sent, Mapping):
+                raise
+            defaults = {
+                name: field.get_default(call_default_factory=True)
+                for name, field in cls.model_fields.items()
+                if not field.is_required()
+            }
+            given = {name: value for name, value in {**defaults, **sent}.items() if name not in wrong}
+            if not (found := list(cls.misfits(given))):
+                raise
+            raise WrongWithin([*problems_of(error, cls), *found]) from None
+        if found := list(cls.misfits({name: getattr(made, name) for name in cls.model_fields})):
+            raise WrongWithin(found)
+        return made
+
+
 def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     """What is wrong with a value that should have been a `model`."""
     return list(problems(error.errors(include_url=False), _schema_of(model)))
 
 
-def problems(errors: Sequence[ErrorDetails], schema: Schema) -> Iterator[Problem]:
-    """Each place with its sentence; `schema` is that of the whole value, with the definitions that it refers to."""
+def problems(errors: Sequence[ErrorDetails], schema: Schema, text: str = "") -> Iterator[Problem]:
+    """Each place with its sentence; `schema` is that of the whole value, with the definitions that it refers to.
+
+    `text` is what was to be read as JSON.
+    """
     for error in errors:
         place, kind = error["loc"], error["type"]
         cause = error.get("ctx", {}).get("error")
         if kind == "json_invalid":
-            where = f"is no JSON from character {int(place[-1]) + 1} on"
-            yield place[:-1], f"{where}; look at the quotes, commas and brackets"
+            where = _line_and_column(text, int(place[-1]))
+            write = wanted(schema, place[:-1], in_json=True)
+            yield place[:-1], f"is no JSON at {where}; write {write}"
         elif isinstance(error["input"], bytes):
             yield place, "is not sent as JSON; add the header Content-Type: application/json"
         elif isinstance(cause, WrongWithin):
@@ -97,15 +135,22 @@ def no_such_member(known: Iterable[str]) -> str:
     return f"there is no such member; {there}"
 
 
+def _line_and_column(text: str, at: int) -> str:
+    before = text[:at]
+    return f"line {before.count(chr(10)) + 1}, column {at - before.rfind(chr(10))}"
+
+
 def _wrong(error: ErrorDetails, schema: Schema) -> str:
     kind, value = error["type"], error["input"]
     if kind == "missing":
         return "is missing"
-    if value in ("", [], {}):
+    if value == "":
         return "is empty"
     for name, kinds, wanted_kinds in _KINDS:
         if isinstance(value, kinds) and schema.get("type") not in wanted_kinds:
             return f"is {name}"
+    if value in ([], {}):
+        return "is empty"
     return "is null" if value is None else _WRONG.get(kind) or _WRONG.get(kind.partition("_")[0], _IMPOSSIBLE)
 
 
@@ -120,7 +165,7 @@ def _wanted(root: Schema, schema: Schema, *, in_json: bool) -> str:
     if kind == "array":
         return _list(root, schema)
     if kind == "object":
-        return "an object" + (f" with {_and(schema['required'])}" if schema.get("required") else "")
+        return _object(schema)
     words = {"integer": f"a whole number{_range(schema)}", "number": f"a number{_range(schema)}"}
     return words.get(str(kind), "true or false")
 
@@ -128,6 +173,12 @@ def _wanted(root: Schema, schema: Schema, *, in_json: bool) -> str:
 def _and(names: Sequence[str], word: str = "and") -> str:
     *most, last = names
     return f"{', '.join(most)} {word} {last}" if most else last
+
+
+def _object(schema: Schema) -> str:
+    if examples := schema.get("examples"):
+        return f"an object such as {json.dumps(examples[0])}"
+    return "an object" + (f" with {_and(schema['required'])}" if schema.get("required") else "")
 
 
 def _text(schema: Schema, *, in_json: bool) -> str:

@@ -84,13 +84,17 @@ async def sent(store: Store, written: Written, how: str, sent_at: datetime | Non
     now = datetime.now(UTC)
     decided_on = written.notice.decided_on
     if sent_at is not None and sent_at > now:
-        raise ValueError(f"sent_at {sent_at.isoformat()} is in the future; name the moment at which it was sent")
+        raise ValueError(f"{_in_utc(sent_at)} is in the future; give the moment at which the notice was sent")
     if sent_at is not None and store.day_of(sent_at) < decided_on:
-        raise ValueError(f"sent_at {sent_at.isoformat()} is before {decided_on}, the day of what the notice is about")
+        raise ValueError(f"{_in_utc(sent_at)} is before {decided_on}, the day of the decision that the notice is about")
     kept = written.text.encode()
     async with store.begin() as work:
         row = await notices.record(work, written.owed, how=how, sent_at=sent_at or now, sent_by=sent_by, content=kept)
     return Sending.of(row)
+
+
+def _in_utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def addressee_from(sources: Sources) -> WhoIs:
