@@ -227,6 +227,8 @@ class Settings(BaseSettings):
     # Where runs keep records, quarantined rows and pictures; a folder that all Dask workers see. Empty means one in
     # `state_dir`.
     limits_folder: str = ""
+    # Whether the files of runs, comparisons and exports that have rows of users are sealed, by the store's keys.
+    limits_sealed: bool = False
     # Users of one shard, and what DuckDB may take for one, megabytes: memory grows with the shards that run at once.
     limits_shard_users: Annotated[int, Field(ge=1)] = 30_000
     limits_memory_mb: Annotated[int, Field(ge=64)] = 1024

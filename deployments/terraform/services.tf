@@ -96,6 +96,7 @@ locals {
         UNDERWRITING_LIMITS_TENANT  = var.limits_tenant
         UNDERWRITING_LIMITS_HISTORY = "s3://${aws_s3_bucket.this["history"].id}/history?region=${var.region}"
         UNDERWRITING_LIMITS_FOLDER  = "/var/lib/underwriting"
+        UNDERWRITING_LIMITS_SEALED  = "true"
         UNDERWRITING_SEGMENTS       = jsonencode(var.segments)
         UNDERWRITING_HEALTH_PORT    = "8402"
       }

@@ -8,6 +8,8 @@ from underwriting.cli.errors import refuse
 from underwriting.cli.output import Json, print_json
 from underwriting.cli.person import this_person
 from underwriting.cli.store import with_store, write_store
+from underwriting.limit_runs import files as limit_files
+from underwriting.settings import settings
 from underwriting.store import claims, rotation
 from underwriting.store.kinds import APPLICATIONS, EVALUATIONS, kind_of
 from underwriting.store.roles import grants
@@ -36,11 +38,11 @@ def retry(
 
 def reseal(as_json: Json = False) -> None:
     """Seal everything again with the current encryption key, so that older keys can be removed."""
-    resealed = with_store(rotation.reseal)
+    resealed, files = with_store(rotation.reseal), limit_files.reseal(settings().limits_place)
     if as_json:
-        print_json({"resealed": resealed})
+        print_json({"resealed": resealed, "files": files})
         return
-    typer.echo(f"{resealed:,} values are sealed anew")
+    typer.echo(f"{resealed:,} values are sealed anew" + (f", and {files:,} files of limit runs" if files else ""))
 
 
 def roles(as_json: Json = False) -> None:

@@ -26,6 +26,7 @@ from rules.limits.decisions import LimitDecisions
 from rules.limits.policy import LimitPolicy
 from rules.limits.tiers import CURRENCY
 from underwriting.domain.limits import IdRange
+from underwriting.limit_runs.files import make_folder, write
 from underwriting.limit_runs.history import History
 from underwriting.limit_runs.past_facts import NOT_REWOUND, PastFacts, days_of, last_of_month, ranges_of, reading
 from underwriting.limit_runs.pictures import backtest_picture
@@ -64,10 +65,10 @@ async def backtest(
 
 def write_backtest(by_policy: MonthsByPolicy, folder: Path) -> None:
     """`backtest.csv`, a row for each policy and month, `backtest.png`, and what of the past is not known."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "not_rewindable.txt").write_text(f"{NOT_REWOUND}\n", "utf-8")
-    frame_of(by_policy).to_csv(folder / "backtest.csv", index=False)
-    (folder / "backtest.png").write_bytes(backtest_picture(by_policy))
+    make_folder(folder)
+    write(folder / "not_rewindable.txt", f"{NOT_REWOUND}\n".encode())
+    write(folder / "backtest.csv", frame_of(by_policy).to_csv(index=False).encode())
+    write(folder / "backtest.png", backtest_picture(by_policy))
 
 
 def frame_of(by_policy: MonthsByPolicy) -> pd.DataFrame:

@@ -15,11 +15,13 @@ from rules.limits.policy import LimitPolicy
 from rules.limits.tiers import CURRENCY, FIRST_LIMIT
 from underwriting.domain.limits import IdRange
 from underwriting.limit_runs.dry_run import unsaved_run
+from underwriting.limit_runs.files import make_folder, write, write_table
 from underwriting.limit_runs.history import History
 from underwriting.limit_runs.past_facts import ranges_of, reading
 from underwriting.limit_runs.pictures import comparison_picture
 from underwriting.limit_runs.request import Request
 from underwriting.limit_runs.run_context import RunContext
+from underwriting.settings import settings
 from underwriting.store.limits import bases as limit_bases
 
 # How the columns of amounts begin, which are minor units. Those of a file are named so.
@@ -54,12 +56,13 @@ async def compare(context: RunContext, request: Request, other: LimitPolicy) -> 
 
 def write_comparison(found: Compared, names: tuple[str, str], folder: Path) -> None:
     """`movers.csv`, `movers.parquet` and `comparison.png` in the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     amounts = [name for name in map(str, found.movers) if name.startswith(AMOUNTS)]
     named = found.movers.rename(columns={name: f"{name}_minor" for name in amounts}).assign(currency=CURRENCY)
-    named.to_csv(folder / "movers.csv")
-    named.to_parquet(folder / "movers.parquet")
-    (folder / "comparison.png").write_bytes(comparison_picture(found.comparison.limits, names))
+    sealed = settings().limits_sealed
+    write(folder / "movers.csv", named.to_csv().encode(), sealed=sealed)
+    write_table(folder / "movers.parquet", pa.Table.from_pandas(named), sealed=sealed)
+    write(folder / "comparison.png", comparison_picture(found.comparison.limits, names))
 
 
 def _frame(

@@ -13,6 +13,7 @@ import pyarrow as pa
 from rules.facts import USER_FACTS
 from rules.limits.decisions import LimitDecisions
 from rules.limits.last_moves import last_moves_after
+from underwriting.limit_runs.files import read_table
 
 _ARROW = {"boolean": pa.bool_(), "integer": pa.int64(), "number": pa.float64(), "text": pa.string()}
 # What is decided; behind it come all facts by their names.
@@ -103,6 +104,8 @@ def record_rows(records: Path, bases: Path, run_id: str, number: int, first_limi
     # `runs_below` is the fact in the JSON, as of before the run, and a count of its own after it.
     facts = ", ".join(f"'{name}', {'base_runs_below' if name == 'runs_below' else name}" for name in OBSERVED)
     with duckdb.connect(config={"threads": 1}) as connection:
+        connection.register("records", read_table(records))
+        connection.register("bases", read_table(bases))
         # S608: the names are ours.
         return connection.execute(
             f"""
@@ -115,8 +118,8 @@ def record_rows(records: Path, bases: Path, run_id: str, number: int, first_limi
                     bases.below_since AS base_below_since,
                     coalesce(bases.amount, $first_limit) AS in_force,
                     coalesce(bases.version, 0) AS base_version
-                FROM read_parquet($records) AS records
-                LEFT JOIN read_parquet($bases) AS bases USING (subject_id)
+                FROM records
+                LEFT JOIN bases USING (subject_id)
             )
             SELECT
                 $run_id AS run_id, subject_id AS user_id, $number::BIGINT AS shard, move, before, after, target,
@@ -130,8 +133,6 @@ def record_rows(records: Path, bases: Path, run_id: str, number: int, first_limi
             """,  # noqa: S608
             {
                 "first_limit": first_limit,
-                "records": str(records),
-                "bases": str(bases),
                 "run_id": run_id,
                 "number": number,
             },

@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 
@@ -11,10 +12,13 @@ from rules.limits.guard import GuardVerdict
 from rules.limits.tiers import CURRENCY
 from underwriting.domain.limits import LimitRunState
 from underwriting.domain.money import amount_text
+from underwriting.limit_runs.files import find, make_folder, read_table, write
 from underwriting.limit_runs.intake import TableIntake
 from underwriting.limit_runs.pictures import advertised, pictures
+from underwriting.limit_runs.records import DECIDED
 from underwriting.limit_runs.report import Report, shards_text
 from underwriting.limit_runs.totals import Counts, Totals
+from underwriting.settings import settings
 
 # Prefect does not wrap the cells of a table; this many characters fit in a window of 1,280 pixels.
 SENTENCE = 50
@@ -29,32 +33,30 @@ MOVES = f"""
 def write_files(report: Report) -> Path:
     """Write them all into the run's folder; a second time replaces them. Returns the folder."""
     export_moves(report.folder, report.folder)
-    (report.folder / "summary.md").write_text(summary(report), "utf-8")
+    write(report.folder / "summary.md", summary(report).encode())
     for name, _, png in pictures(report.totals):
-        (report.folder / f"{name}.png").write_bytes(png)
+        write(report.folder / f"{name}.png", png)
     return report.folder
 
 
 def export_moves(run: Path, into: Path) -> int:
     """`moves.csv` and `moves.parquet`: everybody but those who were held, in the order of their ids; how many."""
-    into.mkdir(parents=True, exist_ok=True)
-    found = sorted(str(file) for file in run.glob("records-*.parquet"))
+    make_folder(into)
+    found = find(run, "records-*.parquet")
     if not found:
         return 0
-    with duckdb.connect() as connection:
-        # S608: the columns are ours.
-        connection.execute(
-            f"CREATE TABLE moves AS SELECT {MOVES} FROM read_parquet(?) WHERE move <> 'held' ORDER BY 1",  # noqa: S608
-            [found],
-        )
-        connection.execute(f"COPY moves TO '{_quoted(into / 'moves.csv')}' (HEADER)")
-        connection.execute(f"COPY moves TO '{_quoted(into / 'moves.parquet')}' (FORMAT PARQUET)")
+    with duckdb.connect() as connection, TemporaryDirectory() as scratch:
+        for number, file in enumerate(found):
+            connection.register("records", read_table(file, list(DECIDED.names)))
+            insert = "INSERT INTO moves" if number else "CREATE TABLE moves AS"
+            # S608: the columns are ours.
+            connection.execute(f"{insert} SELECT {MOVES} FROM records WHERE move <> 'held'")  # noqa: S608
+        for name, form in (("moves.csv", "HEADER"), ("moves.parquet", "FORMAT PARQUET")):
+            here = Path(scratch) / name
+            connection.execute(f"COPY (FROM moves ORDER BY 1) TO '{here}' ({form})")
+            write(into / name, here.read_bytes(), sealed=settings().limits_sealed)
         (count,) = connection.execute("SELECT count(*) FROM moves").fetchall()[0]
     return int(count)
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
 
 
 def summary(report: Report) -> str:

@@ -13,12 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from rules.limits.guard import GuardResult, GuardVerdict, check_run
 from rules.limits.policy import LimitPolicy
 from rules.limits.tiers import FIRST_LIMIT, TIERS
 from underwriting.domain.limits import IdRange, LimitRunState, LimitShardState
+from underwriting.limit_runs.files import write_table
 from underwriting.limit_runs.history import History
 from underwriting.limit_runs.plan import open_history, plan_ranges
 from underwriting.limit_runs.records import record_rows
@@ -240,7 +239,8 @@ async def spec_of(
     bases = folder / f"bases-{number:04}.parquet"
     async with context.store.read() as work:
         found = await limit_bases.bases(work, run, ids, datetime.now(UTC), FIRST_LIMIT)
-    await asyncio.to_thread(pq.write_table, found, bases)
+    sealed = context.config.limits_sealed
+    await asyncio.to_thread(write_table, bases, found, sealed=sealed)
     return ShardSpec(
         number=number,
         ids=ids,
@@ -253,5 +253,6 @@ async def spec_of(
         policy=request.policy.text,
         segment=request.scope.segment,
         memory_mb=context.config.limits_memory_mb,
+        sealed=sealed,
         known_digest=known_digest,
     )

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from underwriting.limit_runs.files import make_folder
 from underwriting.limit_runs.shard import ShardResult, ShardSpec, recalculate_shard
 from underwriting.settings import Settings
 from underwriting.store.errors import StoreUnreachable
@@ -73,9 +74,7 @@ class RunContext:
 
     def folder(self, run_id: str) -> Path:
         """The run's folder; it is made where it is missing."""
-        folder = self.config.limits_place / run_id
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder.resolve()
+        return make_folder(self.config.limits_place / run_id).resolve()
 
     @asynccontextmanager
     async def lease(self, run_id: str, **values: Any) -> AsyncIterator[Claimed | None]:

@@ -21,6 +21,7 @@ from rules.limits.decide import decide_limits
 from rules.limits.policy import LimitPolicy, parse_policy
 from underwriting.domain.limits import IdRange
 from underwriting.limit_runs.fetch import sources
+from underwriting.limit_runs.files import keep, read_table
 from underwriting.limit_runs.history import DataFile
 from underwriting.limit_runs.intake import TableIntake, load_tables
 from underwriting.limit_runs.quality import Quality, shipped_quality
@@ -48,6 +49,8 @@ class ShardSpec:
     segment: str | None = None
     threads: int = 1
     memory_mb: int = 1024
+    # Whether records and quarantined rows are sealed; the keys are those of the process that calculates.
+    sealed: bool = False
     # The digest of an earlier calculation's rows: with the same rows there is nothing to do.
     known_digest: str | None = None
 
@@ -74,17 +77,22 @@ def recalculate_shard(spec: ShardSpec) -> ShardResult:
     """
     quality, policy = shipped_quality(), parse_policy(spec.policy)
     folder = Path(spec.folder)
-    with TemporaryDirectory(prefix=f"shard-{spec.number:04}-", dir=folder) as scratch, _database(spec, scratch) as db:
+    prefix = f"shard-{spec.number:04}-"
+    # What a worker that was killed worked on.
+    for left in folder.glob(f"{prefix}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with TemporaryDirectory(prefix=prefix, dir=folder) as scratch, _database(spec, scratch) as db:
         tables = load_tables(
             db, sources(spec.location, spec.files, spec.ids, Path(scratch)), quality, quarantine_file(spec, scratch)
         )
         digest = _digest(tables, policy, spec)
         if digest == spec.known_digest:
             return ShardResult(spec.number, digest, tables, unchanged=True)
-        _keep(quarantine_file(spec, scratch), quarantine_file(spec, spec.folder))
+        keep(quarantine_file(spec, scratch), quarantine_file(spec, spec.folder), sealed=spec.sealed)
         if error := _too_malformed(tables, quality):
             return ShardResult(spec.number, digest, tables, error=error)
-        db.execute("CREATE TABLE bases AS FROM read_parquet(?)", [spec.bases])
+        db.register("in_force", read_table(Path(spec.bases)))
+        db.execute("CREATE TABLE bases AS FROM in_force")
         add_matches(db)
         create_subjects(db, spec.business_date, spec.judged_at, policy.currency, spec.segment)
         add_reported_floats(db)
@@ -92,7 +100,7 @@ def recalculate_shard(spec: ShardSpec) -> ShardResult:
         facts = facts_frame(db)
         records = records_of(decide_limits(policy, facts), facts, spec.business_date)
         written = _write(records, records_file(spec, scratch))
-        _keep(records_file(spec, scratch), records_file(spec, spec.folder))
+        keep(records_file(spec, scratch), records_file(spec, spec.folder), sealed=spec.sealed)
     return ShardResult(spec.number, digest, tables, records=written, totals=totals_of(records))
 
 
@@ -135,11 +143,3 @@ def _too_malformed(tables: Mapping[str, TableIntake], quality: Quality) -> str |
 def _write(records: pa.Table, file: Path) -> str:
     pq.write_table(records, file, compression="zstd", row_group_size=100_000)
     return sha256(file.read_bytes()).hexdigest()
-
-
-def _keep(file: Path, place: Path) -> None:
-    """Move a finished file to its place in one step, and delete that of an earlier calculation."""
-    if file.exists():
-        shutil.move(file, place)
-    else:
-        place.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow.dataset as ds
+import pyarrow.compute as pc
 import typer
 
 from rules.core.problems import RulebookError
@@ -22,6 +22,7 @@ from underwriting.cli.store import read_store
 from underwriting.domain.limits import LimitRunState
 from underwriting.domain.money import amount_text
 from underwriting.domain.profile import FloatProfile
+from underwriting.limit_runs.files import find, read_table
 from underwriting.limit_runs.records import BEFORE, OBSERVED
 from underwriting.store import profiles
 from underwriting.store.limits import records as limit_records
@@ -108,10 +109,8 @@ def decision_of(record: LimitRecordRow) -> LimitDecision:
 
 def decision_in(folder: Path, user_id: str) -> LimitDecision | None:
     """What a run of one user has written to its folder; None if the history does not have the user."""
-    files = sorted(str(file) for file in folder.glob("records-*.parquet"))
-    if not files:
-        return None
-    rows = ds.dataset(files).to_table(filter=ds.field("subject_id") == user_id).to_pylist()
+    tables = (read_table(file) for file in find(folder, "records-*.parquet"))
+    rows = [row for table in tables for row in table.filter(pc.field("subject_id") == user_id).to_pylist()]
     if not rows:
         return None
     (row,) = rows

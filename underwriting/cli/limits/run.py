@@ -1,6 +1,7 @@
 """`underwriting limits`: run, show, release, roll back and export limit runs; compare policies."""
 
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +28,7 @@ from underwriting.domain.application import Product
 from underwriting.domain.limits import LimitRunState
 from underwriting.limit_runs.adoption import AdoptionError, limits_in
 from underwriting.limit_runs.dry_run import run_dry
+from underwriting.limit_runs.files import SEALED, unsealed
 from underwriting.limit_runs.report import Report, report_of
 from underwriting.limit_runs.report_files import export_moves, write_files
 from underwriting.limit_runs.request import Request, scope_of
@@ -35,6 +37,8 @@ from underwriting.limit_runs.run import finish, recalculate
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.limit_runs.totals import Totals
 from underwriting.settings import Settings, settings
+from underwriting.store.errors import Undecipherable
+from underwriting.store.keyfile import KeysUnusable
 from underwriting.store.limits import held_runs
 from underwriting.store.limits import runs as limit_runs
 from underwriting.store.limits.profiles import adopt as adopt_limits
@@ -44,6 +48,10 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Limits of floats: run, release, roll back, adopt, export, compare, backtest.",
 )
+# Sealed files whose key is missing, and files that are none of ours.
+UNREADABLE = (Undecipherable, KeysUnusable, OSError)
+# What a Parquet file begins with.
+PARQUET = b"PAR1"
 Day = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Business date; else the last one.")]
 Policy = Annotated[str, typer.Option(help="A shipped policy, or a YAML file.")]
 Tenant = Annotated[str, typer.Option(help="Whose users; by default as in the settings.")]
@@ -83,8 +91,9 @@ def run(
             full=full,
         )
     report = with_run_context(lambda context: run_dry(context, request) if dry_run else recalculate(context, request))
-    write_files(report)
-    decision = decision_in(report.folder, user) if user else None
+    with refusing(*UNREADABLE):
+        write_files(report)
+        decision = decision_in(report.folder, user) if user else None
     if user and decision is None and not report.busy:
         refuse(f"the history has no user {user}")
     _show(report, as_json, decision, limit_policy)
@@ -185,11 +194,22 @@ def export(
 ) -> None:
     """Write everybody whom a run raised, lowered or paused, as CSV and Parquet."""
     read_store(lambda work: limit_runs.get(work, run_id))
-    count = export_moves(settings().limits_place / run_id, folder)
+    with refusing(*UNREADABLE):
+        count = export_moves(settings().limits_place / run_id, folder)
     if as_json:
         typer.echo(json.dumps({"run_id": run_id, "moves": count, "folder": str(folder)}))
         return
     typer.echo(f"{count:,} moves of {run_id} are in {folder}")
+
+
+@app.command()
+def unseal(file: Annotated[Path, typer.Argument(help="A sealed file, such as moves.csv.sealed.", exists=True)]) -> None:
+    """Print what is in a sealed file; send it to a file with `> moves.csv`."""
+    with refusing(*UNREADABLE):
+        content = unsealed(file)
+    if sys.stdout.isatty() and content.startswith(PARQUET):
+        refuse(f"this is Parquet; send it to a file, with `> {file.name.removesuffix(SEALED)}`")
+    sys.stdout.buffer.write(content)
 
 
 def _counts_of(back: Rollback) -> dict[str, int]:
