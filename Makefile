@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # and the tests start dozens.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo up test test-fast lint policy format browser pictures lock clean soak soak-events soak-facts soak-texts
+.PHONY: demo up test test-fast lint policy format browser pictures monitoring lock clean soak soak-events soak-facts soak-texts
 .PHONY: bench-latency bench-rules bench-burst bench-eligibility bench-facts bench-limits bench-limits-scale
 .PHONY: bench-stability bench-personas bench-healing bench-migrations bench-rotation
 .DEFAULT_GOAL := demo
@@ -33,6 +33,10 @@ up: $(VENV)/.installed
 test: lint policy browser
 	$(BIN)/pytest -m forks tests/store
 	$(BIN)/pytest -m "not forks" -n 2 --dist loadfile --no-loadscope-reorder
+
+# Dashboards and monitors, for Datadog and for Prometheus with Grafana.
+monitoring: $(VENV)/.installed
+	$(BIN)/python deployments/monitoring/make.py
 
 # Without servers and databases: rules, facts about applicants, the domain, screening, bank feeds. Comparisons with other
 # implementations and searches over random inputs are left out: together these take longer than all others.

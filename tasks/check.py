@@ -12,7 +12,7 @@ from rules.prescreening.engine import evaluate
 from tasks.review import Review
 from underwriting.domain.decision import CheckResult
 from underwriting.integrations.errors import SourceError, SourceOutage
-from underwriting.integrations.metrics import metrics
+from underwriting.process.metrics import metrics
 from underwriting.settings import settings
 
 

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from tasks.run_log import run_log
 from underwriting.integrations.bus import BusEvent, detail_of
 from underwriting.integrations.errors import SourceError
-from underwriting.integrations.metrics import metrics
 from underwriting.process.failpoints import failpoint
+from underwriting.process.logs import log_about
+from underwriting.process.metrics import metrics
 from underwriting.runtime import Runtime
 from underwriting.settings import Partner
 from underwriting.store.errors import StoreUnreachable
@@ -66,16 +67,21 @@ async def _deliver_batch(runtime: Runtime, subject_id: str | None) -> Counter[st
 
 
 async def _deliver_one(runtime: Runtime, message: Message) -> list[str]:
+    with log_about(message_id=message.id, subject_id=message.subject_id, tenant=message.tenant):
+        return [await _delivered(runtime, message)]
+
+
+async def _delivered(runtime: Runtime, message: Message) -> str:
     try:
         await _BY_CHANNEL[message.channel](runtime, message)
     except SourceError as error:
-        return [await _record(runtime, message, error)]
+        return await _record(runtime, message, error)
     # A message that cannot even be written, such as one to sign with a damaged secret, fails alone.
     except Exception as error:
         log.exception("message %s cannot be written", message.id)
-        return [await _record(runtime, message, _unwritable(message, error))]
+        return await _record(runtime, message, _unwritable(message, error))
     failpoint("after-post")
-    return [await _record(runtime, message, None)]
+    return await _record(runtime, message, None)
 
 
 async def _put_events(runtime: Runtime, messages: Sequence[Message]) -> list[str]:

@@ -9,7 +9,7 @@ from tasks.states import state_of
 from tasks.user_check import UserCheck
 from underwriting.domain.documents import NoPerson
 from underwriting.integrations.errors import CustomerNotFound, SourceError
-from underwriting.integrations.metrics import metrics
+from underwriting.process.metrics import metrics
 
 # A year, for the age of the account, and longer than six monthly pays and any time window of the facts.
 FEED_DAYS = 400

@@ -15,7 +15,8 @@ from underwriting.dispatch import try_dispatch
 from underwriting.domain.application import Application, Product, State
 from underwriting.domain.eligibility import EvaluationRequest
 from underwriting.domain.events import ApplicationSubmitted, Event, EventType, FloatCreated, TransactionsArrived
-from underwriting.integrations.metrics import metrics
+from underwriting.process.logs import log_about
+from underwriting.process.metrics import metrics
 from underwriting.rulebook_cache import NotLent
 from underwriting.runtime import Runtime
 from underwriting.store import applications, evaluations, profiles
@@ -61,13 +62,14 @@ async def handle_due(runtime: Runtime) -> Counter[str]:
     free = asyncio.Semaphore(AT_ONCE)
 
     async def in_turn(event: inbox.Event) -> str:
-        async with free:
-            outcome, subjects = await _handle(runtime, event)
-        # Prefect may be slow, or away: nobody waits for it to handle the next event.
-        for subject in subjects:
-            async with get_client() as client:
-                await try_dispatch(client, runtime.store, subject)
-        return outcome
+        with log_about(event_id=event.id, tenant=event.tenant):
+            async with free:
+                outcome, subjects = await _handle(runtime, event)
+            # Prefect may be slow, or away: nobody waits for it to handle the next event.
+            for subject in subjects:
+                async with get_client() as client:
+                    await try_dispatch(client, runtime.store, subject)
+            return outcome
 
     while time.monotonic() - began < ENOUGH_SECONDS:
         async with runtime.store.begin() as work:

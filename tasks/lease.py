@@ -8,6 +8,7 @@ from typing import Generic
 
 from underwriting.integrations.steps import recording
 from underwriting.process.failpoints import failpoint
+from underwriting.process.logs import log_about
 from underwriting.runtime import Runtime
 from underwriting.store import claims
 from underwriting.store.claims import Claim
@@ -48,7 +49,8 @@ async def claimed(runtime: Runtime, kind: Kind[T], subject_id: str, flow_run_id:
     failpoint("after-claim")
     wait = RETRY_WAITS[min(claim.attempt, len(RETRY_WAITS)) - 1]
     try:
-        with recording(claim.steps):
+        ids = {f"{kind.name}_id": subject_id, "tenant": claim.subject.tenant, "flow_run_id": flow_run_id}
+        with recording(claim.steps), log_about(**ids):
             async with renewing(runtime.store, term, lambda work: claims.renew(work, claim, term)) as renewal:
                 yield Lease(claim, renewal)
     except BaseException as error:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from tasks.review import Review
 from underwriting.domain.decision import CheckResult, Decision
-from underwriting.integrations.metrics import metrics
 from underwriting.process.failpoints import failpoint
+from underwriting.process.metrics import metrics
 from underwriting.store import decisions, matches
 
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from tasks.run_books import BooksResult
 from tasks.user_check import UserCheck
 from underwriting.domain.eligibility import Eligibility
-from underwriting.integrations.metrics import metrics
 from underwriting.process.failpoints import failpoint
+from underwriting.process.metrics import metrics
 from underwriting.store import evaluations, matches, profiles, reported_floats
 from underwriting.store.queue.outbox import event_channels
 from underwriting.store.session import Work

@@ -26,9 +26,9 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from underwriting.dispatch import ENDED_BY_A_PERSON, dispatch, mark_crashed, resume_limits, was_cancelled, will_come
 from underwriting.domain.limits import LimitRunState
 from underwriting.domain.notice import Owed
-from underwriting.integrations.metrics import metrics
 from underwriting.limit_runs.rollback import roll_back
 from underwriting.limit_runs.run_context import RunContext
+from underwriting.process.metrics import metrics
 from underwriting.runtime import Runtime
 from underwriting.store import claims, lists, notices, waiting
 from underwriting.store.claims import Unclaimed
@@ -108,16 +108,21 @@ async def _warn_of(work: Work, owed: Owed, now: datetime) -> None:
 
 
 async def measure_depths(runtime: Runtime) -> None:
-    """Report the lengths of the queues and the age of the screening lists, if metrics are on."""
-    if metrics().on:
-        async with runtime.store.read() as work:
-            waiting, loaded = await depths(work), await lists.versions(work)
-        for version in loaded:
-            metrics().list_age(version.name, (datetime.now(UTC) - version.checked_at).total_seconds())
-        for queue, found in waiting.items():
-            metrics().depth(queue, found.count)
-            if found.oldest is not None:
-                metrics().age(queue, (datetime.now(UTC) - found.oldest).total_seconds())
+    """Report the lengths of the queues, and the ages of the screening lists and of the limits, if metrics are on."""
+    if not metrics().on:
+        return
+    async with runtime.store.read() as work:
+        waiting, loaded = await depths(work), await lists.versions(work)
+        applied = await limit_runs.last_applied(work)
+    now = datetime.now(UTC)
+    for version in loaded:
+        metrics().list_age(version.name, (now - version.checked_at).total_seconds())
+    for (tenant, product), judged_at in applied.items():
+        metrics().limits_age(tenant, product, (now - judged_at).total_seconds())
+    for queue, found in waiting.items():
+        metrics().depth(queue, found.count)
+        # A queue that nothing waits in any more must not keep the age of before.
+        metrics().age(queue, (now - (found.oldest or now)).total_seconds())
 
 
 async def resume_limit_runs(runtime: Runtime) -> int:

@@ -16,11 +16,11 @@ from tasks.handling import handle_due, receive
 from underwriting.domain.events import Event
 from underwriting.integrations.aws import Aws
 from underwriting.integrations.errors import SourceError, SourceOutage
-from underwriting.integrations.metrics import metrics
 from underwriting.integrations.queue import Consumer, EventQueue
 from underwriting.integrations.tracing import traced
 from underwriting.process.health import Health, NotReady, answering_health
 from underwriting.process.logs import in_a_line, write_logs
+from underwriting.process.metrics import metrics
 from underwriting.process.signals import ending_on_signals
 from underwriting.runtime import Runtime, check_runtime, open_runtime
 from underwriting.settings import Settings, settings

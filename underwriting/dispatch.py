@@ -18,7 +18,7 @@ from prefect.states import Crashed
 from underwriting.domain.application import Application, State
 from underwriting.domain.eligibility import EvaluationRequest
 from underwriting.integrations.tracing import carried
-from underwriting.process.logs import in_a_line
+from underwriting.process.logs import in_a_line, log_about
 from underwriting.settings import is_example
 from underwriting.store import claims
 from underwriting.store.kinds import kind_of
@@ -97,7 +97,8 @@ async def try_dispatch(
     try:
         run = await dispatch(client, subject, dispatch_no)
     except (httpx.HTTPError, PrefectException) as error:
-        log.warning("%s is not dispatched yet, the housekeeping does it: %s", subject.id, in_a_line(error))
+        with log_about(**{f"{kind_of(subject.id).name}_id": subject.id}, tenant=subject.tenant):
+            log.warning("%s is not dispatched yet, the housekeeping does it: %s", subject.id, in_a_line(error))
         return
     async with store.begin() as work:
         await claims.dispatched(work, kind_of(subject.id), subject.id, dispatch_no, str(run.id))

@@ -19,10 +19,10 @@ from tasks.deliver import deliver
 from tasks.handling import handle_due
 from tasks.stream_audit import stream_audit
 from underwriting.integrations.errors import SourceError
-from underwriting.integrations.metrics import metrics
 from underwriting.integrations.tracing import traced
 from underwriting.process.health import Health, answering_health
 from underwriting.process.logs import in_a_line, write_logs
+from underwriting.process.metrics import metrics
 from underwriting.process.signals import ending_on_signals
 from underwriting.runtime import Runtime, check_runtime, open_runtime
 from underwriting.settings import Settings, settings

@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     api_port: int = 8400
     prefect_port: int = 4200
     sandbox_port: int = 8401
-    # Where a worker, the housekeeping and a consumer answer /live and /ready on `host`; 0: nowhere.
+    # Where each process answers /live, /ready and /metrics on `host`; 0: nowhere.
     health_port: Annotated[int, Field(ge=0, lt=65_536)] = 0
 
     # Where the API is reached from outside; in links to records. Empty means `api_url`.
@@ -209,6 +209,8 @@ class Settings(BaseSettings):
     # Segment: the source's write key; the address of a host other than Segment's own.
     segment_write_key: SecretStr | None = None
     segment_url: str = ""
+    # How each process writes its log: as lines of text, or as JSON, one object a line.
+    log_format: Literal["text", "json"] = "text"
     # DogStatsD: the agent's host and UDP port.
     statsd_host: str = ""
     statsd_port: Annotated[int, Field(gt=0, lt=65_536)] = 8125
@@ -246,6 +248,8 @@ class Settings(BaseSettings):
 
     # Prefect names: where reviews run and what they are called there.
     work_pool: str = "underwriting"
+    # Where Prefect posts {"text": …} about a limit run that failed or is late, such as to a webhook of Slack.
+    alert_url: SecretStr | None = None
     # Reviews that one warm worker runs at once; most of them wait for a source.
     worker_limit: Annotated[int, Field(ge=1)] = 12
     # Seconds between a warm worker's polls for new runs; it polls at once when the server sends an event of one.
@@ -297,7 +301,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{other} and {name} have the same token; give each a token of its own")
         return tokens
 
-    @field_validator("history_database_url", "segment_write_key")
+    @field_validator("history_database_url", "segment_write_key", "alert_url")
     @classmethod
     def _is_no_example(cls, secret: SecretStr | None) -> SecretStr | None:
         return _own(secret)

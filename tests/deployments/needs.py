@@ -11,11 +11,12 @@ OF_SOURCES = {name for name in Settings.model_fields if name.endswith("_url")} -
     "events_queue_url",
     "segment_url",
     "traces_url",
+    "alert_url",
 } | {"source_tokens", "transactions_format"}
 OF_MESSAGES = {"event_bus", "segment_write_key", "audit_stream"}
 
 NOT_NEEDED = {
-    "api": {"health_port"},  # it answers on its own port
+    "api": {"health_port"},  # it answers on its own port; only Prometheus asks on this one
     "worker": {"audit_stream"},  # the housekeeping copies the audit chain
     "housekeeping": OF_SOURCES | {"limits_folder"},  # it opens the clients and calls none; a rollback writes no files
     "consumer": OF_SOURCES | {"audit_stream"},

@@ -11,10 +11,10 @@ from deployments.files import PROJECT
 from deployments import terraform as tf
 from underwriting.cli import application
 from underwriting.integrations.queue import MIN_RECEIVES
+from underwriting.process.metrics import METRICS, NAMESPACE
 from underwriting.settings import Settings
 from underwriting.store.depths import _QUEUES
 
-METRICS = (PROJECT / "underwriting/integrations/metrics.py").read_text("utf-8")
 VARIABLES = tf.blocks("variable")
 QUEUES = _QUEUES.keys()
 SIZES = {"staging": tf.file("staging.tfvars"), "production": tf.file("production.tfvars")}
@@ -53,7 +53,7 @@ def test_scaling_and_alarms_are_by_queues_and_metrics_that_exist() -> None:
     named = {each["metric"] for each in alarms.values()} | set(
         re.findall(r"underwriting\.[a-z.]+", tf.text("scaling.tf") + tf.text("alarms.tf"))
     )
-    assert {name for name in named if f"| {name} |" not in METRICS} == set()
+    assert named <= {f"{NAMESPACE}.{metric.name}" for metric in METRICS}
 
 
 def test_each_service_scales_by_what_waits_for_it() -> None:

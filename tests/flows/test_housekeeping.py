@@ -19,6 +19,7 @@ from underwriting import housekeeping
 from underwriting.domain.events import Event
 from underwriting.housekeeping import DUTIES, Duty, keep_house
 from underwriting.local import free_port
+from underwriting.process.metrics import metrics
 from underwriting.runtime import Runtime
 from underwriting.settings import Settings
 from underwriting.store.errors import StoreUnreachable
@@ -129,3 +130,36 @@ async def test_it_is_live_without_the_store_and_ready_only_with_it(
         answers = [await client.get(path) for path in ("/live", "/ready")]
     assert [answer.status_code for answer in answers] == [200, 503]
     assert answers[1].json()["status"] == "the database does not answer"
+
+
+async def test_prometheus_learns_from_it_what_waits_without_any_worker(
+    journey: Journey, runtime: Runtime, duties: Duties, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted = await journey.accept()
+    config = runtime.config.model_copy(update={"health_port": free_port()})
+    monkeypatch.setattr("underwriting.process.metrics.settings", lambda: config)
+    metrics.cache_clear()
+    (measuring,) = [duty for duty in DUTIES if duty.name == "measure-depths"]
+    duties(measuring)
+
+    async def lines() -> list[str]:
+        answered = await client.get("/metrics")
+        assert answered.headers["Content-Type"].startswith("text/plain; version=")
+        return answered.text.splitlines()
+
+    async def shows_the_application() -> bool:
+        return 'underwriting_queue_depth{queue="applications"} 1.0' in await lines()
+
+    async def shows_none() -> bool:
+        now = await lines()
+        return {f'underwriting_queue_{of}{{queue="applications"}} 0.0' for of in ("depth", "age_seconds")} <= set(now)
+
+    try:
+        async with kept(config), httpx.AsyncClient(base_url=f"http://127.0.0.1:{config.health_port}") as client:
+            await until(shows_the_application)
+            ages = [line for line in await lines() if "age_seconds{" in line and '"applications"' in line]
+            assert 0 < float(ages[0].rsplit(" ")[-1]) < 60
+            await journey.run(accepted.id)
+            await until(shows_none)
+    finally:
+        metrics.cache_clear()

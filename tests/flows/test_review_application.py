@@ -1,7 +1,9 @@
 """The pre-screening of one applicant, on a real Prefect server, against the sandbox over HTTP."""
 
 import json
+import logging
 import re
+from io import StringIO
 
 import pytest
 from prefect import get_client
@@ -9,6 +11,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from support.journeys import Journey, task_of, task_runs, tries
 
 from underwriting.playground.sandbox.personas import TABLE, Persona
+from underwriting.process import logs
 from underwriting.store import applications, execution
 
 CHECKS = [
@@ -51,6 +54,23 @@ async def test_the_last_stages_checks_run_at_the_same_time(journey: Journey) -> 
     runs = {task_of(run): run for run in await task_runs(await journey.review("good"))}
     loans, payments = runs["ongoing_loans"], runs["payment_history"]
     assert max(loans.start_time, payments.start_time) < min(loans.end_time, payments.end_time)
+
+
+async def test_every_line_that_a_review_logs_names_it(journey: Journey) -> None:
+    """Prefect's own lines, too, as long as the review is ours: from the claim to the decision."""
+    stream, logger = StringIO(), logging.getLogger("prefect.task_runs")
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logs._Json.of_ours())
+    logger.addHandler(handler)
+    await journey.faults({"bureau": {"error_rate": 1.0}})
+    try:
+        review = await journey.review("good")
+    finally:
+        logger.removeHandler(handler)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    retried = [line for line in lines if "Retry" in line["message"]]
+    assert {(line["application_id"], line["tenant"]) for line in retried} == {(review.record.id, "sandbox")}
+    assert all(line["flow_run_id"] for line in retried)
 
 
 async def test_without_purpose_and_consent_the_bureau_is_not_asked(journey: Journey) -> None:

@@ -9,12 +9,16 @@ from uuid import uuid4
 import pytest
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
+from prefect.client.schemas.objects import State, StateType
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_docstrings
+from pydantic import SecretStr
+from pytest_httpserver import HTTPServer
 from ruamel.yaml import YAML
 
-from underwriting.worker.deploy import BUREAU_LIMIT, deploy
+from underwriting.local.child import until
+from underwriting.worker.deploy import AUTOMATION, BUREAU_LIMIT, REPORTED, deploy
 
 PREFECT_FILE = Path(__file__).parents[2] / "prefect.yaml"
 DEPLOYMENTS = YAML(typ="safe").load(PREFECT_FILE.read_text("utf-8"))["deployments"]
@@ -100,6 +104,39 @@ async def test_schedules_that_left_the_file_stop(client: PrefectClient, work_poo
     found = await deployed(client, work_pool)
     assert found["screen-customers"].schedules == []
     assert len(found["recalculate-limits"].schedules) == 2
+
+
+async def test_a_limit_run_that_fails_or_is_late_is_reported_to_the_address(
+    client: PrefectClient, work_pool: str, httpserver: HTTPServer
+) -> None:
+    """The automation of the server itself posts it; ends that nobody has to know of are not posted."""
+    httpserver.expect_request("/alerts", method="POST").respond_with_data("ok")
+    address = SecretStr(httpserver.url_for("/alerts"))
+    await deploy(client, PREFECT_FILE, work_pool, address)
+    await deploy(client, PREFECT_FILE, work_pool, address)
+    assert len(await client.read_automations_by_name(AUTOMATION)) == 1
+    nightly = (await deployed(client, work_pool))["recalculate-limits"]
+    ends = {"Applied": StateType.COMPLETED, "DryRun": StateType.COMPLETED, "Held": StateType.COMPLETED}
+    ends |= {"Incomplete": StateType.COMPLETED, "Failed": StateType.FAILED, "Crashed": StateType.CRASHED}
+    ends |= {"Late": StateType.SCHEDULED}
+    for name, kind in ends.items():
+        run = await client.create_flow_run_from_deployment(nightly.id, name=f"limits-{name}")
+        state = State[None](type=kind, name=name, message=f"it is {name}")
+        await client.set_flow_run_state(run.id, state, force=True)
+    expected = {f"limits-{name}: {name}" for name in REPORTED}
+
+    def posted() -> dict[str, str]:
+        texts = [request.get_json()["text"] for request, _ in httpserver.log]
+        return dict(text.split("\n", 1) for text in texts)
+
+    async def all_posted() -> bool:
+        return expected <= set(posted())
+
+    assert await until(all_posted, 30), posted()
+    assert set(posted()) == expected
+    assert posted()["limits-Held: Held"].startswith("it is Held http")
+    await deploy(client, PREFECT_FILE, work_pool)
+    assert await client.read_automations_by_name(AUTOMATION) == []
 
 
 async def test_what_a_user_waits_for_starts_before_everything_else(client: PrefectClient, work_pool: str) -> None:

@@ -13,6 +13,7 @@ from underwriting.domain.limits import IdRange, LimitRunState, LimitShardState
 from underwriting.store.limits.bases import bases, within
 from underwriting.store.limits.profiles import adopt
 from underwriting.store.limits.records import of_shard
+from underwriting.store.limits.runs import last_applied
 from underwriting.store.models import LimitRecordRow, LimitRunRow, LimitShardRow, ProfileRow
 from underwriting.store.session import Store
 
@@ -263,18 +264,35 @@ def cases() -> list[Case]:
 
 def run(name: str, day: int, state: LimitRunState = LimitRunState.APPLIED, **values: Any) -> LimitRunRow:
     texts = dict.fromkeys(("history", "policy", "policy_digest", "policy_text"), "")
-    given = {"tenant": "acme", "scope": "", "applied_at": NOW, **texts, **values}
+    given = {"tenant": "acme", "scope": "", "applied_at": NOW, "judged_at": NOW, **texts, **values}
     return LimitRunRow(
         id=name,
         product=Product.FLOAT,
         business_date=date(2026, 2, day),
-        judged_at=NOW,
         currency="USD",
         policy_version=1,
         state=state,
         created_at=NOW,
         **given,
     )
+
+
+async def test_the_last_limits_of_a_tenant_are_those_of_its_newest_run_for_everybody(store: Store) -> None:
+    runs = [
+        run("old", 1, judged_at=NOW - timedelta(days=2)),
+        run("full", 20, judged_at=NOW - timedelta(days=1)),
+        run("some", 21, scope="segment:vip", judged_at=NOW),
+        run("taken back", 22, LimitRunState.ROLLED_BACK, judged_at=NOW),
+        run("held", 23, LimitRunState.HELD, applied_at=None, judged_at=NOW),
+        run("other", 24, tenant="zeta", judged_at=NOW),
+    ]
+    async with store.begin() as work:
+        work.add_all(runs)
+    async with store.read() as work:
+        assert await last_applied(work) == {
+            ("acme", Product.FLOAT): NOW - timedelta(days=1),
+            ("zeta", Product.FLOAT): NOW,
+        }
 
 
 async def test_what_a_run_starts_from(store: Store) -> None:

@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -27,7 +28,7 @@ from underwriting.dispatch import NoPrefect, require_prefect
 from underwriting.integrations.tracing import trace_api, traced
 from underwriting.lender import open_store
 from underwriting.notices.errors import NoticeImpossible
-from underwriting.process.health import ANSWER_SECONDS
+from underwriting.process.health import ANSWER_SECONDS, Health, answering, answering_health
 from underwriting.process.logs import write_logs
 from underwriting.rulebook_cache import NotLent, RulebookCache
 from underwriting.settings import Settings, SettingsRefused, settings
@@ -43,6 +44,7 @@ from underwriting.store.errors import (
     StoreUnreachable,
     VersionConflict,
 )
+from underwriting.store.session import Store
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +90,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
             prefect = await stack.enter_async_context(get_client())
             sources = await stack.enter_async_context(Sources(config))
             app.state.context = ApiContext(config, store, RulebookCache(store, config), prefect, sources)
+            stack.enter_context(answering_health(config, Health.of_this_loop(partial(_store_answers, store))))
             log.info("the API is ready; it dispatches to Prefect at %s", prefect.api_url)
             yield
         log.info("the API has ended")
@@ -148,6 +151,10 @@ def create_app(config: Settings | None = None) -> FastAPI:
         return {"status": "ok"}
 
     return app
+
+
+async def _store_answers(store: Store) -> None:
+    await answering(store.check(), StoreUnreachable)
 
 
 def _install_store_errors(app: FastAPI) -> None:

@@ -18,6 +18,7 @@ from underwriting.api.errors import ApiError, check_query
 from underwriting.api.keys import KeysUnavailable, PublicKeys
 from underwriting.api.quota import Quota
 from underwriting.domain.plausible import is_plain
+from underwriting.process.logs import also_about
 
 # Asymmetric signatures only, since the API has public keys. EdDSA is the older name
 # (RFC 8037) of what RFC 9864 calls Ed25519, and what most issuers still write.
@@ -157,6 +158,7 @@ class Bearer(HTTPBearer):
             raise unauthorized("Send your token in the header Authorization: Bearer <token>.")
         verifier: Verifier = request.app.state.verifier
         caller = await verifier.caller(credentials.credentials)
+        also_about(tenant=caller.tenant)
         require(caller, *self._scopes)
         calls: Quota = request.app.state.quota
         await calls.take(caller.tenant)

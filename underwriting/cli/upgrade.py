@@ -50,8 +50,9 @@ def deploy(
     write_logs()
 
     async def run() -> None:
+        config = settings()
         async with get_client() as client:
-            await deploy_file(client, file, settings().work_pool)
+            await deploy_file(client, file, config.work_pool, config.alert_url)
 
     with refusing(ValueError, OSError):
         asyncio.run(run())

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from underwriting.integrations.errors import CustomerNotFound, MalformedAnswer, SourceError, SourceOutage, SourceRefusal
+from underwriting.process.metrics import metrics
 
 # More steps of one attempt are not kept; a review with all its tries has about sixty.
 MOST_STEPS = 200
@@ -57,17 +58,21 @@ def recording(steps: Steps) -> Iterator[None]:
 
 @contextmanager
 def asking(source: str, document: str) -> Iterator[None]:
-    """Note how long a source takes to answer with this document, and how that ends."""
-    with _timed("asked", source=source, document=document) as step:
-        try:
-            yield
-        except SourceError as error:
-            step |= {"result": RESULTS[type(error)], "why": error.why}
-            raise
-        except BaseException as error:
-            step["result"] = "broken_off" if isinstance(error, asyncio.CancelledError) else "failed"
-            raise
-        step["result"] = "answered"
+    """Note, and measure, how long a source takes to answer with this document, and how that ends."""
+    step: dict[str, Any] = {}
+    try:
+        with _timed("asked", source=source, document=document) as step:
+            try:
+                yield
+            except SourceError as error:
+                step |= {"result": RESULTS[type(error)], "why": error.why}
+                raise
+            except BaseException as error:
+                step["result"] = "broken_off" if isinstance(error, asyncio.CancelledError) else "failed"
+                raise
+            step["result"] = "answered"
+    finally:
+        metrics().called(source, step["result"], step["seconds"])
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from underwriting.limit_runs.files import make_folder
 from underwriting.limit_runs.shard import ShardResult, ShardSpec, recalculate_shard
+from underwriting.process.logs import log_about
 from underwriting.settings import Settings
 from underwriting.store.errors import StoreUnreachable
 from underwriting.store.lease import renewing
@@ -92,8 +93,9 @@ class RunContext:
             return
         ended = self.flow_run_id is None
         try:
-            async with renewing(self.store, term, lambda work: limit_runs.renew(work, claimed, term)):
-                yield claimed
+            with log_about(limit_run_id=run_id, flow_run_id=self.flow_run_id):
+                async with renewing(self.store, term, lambda work: limit_runs.renew(work, claimed, term)):
+                    yield claimed
             ended = True
         finally:
             # Where the store does not answer, the lease expires, to the same effect.

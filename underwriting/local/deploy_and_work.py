@@ -13,12 +13,12 @@ from prefect.client.orchestration import get_client
 from underwriting.local.child import until
 from underwriting.local.services import READY_SECONDS
 from underwriting.process.logs import write_logs
-from underwriting.settings import settings
+from underwriting.settings import Settings, settings
 from underwriting.worker import WarmWorker
 from underwriting.worker.deploy import deploy
 
 
-async def _deploy_when_ready(prefect_file: Path, work_pool: str) -> None:
+async def _deploy_when_ready(prefect_file: Path, config: Settings) -> None:
     async with get_client() as client:
 
         async def answers() -> bool:
@@ -27,17 +27,17 @@ async def _deploy_when_ready(prefect_file: Path, work_pool: str) -> None:
         if not await until(answers, READY_SECONDS):
             sys.exit("the Prefect server does not answer")
         try:
-            await deploy(client, prefect_file, work_pool)
+            await deploy(client, prefect_file, config.work_pool, config.alert_url)
         except ValueError as error:
             sys.exit(str(error))
 
 
 async def main(prefect_file: Path, worker: str | None = None) -> None:
     """Deploy, and work on where a worker is named."""
-    work_pool = settings().work_pool
-    await _deploy_when_ready(prefect_file, work_pool)
+    config = settings()
+    await _deploy_when_ready(prefect_file, config)
     if worker is not None:
-        await WarmWorker(work_pool, name=worker).start()
+        await WarmWorker(config.work_pool, name=worker).start()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Whether a process lives and can work, over HTTP, for the supervisor that starts it again: GET /live and /ready.
+"""Whether a process lives and can work, over HTTP, for the supervisor that starts it again: GET /live and /ready. And
+what it has measured, for Prometheus: GET /metrics.
 
-Answered by a thread of its own: a blocked event loop could not say that it is blocked. The API answers
-/health/live and /health itself.
+Answered by a thread of its own: a blocked event loop could not say that it is blocked. The API answers /health/live and
+/health, too, on its own port, which is open to the world.
 """
 
 import asyncio
@@ -17,6 +18,9 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import Any, Self
 
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from underwriting.process.metrics import metrics
 from underwriting.settings import Settings, SettingsRefused
 
 log = logging.getLogger(__name__)
@@ -83,7 +87,8 @@ async def answering(check: Awaitable[object], *outages: type[Exception]) -> None
 
 @contextmanager
 def answering_health(config: Settings, health: Health) -> Iterator[None]:
-    """For the block, answer GET /live and /ready: 200, or 503 with the reason. Does nothing where no port is set.
+    """For the block, answer GET /live and /ready: 200, or 503 with the reason; and GET /metrics. Does nothing where no
+    port is set.
 
     SettingsRefused if another process has the port.
     """
@@ -119,8 +124,11 @@ def _answers(health: Health) -> type[BaseHTTPRequestHandler]:
         timeout = REQUEST_SECONDS
 
         def do_GET(self) -> None:
+            if self.path == "/metrics":
+                self._send(HTTPStatus.OK, CONTENT_TYPE_LATEST, metrics().exposed())
+                return
             if self.path not in asked:
-                self._answer(HTTPStatus.NOT_FOUND, "ask for /live or /ready")
+                self._answer(HTTPStatus.NOT_FOUND, "ask for /live, /ready or /metrics")
                 return
             why = asked[self.path]()
             if why:
@@ -128,9 +136,11 @@ def _answers(health: Health) -> type[BaseHTTPRequestHandler]:
             self._answer(HTTPStatus.SERVICE_UNAVAILABLE if why else HTTPStatus.OK, why or "ok")
 
         def _answer(self, status: HTTPStatus, text: str) -> None:
-            body = json.dumps({"status": text}).encode()
+            self._send(status, "application/json", json.dumps({"status": text}).encode())
+
+        def _send(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

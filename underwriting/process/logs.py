@@ -1,20 +1,60 @@
-"""How our processes write their logs: a line for each record on standard error, with its date and time."""
+"""How our processes write their logs: a line for each record on standard error, with its date and time, and with the
+ids of what it is about, so that all lines about one application can be found.
+
+The ids are ours or a caller's for a request: no name, account or amount of a person.
+"""
 
 import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
 
 import httpx
+from opentelemetry import trace
+from pythonjsonlogger.json import JsonFormatter
 
-TIME_OF_DAY, MOMENT = "%H:%M:%S", "%Y-%m-%d %H:%M:%S"
-FORMAT = "%(asctime)s | %(levelname)-7s | %(name)s - %(message)s"
+# Read from the environment alone: the log begins before the settings are checked, and says what is wrong with them.
+VARIABLE, JSON = "UNDERWRITING_LOG_FORMAT", "json"
+TEXT, MOMENT = "%(asctime)s | %(levelname)-7s | %(name)s - %(message)s", "%Y-%m-%d %H:%M:%S"
+# Where handlers are from that write for people to read: Python itself, and Prefect's console.
+CONSOLES = ("logging", "prefect.logging.handlers")
+# Servers that bring handlers and a format of their own.
+SERVERS = ("uvicorn", "uvicorn.error", "fastapi")
+
+_about: ContextVar[dict[str, str] | None] = ContextVar("about", default=None)
+
+
+@contextmanager
+def log_about(**ids: str | None) -> Iterator[None]:
+    """For the block, each line has these ids, such as `application_id` and `tenant`, besides those around the block."""
+    token = _about.set({**(_about.get() or {}), **_given(ids)})
+    try:
+        yield
+    finally:
+        _about.reset(token)
+
+
+def also_about(**ids: str | None) -> None:
+    """Give all later lines of the block of `log_about` around this call these ids, too."""
+    if (about := _about.get()) is not None:
+        about.update(_given(ids))
 
 
 def write_logs() -> None:
-    """Write our own messages from INFO on and those of others from WARNING on. A process that has a log keeps it."""
-    logging.basicConfig(format=FORMAT, level=logging.WARNING)
-    # Where Prefect was imported first, the handler is its own, which writes the time of day alone.
+    """Write our own messages from INFO on and those of others from WARNING on.
+
+    Each is a line of text or, where UNDERWRITING_LOG_FORMAT is `json`, one JSON object.
+    """
+    logging.basicConfig(level=logging.WARNING)
+    as_json = os.environ.get(VARIABLE) == JSON
     for handler in logging.getLogger().handlers:
-        if handler.formatter is not None and handler.formatter.datefmt == TIME_OF_DAY:
-            handler.formatter.datefmt = MOMENT
+        if type(handler).__module__ in CONSOLES:
+            handler.setFormatter(_Json.of_ours() if as_json else _Text(TEXT, MOMENT))
+    for server in SERVERS if as_json else ():
+        logging.getLogger(server).handlers.clear()
+        logging.getLogger(server).propagate = True
     logging.getLogger("underwriting").setLevel(logging.INFO)
 
 
@@ -29,3 +69,32 @@ def in_a_line(error: BaseException) -> str:
         # It happened before there was a request.
         return told
     return f"{url.scheme}://{url.netloc.decode()} does not answer: {told}"
+
+
+class _Text(logging.Formatter):
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802, the name that logging calls
+        ids = ", ".join(f"{name}={value}" for name, value in _ids(record).items())
+        return super().formatMessage(record) + (f" [{ids}]" if ids else "")
+
+
+class _Json(JsonFormatter):
+    @classmethod
+    def of_ours(cls) -> "_Json":
+        names = {"levelname": "level", "name": "logger"}
+        return cls("%(levelname)s %(name)s %(message)s", rename_fields=names, timestamp="time")
+
+    def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
+        super().add_fields(log_data, record, message_dict)
+        log_data.update(_ids(record))
+
+
+def _ids(record: logging.LogRecord) -> dict[str, str]:
+    """What a line is about. Prefect puts the id of the run into the lines of its own loggers."""
+    of_record = {"flow_run_id": getattr(record, "flow_run_id", None)}
+    span = trace.get_current_span().get_span_context()
+    of_trace = {"trace_id": trace.format_trace_id(span.trace_id)} if span.is_valid else {}
+    return _given(of_record) | (_about.get() or {}) | of_trace
+
+
+def _given(ids: dict[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in ids.items() if value}

@@ -1,8 +1,8 @@
 """Deploys prefect.yaml.
 
 Does the same as `prefect deploy --all`, by Prefect's own functions, and what the file cannot express: it creates the
-work pool with its first queue and the bureau's concurrency limit, and deletes schedules that are no longer in the file.
-A second call changes nothing.
+work pool with its first queue, the bureau's concurrency limit and the automation that reports limit runs, and deletes
+schedules that are no longer in the file. A second call changes nothing.
 """
 
 import logging
@@ -11,11 +11,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
+from uuid import UUID
 
+from prefect.automations import AutomationCore, EventTrigger, Posture, ResourceSpecification, SendNotification
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, WorkPoolCreate
 from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from prefect.types import SecretDict
+from pydantic import SecretStr
 
 from underwriting.worker.prefect_private import deploy_all, read_deployments
 from underwriting.worker.worker import WarmWorker
@@ -31,8 +35,18 @@ BUREAU_LIMIT = "bureau"
 BUREAU_SLOTS = 4
 
 
-async def deploy(client: PrefectClient, prefect_file: Path, work_pool: str) -> None:
-    """Bring Prefect's objects in line with the file; ValueError says what is wrong with it."""
+# The nightly run, the automation about it, and the ends that a person has to know of; Late is one that
+# did not start when it was due.
+NIGHTLY = "recalculate-limits"
+AUTOMATION = "underwriting: a limit run failed or is late"
+REPORTED = ("Failed", "Crashed", "Late", "Held", "Incomplete")
+
+
+async def deploy(client: PrefectClient, prefect_file: Path, work_pool: str, alert_url: SecretStr | None = None) -> None:
+    """Bring Prefect's objects in line with the file; ValueError says what is wrong with it.
+
+    Limit runs that fail or are late are reported to `alert_url`; nothing is where there is none.
+    """
     os.environ[WORK_POOL_VARIABLE] = work_pool
     configs, actions = read_deployments(prefect_file)
     if not configs:
@@ -42,6 +56,7 @@ async def deploy(client: PrefectClient, prefect_file: Path, work_pool: str) -> N
     await _create_bureau_limit(client)
     await deploy_all(configs, actions, prefect_file)
     await _delete_schedules_but(client, work_pool, schedules)
+    await _report_limit_runs(client, alert_url)
     log.info("%d deployments are in the work pool %s: %s", len(schedules), work_pool, ", ".join(sorted(schedules)))
 
 
@@ -77,3 +92,50 @@ async def _delete_schedules_but(client: PrefectClient, work_pool: str, wanted: M
         for schedule in deployment.schedules:
             if schedule.slug not in wanted.get(deployment.name, set()):
                 await client.delete_deployment_schedule(deployment.id, schedule.id)
+
+
+async def _report_limit_runs(client: PrefectClient, alert_url: SecretStr | None) -> None:
+    """Create or renew the automation, or delete it where nobody is to be told."""
+    known = await client.read_automations_by_name(AUTOMATION)
+    if alert_url is None:
+        for former in known:
+            await client.delete_automation(former.id)
+        return
+    automation = AutomationCore(
+        name=AUTOMATION,
+        description="Posts that a limit run failed, was held, is incomplete, or did not start when it was due.",
+        trigger=EventTrigger(
+            posture=Posture.Reactive,
+            expect={f"prefect.flow-run.{state}" for state in REPORTED},
+            match_related=ResourceSpecification(
+                {"prefect.resource.role": "deployment", "prefect.resource.name": NIGHTLY}
+            ),
+            threshold=1,
+        ),
+        actions=[
+            SendNotification(
+                block_document_id=await _save_webhook(client, alert_url),
+                subject="{{ flow_run.name }}: {{ flow_run.state.name }}",
+                body="{{ flow_run.state.message }} {{ flow_run|ui_url }}",
+            )
+        ],
+    )
+    if known:
+        await client.update_automation(known[0].id, automation)
+    else:
+        await client.create_automation(automation)
+
+
+async def _save_webhook(client: PrefectClient, address: SecretStr) -> UUID:
+    """Save where to post, as a block of Prefect; its id. The address often has a token in it, so it is a secret."""
+    # Slow to import, and only needed where somebody is told.
+    from prefect.blocks.notifications import CustomWebhookNotificationBlock  # noqa: PLC0415
+
+    block = CustomWebhookNotificationBlock(
+        name="underwriting",
+        url="{{address}}",
+        json_data={"text": "{{subject}}\n{{body}}"},
+        secrets=SecretDict({"address": address.get_secret_value()}),
+    )
+    saved: UUID = await block.save("underwriting-alerts", overwrite=True, client=client)
+    return saved

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from ulid import ULID
 
 from underwriting.domain.application import Product
@@ -57,6 +57,14 @@ class Claimed:
 def took_effect() -> ColumnElement[bool]:
     """Which runs changed limits, or may have, and were not taken back."""
     return and_(LimitRunRow.applied_at.is_not(None), LimitRunRow.state.not_in(VOID))
+
+
+async def last_applied(work: Work) -> dict[tuple[str, Product], datetime]:
+    """The decision time of the newest run for everybody that took effect, by tenant and product."""
+    row = LimitRunRow
+    query = select(row.tenant, row.product, func.max(row.judged_at)).where(took_effect(), row.scope == "")
+    found = await work.execute(query.group_by(row.tenant, row.product))
+    return {(tenant, product): judged_at for tenant, product, judged_at in found.tuples()}
 
 
 async def opened(work: Work, order: RunRequest, now: datetime) -> LimitRunRow:

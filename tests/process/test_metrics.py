@@ -1,11 +1,11 @@
-"""Metrics as Datadog's agent receives them: plain UDP."""
+"""Metrics as Datadog's agent receives them, over plain UDP, and as Prometheus fetches them."""
 
 import socket
 from collections.abc import Iterator
 
 import pytest
 
-from underwriting.integrations.metrics import Metrics
+from underwriting.process.metrics import Metrics
 from underwriting.settings import Settings
 
 
@@ -66,3 +66,24 @@ def test_an_agent_that_is_away_disturbs_nobody() -> None:
     for _ in range(3):
         metrics.troubled("bureau")
     metrics.close()
+
+
+def test_prometheus_gets_counts_gauges_and_histograms_by_their_tags() -> None:
+    metrics = Metrics(Settings(health_port=8402))
+    for seconds in (0.5, 400.0):
+        metrics.decided("application", "loan", "approved", seconds)
+    metrics.depth("outbox", 7)
+    metrics.depth("outbox", 3)
+    lines = metrics.exposed().decode().splitlines()
+    tags = 'kind="application",product="loan"'
+    assert f'underwriting_decisions_total{{{tags},verdict="approved"}} 2.0' in lines
+    assert 'underwriting_decision_seconds_bucket{kind="application",le="0.5",product="loan"} 1.0' in lines
+    assert f"underwriting_decision_seconds_sum{{{tags}}} 400.5" in lines
+    assert 'underwriting_queue_depth{queue="outbox"} 3.0' in lines
+
+
+def test_a_process_without_agent_and_port_measures_nothing() -> None:
+    metrics = Metrics(Settings())
+    metrics.decided("application", "loan", "approved", 1.0)
+    assert not metrics.on
+    assert metrics.exposed() == b""
