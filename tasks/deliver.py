@@ -77,9 +77,9 @@ async def _delivered(runtime: Runtime, message: Message) -> str:
     except SourceError as error:
         return await _record(runtime, message, error)
     # A message that cannot even be written, such as one to sign with a damaged secret, fails alone.
-    except Exception as error:
+    except Exception:
         log.exception("message %s cannot be written", message.id)
-        return await _record(runtime, message, _unwritable(message, error))
+        return await _record(runtime, message, _unwritable(message))
     failpoint("after-post")
     return await _record(runtime, message, None)
 
@@ -93,15 +93,15 @@ async def _put_events(runtime: Runtime, messages: Sequence[Message]) -> list[str
             try:
                 events[message.id] = _bus_event(message)
             # One whose stored body was damaged fails alone.
-            except (ValueError, LookupError) as error:
+            except (ValueError, LookupError):
                 log.exception("message %s cannot be written", message.id)
-                troubles[message.id] = _unwritable(message, error)
+                troubles[message.id] = _unwritable(message)
         troubles |= zip(events, await bus.put(list(events.values())), strict=True)
     return [await _record(runtime, message, troubles.get(message.id)) for message in messages]
 
 
-def _unwritable(message: Message, error: Exception) -> SourceError:
-    return SourceError(message.channel, f"cannot be sent ({type(error).__name__})")
+def _unwritable(message: Message) -> SourceError:
+    return SourceError(message.channel, "the message cannot be written; the log of whoever delivers has the error")
 
 
 async def _record(runtime: Runtime, message: Message, trouble: SourceError | None) -> str:

@@ -75,7 +75,10 @@ async def test_an_event_whose_body_was_damaged_fails_alone(runtime: Runtime, bus
     assert [event["detail"]["user_id"] for event in arrived(bus)] == ["ada", "eve"]
     async with runtime.store.read() as work:
         (waiting,) = await outbox.QUEUE.pending(work)
-    assert (waiting.customer_id, waiting.trouble) == ("bob", "events: cannot be sent (JSONDecodeError)")
+    assert (waiting.customer_id, waiting.trouble) == (
+        "bob",
+        "events: the message cannot be written; the log of whoever delivers has the error",
+    )
 
 
 async def test_what_the_bus_refuses_stays_and_is_put_again(runtime: Runtime, bus: Queues, account: Any) -> None:

@@ -52,7 +52,10 @@ async def test_an_unknown_user_is_a_refusal(sandbox, question):
 @pytest.mark.parametrize("question", QUESTIONS)
 @pytest.mark.parametrize(
     ("fault", "why"),
-    [({"error_rate": 1.0, "retry_after": 9}, "answered 503"), ({"lost_rate": 1.0}, "the connection failed")],
+    [
+        ({"error_rate": 1.0, "retry_after": 9}, "answered 503"),
+        ({"lost_rate": 1.0}, "broke off without a complete answer"),
+    ],
 )
 async def test_a_service_in_trouble_is_an_outage(sandbox, panel, question, fault, why):
     service, ask = QUESTIONS[question]

@@ -12,12 +12,14 @@ from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from requests import RequestException
 from segment.analytics.client import Client
 from segment.analytics.request import APIError
 
 from underwriting.integrations.errors import SourceOutage, SourceRefusal
+from underwriting.process.faults import what_happened
 
 SOURCE = "analytics"
 BUSY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
@@ -59,4 +61,5 @@ class Analytics:
             passing = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in BUSY
             raise (SourceOutage if passing else SourceRefusal)(SOURCE, f"Segment answered {status}") from None
         except RequestException as error:
-            raise SourceOutage(SOURCE, f"no answer from Segment ({type(error).__name__})") from None
+            why = what_happened(error, urlsplit(self._client.host or "").netloc or "api.segment.io")
+            raise SourceOutage(SOURCE, f"no answer from Segment: {why}") from None

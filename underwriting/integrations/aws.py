@@ -7,6 +7,7 @@ from functools import partial
 from http import HTTPStatus
 from threading import Lock
 from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -14,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
 
 from underwriting.integrations.errors import SourceOutage, SourceRefusal
+from underwriting.process.faults import what_happened
 from underwriting.settings import Settings
 
 # Seconds for a connection, and for each part of an answer. A long poll is answered within its own waiting time.
@@ -111,6 +113,7 @@ def explained(source: str, work: Callable[[], T]) -> T:
         kind = SourceOutage if status >= HTTPStatus.INTERNAL_SERVER_ERROR or code in THROTTLED else SourceRefusal
         raise kind(source, f"AWS answered {status} {code}") from None
     except (NoConnection, HTTPClientError) as error:
-        raise SourceOutage(source, f"no answer from AWS ({type(error).__name__})") from None
+        where = urlsplit(str(error.kwargs.get("endpoint_url", ""))).netloc or "AWS"
+        raise SourceOutage(source, f"no answer from AWS: {what_happened(error, where)}") from None
     except BotoCoreError as error:
         raise SourceRefusal(source, f"AWS cannot be called: {error}") from None

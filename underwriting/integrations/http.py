@@ -15,6 +15,7 @@ import httpx
 
 from underwriting.integrations.errors import MalformedAnswer, SourceOutage, SourceRefusal
 from underwriting.integrations.tracing import trace_client
+from underwriting.process.faults import address_of, what_happened
 
 # The longest wait in seconds that a source can impose: the caller's own retries end soon after.
 MAX_RETRY_AFTER = 60.0
@@ -102,9 +103,9 @@ class HttpService:
                 finally:
                     await response.aclose()
         except (TimeoutError, httpx.TimeoutException):
-            raise SourceOutage(source, f"no answer within {self._timeout:g} s") from None
+            raise SourceOutage(source, f"no answer within {self._timeout:g} s from {address_of(request)}") from None
         except httpx.TransportError as error:
-            raise SourceOutage(source, f"the connection failed ({type(error).__name__})") from None
+            raise SourceOutage(source, what_happened(error, address_of(request))) from None
 
     async def _body(self, source: str, response: httpx.Response) -> bytes:
         """The body, decompressed step by step so that a small bomb is refused before it grows."""

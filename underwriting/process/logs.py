@@ -15,6 +15,8 @@ import httpx
 from opentelemetry import trace
 from pythonjsonlogger.json import JsonFormatter
 
+from underwriting.process.faults import address_of, what_happened
+
 # Read from the environment alone: the log begins before the settings are checked, and says what is wrong with them.
 VARIABLE, JSON = "UNDERWRITING_LOG_FORMAT", "json"
 TEXT, MOMENT = "%(asctime)s | %(levelname)-7s | %(name)s - %(message)s", "%Y-%m-%d %H:%M:%S"
@@ -64,11 +66,10 @@ def in_a_line(error: BaseException) -> str:
     if not isinstance(error, httpx.TransportError):
         return told
     try:
-        url = error.request.url
+        return what_happened(error, address_of(error.request))
     except RuntimeError:
         # It happened before there was a request.
         return told
-    return f"{url.scheme}://{url.netloc.decode()} does not answer: {told}"
 
 
 class _Text(logging.Formatter):
