@@ -326,6 +326,13 @@ class Settings(BaseSettings):
             _check_address(url, field, "https:// or s3://" if field.field_name in IN_S3 else "https://")
         return url.rstrip("/")
 
+    @field_validator("alert_url")
+    @classmethod
+    def _is_posted_to_over_https(cls, url: SecretStr | None, field: ValidationInfo) -> SecretStr | None:
+        if url is not None:
+            _check_address(url.get_secret_value(), field)
+        return url
+
     @field_validator("flags")
     @classmethod
     def _is_a_file_or_over_https(cls, place: str, field: ValidationInfo) -> str:
