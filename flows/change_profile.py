@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from rules.limits.tiers import tiers_enabled
-from tasks.forms import InputRefused, TierChoice, form, refusing
+from tasks.forms import Empty, InputRefused, PausedChoice, TierChoice, chosen, form, refusing
 from underwriting.domain.application import Product
 from underwriting.profile_changes import change
 from underwriting.runtime import open_runtime
@@ -19,12 +19,12 @@ from underwriting.store.errors import StoreError
 async def change_profile(
     user_id: str,
     tenant: str,
-    enabled: list[TierChoice] | None = None,
-    paused: list[Product] | None = None,
-    expires_on: datetime | None = None,
-    reason: str = "staff",
-    note: str = "",
     *,
+    enabled: tuple[TierChoice, ...] = (),
+    paused: tuple[PausedChoice, ...] = (),
+    expires_on: datetime | Empty = None,
+    reason: str,
+    note: str = "",
     changed_by: str,
 ) -> State[None]:
     """Write the next version of a user's float profile, for good or until a moment; earlier versions stay readable.
@@ -35,19 +35,21 @@ async def change_profile(
         user_id: The user, such as steady-pay.
         tenant: Whose user it is, such as sandbox.
         enabled: The tiers that the user may take from now on, exactly these: "1" is 10.00 USD, "2" 20.00, "3"
-            30.00, "4" 40.00, "5" 50.00, "6" 80.00, "7" 100.00, and "special" 200.00. None leaves the tiers as they
-            are; an empty list disables all.
-        paused: The products that the user may not take from now on, exactly these. None leaves the pauses as they are;
-            an empty list ends them.
+            30.00, "4" 40.00, "5" 50.00, "6" 80.00, "7" 100.00, and "special" 200.00. "none" disables all. Empty leaves
+            the tiers as they are.
+        paused: The products that the user may not take from now on, exactly these. "none" ends all pauses. Empty leaves
+            the pauses as they are.
         expires_on: The change ends at this moment, and the profile of before is in force again. Empty means for good.
-        reason: A short word in small letters that says what kind of change it is, such as goodwill or complaint.
+        reason: What kind of change it is, in one short word in small letters, such as goodwill or complaint.
         note: Why you change it. Prefect keeps this text: write nothing personal.
         changed_by: Your staff id, such as ann. It is stored as who changed the profile.
     """
-    if enabled is None and paused is None:
+    if not enabled and not paused:
         raise InputRefused("enabled, paused: fill in what is to change; both are empty")
+    enabled_now, paused_now = chosen("enabled", enabled), chosen("paused", paused)
     with refusing(ValueError, field="enabled"):
-        tiers = None if enabled is None else tiers_enabled(enabled)
+        tiers = None if enabled_now is None else tiers_enabled(enabled_now)
+    pauses = None if paused_now is None else list(map(Product, paused_now))
     async with open_runtime() as runtime:
         with refusing(ValueError, StoreError):
             profile = await change(
@@ -55,7 +57,7 @@ async def change_profile(
                 tenant,
                 user_id,
                 tiers=None if tiers is None else lambda _: tiers,
-                paused=None if paused is None else lambda _: paused,
+                paused=None if pauses is None else lambda _: pauses,
                 reason=reason,
                 note=note or None,
                 by=changed_by,

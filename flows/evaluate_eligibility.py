@@ -10,7 +10,7 @@ from prefect.states import Completed
 from rules.eligibility.book import EligibilityBook
 from rules.limits.tiers import CURRENCY, TIERS
 from tasks.deliver import try_deliver
-from tasks.forms import InputRefused, form
+from tasks.forms import Empty, InputRefused, form
 from tasks.gather import gather
 from tasks.lease import Lease, claimed
 from tasks.publish_evaluation import publish_evaluation
@@ -37,7 +37,7 @@ def _run_name() -> str:
 async def evaluate_eligibility(
     user_id: str = "",
     product: Product = Product.FLOAT,
-    as_of: date | None = None,
+    as_of: date | Empty = None,
     tenant: str = "staff",
     evaluation_id: str = "",
 ) -> State[None]:

@@ -22,7 +22,9 @@ def _run_name() -> str:
 
 @flow(flow_run_name=_run_name, persist_result=False, validate_parameters=False)
 @form
-async def handle_events(event: dict[str, Any] | None = None) -> State[None]:
+async def handle_events(
+    event: dict[str, Any] = {},  # noqa: B006 - the form shows it, and nothing changes it
+) -> State[None]:
     """Keep the event, if one is given, and handle all events that are due, first and further attempts alike.
 
     The same event again changes nothing. The state of the run says whether the event was new, or ends as Unhandled if
@@ -34,7 +36,7 @@ async def handle_events(event: dict[str, Any] | None = None) -> State[None]:
             "type": "profile_updated", "user_id": "steady-pay", "at": "2026-03-02T09:30:00Z"}. Empty handles the events
             that wait in the inbox.
     """
-    arrived = None if event is None else _read(event)
+    arrived = _read(event) if event else None
     async with open_runtime() as runtime:
         new = arrived is not None and await receive(runtime, [arrived]) > 0
         outcomes = await handle_due(runtime)

@@ -8,7 +8,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from rules.limits.policy import policy_for, shipped_policies
-from tasks.forms import InputRefused, form, refusing
+from tasks.forms import Empty, InputRefused, form, is_empty, refusing
 from tasks.limit_shards import OnRunner, shard_runner
 from tasks.publish_limits import Progress, publish_limits
 from underwriting.domain.application import Product
@@ -29,15 +29,17 @@ def _run_name() -> str:
     given = flow_run.parameters
     # Without a policy the run ends and says so.
     policy = shipped_policies().get(given["policy"])
-    day = given["business_date"] or (policy.business_day.last(due()) if policy else "without-policy")
+    day = given["business_date"]
+    if is_empty(day):
+        day = policy.business_day.last(due()) if policy else "without-policy"
     marks = ("one-user" if given["user_id"] else given["segment"], "dry-run" if given["dry_run"] else "")
-    return "-".join(filter(None, ("limits", str(given["product"]), str(day), *marks)))
+    return "-".join(filter(None, ("limits", Product.FLOAT, str(day), *marks)))
 
 
 @flow(flow_run_name=_run_name, task_runner=shard_runner(settings()), persist_result=False, validate_parameters=False)
 @form
 async def recalculate_limits(
-    business_date: date | None = None,
+    business_date: date | Empty = None,
     dry_run: bool = False,
     user_id: str = "",
     segment: str = "",
@@ -45,8 +47,7 @@ async def recalculate_limits(
     history: str = "",
     tenant: str = "",
     full: bool = False,
-    shards: int | None = None,
-    product: Product = Product.FLOAT,
+    shards: int | Empty = None,
 ) -> State[None]:
     """Recalculate the limits of all users, of a segment or of one user, and apply what the guard lets pass.
 
@@ -61,18 +62,18 @@ async def recalculate_limits(
         segment: Only users of this segment, such as student. Empty: all users.
         policy: The name of the limit policy that decides, such as cfi or cfi-cautious.
         history: Where the users' transactions are: a folder on the worker, s3://bucket/folder, or "database", among the
-            places that the settings allow. Empty takes the setting `limits_history`.
-        tenant: Whose users they are, such as sandbox. Empty takes the setting `limits_tenant`.
+            places that the settings allow. Empty takes the one of UNDERWRITING_LIMITS_HISTORY.
+        tenant: Whose users they are, such as sandbox. Empty takes the one of UNDERWRITING_LIMITS_TENANT.
         full: On: read every row again, also of files that look as they did before.
-        shards: Into how many parts the users are divided, from 1 to 5,000. Empty makes as many as the settings say.
-        product: What the limits are for; there are limits of floats only.
+        shards: Into how many parts the users are divided, from 1 to 5,000. Empty makes parts of
+            UNDERWRITING_LIMITS_SHARD_USERS users.
     """
     async with open_runtime() as runtime:
         config = runtime.config
         if policy not in shipped_policies():
             raise InputRefused(f"policy: no policy is called {policy}; there are {', '.join(shipped_policies())}")
         with refusing(ValueError):
-            limit_policy = policy_for(policy, product, today=None if dry_run else datetime.now(UTC).date())
+            limit_policy = policy_for(policy, today=None if dry_run else datetime.now(UTC).date())
             scope = scope_of(segment, user_id, config.segments)
         if not (where := history or config.limits_history):
             raise InputRefused("history: name a folder on the worker, or set UNDERWRITING_LIMITS_HISTORY")
@@ -82,7 +83,7 @@ async def recalculate_limits(
             )
         request = Request(
             tenant=tenant or config.limits_tenant,
-            product=product,
+            product=limit_policy.product,
             business_date=business_date or limit_policy.business_day.last(due()),
             history=where,
             policy=limit_policy,

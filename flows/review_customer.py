@@ -8,7 +8,7 @@ from prefect.runtime import flow_run
 from pydantic import ValidationError
 
 from flows.review_application import reviewed
-from tasks.forms import InputRefused, form, refusing
+from tasks.forms import Empty, InputRefused, form, refusing
 from underwriting.domain.application import ApplicationRequest, BureauConsent, PermissiblePurpose, Product
 from underwriting.rulebook_cache import NotLent
 from underwriting.runtime import open_runtime
@@ -26,10 +26,10 @@ async def review_customer(
     amount: str,
     currency: str = "USD",
     product: Product = Product.LOAN,
-    term_months: int | None = None,
-    consented_at: datetime | None = None,
+    term_months: int | Empty = None,
+    consented_at: datetime | Empty = None,
     purpose: PermissiblePurpose = PermissiblePurpose.CREDIT_TRANSACTION,
-    as_of: date | None = None,
+    as_of: date | Empty = None,
 ) -> State[None]:
     """Accept an application for a customer and review it at once. A retry of this run reviews the same application.
 

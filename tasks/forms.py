@@ -6,14 +6,15 @@ they are. Prefect takes their explanations from the `Args:` section of the flow'
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
-from typing import Annotated, Any, ParamSpec
+from typing import Annotated, Any, Literal, ParamSpec
 
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import MISSING, Field, TypeAdapter, ValidationError
+from pydantic.json_schema import SkipJsonSchema
 
 from rules.explain.adverse_reasons import AdverseCodes
 from rules.limits.tiers import TIERS
@@ -29,8 +30,13 @@ from underwriting.store import audit
 P = ParamSpec("P")
 Run = Coroutine[Any, Any, State[None]]
 
+# What an optional field is if it is left empty. Prefect would show None as a choice of a type beside the field.
+Empty = SkipJsonSchema[None]
+# A choice that says "none of these", where an empty list says "as it is".
+NOTHING = "none"
 # One of the tiers of floats; the form offers them as a list.
-TierChoice = Annotated[str, Field(json_schema_extra={"enum": [tier.id for tier in TIERS]})]
+TierChoice = Annotated[str, Field(json_schema_extra={"enum": [*(tier.id for tier in TIERS), NOTHING]})]
+PausedChoice = Literal["loan", "float", "none"]
 
 _Amount = Annotated[str, Field(pattern=AMOUNT_PATTERN)]
 _Note = Annotated[str, Field(min_length=3, max_length=2000)]
@@ -89,7 +95,7 @@ def form(run: Callable[P, Run]) -> Callable[P, Run]:
     """Check the parameters of a flow before it runs; what is refused ends it as Failed, with the sentence alone.
 
     A staff id is what somebody typed: the audit log marks it as not proven, and `staff_forms` switches such forms off.
-    A field that has its default is not checked. Spaces around what was typed are removed. The flow has
+    A field that is empty or has its default takes the default. Spaces around what was typed are removed. The flow has
     `validate_parameters=False`: Prefect would refuse in the words of pydantic.
     """
     signature = inspect.signature(run, eval_str=True)
@@ -102,8 +108,9 @@ def form(run: Callable[P, Run]) -> Callable[P, Run]:
         given = signature.bind(*args, **kwargs)
         try:
             for name, value in given.arguments.items():
-                # Prefect hands a default on as text.
-                if value == (default := signature.parameters[name].default):
+                default = signature.parameters[name].default
+                # Prefect hands a default on as text, and a field that was emptied again as nothing.
+                if default is not inspect.Parameter.empty and (value == default or is_empty(value)):
                     given.arguments[name] = default
                     continue
                 kind, remedy = _FIELDS.get(name) or (of_annotations[name], "use what the form offers")
@@ -117,7 +124,22 @@ def form(run: Callable[P, Run]) -> Callable[P, Run]:
         except InputRefused as refused:
             return Failed(message=str(refused))
 
+    # A default of null is sent by Prefect's form, and refused by its server: the field has a type. So there is none.
+    optional = [each.replace(default=MISSING) if each.default is None else each for _, each in parameters]
+    vars(checked)["__signature__"] = signature.replace(parameters=optional)
     return checked
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a field was left empty, or emptied again."""
+    return value is MISSING or value in (None, "", [], {})
+
+
+def chosen(field: str, choices: Sequence[str]) -> list[str] | None:
+    """What a list of choices says: None where nothing was chosen, so that it stays; an empty list for `NOTHING`."""
+    if NOTHING in choices and len(choices) > 1:
+        raise InputRefused(f'{field}: choose "{NOTHING}" alone, or what it is to be')
+    return [each for each in choices if each != NOTHING] if choices else None
 
 
 def _read(name: str, kind: TypeAdapter[Any], remedy: str, value: Any) -> Any:

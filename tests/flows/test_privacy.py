@@ -159,10 +159,10 @@ async def test_neither_name_nor_message_nor_page_of_a_run_repeats_whom_staff_typ
     user, applicant = planted_users[0], planted[0]
     evaluated: State[None] = await evaluate_eligibility(user, tenant="sandbox", return_state=True)
     changed: State[None] = await change_profile(
-        user, "sandbox", paused=[Product.LOAN], changed_by="ann", return_state=True
+        user, "sandbox", paused=(Product.LOAN,), reason="goodwill", changed_by="ann", return_state=True
     )
     unknown: State[None] = await change_profile(
-        "steady-pay-1", "sandbox", paused=[], changed_by="ann", return_state=True
+        "steady-pay-1", "sandbox", paused=("none",), reason="goodwill", changed_by="ann", return_state=True
     )
     reviewed: State[None] = await review_customer(applicant, "3141.59", return_state=True)
     assert [changed.name, unknown.is_failed()] == ["Changed", True]

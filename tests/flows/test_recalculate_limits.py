@@ -89,7 +89,6 @@ async def test_a_run_is_named_after_its_date_also_where_it_was_left_out(runtime:
         ({"user_id": "ada", "segment": "student"}, "a run is about a segment or about one user, not both"),
         ({"segment": "studnet"}, "no segment is called studnet; did you mean student? There are core, employer, "),
         ({"shards": 0}, "shards: write a number from 1 to 5,000"),
-        ({"product": "house"}, "product: choose loan or float"),
     ],
 )
 async def test_a_form_filled_in_wrongly_ends_with_one_sentence(

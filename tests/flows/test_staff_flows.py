@@ -281,7 +281,9 @@ async def in_force(journey: Journey, user_id: str = "steady-pay") -> FloatProfil
 
 
 async def changed(journey: Journey, **change: Any) -> State[None]:
-    state: State[None] = await change_profile("steady-pay", "sandbox", changed_by="ann", return_state=True, **change)
+    state: State[None] = await change_profile(
+        "steady-pay", "sandbox", **{"reason": "goodwill", "changed_by": "ann", **change}, return_state=True
+    )
     return state
 
 
@@ -310,6 +312,10 @@ async def test_staff_change_a_profile_for_good_or_for_a_while(journey: Journey) 
     [
         ({"enabled": ["8"]}, "there is no tier 8"),
         ({}, "fill in what is to change"),
+        ({"enabled": [], "paused": []}, "fill in what is to change"),
+        ({"enabled": ["none", "1"]}, 'enabled: choose "none" alone'),
+        ({"paused": ["house"]}, "paused: use what the form offers"),
+        ({"paused": ["loan"], "reason": ""}, "reason: write one short word"),
         ({"enabled": ["1"], "expires_on": datetime(2026, 1, 1, tzinfo=UTC)}, "has to expire after now"),
     ],
 )
@@ -321,6 +327,19 @@ async def test_an_impossible_change_fails_the_run_and_writes_nothing(
     assert state.is_failed()
     assert why in (state.message or "")
     assert [version.version for version in [await in_force(journey)] if version] == [1]
+
+
+async def test_none_takes_all_tiers_and_pauses_away_and_an_empty_field_leaves_them(journey: Journey) -> None:
+    await met(journey)
+    await changed(journey, paused=["float", "loan"], enabled=["1", "2"])
+    await changed(journey, paused=["none"], enabled=[], expires_on="")
+    kept = await in_force(journey)
+    assert kept is not None
+    assert (kept.paused, kept.limit, kept.expires_on) == (set(), 2_000, None)
+    await changed(journey, enabled=["none"], paused=None)
+    nothing = await in_force(journey)
+    assert nothing is not None
+    assert [tier.id for tier in nothing.tiers if tier.enabled] == []
 
 
 async def test_a_user_whom_the_tenant_does_not_have_is_not_changed(journey: Journey) -> None:

@@ -60,6 +60,8 @@ def test_every_field_of_every_form_is_explained_and_shows_no_pattern(deployment:
     for name, field in schema["properties"].items():
         assert re.search(r"\w{2,}.*\.$", field.get("description") or "", re.DOTALL), f"{name} is explained"
     assert not keys_in(schema["properties"]) & BOUNDS
+    assert "anyOf" not in keys_in(schema["properties"]), "a choice of types, None among them"
+    assert not [name for name, field in schema["properties"].items() if field.get("default", "") is None]
     assert all("properties" not in each and not keys_in(each) & BOUNDS for each in schema["definitions"].values())
     text = inspect.getdoc(flow.fn) or ""
     assert set(parameter_docstrings(text)) == set(schema["properties"])
