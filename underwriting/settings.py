@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from base64 import b64decode
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -31,6 +32,7 @@ from pydantic_settings import (
     SettingsError,
 )
 from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from underwriting.domain.creditor import Bureau, Creditor
 from underwriting.domain.service import Service
@@ -58,6 +60,20 @@ EXPECTED = {
 # What stands for secrets in the examples of deployments/env and in the documents, so that everybody knows it: a
 # password, and a key in base64.
 EXAMPLE_SECRETS = ("change-me", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+# A setting that is a name, with an example of one.
+NAMES = {
+    "rulebook": "prescreening",
+    "limit_policy": "cfi",
+    "limits_tenant": "sandbox",
+    "work_pool": "underwriting",
+    "token_issuer": "underwriting",
+    "token_audience": "underwriting-api",
+    "event_source": "underwriting",
+}
+# The location of a history that is in the database of `history_database_url`.
+DATABASE = "database"
+DASK = re.compile(r"local:[1-9][0-9]*|[a-z]+://[^/\s:]+:[0-9]+")
+Port = Annotated[int, Field(gt=0, lt=65_536)]
 # Sources whose documents may be in S3 instead of behind a service.
 IN_S3 = ("statements_url", "accounts_url")
 
@@ -103,9 +119,9 @@ class Settings(BaseSettings):
 
     # The addresses the embedded services listen on; loopback by default.
     host: str = "127.0.0.1"
-    api_port: int = 8400
-    prefect_port: int = 4200
-    sandbox_port: int = 8401
+    api_port: Port = 8400
+    prefect_port: Port = 4200
+    sandbox_port: Port = 8401
     # Where each process answers /live, /ready and /metrics on `host`; 0: nowhere.
     health_port: Annotated[int, Field(ge=0, lt=65_536)] = 0
 
@@ -213,17 +229,17 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = "text"
     # DogStatsD: the agent's host and UDP port.
     statsd_host: str = ""
-    statsd_port: Annotated[int, Field(gt=0, lt=65_536)] = 8125
+    statsd_port: Port = 8125
     # OpenTelemetry: where the collector takes traces (`http://127.0.0.1:4318/v1/traces`), and the share to keep.
     traces_url: str = ""
     traces_share: Annotated[float, Field(ge=0, le=1)] = 1.0
 
     # The scheduled limit run. Where its history is, if the run does not say: a folder, s3://bucket/folder, or
-    # `database` for the database whose URL is here, too.
+    # `database` for the database of the URL.
+    history_database_url: SecretStr | None = None
     limits_history: str = ""
     # Other folders and s3://bucket/folder places whose histories the form of `recalculate-limits` may name, as JSON.
     limits_histories: tuple[str, ...] = ()
-    history_database_url: SecretStr | None = None
     # The tenant whose users it is about, if the run does not say.
     limits_tenant: str = "sandbox"
     # Where runs keep records, quarantined rows and pictures; a folder that all Dask workers see. Empty means one in
@@ -273,9 +289,7 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _has_an_async_driver(cls, url: str) -> str:
-        if url and not url.startswith(("postgresql+asyncpg://", "sqlite+aiosqlite://")):
-            raise ValueError("database_url must start with postgresql+asyncpg:// or sqlite+aiosqlite://")
-        return _own(url)
+        return _own(_of_a_database(url))
 
     @field_validator("encryption_keys")
     @classmethod
@@ -301,10 +315,78 @@ class Settings(BaseSettings):
                 raise ValueError(f"{other} and {name} have the same token; give each a token of its own")
         return tokens
 
+    @field_validator("encryption_key_id")
+    @classmethod
+    def _is_one_of_the_keys(cls, key_id: str, field: ValidationInfo) -> str:
+        # Keys that were refused are not in the data.
+        keys = field.data.get("encryption_keys")
+        if key_id and keys is not None and key_id not in keys:
+            known = f"it has {', '.join(keys)}" if keys else "it is empty"
+            raise ValueError(f"no key is called {key_id} in {PREFIX}ENCRYPTION_KEYS; {known}")
+        return key_id
+
+    @field_validator("history_database_url")
+    @classmethod
+    def _is_of_a_database(cls, url: SecretStr | None) -> SecretStr | None:
+        _of_a_database(url.get_secret_value() if url else "")
+        return url
+
     @field_validator("history_database_url", "segment_write_key", "alert_url")
     @classmethod
     def _is_no_example(cls, secret: SecretStr | None) -> SecretStr | None:
         return _own(secret)
+
+    @field_validator(*NAMES)
+    @classmethod
+    def _is_a_name(cls, name: str, field: ValidationInfo) -> str:
+        if not name.strip():
+            raise ValueError(f"is empty; write a name, such as {NAMES[field.field_name or '']}, or leave it out")
+        return name.strip()
+
+    @field_validator("host")
+    @classmethod
+    def _is_an_address(cls, host: str) -> str:
+        if not host.strip():
+            raise ValueError("is empty; write an address of this machine, such as 127.0.0.1, or leave it out")
+        return host.strip()
+
+    @field_validator("prefect_port", "sandbox_port")
+    @classmethod
+    def _is_of_one_service(cls, port: int, field: ValidationInfo) -> int:
+        for other in ("api_port", "prefect_port"):
+            if other != field.field_name and field.data.get(other) == port:
+                raise ValueError(f"{port} is {PREFIX}{other.upper()}, too; give each service a port of its own")
+        return port
+
+    @field_validator("limits_history", "limits_histories")
+    @classmethod
+    def _are_places(cls, given: str | tuple[str, ...], field: ValidationInfo) -> str | tuple[str, ...]:
+        for place in (given,) if isinstance(given, str) else given:
+            if "://" in place and not place.startswith("s3://"):
+                raise ValueError(f"write a folder, s3://bucket/folder or {DATABASE}")
+            # The validator of a URL that is refused has said so.
+            if place == DATABASE and field.data.get("history_database_url", "") is None:
+                raise ValueError(
+                    f"is {DATABASE}, and no database is named; set {PREFIX}HISTORY_DATABASE_URL to its URL"
+                )
+        return given
+
+    @field_validator("limits_dask")
+    @classmethod
+    def _is_a_cluster(cls, where: str) -> str:
+        if where and not DASK.fullmatch(where):
+            raise ValueError(
+                "write the address of a Dask scheduler, such as tcp://scheduler:8786, local:4 for four processes here, "
+                "or leave it empty"
+            )
+        return where
+
+    @field_validator("flags")
+    @classmethod
+    def _is_a_file_or_over_http(cls, where: str) -> str:
+        if "://" in where and not where.startswith(("http://", "https://")):
+            raise ValueError("write the path of a file, or an address that starts with http:// or https://")
+        return where
 
     @field_validator("api_quota")
     @classmethod
@@ -383,6 +465,18 @@ def _check_address(url: str, field: ValidationInfo, scheme: str = "https://") ->
         here = False
     if url and not url.startswith("https://") and not (here and url.startswith("http://")):
         raise ValueError(f"must start with {scheme}; http:// is only for addresses of this machine, such as 127.0.0.1")
+
+
+def _of_a_database(url: str) -> str:
+    """The URL; ValueError where it is none of a database that we use, without the URL, which has a password."""
+    if url and not url.startswith(("postgresql+asyncpg://", "sqlite+aiosqlite://")):
+        raise ValueError("must start with postgresql+asyncpg:// or sqlite+aiosqlite://")
+    try:
+        if url:
+            make_url(url)
+    except (ArgumentError, ValueError):
+        raise ValueError("is no URL, such as postgresql+asyncpg://user:password@host/database") from None
+    return url
 
 
 def is_external(database_url: str) -> bool:

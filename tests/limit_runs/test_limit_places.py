@@ -20,10 +20,10 @@ from werkzeug.serving import make_server
 from rules.facts import input_schema
 from underwriting.domain.limits import IdRange, Scope
 from underwriting.limit_runs.fetch import sources
-from underwriting.limit_runs.history import DATABASE, MODELS, HistoryError
+from underwriting.limit_runs.history import MODELS, HistoryError
 from underwriting.limit_runs.plan import open_history, plan_ranges
 from underwriting.limit_runs.shard import recalculate_shard
-from underwriting.settings import settings
+from underwriting.settings import DATABASE, settings
 from underwriting.store.session import create_engine
 
 BUCKET = "histories"

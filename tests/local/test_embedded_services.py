@@ -27,7 +27,11 @@ async def test_everything_starts_heals_and_ends(queues: Queues, aws_url: str) ->
     with tempfile.TemporaryDirectory(prefix="everything-") as folder:
         ports = {f"{name}_port": free_port() for name in ("prefect", "sandbox", "api")}
         settings = Settings.model_validate({"state_dir": folder, **ports, **queue})
-        async with embedded(settings, prefect_file=PREFECT_FILE, prepare=prepare) as services:
+        told: list[str] = []
+        async with embedded(settings, prefect_file=PREFECT_FILE, prepare=prepare, tell=told.append) as services:
+            whole = " ".join(told)
+            parts = ("PostgreSQL", "Prefect", "worker", "sandbox", "store", "API", "consumer", "housekeeping")
+            assert [part for part in parts if part not in whole] == [], "each is said to start"
             worker, housekeeping, api = services.working
             children = [*services.servers, *services.working, services.postgres]
             processes = [psutil.Process(child.pid) for child in children]

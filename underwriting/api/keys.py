@@ -39,7 +39,10 @@ class PublicKeys:
             )
         self._url, self._timeout, self._ttl = config.jwks_url, config.source_timeout, config.jwks_ttl
         file = config.jwks_file
-        self._keys: KeySet | None = _parsed(file.read_bytes(), str(file)) if file else None
+        try:
+            self._keys: KeySet | None = _parsed(file.read_bytes(), str(file)) if file else None
+        except OSError as error:
+            raise ValueError(f"UNDERWRITING_JWKS_FILE: {file}: {error.strerror}") from None
         if file and not self._keys:
             raise ValueError(f"{file} has no key that we can use; ask your token issuer for an EC, OKP or RSA key")
         self._fetched_at = -float("inf")

@@ -19,7 +19,7 @@ from rules.limits.guard import GuardVerdict
 from rules.limits.policy import UnknownPolicy, policy_for
 from underwriting.cli.client import ApiRefused, Client, consent_now
 from underwriting.cli.errors import refuse, refusing
-from underwriting.cli.setup import prepare_sandbox
+from underwriting.cli.setup import check_named, prepare_sandbox
 from underwriting.cli.tokens import SCOPES
 from underwriting.domain.application import ApplicationRequest, Product
 from underwriting.domain.decision import Verdict
@@ -30,9 +30,12 @@ from underwriting.limit_runs.report import Report
 from underwriting.limit_runs.request import Request
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.local import SANDBOX_TENANT, EmbeddedError, Services, embedded, issue_token
+from underwriting.playground.sandbox.float_user import FloatUser
+from underwriting.playground.sandbox.personas import Persona, find
+from underwriting.playground.sandbox.users import find_user
 from underwriting.process.logs import write_logs
 from underwriting.process.signals import ending_on_signals
-from underwriting.settings import Settings, settings
+from underwriting.settings import Settings, SettingsRefused, settings
 from underwriting.store.errors import StoreError
 from underwriting.store.evaluations import EvaluationRecord
 from underwriting.store.keyfile import KeysUnusable
@@ -59,7 +62,7 @@ APPLICANTS = (
 )
 
 # What a user can mend: what runs here, the database, and settings that cannot be used.
-REFUSED = (EmbeddedError, StoreError, UnknownPolicy, RulebookError, KeysUnusable)
+REFUSED = (EmbeddedError, StoreError, UnknownPolicy, RulebookError, KeysUnusable, SettingsRefused)
 
 # What `up` suggests to try, and the settings by which a command finds these services.
 TO_TRY = ("review good --amount 2500.00 --consent", "eligibility steady-pay", "limits run --dry-run")
@@ -70,7 +73,7 @@ USERS = ("steady-pay", "unsubscribed", "below-zero", "dead-feed")
 
 
 def up() -> None:
-    """Run everything until Ctrl-C: PostgreSQL, Prefect, the sandbox, the API and a warm worker."""
+    """Run everything until Ctrl-C: PostgreSQL, Prefect, a worker, the sandbox, the API and the housekeeping."""
 
     async def run() -> None:
         with ending_on_signals():
@@ -117,10 +120,15 @@ def _ensure_project() -> None:
 @asynccontextmanager
 async def _running_services() -> AsyncIterator[Services]:
     began = time.monotonic()
-    status = console.status("Starting PostgreSQL, Prefect, the sandbox, the API and a worker ...")
+    status = console.status("Starting ...")
     status.start()
+
+    def tell(what: str) -> None:
+        console.print(f"{time.monotonic() - began:3.0f} s  {what}", soft_wrap=True)
+
     try:
-        async with embedded(settings(), prefect_file=PREFECT_FILE, prepare=prepare_sandbox) as services:
+        check_named(config := settings())
+        async with embedded(config, prefect_file=PREFECT_FILE, prepare=prepare_sandbox, tell=tell) as services:
             status.stop()
             console.print(f"Everything runs, after {time.monotonic() - began:.0f} s.")
             yield services
@@ -132,7 +140,7 @@ async def _running_services() -> AsyncIterator[Services]:
 
 def _apply_all(services: Services) -> None:
     """Send the applications at once, and show each decision as it comes; a pipe gets all of them at the end."""
-    table = Table("customer", "wanted", "decision", "reasons", title="Decisions")
+    table = Table("customer", "wanted", "decision", "reasons, or what is special", title="Decisions")
     with _client(services) as client, Live(table, console=console):
         waiting = [
             client.apply(
@@ -142,7 +150,11 @@ def _apply_all(services: Services) -> None:
         ]
         for accepted in waiting:
             record = client.decided(accepted, DECISION_SECONDS)
-            table.add_row(record.customer_id, amount_of(record.amount, record.currency), *_decision_and_reasons(record))
+            table.add_row(
+                record.customer_id,
+                amount_of(record.amount, record.currency),
+                *_decision_and_why(record, find(record.customer_id)),
+            )
 
 
 def _start_evaluations(services: Services) -> list[EvaluationRecord]:
@@ -162,17 +174,19 @@ def _client(services: Services) -> Client:
 
 
 def _eligibilities(records: Sequence[EvaluationRecord]) -> None:
-    table = Table("user", "may take", "decision", "reasons", title="Floats")
+    table = Table("user", "may take", "decision", "reasons, or what is special", title="Floats")
     for record in records:
         amounts = "\n".join(amount_of(amount, record.currency or "") for amount in record.approved_amounts)
-        table.add_row(record.user_id, amounts, *_decision_and_reasons(record))
+        table.add_row(record.user_id, amounts, *_decision_and_why(record, find_user(record.user_id)))
     console.print(table)
 
 
-def _decision_and_reasons(record: Record | EvaluationRecord) -> tuple[str, str]:
+def _decision_and_why(record: Record | EvaluationRecord, who: Persona | FloatUser | None) -> tuple[str, str]:
+    """The decision with its reasons; an approval has none, so it has what is special about the customer."""
     verdict = record.verdict
     decision = f"[{COLOURS.get(verdict, 'yellow')}]{verdict}[/]" if verdict else str(record.state)
-    return decision, "\n".join(f"{reason.code}: {reason.sentence}" for reason in record.reasons)
+    reasons = "\n".join(f"{reason.code}: {reason.sentence}" for reason in record.reasons)
+    return decision, reasons or (who.special if who else "")
 
 
 async def _dry_limit_run(config: Settings) -> Report:

@@ -1,11 +1,14 @@
 """The content of a new store of the embedded set-up."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rules.books import Draft, shipped_books
-from rules.limits.policy import policy_for, shipped_policies
+from rules.core.problems import RulebookError
+from rules.limits.policy import UnknownPolicy, policy_for, shipped_policies
 from rules.limits.tiers import CURRENCY, TIERS
 from underwriting.cli.person import SET_UP
 from underwriting.lender import open_store
@@ -14,11 +17,40 @@ from underwriting.local.environment import history_folder
 from underwriting.playground.generator.layout import CURRENT_LIMITS
 from underwriting.playground.generator.sandbox_history import ensure_history
 from underwriting.playground.sandbox.lists import sandbox_lists
-from underwriting.publishing import publish
+from underwriting.publishing import publish, required_by
 from underwriting.screening.screener import store_list
-from underwriting.settings import Settings
+from underwriting.settings import DATABASE, PREFIX, Settings, SettingsRefused
+from underwriting.store import rulebooks
 from underwriting.store.limits.profiles import adopt
 from underwriting.store.migrate import migrate as migrate_store
+from underwriting.store.models import RulebookKind
+
+
+def check_named(config: Settings) -> None:
+    """SettingsRefused where a setting names what is not here; before anything starts."""
+    with _naming("limit_policy", UnknownPolicy, RulebookError):
+        policy_for(config.limit_policy)
+    with _naming("required_rules", RulebookError):
+        required_by(config)
+    history = config.limits_history
+    for name, path in (
+        ("jwks_file", config.jwks_file),
+        ("flags", Path(config.flags) if config.flags and "://" not in config.flags else None),
+        ("limits_history", Path(history) if history and history != DATABASE and "://" not in history else None),
+    ):
+        if path is not None and not path.exists():
+            raise SettingsRefused(f"{PREFIX}{name.upper()}: there is no {path} here")
+
+
+@contextmanager
+def _naming(setting: str, *errors: type[Exception]) -> Iterator[None]:
+    """Turn an error about what a setting names into a refusal of the setting."""
+    try:
+        yield
+    except errors as error:
+        why = str(error)
+        variable = f"{PREFIX}{setting.upper()}"
+        raise SettingsRefused(why if variable in why else f"{variable}: {why}") from None
 
 
 async def prepare_sandbox(config: Settings) -> None:
@@ -42,5 +74,11 @@ async def prepare(config: Settings) -> None:
     async with open_store(config) as store:
         async with store.begin() as work:
             await publish(work, list(map(Draft, shipped_books())), tuple(shipped_policies().values()), SET_UP, config)
+            names = {each.ref.name for each in await rulebooks.listing(work) if each.kind is RulebookKind.REVIEW}
+        if config.rulebook not in names:
+            raise SettingsRefused(
+                f"{PREFIX}RULEBOOK: no rulebook of applications is called {config.rulebook}; write one of "
+                f"{', '.join(sorted(names))}"
+            )
         for screening_list in sandbox_lists():
             await store_list(store, screening_list, SET_UP)

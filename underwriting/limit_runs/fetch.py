@@ -17,8 +17,9 @@ from pyarrow import fs
 from rules.facts import input_schema
 from underwriting.domain.limits import IdRange
 from underwriting.limit_runs import database
-from underwriting.limit_runs.history import DATABASE, MODELS, DataFile, filesystem
+from underwriting.limit_runs.history import MODELS, DataFile, filesystem
 from underwriting.limit_runs.source import ORIGIN, Source
+from underwriting.settings import DATABASE
 
 # Files fetched at the same time, each with a row group in memory.
 CONCURRENT_FILES = 4

@@ -22,12 +22,11 @@ from underwriting.domain.documents import Document, ListScreening, Row, row_mode
 from underwriting.domain.histories import HISTORIES, CurrentLimit
 from underwriting.domain.limits import IdRange
 from underwriting.limit_runs.quality import optional_columns
+from underwriting.settings import DATABASE
 
 USERS = "users"
 # Footers read at the same time: S3 answers slowly, but many requests at once.
 CONCURRENT_FILES = 16
-# The location that means the database of the setting `history_database_url`.
-DATABASE = "database"
 
 
 def _models(document: type[Document]) -> list[type[Row]]:

@@ -2,8 +2,7 @@
 
 from pathlib import Path, PurePosixPath
 
-from underwriting.limit_runs.history import DATABASE
-from underwriting.settings import Settings
+from underwriting.settings import DATABASE, Settings
 
 
 def may_be_read(config: Settings, history: str) -> bool:

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from underwriting.domain.limits import IdRange, Scope
 from underwriting.limit_runs import database
-from underwriting.limit_runs.history import DATABASE, History
+from underwriting.limit_runs.history import History
+from underwriting.settings import DATABASE
 
 
 def open_history(location: str) -> History:

@@ -2,6 +2,7 @@
 
 EmbeddedError
 ├── PortTaken        another program listens where a service should
+├── Unusable         a setting names what cannot be used here
 ├── AlreadyRunning   the state directory is another set-up's
 ├── NotRunning       a command needs the embedded database, and nothing runs it
 ├── NotInstalled     the embedded PostgreSQL is not on this machine
@@ -21,6 +22,13 @@ class PortTaken(EmbeddedError):
 
     def __init__(self, service: str, host: str, port: int, setting: str) -> None:
         super().__init__(f"{service}: {host}:{port} is taken by another program; stop it, or set {setting}")
+
+
+class Unusable(EmbeddedError):
+    """A setting names something that cannot be used on this machine."""
+
+    def __init__(self, setting: str, what: str) -> None:
+        super().__init__(f"UNDERWRITING_{setting}: {what}")
 
 
 class AlreadyRunning(EmbeddedError):

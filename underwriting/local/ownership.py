@@ -1,5 +1,6 @@
 """Claims what a set-up needs for itself: its state directory and its ports."""
 
+import errno
 import fcntl
 import os
 import socket
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from underwriting.local.child import until
-from underwriting.local.errors import AlreadyRunning, PortTaken
+from underwriting.local.errors import AlreadyRunning, PortTaken, Unusable
 from underwriting.settings import Settings
 
 # The services of a supervisor that was killed end by themselves, but not at once.
@@ -21,7 +22,10 @@ def locked(state_dir: Path) -> Iterator[bool]:
 
     Yields whether its last owner was killed.
     """
-    state_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unusable("STATE_DIR", f"{error.filename}: {error.strerror}; name a folder that can be written") from None
     with (state_dir / "lock").open("a+") as lock:
         lock.seek(0)
         owner = lock.read().strip()
@@ -37,11 +41,21 @@ def locked(state_dir: Path) -> Iterator[bool]:
 
 
 async def claim_port(settings: Settings, service: str, *, patient: bool) -> None:
-    """PortTaken where another program listens on the port of a service; `patient` waits for it to end."""
+    """PortTaken where another program listens on the port of a service; `patient` waits for it to end.
+
+    Unusable where the host is no address of this machine, or the port is not for us.
+    """
     port: int = getattr(settings, f"{service}_port")
 
     async def free() -> bool:
-        return _is_free(settings.host, port)
+        try:
+            return _is_free(settings.host, port)
+        except PermissionError:
+            what = f"port {port} is for the system's own programs; choose one from 1024"
+            raise Unusable(f"{service.upper()}_PORT", what) from None
+        except OSError as error:
+            what = f"{settings.host} is no address of this machine ({error.strerror}); write one, such as 127.0.0.1"
+            raise Unusable("HOST", what) from None
 
     if not await until(free, ORPHAN_SECONDS if patient else 0):
         raise PortTaken(service, settings.host, port, f"UNDERWRITING_{service.upper()}_PORT")
@@ -60,6 +74,8 @@ def _is_free(host: str, port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return False
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise
         return True

@@ -33,6 +33,12 @@ KEEP_ALIVE_SECONDS = 75
 log = logging.getLogger(__name__)
 
 Prepare = Callable[[Settings], Awaitable[None]]
+# Is told what starts, as it starts.
+Tell = Callable[[str], None]
+
+
+def _silent(_: str) -> None:
+    """Tell nobody."""
 
 
 class Services:
@@ -48,29 +54,41 @@ class Services:
         self.housekeeping: Child | None = None
 
     async def start(
-        self, prefect_file: Path | None, prepare: Prepare | None, *, sandbox: bool, api: bool, workers: int
+        self, prefect_file: Path | None, prepare: Prepare | None, tell: Tell, *, sandbox: bool, api: bool, workers: int
     ) -> None:
         """Start everything, and as much as possible at the same time: most of it is imports."""
         settings = self.settings
+        tell("PostgreSQL")
         await self.postgres.start()
+        tell(f"Prefect, at {settings.prefect_url}")
         prefect = self._serve("prefect", "underwriting.local.prefect_server:create_app")
         ready = {prefect: f"{settings.prefect_url}/api/ready"}
-        deployment = self._launch_deployment(prefect_file, works=workers > 0) if prefect_file else None
+        deployment = None
+        if prefect_file:
+            tell(f"{'a worker, and ' if workers else ''}the deployments of {prefect_file}")
+            deployment = self._launch_deployment(prefect_file, works=workers > 0)
         if sandbox:
+            tell(f"the sandbox, which simulates the outside services, at {settings.sandbox_url}")
             ready[self._serve("sandbox", "underwriting.playground.sandbox.app:create_app")] = (
                 f"{settings.sandbox_url}/_control"
             )
         if prepare is not None:
+            tell("the store: its tables, rulebooks and lists")
             await prepare(settings)
         if api:
+            tell(f"the API, at {settings.api_url}")
             ready[self._serve("api", "underwriting.api.app:create_app")] = f"{settings.api_url}/health"
+        tell("waiting until they answer")
         for server, url in ready.items():
             await _until_ok(server, url)
         if api and settings.events_queue_url:
+            tell("the consumer of events")
             self._consume()
         if prefect_file is not None and prepare is not None:
+            tell("the housekeeping")
             self.housekeeping = self._child("housekeeping", ["-m", "underwriting.housekeeping"])
         if deployment is not None:
+            tell("waiting for the deployments and the worker")
             await self._until_deployed(deployment)
         await asyncio.gather(*(self.start_worker() for _ in range(workers - len(self.workers))))
 
@@ -202,6 +220,7 @@ async def embedded(
     *,
     prefect_file: Path | None = None,
     prepare: Prepare | None = None,
+    tell: Tell = _silent,
     sandbox: bool = True,
     api: bool = True,
     workers: int = 1,
@@ -209,7 +228,7 @@ async def embedded(
     """The running services of `settings.state_dir`; all of them have ended when the block ends.
 
     `prefect_file` is deployed once Prefect answers; `prepare` runs as soon as the database does, to migrate and fill
-    the store. AlreadyRunning, PortTaken or ServiceFailed say why not.
+    the store; `tell` is told what starts. AlreadyRunning, PortTaken or ServiceFailed say why not.
     """
     with locked(settings.state_dir) as after_a_kill:
         ports = {"prefect": True, "sandbox": sandbox, "api": api}
@@ -217,7 +236,7 @@ async def embedded(
             await claim_port(settings, name, patient=after_a_kill)
         services = Services(settings)
         try:
-            await services.start(prefect_file, prepare, sandbox=sandbox, api=api, workers=workers)
+            await services.start(prefect_file, prepare, tell, sandbox=sandbox, api=api, workers=workers)
             yield services
         finally:
             await services.stop()

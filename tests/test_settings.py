@@ -1,0 +1,90 @@
+"""Settings that name something are checked before anything starts; the sentence says which one, and what to write."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.databases import sqlite_url
+
+from underwriting.cli.setup import check_named, prepare
+from underwriting.local import embedded, free_port
+from underwriting.local.errors import Unusable
+from underwriting.settings import PREFIX, Settings, SettingsRefused, settings
+
+
+@pytest.fixture(autouse=True)
+def read_anew() -> Iterator[None]:
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("RULEBOOK", "", "is empty; write a name, such as prescreening"),
+        ("LIMITS_TENANT", " ", "is empty; write a name, such as sandbox"),
+        ("WORK_POOL", "", "is empty; write a name"),
+        ("HOST", "", "is empty; write an address of this machine"),
+        ("API_PORT", "65536", "it has to be less than 65536"),
+        ("SANDBOX_PORT", "4200", "4200 is UNDERWRITING_PREFECT_PORT, too"),
+        ("LIMITS_DASK", "local:x", "write the address of a Dask scheduler, such as tcp://scheduler:8786, local:4"),
+        ("LIMITS_DASK", "local:0", "write the address of a Dask scheduler"),
+        ("LIMITS_HISTORY", "gs://bucket/folder", "write a folder, s3://bucket/folder or database"),
+        ("LIMITS_HISTORY", "database", "is database, and no database is named; set UNDERWRITING_HISTORY_DATABASE_URL"),
+        ("LIMITS_HISTORIES", '["/data", "gs://bucket"]', "write a folder"),
+        ("HISTORY_DATABASE_URL", "mysql://host/db", "must start with postgresql"),
+        ("DATABASE_URL", "postgresql+asyncpg://a:b@host:port/db", "is no URL, such as postgresql"),
+        ("FLAGS", "ftp://host/flags", "write the path of a file, or an address"),
+        ("ENCRYPTION_KEY_ID", "k2", "no key is called k2 in UNDERWRITING_ENCRYPTION_KEYS; it is empty"),
+    ],
+)
+def test_a_setting_that_names_nothing_is_refused_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(f"{PREFIX}{name}", value)
+    with pytest.raises(SettingsRefused) as refused:
+        settings()
+    assert f"{PREFIX}{name}: {sentence}" in str(refused.value)
+
+
+@pytest.mark.parametrize("where", ["", "local:4", "tcp://scheduler:8786", "tls://10.0.0.1:8786"])
+def test_places_for_shards_are_taken(where: str) -> None:
+    assert Settings(limits_dask=where).limits_dask == where
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("limit_policy", "nope"),
+        ("required_rules", {"*": ("Nope",)}),
+        ("jwks_file", Path("/nope")),
+        ("flags", "/nope"),
+        ("limits_history", "/nope"),
+    ],
+)
+def test_what_a_setting_names_has_to_be_here_before_anything_starts(setting: str, value: object) -> None:
+    check_named(Settings())
+    with pytest.raises(SettingsRefused, match=f"{PREFIX}{setting.upper()}.*[Nn]ope"):
+        check_named(Settings().model_copy(update={setting: value}))
+
+
+async def test_a_rulebook_that_nobody_published_is_refused_with_the_names_of_those_that_are(tmp_path: Path) -> None:
+    config = Settings(state_dir=tmp_path, database_url=sqlite_url(tmp_path / "store.db"), rulebook="nope")
+    with pytest.raises(SettingsRefused, match=r"UNDERWRITING_RULEBOOK: .* nope; write one of berka, prescreening"):
+        await prepare(config)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"host": "nope.invalid"}, "UNDERWRITING_HOST: nope.invalid is no address of this machine"),
+        ({"state_dir": "/dev/null"}, "UNDERWRITING_STATE_DIR: /dev/null: File exists"),
+    ],
+)
+async def test_what_cannot_be_used_here_is_said_to_be_so(tmp_path: Path, given: dict[str, str], sentence: str) -> None:
+    ports = {f"{name}_port": free_port() for name in ("prefect", "sandbox", "api")}
+    config = Settings.model_validate({"state_dir": tmp_path, **ports, **given})
+    with pytest.raises(Unusable, match=sentence):
+        async with embedded(config):
+            pytest.fail("it must not start")
