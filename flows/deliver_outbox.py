@@ -20,7 +20,7 @@ async def deliver_outbox() -> State[int]:
         outcomes = await deliver(runtime)
         # If the stream is down the run fails, but messages are delivered.
         await stream_audit(runtime)
-    message = f"{outcomes[ARRIVED]} arrived, {outcomes[FAILED]} failed, {outcomes[DEAD]} dead"
+    message = f"{outcomes[ARRIVED]} messages arrived, {outcomes[FAILED]} failed, {outcomes[DEAD]} dead"
     if outcomes[DEAD]:
         return Failed(message=f"{message}: underwriting outbox dead")
     return Completed(name="Undelivered" if outcomes[FAILED] else "Completed", message=message, data=outcomes[ARRIVED])

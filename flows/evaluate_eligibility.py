@@ -66,7 +66,8 @@ async def evaluate_eligibility(
         # The decision is stored. Later errors show in the run, and the outbox still has the messages.
         await publish_evaluation(runtime, check.request, eligibility, books)
         await try_deliver(runtime, evaluation_id)
-    return Completed(name=eligibility.verdict.title(), message=", ".join(reason.code for reason in eligibility.reasons))
+    why = ", ".join(reason.code for reason in eligibility.reasons)
+    return Completed(name=eligibility.verdict.title(), message=why or f"by {eligibility.deciding}")
 
 
 async def _accepted(runtime: Runtime, tenant: str, user_id: str, product: Product, as_of: date | None) -> str:

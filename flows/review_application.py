@@ -62,7 +62,8 @@ async def reviewed(application_id: str) -> State[None]:
             publish_review(review, results, decision),
             try_deliver(runtime, application_id),
         )
-    return Completed(name=decision.verdict.title(), message=", ".join(reason.code for reason in decision.reasons))
+    why = ", ".join(reason.code for reason in decision.reasons)
+    return Completed(name=decision.verdict.title(), message=why or f"by {decision.rulebook}")
 
 
 async def run_stages(review: Review, lease: Lease[Application]) -> Sequence[CheckResult]:

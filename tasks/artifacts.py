@@ -1,6 +1,7 @@
 """What the Prefect UI shows of a decision: the verdict, its reasons, every rule that ran, and a tag."""
 
 import asyncio
+import inspect
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,8 +20,13 @@ from underwriting.runtime import Runtime
 from underwriting.settings import Settings
 
 # Told apart at a glance, also without colours; signs that every font has.
-VERDICTS = {Verdict.APPROVED: "✓", Verdict.REJECTED: "✗"}
-WAITS = "…"
+TITLES = {
+    Verdict.APPROVED: "✓ Approved",
+    Verdict.REJECTED: "✗ Rejected",
+    Verdict.REFERRED: "Referred, waits for a person",
+    Verdict.INCOMPLETE: "Incomplete, waits for the customer",
+    Verdict.COUNTEROFFER: "Counteroffer, waits for the customer",
+}
 RESULTS = {Result.FAIL: "✗ Failed", Result.UNKNOWN: "? Unknown", Result.PASS: "✓ Passed"}
 # Prefect does not wrap the cells of a table. Three columns of this many characters fit on a laptop.
 CELL = 34
@@ -43,8 +49,10 @@ async def publish_run(
     Not a task, so that the page belongs to the flow run. The result is already stored: if the Prefect server is away,
     only the page is missing.
     """
-    title = f"{VERDICTS.get(verdict, WAITS)} {verdict.title()}"
-    page = "\n\n".join((f"# {title}", headline, *lines, next_steps(runtime.config, path, verdict), *table))
+    title = TITLES[verdict]
+    page = "\n\n".join(
+        (f"# {title}", headline[0].upper() + headline[1:], *lines, next_steps(runtime.config, path, verdict), *table)
+    )
     try:
         await asyncio.gather(acreate_markdown_artifact(page, description=f"{title}: {headline}"), _tag(verdict.value))
     except (httpx.HTTPError, PrefectException) as error:
@@ -90,7 +98,8 @@ def rules_tables(heading: str, runs: Sequence[RulesRun], currency: str, *, simul
 def _row(run: RulesRun, outcome: Outcome, currency: str, simulated: bool) -> str:
     rule = next((rule for rule in run.rules if rule.name == outcome.rule), None)
     why = [outcome.reason.code] if outcome.reason else []
-    asks = asked(rule, currency) if rule else ()
+    # A rule without properties asks what its first sentence says.
+    asks = (asked(rule, currency) or [inspect.getdoc(rule) or ""]) if rule else ()
     values = (f"{fact} = {fact_text(fact, value, currency)}" for fact, value in outcome.observed.items())
     cells = ((f"**{outcome.rule}**", run.name, *why), asks, values if simulated else outcome.observed)
     return f"| {' | '.join(map(_cell, cells))} |"

@@ -36,7 +36,8 @@ async def credit_report(review: Review) -> CheckResult:
     """
     consent = review.application.bureau_consent
     if consent is None:
-        raise SourceRefusal("bureau", NO_CONSENT)
+        # What was not asked is no failure of the task.
+        return await judge(review, "credit_report", trouble=str(SourceRefusal("bureau", NO_CONSENT)))
     # The intent is stored once the slot is ours: who only waited for a slot has asked for nothing.
     async with AsyncExitStack() as slot:
         with waiting(BUREAU, "for a free slot"):

@@ -32,6 +32,6 @@ async def publish_evaluation(
 def _lines(eligibility: Eligibility, *, simulated: bool) -> list[str]:
     """How much, of simulated users; why, and which sources did not answer."""
     amounts = [str(Money(minor=amount, currency=eligibility.currency)) for amount in eligibility.approved_amounts]
-    lines = ["amounts: " + ", ".join(amounts)] if amounts and simulated else []
+    lines = ["May take: " + ", ".join(amounts)] if amounts and simulated else []
     lines += reason_lines(eligibility.reasons)
-    return lines + [f"trouble with {source}: {trouble}" for source, trouble in eligibility.troubles.items()]
+    return lines + [f"- Trouble with {source}: {trouble}" for source, trouble in eligibility.troubles.items()]

@@ -26,5 +26,6 @@ async def publish_review(review: Review, results: Sequence[CheckResult], decisio
 def _lines(results: Sequence[CheckResult], decision: Decision, *, simulated: bool) -> list[str]:
     """Why, and what comes next; what is offered to simulated applicants only."""
     lines = reason_lines(decision.reasons)
-    lines += awaited(decision.reasons, decision.missing, decision.offer if simulated else None, decision.respond_by)
-    return lines + [f"no answer for {result.check}: {result.trouble}" for result in results if result.trouble]
+    asked = awaited(decision.reasons, decision.missing, decision.offer if simulated else None, decision.respond_by)
+    lines += [f"- {line[0].upper()}{line[1:]}" for line in asked]
+    return lines + [f"- No answer for {result.check}: {result.trouble}" for result in results if result.trouble]

@@ -82,7 +82,7 @@ async def test_an_application_comes_out_the_same_also_from_the_sources(
 async def test_other_answers_are_data_drift_with_what_would_come_of_it(journey: Journey, answers: Answers) -> None:
     record = (await journey.review("good")).record
     answers.say("exposure", "good", currency="USD", outstanding=90_000_00)
-    assert (await shell("replay", record.id))[0] == 0, "frozen facts do not ask"
+    assert (await shell("replay", record.id))[0] == 0, "stored facts do not ask"
     code, told = await shell("replay", record.id, "--fresh")
     assert code == 1
     assert "data drift: the sources say otherwise now, which comes to rejected" in told

@@ -118,13 +118,17 @@ async def test_a_message_that_does_not_arrive_shows_in_the_run_and_in_its_log(jo
     store = journey.runtime.store
     await let_time_pass(store, "outbox", "due_at", HOUR)
     state = await deliver_outbox(return_state=True)
-    assert (state.type, state.name, state.message) == ("COMPLETED", "Undelivered", "0 arrived, 1 failed, 0 dead")
+    assert (state.type, state.name, state.message) == (
+        "COMPLETED",
+        "Undelivered",
+        "0 messages arrived, 1 failed, 0 dead",
+    )
     assert "of sandbox did not arrive by results at attempt 2" in await logged(state)
     async with store.begin() as work:
         await work.execute(MessageRow.__table__.update().values(attempts=len(outbox.WAITS)))
     await let_time_pass(store, "outbox", "due_at", HOUR)
     state = await deliver_outbox(return_state=True)
-    assert (state.type, state.message) == ("FAILED", "0 arrived, 0 failed, 1 dead: underwriting outbox dead")
+    assert (state.type, state.message) == ("FAILED", "0 messages arrived, 0 failed, 1 dead: underwriting outbox dead")
     assert "it is dead: underwriting outbox dead" in await logged(state)
     # The run that decided says so, too.
     assert "did not arrive by results at attempt 1" in await logged(review.state)
@@ -144,7 +148,7 @@ async def test_a_message_that_cannot_be_written_fails_alone(journey: Journey, mo
     monkeypatch.setattr(journey.runtime.results, "post", damaged)
     await let_time_pass(journey.runtime.store, "outbox", "due_at", HOUR)
     state = await deliver_outbox(return_state=True)
-    assert (state.name, state.message) == ("Undelivered", "1 arrived, 1 failed, 0 dead")
+    assert (state.name, state.message) == ("Undelivered", "1 messages arrived, 1 failed, 0 dead")
     assert len(await journey.posted()) == 1
 
 

@@ -72,6 +72,16 @@ async def test_an_ad_hoc_review_ends_as_its_verdict(journey: Journey) -> None:
     assert stored.record.reasons[0].code == "under_age"
 
 
+async def test_a_review_without_consent_waits_for_a_person_and_no_task_of_it_fails(journey: Journey) -> None:
+    state = await reviewed("good")
+    page = await page_of(state)
+    assert "# Referred, waits for a person" in page
+    assert "- No answer for credit_report: bureau: no report is pulled" in page
+    assert "| **NoCreditAlert**" in page
+    assert "The bureau's file has no alert" in page, "what a rule without properties asks"
+    assert "exception" not in await lines(state)
+
+
 async def test_an_ad_hoc_review_in_a_currency_nobody_lends_stores_nothing(journey: Journey) -> None:
     state = await reviewed("good", currency="EUR")
     assert state.is_failed()

@@ -182,7 +182,7 @@ def _promise(axes: Axes, totals: Totals) -> None:
     axes.bar(range(len(amounts)), shares, color=[UP if share > promised else DOWN for share in shares])
     labels = [f"{_amount(amount)}\n{totals.kept[amount]:,} users" for amount in amounts]
     axes.set_xticks(range(len(amounts)), labels)
-    axes.axhline(promised, color=QUIET, linestyle="--", label=f"what it takes to be true: {promised:.0%}")
+    axes.axhline(promised, color=QUIET, linestyle="--", label=f"the claim is true from {promised:.0%}")
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set_ylabel("raised, of those who kept to it")

@@ -114,7 +114,7 @@ def _promise(totals: Totals) -> Iterator[str]:
     yield ""
     yield (
         f"Advertised: “{advertised().claim}” Of {kept:,} who kept to it {raised:,} were raised "
-        f"({_share(raised, kept)}; it takes {advertised().min_share_raised:.0%})."
+        f"({_share(raised, kept)}; the claim is true from {advertised().min_share_raised:.0%})."
     )
 
 
