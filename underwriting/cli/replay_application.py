@@ -28,7 +28,7 @@ async def replayed(work: Work, application_id: str) -> list[Finding]:
         sentence = "code drift: the same facts and rulebook give another answer"
         return [Finding(What.CODE_DRIFT, sentence, tuple(found))]
     facts = sum(len(check.facts) for check in basis.checks)
-    sentence = f"same answer: {then.verdict}, from {facts} frozen facts of {len(checks)} checks, by {then.rulebook}"
+    sentence = f"same answer: {then.verdict}, from {facts} stored facts of {len(checks)} checks, by {then.rulebook}"
     same = Finding(What.SAME, sentence)
     # A book of an experiment is in force beside the one that the settings name.
     name = then.rulebook.name if basis.book.experiment else settings().rulebook

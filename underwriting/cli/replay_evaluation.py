@@ -34,7 +34,7 @@ async def replayed(work: Work, evaluation_id: str) -> list[Finding]:
     if found := differences(then, now):
         sentence = "code drift: the same facts and books give another answer"
         return [Finding(What.CODE_DRIFT, sentence, tuple(found))]
-    sentence = f"same answer: {then.verdict}, from {len(then.facts)} frozen facts and {len(then.books)} books"
+    sentence = f"same answer: {then.verdict}, from {len(then.facts)} stored facts and {len(then.books)} books"
     return [Finding(What.SAME, sentence), *_changes_since(basis)]
 
 

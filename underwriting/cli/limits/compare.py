@@ -48,7 +48,10 @@ def compare(
     into: Folder = None,
     as_json: Json = False,
 ) -> None:
-    """Show who would end at another limit under the second policy, from the limits in force; nothing is stored."""
+    """Show who would end at another limit under the second policy; nothing is stored.
+
+    Both begin with the limits that are in force now, also for an earlier --date.
+    """
     (one_name, one), (other_name, other) = _policies(first, second).items()
     request = Request(settings().limits_tenant, Product.FLOAT, date.date(), history_of(history, settings()), one)
     with refusing(HistoryError):
@@ -78,7 +81,8 @@ def compare(
     table.add_row("all limits together", *exposures)
     console().print(table)
     console().print(
-        f"Of {counted.users:,} users {counted.higher:,} would have more under {other_name}, "
+        f"Both begin with the limits that are in force now. Of {counted.users:,} users {counted.higher:,} would have "
+        f"more under {other_name}, "
         f"{amount_text(counted.money_higher, CURRENCY)} together, and {counted.lower:,} less, "
         f"{amount_text(counted.money_lower, CURRENCY)}.",
         markup=False,
