@@ -35,7 +35,7 @@ def read_anew() -> Iterator[None]:
         ("LIMITS_HISTORIES", '["/data", "gs://bucket"]', "write a folder"),
         ("HISTORY_DATABASE_URL", "mysql://host/db", "must start with postgresql"),
         ("DATABASE_URL", "postgresql+asyncpg://a:b@host:port/db", "is no URL, such as postgresql"),
-        ("FLAGS", "ftp://host/flags", "write the path of a file, or an address"),
+        ("FLAGS", "ftp://host/flags", "must start with https://"),
         ("ENCRYPTION_KEY_ID", "k2", "no key is called k2 in UNDERWRITING_ENCRYPTION_KEYS; it is empty"),
     ],
 )

@@ -381,13 +381,6 @@ class Settings(BaseSettings):
             )
         return where
 
-    @field_validator("flags")
-    @classmethod
-    def _is_a_file_or_over_http(cls, where: str) -> str:
-        if "://" in where and not where.startswith(("http://", "https://")):
-            raise ValueError("write the path of a file, or an address that starts with http:// or https://")
-        return where
-
     @field_validator("api_quota")
     @classmethod
     def _is_a_quota(cls, text: str) -> str:
