@@ -46,8 +46,9 @@ def load_draft(path: Path) -> Draft:
     if "gates" in keys and "stages" not in keys and "rules" not in keys:
         raise RulebookError(
             [
-                f"{path}: this is a limit policy, which is not published: a limit run that names the file decides by "
-                "it; `underwriting limits policies validate` checks it"
+                f"{path}: this is a limit policy. Only those that come with the program are published, with its "
+                "rulebooks; a limit run that names the file decides by it. `underwriting limits policies validate` "
+                "checks it"
             ]
         )
     of_eligibility = "rules" in keys and "stages" not in keys

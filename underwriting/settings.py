@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
 from ipaddress import ip_address
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -36,6 +37,7 @@ from sqlalchemy.exc import ArgumentError
 
 from underwriting.domain.creditor import Bureau, Creditor
 from underwriting.domain.service import Service
+from underwriting.domain.wording import problems
 from underwriting.secrets import with_secrets
 
 PREFIX = "UNDERWRITING_"
@@ -44,6 +46,7 @@ OF_COMMANDS = ("token",)
 # Variables of earlier releases without which a process would do something else than it was told, and what to write.
 FORMER = {"SOURCES_TOKEN": "every service has a token of its own now: write UNDERWRITING_SOURCE_TOKENS instead"}
 PAGE = "docs/settings.md"
+JSON_EXAMPLE = '{"acme": "text", "other": {"member": 5}}'
 _log = logging.getLogger(__name__)
 Secret = TypeVar("Secret", str, SecretStr, SecretStr | None)
 # What a setting of this type has to be, by the beginning of pydantic's name of the error.
@@ -512,7 +515,9 @@ def settings() -> Settings:
     except SettingsError as error:
         # It names the field in quotes; the variable held no JSON.
         field = str(error).split('"')[1]
-        why = f"{PREFIX}{field.upper()}: this is no JSON"
+        at = error.__cause__
+        where = f" at line {at.lineno}, column {at.colno}" if isinstance(at, JSONDecodeError) else ""
+        why = f"{PREFIX}{field.upper()}: this is no JSON{where}; write one such as {JSON_EXAMPLE}"
     raise SettingsRefused(f"{why}; {PAGE} explains each setting")
 
 
@@ -534,6 +539,10 @@ def _sentence(found: ErrorDetails) -> str:
     """What is wrong with one setting, without its value, which may be a secret."""
     variable, *inside = map(str, found["loc"])
     place = f"{PREFIX}{variable.upper()}" + "".join(f".{step}" for step in inside)
+    if inside and found["type"] != "value_error":
+        # In the words of the member: which there are, what it takes.
+        ((_, sentence),) = problems([found], Settings.model_json_schema())
+        return f"{place}: {sentence}"
     expected = EXPECTED.get(found["type"].partition("_")[0])
     what = found["msg"].removeprefix("Value error, ").replace("Input should be", "it has to be")
     return f"{place}: {expected or what}"

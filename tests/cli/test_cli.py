@@ -25,8 +25,8 @@ def test_every_command_has_help() -> None:
 def test_every_command_prints_json_when_asked() -> None:
     commands = dict(_commands(typer.main.get_command(application()), ()))
     without = {path for path, options in commands.items() if "--json" not in options}
-    # These run other programs and write logs.
-    assert without == {("demo",), ("up",), ("consume",), ("housekeeping",), ("deploy",)}
+    # These run other programs and write logs; `unseal` prints a file as it is.
+    assert without == {("demo",), ("up",), ("consume",), ("housekeeping",), ("deploy",), ("limits", "unseal")}
 
 
 def test_schema_and_catalogue_are_json_when_asked(shell: Shell) -> None:
@@ -125,7 +125,15 @@ def test_a_note_that_says_nothing_is_refused(migrated: Shell, note: str) -> None
         ("API_QUOTA", "fast", "UNDERWRITING_API_QUOTA: 'fast' is no quota, such as 300/second"),
         ("API_PORT", "abc", "UNDERWRITING_API_PORT: write a whole number;"),
         ("LEASE_SECONDS", "0", "UNDERWRITING_LEASE_SECONDS: it has to be greater than 0;"),
-        ("PARTNERS", "{sandbox: 1}", "UNDERWRITING_PARTNERS: this is no JSON;"),
+        ("PARTNERS", "{sandbox: 1}", "UNDERWRITING_PARTNERS: this is no JSON at line 1, column 2; write one such as {"),
+        ("DATABASE_URL", "mysql://x", "UNDERWRITING_DATABASE_URL: must start with postgresql+asyncpg://"),
+        (
+            "CREDITORS",
+            '{"acme": {"nam": "x", "address": "Main Street 1", "agency": {"name": "CFPB", "address": 5}}}',
+            "UNDERWRITING_CREDITORS.acme.name: is missing; write text; "
+            "UNDERWRITING_CREDITORS.acme.agency.address: is a number; write text; "
+            "UNDERWRITING_CREDITORS.acme.nam: there is no such member; did you mean name? there are address, agency, ",
+        ),
         (
             "PARTNERS",
             '{"acme": {"results_url": "http://acme.example/results", "signing_secret": "c2VjcmV0"}}',
@@ -153,7 +161,11 @@ def test_a_note_that_says_nothing_is_refused(migrated: Shell, note: str) -> None
             "x",
             "UNDERWRITING_SOURCES_TOKEN: every service has a token of its own now:",
         ),
-        ("PARTNERS", '{"sandbox": 1}', "UNDERWRITING_PARTNERS.sandbox: write a JSON object;"),
+        (
+            "PARTNERS",
+            '{"sandbox": 1}',
+            "UNDERWRITING_PARTNERS.sandbox: is a number; write an object with results_url and",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named_by_its_variable(

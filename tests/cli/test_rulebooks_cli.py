@@ -104,7 +104,7 @@ def test_a_bad_version_is_withdrawn_and_an_earlier_one_is_in_force_again(migrate
         assert all(each["by"] == getpass.getuser() and each["since"].startswith("20") for each in found)
         return [(each["version"], each["for"]) for each in found if each["name"] == "tiny"]
 
-    nobody = "nobody: UNDERWRITING_RULEBOOK is prescreening"
+    nobody = "no applicants: UNDERWRITING_RULEBOOK names prescreening"
     assert deciding() == [(3, nobody)]
     code, output, _ = migrated.run("rulebooks", "withdraw", "tiny", "--note", "wrong age")
     assert (code, output) == (0, "tiny v3 is withdrawn: it decides nothing any more\ntiny v2 is in force\n")
@@ -144,7 +144,7 @@ def test_a_limit_policy_is_not_published_and_the_refusal_says_how_it_decides(mig
     for command in ("publish", "validate"):
         code, _, error = migrated.run("rulebooks", command, str(file))
         assert code == 2
-        assert f"{file}: this is a limit policy, which is not published: a limit run that names the file" in error
+        assert f"{file}: this is a limit policy. Only those that come with the program are published" in error
 
 
 def test_the_last_book_that_decides_is_withdrawn_only_on_request(migrated: Shell) -> None:

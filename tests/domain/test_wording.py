@@ -47,6 +47,7 @@ def told(**sent: Any) -> dict[str, str]:
         ({"below": {"name": "x"}}, "below.name", "is too short; write text of 3 to 9 characters"),
         ({"below": {}}, "below.name", "is missing; write text of 3 to 9 characters"),
         ({"below": [1]}, "below", "is a list; write an object with name"),
+        ({"monts": 1}, "monts", "there is no such member; did you mean months? there are at, below, code and months"),
         ({"more": 1}, "more", "there is no such member; there are at, below, code and months"),
         ({"below": {"name": "abc", "more": 1}}, "below.more", "there is no such member; there is only name"),
     ],

@@ -117,7 +117,7 @@ async def test_a_form_that_names_nobody_ends_with_one_sentence(
 async def test_nothing_is_decided_before_its_decision_time_not_even_in_a_dry_run(runtime: Runtime, usual: str) -> None:
     state: State[None] = await recalculate_limits(date(2999, 1, 1), dry_run=True, history=usual, return_state=True)
     assert state.is_failed()
-    assert (state.message or "").startswith("2999-01-01 is decided on at 2999-01-02 ")
+    assert (state.message or "").startswith("the limits for 2999-01-01 are decided at 2999-01-02 ")
 
 
 async def digests(runtime: Runtime) -> list[list[str | None]]:

@@ -45,11 +45,11 @@ async def test_nothing_is_decided_before_its_decision_time(
     day = {"timezone": "UTC", "decided_at": f"{moment:%H:%M:%S}"}
     asked = request(few_users, moment.date(), policy=lenient(business_day=day))
     if refused:
-        with pytest.raises(RunInTheWay, match=r"is decided on at .* UTC, not before"):
+        with pytest.raises(RunInTheWay, match=r"are decided at .* UTC, not before"):
             await recalculate(context, asked)
         dry = replace(asked, dry_run=True)
         if hours > 24:
-            with pytest.raises(RunInTheWay, match=r"is decided on at .* UTC, not before"):
+            with pytest.raises(RunInTheWay, match=r"are decided at .* UTC, not before"):
                 await run_dry(context, dry)
         else:
             # The day under way may be tried.

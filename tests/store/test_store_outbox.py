@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from support.reviews import NOW, accept, let_time_pass
@@ -243,3 +244,19 @@ async def test_many_deliveries_are_noted_at_once(store: Store) -> None:
         await outbox.QUEUE.done(work, *(message.id for message in taken[:2]))
     await let_time_pass(store, "outbox", "lease_until", MINUTE)
     assert [message.id for message in await due(store)] == [taken[2].id]
+
+
+def test_the_documents_have_the_waits_between_tries() -> None:
+    units = (("h", 3600), ("min", 60), ("s", 1))
+    texts = [
+        next(
+            f"{int(wait.total_seconds() // length)} {unit}" for unit, length in units if wait.total_seconds() >= length
+        )
+        for wait in outbox.WAITS
+    ]
+    *most, last = texts
+    root = Path(__file__).parents[2] / "docs"
+    for page in ("operating.md", "integrating.md"):
+        assert f"after {', '.join(most)} and {last}" in (root / page).read_text(), page
+    shortest = sum(wait.total_seconds() for wait in outbox.WAITS) / 3600
+    assert (round(shortest), round(shortest * (1 + JITTER))) == (28, 41)

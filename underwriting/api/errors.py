@@ -144,7 +144,7 @@ def check_query(request: Request) -> None:
     route: APIRoute = request.scope["route"]
     known = {field.alias for field in route.dependant.query_params}
     if unknown := [name for name in request.query_params if name not in known]:
-        raise refusal(Problem(place=f"query.{name}", message=no_such_member(known)) for name in unknown)
+        raise refusal(Problem(place=f"query.{name}", message=no_such_member(known, name)) for name in unknown)
 
 
 def _schema_of(request: Request) -> Schema:

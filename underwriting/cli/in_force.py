@@ -75,7 +75,7 @@ def _applicants(book: Rulebook, others: Iterable[AnyBook], config: Settings) -> 
         return "all other applicants" if any(map(book.lends_like, trials)) else "all applicants"
     if default is not None and isinstance(default, Rulebook) and book.experiment and default.lends_like(book):
         return _arm(book.experiment, "applicants")
-    return f"nobody: UNDERWRITING_RULEBOOK is {config.rulebook}"
+    return f"no applicants: UNDERWRITING_RULEBOOK names {config.rulebook}"
 
 
 def _users(book: EligibilityBook) -> str:

@@ -223,7 +223,7 @@ def reasons(as_json: Json = False) -> None:
 _HEADINGS = {
     RulebookKind.REVIEW: "Applications for a {}",
     RulebookKind.ELIGIBILITY: "What users may take: {}s",
-    RulebookKind.LIMITS: "Limits of {}s",
+    RulebookKind.LIMITS: "Limits of {}s: policies of the program",
 }
 
 

@@ -6,6 +6,7 @@ bounds, choices and first example. Where a pattern decides, the description of t
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from functools import cache
 from typing import Any, Self
 
@@ -117,7 +118,7 @@ def problems(errors: Sequence[ErrorDetails], schema: Schema, text: str = "") -> 
             # A check of our own, which words its message for people.
             yield place, str(cause)
         elif kind == "extra_forbidden":
-            yield place, no_such_member(_at(schema, place[:-1]).get("properties", {}))
+            yield place, no_such_member(_at(schema, place[:-1]).get("properties", {}), str(place[-1]))
         else:
             write = wanted(schema, place, in_json=not isinstance(error["input"], str))
             yield place, f"{_wrong(error, _at(schema, place))}; write {write}"
@@ -128,11 +129,12 @@ def wanted(schema: Schema, place: Place, *, in_json: bool = False) -> str:
     return _wanted(schema, _at(schema, place), in_json=in_json)
 
 
-def no_such_member(known: Iterable[str]) -> str:
-    """The sentence about a member that is not one of those known here."""
+def no_such_member(known: Iterable[str], name: str = "") -> str:
+    """The sentence about a member that is not one of those known here, with the one whose name comes closest."""
     names = sorted(known)
     there = f"there {'are' if len(names) > 1 else 'is only'} {_and(names)}" if names else "leave it out, there is none"
-    return f"there is no such member; {there}"
+    near = get_close_matches(name, names, n=1)
+    return f"there is no such member; {f'did you mean {near[0]}? ' if near else ''}{there}"
 
 
 def _line_and_column(text: str, at: int) -> str:
@@ -215,9 +217,17 @@ def _at(root: Schema, place: Place) -> Schema:
     """The schema of a place; empty where it cannot be found."""
     schema = _resolved(root, root)
     for part in place:
-        below = schema.get("items", {}) if isinstance(part, int) else schema.get("properties", {}).get(part, {})
-        schema = _resolved(root, below)
+        schema = _resolved(root, _below(schema, part))
     return schema
+
+
+def _below(schema: Schema, part: int | str) -> Schema:
+    if isinstance(part, int):
+        found = schema.get("items", {})
+    else:
+        # Of an object whose members have names of the sender's own.
+        found = schema.get("properties", {}).get(part, schema.get("additionalProperties"))
+    return found if isinstance(found, Mapping) else {}
 
 
 def _resolved(root: Schema, schema: Schema) -> Schema:

@@ -117,7 +117,10 @@ async def opened(work: Work, order: RunRequest, now: datetime) -> LimitRunRow:
 def refuse_before_decision_time(order: RunRequest, now: datetime) -> None:
     """RunInTheWay if the decision time is still to come: what happens until then is not known yet."""
     if order.judged_at > now:
-        raise RunInTheWay(f"{order.business_date} is decided on at {order.judged_at:%Y-%m-%d %H:%M:%S} UTC, not before")
+        raise RunInTheWay(
+            f"the limits for {order.business_date} are decided at {order.judged_at:%Y-%m-%d %H:%M:%S} UTC, not before: "
+            "run it then, or take an earlier day"
+        )
 
 
 async def refuse_other_content(work: Work, policy: RulebookRef) -> None:
