@@ -9,6 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from underwriting.cli import application
+from underwriting.cli.errors import complain
 
 FOREIGN = (
     "Input should",
@@ -126,3 +127,33 @@ def test_a_paragraph_of_help_is_as_wide_as_the_terminal() -> None:
     told = CliRunner().invoke(application("review"), ["review", "--help"], env={"COLUMNS": "80"}).output
     assert "in force would. The sources are asked anew, and nothing is stored. With" in told
     assert "{CUSTOMER_ID}" in told
+
+
+def test_every_error_fits_the_terminal_without_an_empty_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for path, command in _commands(typer.main.get_command(application())):
+        wrong = [(*path, "--bogus"), (*path, *["surplus-argument"] * 9)]
+        wrong += [
+            (*path, max(each.opts, key=len))
+            for each in command.params
+            if each.param_type_name == "option" and not each.is_flag
+        ]
+        for arguments in wrong:
+            result = CliRunner().invoke(application(path[0]), [*arguments])
+            if result.exit_code != 2:
+                continue
+            lines = result.stderr.splitlines()
+            assert all(lines), arguments
+            assert max(map(len, lines)) <= 80 or "`" in result.stderr, (arguments, result.stderr)
+
+
+def test_a_command_in_a_sentence_is_not_broken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    complain("no policy is called mine; `underwriting limits policies show cfi` shows one that is")
+    assert capsys.readouterr().err.splitlines() == [
+        "underwriting: no policy is called mine;",
+        "`underwriting limits policies show cfi`",
+        "shows one that is",
+    ]

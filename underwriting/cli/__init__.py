@@ -5,6 +5,7 @@ from importlib import import_module
 
 import typer
 
+from underwriting.cli.errors import complain
 from underwriting.cli.usage import Group
 from underwriting.settings import SettingsRefused
 
@@ -63,5 +64,5 @@ def main() -> None:
     try:
         application(*sys.argv[1:2])()
     except SettingsRefused as error:
-        typer.echo(f"underwriting: {error}", err=True)
+        complain(str(error))
         sys.exit(2)

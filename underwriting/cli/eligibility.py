@@ -81,7 +81,7 @@ def _show(records: Sequence[EvaluationRecord]) -> None:
     for record in records:
         out.print(f"[bold]{record.id}[/], profile v{record.profile_version}")
         print_evaluation(out, record, rules)
-        typer.echo(f"`underwriting explain {record.id}` says what would have changed it")
+        typer.echo(f"To see what would have changed it: underwriting explain {record.id}")
         if record.verdict is Verdict.REFERRED:
             typer.echo(to_decide(record.id))
 

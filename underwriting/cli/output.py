@@ -19,15 +19,13 @@ from rich.text import Text
 from rules.core.rule import Rule
 from rules.core.rule_syntax import asked
 from rules.facts import fact_text
+from underwriting.cli.errors import PIPE_WIDTH, UNBROKEN
 from underwriting.domain.decision import Outcome, Reason, Result
 
 T = TypeVar("T")
 COLOURS = {Result.PASS: "green", Result.FAIL: "red", Result.UNKNOWN: "yellow"}
 
-# Columns where the output is no terminal and COLUMNS is not set: a row of a table is then one line, however long.
-PIPE_WIDTH = 100_000
-# A space at which no line is broken, and the length up to which a fact and its value stay in one line.
-UNBROKEN = "\xa0"
+# The length up to which a fact and its value stay in one line.
 LONGEST_UNBROKEN = 50
 
 

@@ -110,7 +110,7 @@ def _show(record: Record) -> None:
     out = console()
     out.print(f"[bold]{record.id}[/] by {record.rulebook}" if record.rulebook else f"[bold]{record.id}[/]")
     print_review(out, record, rules_of([record.rulebook]).get(record.rulebook, ()) if record.rulebook else ())
-    typer.echo(f"`underwriting explain {record.id}` says what would have changed it")
+    typer.echo(f"To see what would have changed it: underwriting explain {record.id}")
     if record.verdict is Verdict.REFERRED:
         typer.echo(to_decide(record.id))
     elif record.verdict in NEXT:
