@@ -11,7 +11,7 @@ from tasks.forms import Empty, InputRefused, PausedChoice, TierChoice, chosen, f
 from underwriting.domain.application import Product
 from underwriting.profile_changes import change
 from underwriting.runtime import open_runtime
-from underwriting.store.errors import StoreError
+from underwriting.store.errors import NoSuchUser, StoreError
 
 
 @flow(flow_run_name="change-profile", persist_result=False, validate_parameters=False)
@@ -52,15 +52,20 @@ async def change_profile(
     pauses = None if paused_now is None else list(map(Product, paused_now))
     async with open_runtime() as runtime:
         with refusing(ValueError, StoreError):
-            profile = await change(
-                runtime.store,
-                tenant,
-                user_id,
-                tiers=None if tiers is None else lambda _: tiers,
-                paused=None if pauses is None else lambda _: pauses,
-                reason=reason,
-                note=note or None,
-                by=changed_by,
-                expires_on=expires_on,
-            )
+            try:
+                profile = await change(
+                    runtime.store,
+                    tenant,
+                    user_id,
+                    tiers=None if tiers is None else lambda _: tiers,
+                    paused=None if pauses is None else lambda _: pauses,
+                    reason=reason,
+                    note=note or None,
+                    by=changed_by,
+                    expires_on=expires_on,
+                )
+            except NoSuchUser:
+                # Its own message names the user, and Prefect would keep it.
+                why = f"user_id: {tenant} has no such user; the first check of a user makes the profile"
+                raise InputRefused(why) from None
     return Completed(name="Changed", message=f"Version {profile.version} of the profile is stored.")

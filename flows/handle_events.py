@@ -17,7 +17,7 @@ from underwriting.runtime import open_runtime
 
 def _run_name() -> str:
     event = flow_run.parameters.get("event")
-    return f"{event.get('type')}-{event.get('id')}" if event else "handle-due-events"
+    return f"{event.get('type') or 'event'}-{event.get('id') or 'without-id'}" if event else "handle-due-events"
 
 
 @flow(flow_run_name=_run_name, persist_result=False, validate_parameters=False)

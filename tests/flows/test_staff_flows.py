@@ -354,7 +354,7 @@ async def test_none_takes_all_tiers_and_pauses_away_and_an_empty_field_leaves_th
 
 async def test_a_user_whom_the_tenant_does_not_have_is_not_changed(journey: Journey) -> None:
     state = await changed(journey, enabled=["1"])
-    assert "sandbox has no user steady-pay; the first check of a user makes the profile" in (state.message or "")
+    assert "user_id: sandbox has no such user; the first check of a user makes the profile" in (state.message or "")
     assert await in_force(journey) is None
 
 

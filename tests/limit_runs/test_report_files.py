@@ -1,6 +1,7 @@
 """The summary of a limit run as staff read it."""
 
 import re
+from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -48,7 +49,8 @@ def test_every_number_from_a_thousand_on_has_separators() -> None:
 
 
 def test_one_shard_is_no_shards() -> None:
-    assert "1 shard, of which 1 calculated now" in summary(report())
+    assert "Run lim_1 by cfi v4, 1 shard." in summary(report())
+    assert "3 shards, of which 2 calculated now" in summary(replace(report(), shards=3, calculated=2))
 
 
 def test_every_column_has_a_heading_and_no_sentence_is_wider_than_the_page() -> None:

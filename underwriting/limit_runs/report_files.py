@@ -71,8 +71,13 @@ def _head(report: Report) -> Iterator[str]:
     yield f"## Limits as of {report.business_date}: {state}"
     yield ""
     terms = f", facts by {report.fact_terms}" if report.fact_terms else ""
-    calculated = f"{shards_text(report.shards)}, of which {report.calculated:,} calculated now"
-    yield f"Run {report.run_id} by {report.policy}{terms}, {calculated}."
+    # A run that went on, or was only changed, calculated fewer.
+    part = 0 < report.calculated < report.shards
+    now = f", of which {report.calculated:,} calculated now" if part else ""
+    yield f"Run {report.run_id} by {report.policy}{terms}, {shards_text(report.shards)}{now}."
+    if report.state is LimitRunState.ROLLED_BACK:
+        yield ""
+        yield "Its changes, which are shown here, were taken back."
     if report.guard.verdict is GuardVerdict.HOLD:
         yield ""
         until = " until a person releases or discards it (deployment `release-limits`)"
