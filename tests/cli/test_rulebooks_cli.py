@@ -268,3 +268,10 @@ def test_what_is_unusual_is_warned_of_and_stops_nothing(migrated: Shell, command
     assert code == 0
     assert error.startswith(f"warning: {file}:11: rule NotListed: property grey_match_score: 0.92 misses")
     assert output.startswith("tiny v1")
+
+
+def test_a_wrong_name_and_a_missing_note_are_told_together(migrated: Shell) -> None:
+    code, _, error = migrated.run("rulebooks", "withdraw", "nope")
+    assert code == 2
+    assert "NAME: no rulebook is called nope" in error
+    assert "--note is missing" in error

@@ -157,3 +157,10 @@ def test_a_command_in_a_sentence_is_not_broken(
         "`underwriting limits policies show cfi`",
         "shows one that is",
     ]
+
+
+def test_everything_that_is_wrong_with_the_arguments_is_said_at_once() -> None:
+    said = told("review", "good", "--term-months", "x", "--as-of", "soon", "--product", "house")
+    for option in ("--term-months: x is", "--as-of: soon is no", "--product: house is", "--amount is missing"):
+        assert option in said
+    assert said.count("--help`") == 1

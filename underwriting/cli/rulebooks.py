@@ -98,9 +98,19 @@ def publish(files: Files = None, as_json: Json = False) -> None:
             typer.echo(f"  underwriting rulebooks reinstate {ref.name} --version {ref.version} --note WHY")
 
 
+def _name_of_one(name: str) -> str:
+    """The name, looked up at once, so that a wrong one is told together with what else is wrong."""
+    if name not in {version.name for version in read_store(rulebooks.listing)}:
+        raise typer.BadParameter(f"no rulebook is called {name}; `underwriting rulebooks list` shows all")
+    return name
+
+
+PublishedName = Annotated[str, typer.Argument(metavar="NAME", help="The rulebook's name.", callback=_name_of_one)]
+
+
 @app.command()
 def withdraw(
-    name: Annotated[str, typer.Argument(help="The rulebook's name.")],
+    name: PublishedName,
     note: Annotated[str, typer.Option(help="Why; the audit log keeps it.", callback=note_given)],
     version: Annotated[int | None, typer.Option(help="By default the version in force.")] = None,
     leave_none: Annotated[
@@ -119,7 +129,7 @@ def withdraw(
 
 @app.command()
 def reinstate(
-    name: Annotated[str, typer.Argument(help="The rulebook's name.")],
+    name: PublishedName,
     version: Annotated[int, typer.Option(help="The version that is to decide again.")],
     note: Annotated[str, typer.Option(help="Why; the audit log keeps it.", callback=note_given)],
     as_json: Json = False,

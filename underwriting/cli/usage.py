@@ -5,10 +5,11 @@ wrong with it, and what to write.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -60,6 +61,8 @@ class Group(TyperGroup):
             # The help option is made with a context only, and kept.
             for param in (*command.params, command.get_help_option(typer.Context(command))):
                 _name_what_it_takes(param)
+            if not hasattr(command, "commands"):
+                _find_all_mistakes(command)
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Read the arguments before the command's name."""
@@ -96,6 +99,46 @@ def _name_what_it_takes(param: Any) -> None:
         param.metavar = _CALLED.get(param.name, _TAKES[takes])
 
 
+class _Several(typer.TyperException):
+    """All that is wrong with the arguments of one command."""
+
+    def __init__(self, errors: Sequence[typer.TyperException]) -> None:
+        super().__init__("several mistakes")
+        self.errors = errors
+
+
+def _find_all_mistakes(command: Any) -> None:
+    """Let the command read all its arguments, also after one that is wrong, and then refuse them together."""
+    found: list[typer.TyperException] = []
+
+    def going_on(param: Any, read: Callable[..., Any], ctx: Any, value: Any) -> Any:
+        try:
+            return read(ctx, value)
+        except typer.TyperException as error:
+            if ctx.resilient_parsing:
+                raise
+            told: Any = error
+            told.ctx, told.param = ctx, getattr(error, "param", None) or param
+            found.append(error)
+            return None
+
+    def parse_args(read: Callable[..., Any], ctx: Any, args: list[str]) -> Any:
+        found.clear()
+        try:
+            rest = read(ctx, args)
+        except typer.TyperException as error:
+            if not found:
+                raise
+            found.append(error)
+        if found:
+            raise _Several(list(found))
+        return rest
+
+    for param in command.params:
+        param.process_value = partial(going_on, param, param.process_value)
+    command.parse_args = partial(parse_args, command.parse_args)
+
+
 @contextmanager
 def _in_our_words() -> Iterator[None]:
     try:
@@ -104,26 +147,31 @@ def _in_our_words() -> Iterator[None]:
         # Nothing was given, and so the help is shown.
         if type(error).__name__ == "NoArgsIsHelpError":
             raise
-        refuse(_sentence(error))
+        told = list(map(_sentence, error.errors if isinstance(error, _Several) else [error]))
+        more = next((where for _, where in reversed(told) if where), "")
+        wrong = "; ".join(what for what, _ in told)
+        refuse(f"{wrong}{' ' if wrong.endswith('?') else '; '}{more}" if more else wrong)
 
 
-def _sentence(error: typer.TyperException) -> str:
-    """What is wrong, and what to write. Errors are told apart by their names: most of the classes are not public."""
+def _sentence(error: typer.TyperException) -> tuple[str, str]:
+    """What is wrong and what to write; and where to look it up, if that is not said.
+
+    Errors are told apart by their names: most of the classes are not public.
+    """
     context, param = getattr(error, "ctx", None), getattr(error, "param", None)
     option = getattr(error, "option_name", "")
     match type(error).__name__:
         case "BadParameter":
-            return f"{_name(param)}: {_bad_value(error)}"
+            return f"{_name(param)}: {_bad_value(error)}", ""
         case "BadOptionUsage":
-            return f"{option} takes no value" if "does not take" in error.message else f"{option} needs a value"
+            return f"{option} {'takes no' if 'does not take' in error.message else 'needs a'} value", ""
         case "MissingParameter":
             wrong = f"{_name(param)} is missing"
         case "NoSuchOption":
             wrong = _no_option(option, context)
         case _:
             wrong = _no_command(error.message)
-    more = f"`{context.command_path} --help` shows what there is" if context else ""
-    return f"{wrong}{' ' if wrong.endswith('?') else '; '}{more}" if more else wrong
+    return wrong, f"`{context.command_path} --help` shows what there is" if context else ""
 
 
 def _no_command(message: str) -> str:
