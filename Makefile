@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-# Python keeps compiled modules, even where the environment says otherwise: programs start in a third of the processor
+# Python keeps compiled modules, even where the environment says otherwise: programs start in half the processor time,
 # and the tests start dozens.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -29,10 +29,11 @@ demo: $(VENV)/.installed
 up: $(VENV)/.installed
 	$(BIN)/underwriting up
 
-# Tests that fork themselves have a process without threads to themselves; the others share two.
+# Tests that fork themselves have a process without threads to themselves. The others share three, since two cores would
+# be idle while tests wait: for a lease to end, for a process to start.
 test: lint policy browser
 	$(BIN)/pytest -m forks tests/store
-	$(BIN)/pytest -m "not forks" -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m "not forks" -n 3 --dist loadfile --no-loadscope-reorder
 
 # Dashboards and monitors, for Datadog and for Prometheus with Grafana.
 monitoring: $(VENV)/.installed

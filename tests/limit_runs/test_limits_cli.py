@@ -249,21 +249,21 @@ def test_a_policy_that_changes_and_keeps_its_version_is_refused(
 def test_a_backtest_of_two_policies_marks_the_months_that_are_not_settled(
     command_line: CliRunner, few_users: Path, tmp_path: Path
 ) -> None:
-    arguments = ["cfi", "cfi-cautious", "--history", str(few_users), "--since", "2025-06-30", "--until", "2025-08-31"]
+    arguments = ["cfi", "cfi-cautious", "--history", str(few_users), "--since", "2025-07-31", "--until", "2025-08-31"]
     result = limits(command_line, "backtest", *arguments, "--into", str(tmp_path / "b"))
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     (august,) = (line for line in lines if line.strip().startswith("2025-08"))
-    (june,) = (line for line in lines if line.strip().startswith("2025-06"))
+    (july,) = (line for line in lines if line.strip().startswith("2025-07"))
     assert "not settled yet" in august
-    assert "not settled yet" not in june
+    assert "not settled yet" not in july
     assert "* Not settled yet: " in result.stdout
-    assert [line.startswith("   lost *") for line in lines if line.startswith("   lost")] == [False, False, True]
+    assert [line.startswith("   lost *") for line in lines if line.startswith("   lost")] == [False, True]
     rows = (tmp_path / "b" / "backtest.csv").read_text().splitlines()
-    assert len(rows) == 1 + 2 * 3
-    assert rows[1].startswith("cfi v4,2025-06-30,USD,60,")
+    assert len(rows) == 1 + 2 * 2
+    assert rows[1].startswith("cfi v4,2025-07-31,USD,60,")
     table = pd.read_csv(tmp_path / "b" / "backtest.csv")
-    assert dict(zip(table["month"], table["settled"], strict=True))["2025-06-30"]
+    assert dict(zip(table["month"], table["settled"], strict=True))["2025-07-31"]
     assert not dict(zip(table["month"], table["settled"], strict=True))["2025-08-31"]
 
 
