@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import time
+from contextlib import suppress
 
 from prefect import flow, task
 from prefect.runtime import flow_run
@@ -20,6 +21,20 @@ async def nap(seconds: float = 0.0) -> None:
         await asyncio.sleep(seconds)
     finally:
         napping -= 1
+
+
+@flow(persist_result=False)
+async def nap_in_company(of: int) -> None:
+    """Nap until so many naps went on at once, for twenty seconds at most, and a moment longer: for others to join."""
+    global napping, most_naps  # noqa: PLW0603 - counted across runs
+    napping += 1
+    most_naps = max(most_naps, napping)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(20):
+            while most_naps < of:
+                await asyncio.sleep(0.02)
+    await asyncio.sleep(0.4)
+    napping -= 1
 
 
 @flow(persist_result=False)

@@ -36,10 +36,10 @@ def test_prefect_knows_the_type() -> None:
 
 
 async def test_runs_go_on_side_by_side_up_to_the_limit(pool: Pool, working: Working) -> None:
-    nap = await pool.deploy("nap")
-    early = await pool.begin(nap, {"seconds": 0.4})
+    nap = await pool.deploy("nap_in_company")
+    early = await pool.begin(nap, {"of": 2})
     async with working(limit=2):
-        runs = [early, *[await pool.begin(nap, {"seconds": 0.4}) for _ in range(4)]]
+        runs = [early, *[await pool.begin(nap, {"of": 2}) for _ in range(4)]]
         states = [await pool.until(run) for run in runs]
     assert [state.name for state in states] == ["Completed"] * 5
     assert small_flows.most_naps == 2
