@@ -21,5 +21,5 @@ NOT_NEEDED = {
     "housekeeping": OF_SOURCES | {"limits_folder"},  # it opens the clients and calls none; a rollback writes no files
     "consumer": OF_SOURCES | {"audit_stream"},
     # It decides nothing and stores no message.
-    "setup": OF_SOURCES | OF_MESSAGES | {"aws_region", "traces_url", "health_port"},
+    "setup": OF_SOURCES | OF_MESSAGES | {"aws_region", "traces_url", "health_port", "statsd_host"},
 }
