@@ -17,6 +17,7 @@ from prefect.exceptions import PrefectException
 from tasks import sweeping
 from tasks.deliver import deliver
 from tasks.handling import handle_due
+from tasks.purging import purge_some
 from tasks.stream_audit import stream_audit
 from underwriting.integrations.errors import SourceError
 from underwriting.integrations.tracing import traced
@@ -56,6 +57,7 @@ DUTIES = (
     Duty("warn-of-notices", 60.0, sweeping.warn_of_notices),
     Duty("stream-audit", 60.0, stream_audit),
     Duty("measure-depths", 10.0, sweeping.measure_depths),
+    Duty("purge", 3600.0, purge_some),
 )
 
 

@@ -36,8 +36,12 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from underwriting.domain.creditor import Bureau, Creditor
+<<<<<<< HEAD
 from underwriting.domain.service import Service
 from underwriting.domain.wording import problems
+=======
+from underwriting.domain.retention import Retention
+>>>>>>> 6b8fa32 (Purge of what is past its term, and export and erasure of one person)
 from underwriting.secrets import with_secrets
 
 PREFIX = "UNDERWRITING_"
@@ -168,6 +172,11 @@ class Settings(BaseSettings):
     bureaus: dict[str, Bureau] = Field(default_factory=dict)
     # Days before a notice is due on which `notice.due_soon` warns.
     notice_warning_days: Annotated[int, Field(ge=0, le=30)] = 7
+
+    # What a lender keeps for longer than the law demands, as a JSON object {tenant: {months: {kind: number}, holds:
+    # [person, …]}}; and whether the housekeeping deletes what is past its term, so that nobody has to.
+    retention: dict[str, Retention] = Field(default_factory=dict)
+    purge: bool = False
 
     # Verification of bearer tokens: the issuer's public keys (a JWKS file, or the address where the issuer publishes
     # it, read again after this many seconds), and the required claims of a token.

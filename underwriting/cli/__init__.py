@@ -37,6 +37,8 @@ COMMANDS = {
     "retry": "upkeep:retry",
     "reseal": "upkeep:reseal",
     "roles": "upkeep:roles",
+    "purge": "purge:purge",
+    "person": "personal_data:app",
     "histories": "histories:app",
 }
 

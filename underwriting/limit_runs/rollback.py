@@ -83,5 +83,10 @@ async def roll_back(context: RunContext, run_id: str, by: str) -> Rollback:
 def _check(run: LimitRunRow) -> None:
     if run.state is LimitRunState.ROLLED_BACK:
         raise RunInTheWay(f"{run.id} is rolled back already: nothing is left to do")
+    if run.purged_at is not None:
+        raise RunInTheWay(
+            f"the records of {run.id} were deleted on {run.purged_at:%Y-%m-%d}, since they were past their term: "
+            "it cannot be rolled back"
+        )
     if run.state not in _CAN_BE_ROLLED_BACK:
         raise RunInTheWay(f"{run.id} is {run.state}: it changed nothing that could be rolled back")

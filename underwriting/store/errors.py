@@ -9,6 +9,7 @@ StoreError
 │   ├── UnknownApplication
 │   ├── UnknownEvaluation
 │   ├── UnknownUser
+│   ├── UnknownPerson
 │   ├── NeverEvaluated
 │   ├── NeverMatched
 │   ├── NoNotice
@@ -79,6 +80,13 @@ class UnknownUser(NotFound):
 
     def __init__(self, user_id: str) -> None:
         super().__init__(f"there is no user {user_id}")
+
+
+class UnknownPerson(NotFound):
+    """Nothing is stored about a customer of this id."""
+
+    def __init__(self, tenant: str, person: str) -> None:
+        super().__init__(f"nothing is stored about {person} of {tenant}; --tenant names another tenant")
 
 
 class NeverEvaluated(NotFound):

@@ -28,6 +28,7 @@ ADVISORY_LOCK = 7_306_142
 # A table's readers wait for no longer than this behind a revision that waits for the table.
 LOCK_SECONDS = 1
 PAUSE_SECONDS = 2.0
+POLL_SECONDS = 0.2
 PATIENCE_SECONDS = 600.0
 LOCK_NOT_AVAILABLE = "55P03"
 
@@ -62,8 +63,11 @@ async def migrate(url: str, *, expand: bool = False, folder: Path = SCRIPTS) -> 
 async def _upgrade_postgresql(engine: AsyncEngine, folder: Path, *, expand: bool) -> str:
     async with engine.connect() as lock, engine.connect() as connection:
         await _patient(lock, lock_seconds=0)
-        # It ends with its connection.
-        await lock.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": ADVISORY_LOCK})
+        # It ends with its connection. Who waits for it inside a statement has a snapshot, and an index that is created
+        # concurrently waits for all snapshots: so it is asked for again and again.
+        while not await lock.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": ADVISORY_LOCK}):
+            await lock.commit()
+            await asyncio.sleep(POLL_SECONDS)
         await lock.commit()
         await _patient(connection, LOCK_SECONDS)
         end = time.monotonic() + PATIENCE_SECONDS

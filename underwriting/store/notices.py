@@ -5,7 +5,7 @@ and for a limit that a run lowered, or raised and took back. It is also due for 
 and what is pending, failed or quarantined. Records of sent notices are never changed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -74,13 +74,13 @@ def _selected(
     ).where(*conditions)
 
 
-def _sources(until: date | None, subject_id: str | None) -> list[Select[Any]]:
+def _sources(until: date | None, subject_ids: Collection[str] | None) -> list[Select[Any]]:
     """Every decision that needs a notice, and what nobody decided. Indexes find the rows of each part."""
 
     def wanted(subject: Any, due: Any) -> list[ColumnElement[bool]]:
         conditions = [due.is_not(None)]
         conditions += [] if until is None else [due <= until]
-        return conditions + ([] if subject_id is None else [subject == subject_id])
+        return conditions + ([] if subject_ids is None else [subject.in_(subject_ids)])
 
     later = aliased(DecisionRow)
     newer = exists().where(later.application_id == DecisionRow.application_id, later.sequence > DecisionRow.sequence)
@@ -167,8 +167,8 @@ def _answered() -> ColumnElement[bool]:
     )
 
 
-def _all(until: date | None = None, subject_id: str | None = None) -> Subquery:
-    return union_all(*_sources(until, subject_id)).subquery("due")
+def _all(until: date | None = None, subject_ids: Collection[str] | None = None) -> Subquery:
+    return union_all(*_sources(until, subject_ids)).subquery("due")
 
 
 def _unsent(rows: Subquery) -> ColumnElement[bool]:
@@ -197,12 +197,23 @@ async def due(
     return [Owed.model_validate(row, from_attributes=True) for row in await work.execute(query)]
 
 
+async def owed_among(
+    work: Work, subject_ids: Collection[str], customer_ids: Collection[str] | None = None
+) -> set[tuple[str, str]]:
+    """Of these subjects, and customers, those with a notice that was not sent, each with the customer."""
+    rows = _all(subject_ids=subject_ids)
+    query = select(rows.c.subject_id, rows.c.customer_id).where(_unsent(rows))
+    if customer_ids is not None:
+        query = query.where(rows.c.customer_id.in_(customer_ids))
+    return {(subject_id, customer_id) for subject_id, customer_id in await work.execute(query)}
+
+
 async def get(work: Work, tenant: str | None, subject_id: str, customer_id: str | None = None) -> Owed:
     """The notice that an application, an evaluation or a user in a limit run needs, whether it was sent or not.
 
     NoNotice if it needs none, or is another tenant's.
     """
-    rows = _all(subject_id=subject_id)
+    rows = _all(subject_ids=[subject_id])
     query = select(rows).order_by(rows.c.number.desc()).limit(2)
     if tenant is not None:
         query = query.where(rows.c.tenant == tenant)

@@ -46,7 +46,7 @@ class EvaluationKeyRow(Base):
     request_key: Mapped[str] = mapped_column(String(64), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
     # Empty only inside the accepting transaction, which stores the key before it knows the evaluation.
-    evaluation_id: Mapped[str | None] = mapped_column(ForeignKey(EvaluationRow.id))
+    evaluation_id: Mapped[str | None] = mapped_column(ForeignKey(EvaluationRow.id), index=True)
 
 
 class CallbackRow(Base):

@@ -45,6 +45,8 @@ class LimitRunRow(LeasedRow):
     applied_at: Mapped[datetime | None]
     decided_by: Mapped[str | None]
     note: Mapped[Sealed | None]
+    # When its records were deleted, all of them: nothing can be rolled back any more.
+    purged_at: Mapped[datetime | None]
 
 
 # One run counts for a date; those that were discarded or rolled back make room for another.

@@ -1,0 +1,388 @@
+"""What the store knows of one person: exported whole, and erased but for what is demanded, which is named."""
+
+import json
+from collections.abc import Collection
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sqlalchemy import func, insert, select, update
+from support.evaluated import TIERS, check, claim_check, eligibility, finish_check, meet
+from support.notices import RUN, lowered
+from support.reviews import NOW, claimed, decision, finish, results
+
+from underwriting import retention
+from underwriting.domain.application import Product
+from underwriting.domain.decision import Verdict
+from underwriting.domain.retention import Demands, Kind, Retention, months_after
+from underwriting.store import audit, decisions, evaluations, ledger, matches, notices, person, profiles
+from underwriting.store.columns import SealedBinary
+from underwriting.store.crypto import SealedCell
+from underwriting.store.errors import UnknownPerson
+from underwriting.store.matches import Found
+from underwriting.store.models import (
+    ApplicationRow,
+    AttemptRow,
+    AuditRow,
+    Base,
+    CallbackRow,
+    Channel,
+    DecisionRow,
+    EvaluationRow,
+    EventRow,
+    LimitRecordRow,
+    LimitRunRow,
+    LimitShardRow,
+    ListMatchRow,
+    MessageRow,
+    ProfileRow,
+    QueueState,
+)
+from underwriting.store.queue import inbox
+from underwriting.store.session import Store
+
+WHO, NAME, NOTE = "canary-id-4711", "Canary Byron", "canary note"
+DAY = timedelta(days=1)
+SOON, LATER = NOW.date() + 5 * DAY, months_after(NOW.date(), 121)
+# The audit log cannot be changed: ids in it refer to nobody any more.
+AUDIT = {("audit", "subject"), ("audit", "details")}
+NOWHERE = Path("/nowhere")
+
+
+async def decided_by_staff(store: Store, tenant: str) -> str:
+    """A rejected application with a bureau report, a note of staff, and a notice that was sent."""
+    owned = await claimed(store, tenant, customer_id=WHO)
+    async with store.begin() as work:
+        await ledger.begin(work, owned, "bureau-pull")
+    async with store.begin() as work:
+        await ledger.done(work, owned, "bureau-pull", json.dumps({"name": NAME}).encode())
+    checks = [each.model_copy(update={"facts": {"employer": NAME}}) for each in results()]
+    async with store.begin() as work:
+        await decisions.finish(work, owned, checks, decision(owned.subject), (tenant,))
+    async with store.begin() as work:
+        await decisions.decide_referral(
+            work,
+            owned.subject.id,
+            tenant=None,
+            verdict=Verdict.APPROVED,
+            note=f"{NOTE} of {NAME}",
+            decided_by="ann",
+            now=NOW,
+            partners=(tenant,),
+        )
+    return owned.subject.id
+
+
+async def rejected_evaluation(store: Store, tenant: str) -> str:
+    accepted = await check(store, WHO, tenant, idempotency_key="once", callback=f"https://acme.example/{WHO}")
+    owned = await claim_check(store, accepted.stored.subject.id)
+    assert owned
+    channels = (Channel.EVENTS, Channel.ANALYTICS)
+    await finish_check(store, owned, eligibility(Verdict.REJECTED, facts={"employer": NAME}), channels=channels)
+    async with store.begin() as work:
+        owed = await notices.get(work, tenant, owned.subject.id)
+        await notices.record(work, owed, how="letter", sent_at=NOW, sent_by="ann", content=f"Dear {NAME}".encode())
+    return owned.subject.id
+
+
+async def approved_float(store: Store, tenant: str) -> str:
+    accepted = await check(store, WHO, tenant)
+    owned = await claim_check(store, accepted.stored.subject.id)
+    assert owned
+    await finish_check(store, owned, eligibility(facts={"employer": NAME}))
+    async with store.begin() as work:
+        await evaluations.freeze(work, tenant, WHO, owned.subject.id, f"flt-{tenant}", "evt-1", NOW)
+    return owned.subject.id
+
+
+async def known_everywhere(store: Store, tenant: str = "acme") -> None:
+    """A person whom every table knows, with a name and notes wherever these go; all is done, and nothing is owed."""
+    await decided_by_staff(store, tenant)
+    await rejected_evaluation(store, tenant)
+    await approved_float(store, tenant)
+    await meet(store, WHO, tenant)
+    async with store.begin() as work:
+        for number in range(2):
+            await profiles.put(work, tenant, WHO, TIERS, (), "staff", f"{NOTE} {number}", "ann", NOW)
+        await inbox.receive(work, "bus", "evt-1", "user_created", tenant, WHO, NAME.encode(), NOW)
+        await inbox.receive(work, "bus", "evt-2", "user_created", tenant, WHO, NAME.encode(), NOW)
+        found = Found("ofac", "1", "person", 0.97, False, "name", f"digest of {NAME}")
+        await matches.keep(work, tenant, WHO, [found], ("person",))
+        await matches.clear(work, tenant, WHO, "ann", f"{NOTE}: not the one")
+        await work.execute(update(ListMatchRow).values(cleared_at=NOW))
+        states = {"evt-1": QueueState.DONE, "evt-2": QueueState.DEAD}
+        for event_id, state in states.items():
+            await work.execute(update(EventRow).where(EventRow.event_id == event_id).values(state=state))
+    await sent(store, (Channel.RESULTS, Channel.CALLBACK))
+
+
+async def sent(store: Store, channels: Collection[Channel] = tuple(Channel)) -> None:
+    async with store.begin() as work:
+        await work.execute(
+            update(MessageRow).where(MessageRow.channel.in_(channels)).values(state=QueueState.DONE, done_at=NOW)
+        )
+
+
+async def in_limit_runs(store: Store, tenant: str = "acme") -> None:
+    """A run that kept the person's limit, whose id bounds a shard, and one about the person alone."""
+    await lowered(store, tenant)
+    async with store.begin() as work:
+        bob = LimitRecordRow.user_id == "bob"
+        await work.execute(update(LimitRecordRow).where(bob).values(user_id=WHO, move="held", notice_due=None))
+        why = f"2 workers died (users from {WHO} up to the last)"
+        await work.execute(update(LimitShardRow).values(first_id=WHO, trouble=why))
+        run = (await work.scalars(select(LimitRunRow).where(LimitRunRow.id == RUN))).one()
+        same = {column.name: getattr(run, column.name) for column in LimitRunRow.__table__.columns}
+        alone = {**same, "id": f"{RUN[:-1]}A", "scope": f"user:{WHO}"}
+        await work.execute(insert(LimitRunRow).values(alone))
+
+
+async def places(store: Store, *words: str) -> set[tuple[str, str]]:
+    """The columns of all tables in which one of the words occurs, sealed or not."""
+    found = set()
+    async with store.read() as work:
+        for mapper in Base.registry.mappers:
+            table = mapper.class_
+            for row in await work.scalars(select(table)):
+                key = tuple(getattr(row, column.name) for column in table.__table__.primary_key)
+                for column in table.__table__.columns:
+                    value = getattr(row, column.name)
+                    if isinstance(column.type, SealedBinary) and value is not None:
+                        value = work.keys.open(value, SealedCell(table.__tablename__, column.name, key))
+                    text = value.decode() if isinstance(value, bytes) else str(value)
+                    if any(word in text for word in words):
+                        found.add((table.__tablename__, column.name))
+    return found
+
+
+def demands(today: date, **changes: Any) -> Demands:
+    return Demands(today, **changes)
+
+
+async def erase(store: Store, today: date, tenant: str = "acme", place: Path = NOWHERE) -> retention.Erasure:
+    return await retention.erase(store, demands(today), place, tenant, WHO, "ann")
+
+
+async def test_every_table_is_about_persons_or_about_nobody() -> None:
+    known = [*person.tables(), *person.ABOUT_NOBODY]
+    assert sorted(table.__tablename__ for table in known) == sorted(Base.metadata.tables)
+
+
+async def test_once_nothing_demands_it_no_column_knows_the_person(store: Store) -> None:
+    await known_everywhere(store)
+    await in_limit_runs(store)
+    assert len(await places(store, WHO)) > 15
+    assert len(await places(store, NAME)) > 5
+    assert len(await places(store, NOTE)) >= 3
+    erasure = await erase(store, LATER)
+    assert erasure.kept == {}
+    assert await places(store, WHO, NAME, NOTE) == AUDIT
+    async with store.read() as work:
+        assert await audit.verify(work) == []
+        [entry] = await audit.entries(work, erasure.id)
+        assert (entry.action, entry.actor) == ("person.erased", "ann")
+        assert WHO not in entry.details
+    with pytest.raises(UnknownPerson, match=f"nothing is stored about {WHO} of acme"):
+        await erase(store, LATER)
+
+
+async def test_what_is_demanded_is_kept_and_named_with_its_day_and_reason(store: Store) -> None:
+    await known_everywhere(store)
+    await in_limit_runs(store)
+    erasure = await erase(store, SOON)
+    assert erasure.erased == {Kind.LIMITS: 1, Kind.MESSAGES: 6, Kind.EVENTS: 2, Kind.LOG: 3}
+    kept = {(kind, why): (len(records), retention.longest(records)) for (kind, why), records in erasure.kept.items()}
+    years = months_after(NOW.date(), 120)
+    law = "31 CFR 501.601, 120 months"
+    assert kept == {
+        (Kind.APPLICATIONS, law): (1, years),
+        (Kind.EVALUATIONS, law): (2, years),
+        (Kind.FLOATS, "the evaluation that authorised it is kept"): (1, None),
+        (Kind.PROFILES, "an evaluation that is kept rests on it"): (1, None),
+        (Kind.PROFILES, "12 CFR 1002.12(b), 25 months"): (2, months_after(NOW.date(), 25)),
+        (Kind.SCREENING, law): (1, years),
+    }
+    left = {table for table, _ in await places(store, WHO, NAME, NOTE)}
+    about_these = {
+        "applications", "decisions", "checks", "effects", "outbox", "evaluations", "eligibilities", "notices",
+        "historical_evaluations", "reported_floats", "float_ranks", "float_profiles", "list_matches", "audit",
+    }  # fmt: skip
+    assert left == about_these
+    async with store.read() as work:
+        channels = set(await work.scalars(select(MessageRow.channel)))
+        assert channels == {Channel.RESULTS, Channel.CALLBACK}, "what the partner was told is a part of the record"
+        assert await work.scalar(select(func.count()).select_from(CallbackRow)) == 0
+        assert await work.scalar(select(func.count()).select_from(AttemptRow)) == 0
+        events = list(await work.scalars(select(EventRow)))
+        assert {event.user_id for event in events} == {"erased"}
+        assert await audit.verify(work) == []
+        # What is kept answers as before.
+        stored = (await work.scalars(select(ApplicationRow.id))).one()
+        assert (await decisions.history(work, stored))[-1].note == f"{NOTE} of {NAME}"
+        runs = {run.id: run for run in await work.scalars(select(LimitRunRow))}
+        shard = (await work.scalars(select(LimitShardRow))).one()
+    assert {run.scope for run in runs.values()} == {"", f"user:{RUN[:-1]}A"}
+    assert (shard.first_id, shard.trouble) == ("eve", "2 workers died (users from eve up to the last)")
+    # An event that is repeated is known still.
+    async with store.begin() as work:
+        assert not await inbox.receive(work, "bus", "evt-1", "user_created", "acme", WHO, b"{}", NOW)
+
+
+async def test_another_tenant_and_another_person_keep_everything(store: Store) -> None:
+    for tenant in ("acme", "umbrella"):
+        await known_everywhere(store, tenant)
+    await finish(store, await claimed(store, customer_id="bob"), Verdict.APPROVED)
+    async with store.read() as work:
+        before = await person.exported(work, "umbrella", WHO)
+    await erase(store, LATER)
+    async with store.read() as work:
+        assert await person.exported(work, "umbrella", WHO) == before
+        assert list(await work.scalars(select(ApplicationRow.customer_id).order_by(ApplicationRow.id))) == [WHO, "bob"]
+
+
+@pytest.mark.parametrize("what", ["application", "evaluation", "event", "hold"])
+async def test_nothing_is_erased_while_something_is_under_way_or_held(store: Store, what: str) -> None:
+    held = {"acme": Retention(holds={WHO})} if what == "hold" else {}
+    await known_everywhere(store)
+    if what == "application":
+        await claimed(store, customer_id=WHO)
+    elif what == "evaluation":
+        await check(store, WHO)
+    elif what == "event":
+        async with store.begin() as work:
+            await inbox.receive(work, "bus", "evt-3", "user_created", "acme", WHO, b"{}", NOW)
+    before = await places(store, WHO)
+    says = {"hold": "on hold", "event": "is not handled"}.get(what, "is under way")
+    with pytest.raises(retention.CannotErase, match=says):
+        await retention.erase(store, demands(LATER, lenders=held), NOWHERE, "acme", WHO, "ann")
+    with pytest.raises(retention.CannotErase, match=says):
+        await retention.erasable(store, demands(LATER, lenders=held), "acme", WHO)
+    assert await places(store, WHO) == before
+
+
+async def test_a_look_erases_nothing_and_says_the_same(store: Store) -> None:
+    await known_everywhere(store)
+    before = await places(store, WHO, NAME, NOTE)
+    look = await retention.erasable(store, demands(SOON), "acme", WHO)
+    assert await places(store, WHO, NAME, NOTE) == before
+    erasure = await erase(store, SOON)
+    assert (look.id, look.erased, look.kept) == ("", erasure.erased, erasure.kept)
+
+
+async def test_messages_that_wait_for_the_bus_are_erased_and_those_for_the_partner_are_sent_first(
+    store: Store,
+) -> None:
+    await finish(store, await claimed(store, customer_id=WHO), Verdict.APPROVED, partners=("acme",))
+    await meet(store, WHO)
+    erasure = await erase(store, LATER)
+    assert erasure.erased[Kind.MESSAGES] == 1
+    assert [why for _, why in erasure.kept] == ["the partner has not been told"]
+    async with store.read() as work:
+        assert list(await work.scalars(select(MessageRow.channel))) == [Channel.RESULTS]
+    await sent(store)
+    assert (await erase(store, LATER)).kept == {}
+
+
+async def test_a_pause_outlives_the_erasure(store: Store) -> None:
+    await meet(store, WHO)
+    async with store.begin() as work:
+        await profiles.put(work, "acme", WHO, TIERS, {Product.FLOAT}, "fraud", NOTE, "ann", NOW)
+    erasure = await erase(store, LATER)
+    why = ["a product is paused for the user", "it says since when the limit is in force"]
+    assert [why for _, why in erasure.kept] == why
+    async with store.read() as work:
+        assert list(await work.scalars(select(ProfileRow.version).order_by(ProfileRow.version))) == [1, 2]
+    assert ("float_profiles", "notes") not in await places(store, NOTE)
+
+
+async def test_an_erasure_that_is_stopped_changes_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    await known_everywhere(store)
+    before = await places(store, WHO, NAME, NOTE)
+
+    def stop(name: str) -> None:
+        raise RuntimeError(name)
+
+    monkeypatch.setattr(retention, "failpoint", stop)
+    with pytest.raises(RuntimeError, match="inside-erasure"):
+        await erase(store, LATER)
+    assert await places(store, WHO, NAME, NOTE) == before
+    monkeypatch.undo()
+    await erase(store, LATER)
+    assert await places(store, WHO, NAME, NOTE) == AUDIT
+
+
+async def test_rows_in_the_files_of_limit_runs_are_erased_with_their_records(store: Store, tmp_path: Path) -> None:
+    await meet(store, WHO)
+    await in_limit_runs(store)
+    folder = tmp_path / RUN
+    folder.mkdir()
+    for name in ("records-0000", "bases-0000"):
+        rows = pa.table({"subject_id": [WHO, "bob"], "amount": [1, 2]})
+        pq.write_table(rows, folder / f"{name}.parquet")
+    erasure = await erase(store, LATER, place=tmp_path)
+    assert erasure.folders == [str(folder)]
+    for file in sorted(folder.iterdir()):
+        assert pq.read_table(file).to_pydict() == {"subject_id": ["bob"], "amount": [2]}
+
+
+async def test_files_of_a_run_whose_record_is_kept_stay(store: Store, tmp_path: Path) -> None:
+    await in_limit_runs(store)
+    async with store.begin() as work:
+        mine = update(LimitRecordRow).where(LimitRecordRow.user_id == WHO)
+        await work.execute(mine.values(move="lowered", applied_version=None))
+    folder = tmp_path / RUN
+    folder.mkdir()
+    pq.write_table(pa.table({"subject_id": [WHO]}), folder / "records-0000.parquet")
+    erasure = await erase(store, SOON, place=tmp_path)
+    assert list(erasure.kept) == [(Kind.LIMITS, "12 CFR 1002.12(b), 25 months")]
+    assert pq.read_table(folder / "records-0000.parquet").num_rows == 1
+
+
+async def test_the_export_has_everything_opened_and_who_decided(store: Store) -> None:
+    await known_everywhere(store)
+    async with store.begin() as work:
+        await audit.append(work, "person.exported", f"acme/{WHO}", "eve")
+        found = await person.exported(work, "acme", WHO)
+    text = json.dumps(found, default=str)
+    for word in (f"{NOTE} of {NAME}", f"Dear {NAME}", f"{NOTE}: not the one", f"{NOTE} 1"):
+        assert word in text
+    assert found["effects"][0]["payload"] == {"name": NAME}
+    assert found["decisions"][-1]["decided_by"] == "ann"
+    assert found["decisions"][-1]["body"]["customer_id"] == WHO
+    actions = {entry["action"] for entry in found["audit"]}
+    assert {"application.approved", "profile.updated", "list_match.cleared", "person.exported"} <= actions
+    async with store.read() as work:
+        for table in person.tables():
+            if table not in (AuditRow, LimitRunRow, LimitRecordRow):
+                rows = await work.scalar(select(func.count()).select_from(table))
+                assert len(found[table.__tablename__]) == rows or table is EvaluationRow or rows == 0, table
+
+
+async def test_nobody_is_exported_of_another_tenant(store: Store) -> None:
+    await known_everywhere(store)
+    async with store.read() as work:
+        with pytest.raises(UnknownPerson):
+            await person.exported(work, "umbrella", WHO)
+
+
+async def test_reports_add_up(store: Store) -> None:
+    """What is there and what was deleted is what was made, by the audit log's own counts."""
+    for _ in range(3):
+        await finish(store, await claimed(store, customer_id=WHO), Verdict.APPROVED)
+    await finish(store, await claimed(store, customer_id="bob"), Verdict.APPROVED)
+    today = months_after(NOW.date(), 25) + DAY
+    await erase(store, today)
+    await retention.purge(store, demands(today), NOWHERE, "ann", (Kind.APPLICATIONS,))
+    async with store.read() as work:
+        made = await work.scalar(select(func.count()).where(AuditRow.action == "application.approved"))
+        left = await work.scalar(select(func.count()).select_from(DecisionRow))
+        gone = 0
+        for action, details in await work.execute(select(AuditRow.action, AuditRow.details)):
+            counted = json.loads(details)
+            gone += {"person.erased": counted.get("applications"), "purged.applications": counted.get("records")}.get(
+                action
+            ) or 0
+    assert (made, left, gone) == (4, 0, 4)
