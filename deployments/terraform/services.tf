@@ -111,6 +111,8 @@ locals {
       settings = ["common", "integrations"]
       environment = {
         UNDERWRITING_AUDIT_STREAM = aws_kinesis_stream.audit.name
+        UNDERWRITING_PURGE        = tostring(var.purge)
+        UNDERWRITING_RETENTION    = jsonencode(var.retention)
         UNDERWRITING_HEALTH_PORT  = "8402"
         # The agent beside it; see tasks.tf.
         UNDERWRITING_STATSD_HOST = "127.0.0.1"

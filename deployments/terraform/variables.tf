@@ -114,6 +114,18 @@ variable "bureaus" {
   type        = any
 }
 
+variable "retention" {
+  description = "What a lender keeps for longer than the law demands, by tenant: months by kind, and holds. See docs/operating.md."
+  type        = map(object({ months = optional(map(number), {}), holds = optional(list(string), []) }))
+  default     = {}
+}
+
+variable "purge" {
+  description = "Whether the housekeeping deletes what is past its term."
+  type        = bool
+  default     = false
+}
+
 variable "required_rules" {
   description = "Rules that no rulebook may lack, by tenant."
   type        = map(list(string))
