@@ -36,12 +36,9 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from underwriting.domain.creditor import Bureau, Creditor
-<<<<<<< HEAD
+from underwriting.domain.retention import Retention
 from underwriting.domain.service import Service
 from underwriting.domain.wording import problems
-=======
-from underwriting.domain.retention import Retention
->>>>>>> 6b8fa32 (Purge of what is past its term, and export and erasure of one person)
 from underwriting.secrets import with_secrets
 
 PREFIX = "UNDERWRITING_"
