@@ -1,4 +1,4 @@
-"""Deletes what is past its term, batch by batch; and of one person all that nothing demands to keep.
+"""Deletes what is past its term, batch by batch.
 
 Each batch is one transaction with its audit entry, which counts what is gone and names nobody. So a purge may be
 stopped at any point, and the next one goes on. An idempotency key lives as long as the decision that it made, which is
@@ -9,17 +9,13 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import duckdb
-from ulid import ULID
-
-from underwriting.domain.retention import MINIMUMS, Demands, Kind, Term, too_short
+from underwriting.domain.retention import MINIMUMS, Demands, Kind, too_short
 from underwriting.process.failpoints import failpoint
 from underwriting.settings import Settings
-from underwriting.store import audit, person
+from underwriting.store import audit
 from underwriting.store.errors import StoreError
 from underwriting.store.retention import limits, queues, subjects, users
 from underwriting.store.retention.records import Record, RecordType, Wanted, be_patient
@@ -37,28 +33,10 @@ RECORDS: Sequence[RecordType] = (
     queues.EVENTS,
     queues.LOG,
 )
-# Columns that name a user in the files of limit runs.
-USER_COLUMNS = ("subject_id", "user_id")
 
 
 class TooShort(StoreError):
     """Less than the law demands was asked for."""
-
-
-class CannotErase(StoreError):
-    """A person cannot be erased now: there is a hold, or something is under way."""
-
-
-@dataclass(frozen=True)
-class Erasure:
-    """What is or would be erased of a person, and what is kept: how many records of a kind, until when, and why."""
-
-    # Names it in the audit log; empty as long as nothing is erased.
-    id: str
-    erased: Mapping[Kind, int]
-    kept: Mapping[tuple[Kind, str], list[Record]] = field(default_factory=dict)
-    # Folders of limit runs whose files had rows of the person.
-    folders: Sequence[str] = ()
 
 
 def demands_of(store: Store, config: Settings, months: int = 0) -> Demands:
@@ -85,9 +63,9 @@ async def past_their_terms(
             async with store.read() as work:
                 await be_patient(work)
                 page, after = await records.page(work, wanted, after)
-            over = _over(page, kinds, demands.today)
+            over = past_term(page, kinds, demands.today)
             found += _counted(over)
-            wanted.gone.update(_evaluations(over))
+            wanted.gone.update(evaluations_in(over))
             more = after is not None
     return found
 
@@ -115,7 +93,7 @@ async def purge(
             async with store.begin() as work:
                 await be_patient(work)
                 page, after = await records.page(work, Wanted(demands, tenant, lock=True), after)
-                if over := _over(page, kinds, demands.today):
+                if over := past_term(page, kinds, demands.today):
                     await records.delete(work, over)
                     failpoint("inside-purge")
                     await _note(work, _counted(over), by, demands)
@@ -127,61 +105,12 @@ async def purge(
     return deleted
 
 
-async def erasable(store: Store, demands: Demands, tenant: str, person_id: str) -> Erasure:
-    """What would be erased of a person, and what would be kept. UnknownPerson or CannotErase say why nothing would."""
-    async with store.read() as work:
-        await person.known(work, tenant, person_id)
-        await _refuse_while_under_way(work, demands, tenant, person_id)
-        found = await _all_of(work, Wanted(demands, tenant, person_id))
-        return _erasure("", found, demands.today, ())
-
-
-async def erase(store: Store, demands: Demands, place: Path, tenant: str, person_id: str, by: str) -> Erasure:
-    """Erase of a person what nothing demands to keep, in one transaction, and from the files of limit runs in `place`.
-
-    A second time continues where the first was stopped, and erases what has passed its term since. UnknownPerson or
-    CannotErase say why nothing is erased.
-    """
-    async with store.read() as work:
-        await _refuse_while_under_way(work, demands, tenant, person_id)
-        # The files go first: without a row in the store, nobody would look for them again.
-        runs = [
-            *await limits.runs_of(work, tenant, person_id),
-            *{
-                record.key[0]
-                for records, page in await _all_of(work, Wanted(demands, tenant, person_id))
-                for record in page
-                if records is limits.LIMITS and record.term.is_over(demands.today)
-            },
-        ]
-    folders = [str(folder) for run in runs if _forget_in(folder := place / run, person_id)]
-    erasure_id = f"era_{ULID()}"
-    async with store.begin() as work:
-        if not folders:
-            await person.known(work, tenant, person_id)
-        await be_patient(work)
-        await _refuse_while_under_way(work, demands, tenant, person_id)
-        found = await _all_of(work, Wanted(demands, tenant, person_id))
-        for records, page in found:
-            if over := [record for record in page if record.term.is_over(demands.today)]:
-                await (queues.forget_events if records is queues.EVENTS else records.delete)(work, over)
-            if records is users.PROFILES:
-                await users.forget_notes(work, page)
-        await subjects.forget_callbacks(work, tenant, person_id)
-        await users.forget_ranks(work, tenant, person_id)
-        await limits.forget_bounds(work, tenant, person_id, by)
-        failpoint("inside-erasure")
-        erased = _erasure(erasure_id, found, demands.today, folders)
-        counts = {kind.replace("-", "_"): count for kind, count in erased.erased.items()}
-        await audit.append(work, "person.erased", erasure_id, by, tenant=tenant, **counts)
-    return erased
-
-
 def _of(kinds: Collection[Kind]) -> list[RecordType]:
     return [records for records in RECORDS if not records.kinds.isdisjoint(kinds)]
 
 
-def _over(page: Iterable[Record], kinds: Collection[Kind], today: date) -> list[Record]:
+def past_term(page: Iterable[Record], kinds: Collection[Kind], today: date) -> list[Record]:
+    """Those that may be deleted."""
     return [record for record in page if record.kind in kinds and record.term.is_over(today)]
 
 
@@ -207,79 +136,6 @@ async def _close_runs(store: Store, demands: Demands, place: Path, by: str, tena
             await limits.close_run(work, run_id, by)
 
 
-async def _all_of(work: Work, wanted: Wanted) -> list[tuple[RecordType, list[Record]]]:
-    """All records of one person."""
-    found = []
-    for records in RECORDS:
-        page, after = await records.page(work, wanted, None)
-        while after is not None:
-            more, after = await records.page(work, wanted, after)
-            page += more
-        wanted.gone.update(_evaluations(_over(page, tuple(Kind), wanted.demands.today)))
-        found.append((records, page))
-    return found
-
-
-def _evaluations(records: Iterable[Record]) -> set[str]:
+def evaluations_in(records: Iterable[Record]) -> set[str]:
+    """The ids of the evaluations among them."""
     return {record.key[0] for record in records if record.kind is Kind.EVALUATIONS}
-
-
-async def _refuse_while_under_way(work: Work, demands: Demands, tenant: str, person_id: str) -> None:
-    if demands.is_held(tenant, person_id):
-        raise CannotErase(f"{person_id} of {tenant} is on hold in UNDERWRITING_RETENTION; nothing is erased")
-    if waiting := await subjects.under_way(work, tenant, person_id):
-        raise CannotErase(f"{waiting[0]} is under way; erase {person_id} once it is decided")
-    if waiting := await queues.unhandled(work, tenant, person_id):
-        raise CannotErase(f"event {waiting[0]} is not handled; erase {person_id} in a minute")
-
-
-def _erasure(
-    erasure_id: str, found: Iterable[tuple[RecordType, Sequence[Record]]], today: date, folders: Sequence[str]
-) -> Erasure:
-    erased: Counter[Kind] = Counter()
-    kept: dict[tuple[Kind, str], list[Record]] = {}
-    for _, page in found:
-        for record in page:
-            if record.term.is_over(today):
-                erased[record.kind] += 1
-            else:
-                kept.setdefault((record.kind, record.term.why), []).append(record)
-    return Erasure(erasure_id, erased, kept, folders)
-
-
-def longest(records: Iterable[Record]) -> date | None:
-    """Until when the last of some records is kept; None if that is not known."""
-    term = Term(date.min, "")
-    for record in records:
-        term = record.term.or_later(term)
-    return term.until
-
-
-def _forget_in(folder: Path, person_id: str) -> bool:
-    """Delete the rows of a user from the files of a limit run; whether there were any."""
-    changed = False
-    with duckdb.connect(config={"threads": 1}) as connection:
-        for file in sorted(folder.glob("*.parquet")):
-            described = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(file)]).fetchall()
-            names = [name for name, *_ in described if name in USER_COLUMNS]
-            for name in names:
-                changed |= _forget_in_file(connection, file, name, person_id)
-    if changed and (folder / "moves.csv").exists():
-        # Imported here because it also draws pictures, which takes a second.
-        from underwriting.limit_runs.report_files import export_moves  # noqa: PLC0415
-
-        export_moves(folder, folder)
-    return changed
-
-
-def _forget_in_file(connection: duckdb.DuckDBPyConnection, file: Path, column: str, person_id: str) -> bool:
-    # S608: the column is one of ours.
-    count = f"SELECT count(*) FROM read_parquet(?) WHERE {column} = ?"  # noqa: S608
-    if not connection.execute(count, [str(file), person_id]).fetchall()[0][0]:
-        return False
-    new = file.with_name(f".{file.name}.new")
-    rest = f"SELECT * FROM read_parquet(?) WHERE {column} IS DISTINCT FROM ?"  # noqa: S608
-    target = str(new).replace("'", "''")
-    connection.execute(f"COPY ({rest}) TO '{target}' (FORMAT PARQUET, COMPRESSION ZSTD)", [str(file), person_id])
-    new.replace(file)
-    return True

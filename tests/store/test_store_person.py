@@ -14,10 +14,13 @@ from support.evaluated import TIERS, check, claim_check, eligibility, finish_che
 from support.notices import RUN, lowered
 from support.reviews import NOW, claimed, decision, finish, results
 
+from underwriting import erasure as erasing
 from underwriting import retention
 from underwriting.domain.application import Product
 from underwriting.domain.decision import Verdict
 from underwriting.domain.retention import Demands, Kind, Retention, months_after
+from underwriting.limit_runs import files
+from underwriting.settings import settings
 from underwriting.store import audit, decisions, evaluations, ledger, matches, notices, person, profiles
 from underwriting.store.columns import SealedBinary
 from underwriting.store.crypto import SealedCell
@@ -162,8 +165,8 @@ def demands(today: date, **changes: Any) -> Demands:
     return Demands(today, **changes)
 
 
-async def erase(store: Store, today: date, tenant: str = "acme", place: Path = NOWHERE) -> retention.Erasure:
-    return await retention.erase(store, demands(today), place, tenant, WHO, "ann")
+async def erase(store: Store, today: date, tenant: str = "acme", place: Path = NOWHERE) -> erasing.Erasure:
+    return await erasing.erase(store, demands(today), place, tenant, WHO, "ann")
 
 
 async def test_every_table_is_about_persons_or_about_nobody() -> None:
@@ -194,7 +197,7 @@ async def test_what_is_demanded_is_kept_and_named_with_its_day_and_reason(store:
     await in_limit_runs(store)
     erasure = await erase(store, SOON)
     assert erasure.erased == {Kind.LIMITS: 1, Kind.MESSAGES: 6, Kind.EVENTS: 2, Kind.LOG: 3}
-    kept = {(kind, why): (len(records), retention.longest(records)) for (kind, why), records in erasure.kept.items()}
+    kept = {(kind, why): (len(records), erasing.longest(records)) for (kind, why), records in erasure.kept.items()}
     years = months_after(NOW.date(), 120)
     law = "31 CFR 501.601, 120 months"
     assert kept == {
@@ -256,17 +259,17 @@ async def test_nothing_is_erased_while_something_is_under_way_or_held(store: Sto
             await inbox.receive(work, "bus", "evt-3", "user_created", "acme", WHO, b"{}", NOW)
     before = await places(store, WHO)
     says = {"hold": "on hold", "event": "is not handled"}.get(what, "is under way")
-    with pytest.raises(retention.CannotErase, match=says):
-        await retention.erase(store, demands(LATER, lenders=held), NOWHERE, "acme", WHO, "ann")
-    with pytest.raises(retention.CannotErase, match=says):
-        await retention.erasable(store, demands(LATER, lenders=held), "acme", WHO)
+    with pytest.raises(erasing.CannotErase, match=says):
+        await erasing.erase(store, demands(LATER, lenders=held), NOWHERE, "acme", WHO, "ann")
+    with pytest.raises(erasing.CannotErase, match=says):
+        await erasing.erasable(store, demands(LATER, lenders=held), "acme", WHO)
     assert await places(store, WHO) == before
 
 
 async def test_a_look_erases_nothing_and_says_the_same(store: Store) -> None:
     await known_everywhere(store)
     before = await places(store, WHO, NAME, NOTE)
-    look = await retention.erasable(store, demands(SOON), "acme", WHO)
+    look = await erasing.erasable(store, demands(SOON), "acme", WHO)
     assert await places(store, WHO, NAME, NOTE) == before
     erasure = await erase(store, SOON)
     assert (look.id, look.erased, look.kept) == ("", erasure.erased, erasure.kept)
@@ -305,7 +308,7 @@ async def test_an_erasure_that_is_stopped_changes_nothing(store: Store, monkeypa
     def stop(name: str) -> None:
         raise RuntimeError(name)
 
-    monkeypatch.setattr(retention, "failpoint", stop)
+    monkeypatch.setattr(erasing, "failpoint", stop)
     with pytest.raises(RuntimeError, match="inside-erasure"):
         await erase(store, LATER)
     assert await places(store, WHO, NAME, NOTE) == before
@@ -314,18 +317,24 @@ async def test_an_erasure_that_is_stopped_changes_nothing(store: Store, monkeypa
     assert await places(store, WHO, NAME, NOTE) == AUDIT
 
 
-async def test_rows_in_the_files_of_limit_runs_are_erased_with_their_records(store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sealed", [False, True])
+async def test_rows_in_the_files_of_limit_runs_are_erased_with_their_records(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, sealed: bool
+) -> None:
+    monkeypatch.setenv("UNDERWRITING_STATE_DIR", str(tmp_path))
+    settings.cache_clear()
     await meet(store, WHO)
     await in_limit_runs(store)
-    folder = tmp_path / RUN
-    folder.mkdir()
+    folder = files.make_folder(tmp_path / RUN)
     for name in ("records-0000", "bases-0000"):
-        rows = pa.table({"subject_id": [WHO, "bob"], "amount": [1, 2]})
-        pq.write_table(rows, folder / f"{name}.parquet")
+        rows = pa.table({"subject_id": [WHO, None, "bob"], "amount": [1, 2, 3]})
+        files.write_table(folder / f"{name}.parquet", rows, sealed=sealed)
     erasure = await erase(store, LATER, place=tmp_path)
     assert erasure.folders == [str(folder)]
-    for file in sorted(folder.iterdir()):
-        assert pq.read_table(file).to_pydict() == {"subject_id": ["bob"], "amount": [2]}
+    for file in files.find(folder, "*.parquet"):
+        assert files.read_table(file).to_pydict() == {"subject_id": [None, "bob"], "amount": [2, 3]}
+        assert files.is_sealed(file) is sealed
+    settings.cache_clear()
 
 
 async def test_files_of_a_run_whose_record_is_kept_stay(store: Store, tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.output import AlwaysJson, Json, confirmed, new_table, print_json, print_table
 from underwriting.cli.person import this_person
 from underwriting.cli.store import with_store, write_store
-from underwriting.retention import CannotErase, Erasure, demands_of, erasable, longest
-from underwriting.retention import erase as erase_in_store
+from underwriting.erasure import CannotErase, Erasure, erasable, longest
+from underwriting.erasure import erase as erase_in_store
+from underwriting.retention import demands_of
 from underwriting.settings import settings
 from underwriting.store import audit, person
 from underwriting.store.session import Work

@@ -65,13 +65,15 @@ class Retention(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    months: dict[Kind, int] = {}
+    months: dict[str, int] = {}
     holds: frozenset[str] = frozenset()
 
     @model_validator(mode="after")
     def _keeps_the_minimum(self) -> "Retention":
         for kind, months in self.months.items():
-            if refusal := too_short(kind, months):
+            if kind not in tuple(Kind):
+                raise ValueError(f"there is no kind {kind}; there are {', '.join(Kind)}")
+            if refusal := too_short(Kind(kind), months):
                 raise ValueError(refusal)
         return self
 

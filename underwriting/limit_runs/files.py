@@ -74,6 +74,11 @@ def read_table(file: Path, columns: list[str] | None = None) -> pa.Table:
     return pq.read_table(pa.BufferReader(read(file)), columns=columns)
 
 
+def is_sealed(file: Path) -> bool:
+    """Whether the file of this plain name is sealed."""
+    return file.with_name(file.name + SEALED).exists()
+
+
 def find(folder: Path, pattern: str) -> list[Path]:
     """The files with such a name, by their plain names, in order."""
     found = chain(folder.glob(pattern), folder.glob(pattern + SEALED))
