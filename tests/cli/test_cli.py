@@ -222,6 +222,31 @@ def test_the_audit_log_is_anchored_verified_and_found_out(migrated: Shell) -> No
     assert "its content was changed" in output
 
 
+def test_a_restore_is_named_by_the_audit_log_and_noted_by_a_person(migrated: Shell) -> None:
+    for number in (1, 2):
+        book = (migrated.folder / "tiny.yaml").read_text().replace("version: 1", f"version: {number}")
+        (migrated.folder / f"tiny-{number}.yaml").write_text(book)
+    migrated.run("rulebooks", "publish", f"{migrated.folder}/tiny-1.yaml")
+    assert migrated.run("audit", "restored", "--note", "the disk died")[0] == 2, "nothing was anchored"
+    backup = migrated.database.read_bytes()
+    migrated.run("rulebooks", "publish", f"{migrated.folder}/tiny-2.yaml")
+    migrated.run("audit", "anchor")
+    migrated.database.write_bytes(backup)
+    code, output, _ = migrated.run("audit", "verify")
+    assert (code, output) == (1, "entry 2: was anchored, and is gone\n")
+    code, output, error = migrated.run("audit", "restored", "--note", "the disk died")
+    assert (code, output) == (0, "entries 2 to 2 are noted as lost, and entry 3 is anchored\n"), error
+    migrated.run("rulebooks", "publish", f"{migrated.folder}/tiny-2.yaml")
+    code, output, _ = migrated.run("audit", "verify")
+    assert code == 0, output
+    assert "entries 2 to 2 were lost by a restore, noted 20" in output
+    assert output.endswith("the other entries up to 4 are as they were written; 2 anchors agree\n")
+    code, output, _ = migrated.run("audit", "verify", "--json")
+    assert [each["note"] for each in json.loads(output)["restores"]] == ["the disk died"]
+    code, _, error = migrated.run("audit", "restored", "--note", "once more")
+    assert (code, "entry 3 is there" in error) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

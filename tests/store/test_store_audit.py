@@ -1,6 +1,7 @@
 """Whoever tampers with the log is found out."""
 
 import asyncio
+import json
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,8 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from underwriting.store import audit
-from underwriting.store.audit import Fault, Head
-from underwriting.store.errors import AnchorsUnreadable
+from underwriting.store.audit import Anchor, Fault, Head
+from underwriting.store.errors import AnchorsUnreadable, NothingLost
 from underwriting.store.session import Store
 
 
@@ -116,6 +117,58 @@ async def test_a_log_written_anew_is_found_by_the_anchor(store: Store) -> None:
     assert await verify(store, anchor) == [Fault(3, "is not the entry that was anchored")]
 
 
+async def test_of_two_anchors_of_one_number_the_later_one_does_not_hide_the_other(store: Store) -> None:
+    await append(store, "a", "b", "c")
+    before = await head(store)
+    await tamper(store, "DELETE FROM audit", f"UPDATE audit_head SET seq = 0, hash = '{audit.GENESIS}'")
+    await append(store, "a", "forged", "c")
+    assert await verify(store, before, await head(store)) == [Fault(3, "is not the entry that was anchored")]
+
+
+TO_TWO = (
+    "DELETE FROM audit WHERE seq > 2",
+    "UPDATE audit_head SET seq = 2, hash = (SELECT hash FROM audit WHERE seq = 2)",
+)
+
+
+async def restored(store: Store, lost_to: int) -> Anchor:
+    async with store.begin() as work:
+        return await audit.note_restore(work, lost_to, "ann", "the disk died")
+
+
+async def test_after_a_noted_restore_the_chain_goes_on_behind_what_was_lost(store: Store) -> None:
+    await append(store, "a", "b", "c", "d")
+    lost = await head(store)
+    await tamper(store, *TO_TWO)
+    assert await verify(store, lost) == [Fault(4, "was anchored, and is gone")]
+    noted = await restored(store, 4)
+    await append(store, "e")
+    assert (noted.lost_from, noted.seq, (await head(store)).seq) == (3, 5, 6)
+    assert await verify(store, lost, noted, await head(store)) == []
+    async with store.read() as work:
+        (entry,) = await audit.restores(work)
+        assert json.loads(entry.details) == {"lost_from": 3, "lost_to": 4, "note": "the disk died"}
+        copied = [each.seq for each in await audit.unstreamed(work, "stream", 10)]
+    assert copied == [1, 2, 5, 6]
+
+
+async def test_what_the_database_alone_calls_a_restore_is_a_gap(store: Store) -> None:
+    """Whoever deletes entries can also write that they were lost, but no anchor."""
+    await append(store, "a", "b", "c", "d")
+    lost = await head(store)
+    await tamper(store, *TO_TWO)
+    noted = await restored(store, 4)
+    gap = Fault(3, "entries 3 to 4 are missing")
+    assert await verify(store, lost) == [gap, Fault(4, "was anchored, and is gone")]
+    assert await verify(store, lost, Anchor(noted.seq, noted.hash)) == [gap, Fault(4, "was anchored, and is gone")]
+
+
+async def test_what_is_there_is_not_lost(store: Store) -> None:
+    await append(store, "a", "b")
+    with pytest.raises(NothingLost, match="entry 2 is there: the log has 2 entries"):
+        await restored(store, 2)
+
+
 async def test_entries_that_are_rolled_back_leave_no_gap(store: Store) -> None:
     await append(store, "a")
     with suppress(RuntimeError):
@@ -141,6 +194,8 @@ async def test_anchors_are_kept_in_a_file(store: Store, tmp_path: Path) -> None:
         audit.write_anchor(file, await head(store))
     anchors = audit.read_anchors(file)
     assert [anchor.seq for anchor in anchors] == [1, 2]
+    audit.write_anchor(file, Anchor(9, "a" * 64, lost_from=3))
+    assert audit.read_anchors(file) == [*anchors, Anchor(9, "a" * 64, lost_from=3)]
     assert await verify(store, *anchors) == []
     assert file.stat().st_mode & 0o077 == 0
 

@@ -30,6 +30,7 @@ StoreError
 ├── NotDecided            an evaluation or application without a decision
 ├── FrozenOtherwise       a float is frozen with another evaluation
 ├── VersionTaken          a rulebook's version is published with another content
+├── NothingLost           the audit log is as long as that: there is no restore to note
 ├── AnchorsUnreadable     the audit anchors file is damaged
 └── Undecipherable        sealed bytes do not open: unknown key, other place, or tampered with
 """
@@ -215,6 +216,10 @@ class FrozenOtherwise(StoreError):
 
 class VersionTaken(StoreError):
     """A published version never changes; another content needs another version."""
+
+
+class NothingLost(StoreError):
+    """A restore that lost no entry of the audit log."""
 
 
 class AnchorsUnreadable(StoreError):
