@@ -7,7 +7,7 @@ from prefect.concurrency.asyncio import concurrency
 
 from tasks.check import CHECK, judge
 from tasks.review import Review
-from underwriting.domain.application import BureauConsent
+from underwriting.domain.application import Application, BureauConsent
 from underwriting.domain.decision import CheckResult
 from underwriting.domain.documents import CreditReport
 from underwriting.integrations.errors import SourceRefusal
@@ -16,6 +16,7 @@ from underwriting.process.failpoints import failpoint
 from underwriting.sources.answers import parse_document
 from underwriting.sources.sources import BureauOrder
 from underwriting.store import ledger
+from underwriting.store.errors import Undecipherable
 from underwriting.store.ledger import Effect
 from underwriting.store.models import EffectState
 
@@ -42,10 +43,18 @@ async def credit_report(review: Review) -> CheckResult:
     async with AsyncExitStack() as slot:
         with waiting(BUREAU, "for a free slot"):
             await slot.enter_async_context(concurrency(BUREAU, lease_duration=SLOT_LEASE, strict=True))
-        async with review.runtime.store.begin() as work:
-            pull = await ledger.begin(work, review.claim, PULL)
+        order = _order(review.application, consent)
+        forgotten = await _forgotten(review, order)
+        try:
+            async with review.runtime.store.begin() as work:
+                pull = await ledger.begin(work, review.claim, PULL)
+        except Undecipherable as error:
+            raise SourceRefusal("bureau", f"the report was pulled before, and is not pulled again: {error}") from None
         failpoint("after-intent")
-        report = await _pulled(review, pull, consent) if pull.payload is None else read_report(pull.payload)
+        if pull.payload is not None:
+            report = read_report(pull.payload)
+        else:
+            report = forgotten or await _pulled(review, pull, order)
     if pull.payload is None:
         failpoint("after-pull")
         async with review.runtime.store.begin() as work:
@@ -59,10 +68,27 @@ def read_report(payload: bytes) -> CreditReport:
     return parse_document("bureau", CreditReport, payload)
 
 
-async def _pulled(review: Review, pull: Effect, consent: BureauConsent) -> CreditReport:
+def _order(application: Application, consent: BureauConsent) -> BureauOrder:
+    reference = ledger.provider_key(application, PULL)
+    return BureauOrder(reference, application.requested.currency, application.as_of, consent)
+
+
+async def _forgotten(review: Review, order: BureauOrder) -> CreditReport | None:
+    """A report that was paid for before the store was restored to an earlier moment, so that the ledger lacks it.
+
+    A bureau that honours our key gives it again by itself; any other is asked before it is paid.
+    """
+    if review.runtime.config.bureau_idempotent:
+        return None
+    async with review.runtime.store.read() as work:
+        if await ledger.begun(work, review.application.id, PULL):
+            return None
+    return await review.runtime.sources.find_credit_report(order.reference, order.currency)
+
+
+async def _pulled(review: Review, pull: Effect, order: BureauOrder) -> CreditReport:
     """The report of this pull: requested for the first time, again under the same key, or looked up by the key."""
     application, sources = review.application, review.runtime.sources
-    order = BureauOrder(pull.provider_key, application.requested.currency, application.as_of, consent)
     if pull.state is EffectState.UNKNOWN:
         raise SourceRefusal("bureau", "the result of an earlier pull is unknown; it is not repeated")
     if pull.first or review.runtime.config.bureau_idempotent:

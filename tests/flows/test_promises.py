@@ -10,16 +10,17 @@ from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import State
 from prefect.concurrency.asyncio import concurrency
 from pydantic import SecretStr
+from sqlalchemy import text
 from support.journeys import Journey
-from support.reviews import let_time_pass, rows
+from support.reviews import NOW, let_time_pass, rows
 
 from flows.deliver_outbox import deliver_outbox
-from tasks.credit_report import BUREAU, credit_report
+from tasks.credit_report import BUREAU, PULL, credit_report
 from underwriting.settings import Partner
 from underwriting.store import claims
 from underwriting.store.claims import Claim
 from underwriting.store.kinds import APPLICATIONS
-from underwriting.store.models import MessageRow
+from underwriting.store.models import EffectRow, MessageRow
 from underwriting.store.queue import outbox
 
 HOUR = timedelta(hours=1)
@@ -91,12 +92,35 @@ async def test_a_lost_answer_of_the_bureau_is_not_paid_twice(journey: Journey, b
 
 @pytest.mark.settings(bureau_idempotent=False)
 async def test_a_pull_of_unknown_fate_is_referred_and_never_repeated(journey: Journey) -> None:
-    await journey.faults({"bureau": {"error_rate": 1.0, "first": 1}}, bureau_idempotent=False)
-    review = await journey.review("good")
+    await journey.faults({}, bureau_idempotent=False)
+    application = await journey.accept("good")
+    gone = {"application_id": application.id, "effect": PULL, "state": "intent", "fence": 1, "begun_at": NOW}
+    async with journey.runtime.store.begin() as work:
+        await work.execute(EffectRow.__table__.insert().values(gone))
+    review = await journey.run(application.id)
     checks = {check.check: check for check in review.record.checks}
     assert review.record.verdict == "referred"
     assert "it is not repeated" in (checks["credit_report"].trouble or "")
     assert (await journey.account())["charges"] == 0
+
+
+@pytest.mark.parametrize(
+    "bureau_idempotent", [True, pytest.param(False, marks=pytest.mark.settings(bureau_idempotent=False))]
+)
+async def test_a_pull_that_a_restore_of_the_store_forgot_is_not_paid_again(
+    journey: Journey, bureau_idempotent: bool
+) -> None:
+    """The partner sends the application again under its key, and gets another id; our reference stays the same."""
+    await journey.faults({}, bureau_idempotent=bureau_idempotent)
+    application = await journey.accept("good")
+    assert (await journey.run(application.id)).record.verdict == "approved"
+    again = "app_01KAYB2M4Z5W8Q0V6T3R9N7XJC"
+    async with journey.runtime.store.begin() as work:
+        for table in ("effects", "outcomes", "checks", "decisions"):
+            await work.execute(text(f"DELETE FROM {table}"))
+        await work.execute(text(f"UPDATE applications SET id = '{again}', state = 'pending', fence = 0, attempts = 0"))
+    assert (await journey.run(again)).record.verdict == "approved"
+    assert (await journey.account())["charges"] == 1
 
 
 async def test_a_result_that_was_refused_is_delivered_later_under_the_same_id(journey: Journey) -> None:

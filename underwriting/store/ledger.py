@@ -33,6 +33,16 @@ class Effect:
     payload: bytes | None
 
 
+def provider_key(application: Application, name: str) -> str:
+    """Our reference of a call: the same for an application that is sent again under its idempotency key."""
+    return f"{application.request_key}:{name}"
+
+
+async def begun(work: Work, application_id: str, name: str) -> bool:
+    """Whether the ledger has the call, however far it came."""
+    return await work.get(EffectRow, (application_id, name)) is not None
+
+
 async def begin(work: Work, claim: Claim[Application], name: str) -> Effect:
     """Write the intent, or find an earlier one; LeaseLost if the application is not ours any more."""
     locked = select(ApplicationRow.id).where(owned(claim)).with_for_update()
@@ -44,7 +54,7 @@ async def begin(work: Work, claim: Claim[Application], name: str) -> Effect:
     return Effect(
         name=name,
         state=row.state,
-        provider_key=f"{claim.subject.request_key}:{name}",
+        provider_key=provider_key(claim.subject, name),
         first=intent is not None,
         payload=await answer(work, claim.subject.id, name),
     )
