@@ -187,6 +187,7 @@ async def test_rotation_seals_everything_under_the_current_key(database_url: str
     async with Store.open(database_url, Keyring({"2025": OLD, "2026": NEW}, "2026")) as store:
         assert await reseal(store) == 514
         assert await reseal(store) == 0
+        assert await rotation.left(store) == 0
     async with Store.open(database_url, Keyring({"2026": NEW}, "2026")) as store:
         assert await rows(store, "screening_entries") == 510
         async with store.read() as work:

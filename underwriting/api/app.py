@@ -42,6 +42,7 @@ from underwriting.store.errors import (
     NotWaiting,
     StoreError,
     StoreUnreachable,
+    Undecipherable,
     VersionConflict,
 )
 from underwriting.store.session import Store
@@ -169,6 +170,7 @@ def _install_store_errors(app: FastAPI) -> None:
         NoOpenMatch: (HTTPStatus.CONFLICT, "NO_OPEN_MATCH"),
         VersionConflict: (HTTPStatus.PRECONDITION_FAILED, "VERSION_CONFLICT"),
         NoticeImpossible: (HTTPStatus.CONFLICT, "NOTICE_IMPOSSIBLE"),
+        Undecipherable: (HTTPStatus.SERVICE_UNAVAILABLE, "KEY_MISSING"),
         StoreUnreachable: (HTTPStatus.SERVICE_UNAVAILABLE, "STORE_UNREACHABLE"),
     }
     for kind, (status, error_code) in answers.items():

@@ -4,13 +4,14 @@ from typing import Annotated
 
 import typer
 
-from underwriting.cli.errors import refuse
+from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.output import Json, print_json
 from underwriting.cli.person import this_person
 from underwriting.cli.store import with_store, write_store
 from underwriting.limit_runs import files as limit_files
 from underwriting.settings import settings
 from underwriting.store import claims, rotation
+from underwriting.store.errors import Undecipherable
 from underwriting.store.kinds import APPLICATIONS, EVALUATIONS, kind_of
 from underwriting.store.roles import grants
 from underwriting.store.session import Work
@@ -38,11 +39,16 @@ def retry(
 
 def reseal(as_json: Json = False) -> None:
     """Seal everything again with the current encryption key, so that older keys can be removed."""
-    resealed, files = with_store(rotation.reseal), limit_files.reseal(settings().limits_place)
+    resealed, left = with_store(rotation.reseal), with_store(rotation.left)
+    with refusing(Undecipherable):
+        files = limit_files.reseal(settings().limits_place)
     if as_json:
-        print_json({"resealed": resealed, "files": files})
-        return
+        print_json({"resealed": resealed, "files": files, "left": left})
+        raise typer.Exit(1 if left else 0)
     typer.echo(f"{resealed:,} values are sealed anew" + (f", and {files:,} files of limit runs" if files else ""))
+    if left:
+        typer.echo(f"{left:,} values do not open, since their key is missing or another one; they stay as they are")
+        raise typer.Exit(1)
 
 
 def roles(as_json: Json = False) -> None:

@@ -11,7 +11,7 @@ from underwriting.screening.entries import Entry, ScreeningList, Subject
 from underwriting.screening.index import ListIndex, Match
 from underwriting.screening.names import Kind
 from underwriting.store import lists, matches
-from underwriting.store.errors import StoreUnreachable
+from underwriting.store.errors import StoreUnreachable, Undecipherable
 from underwriting.store.lists import ListEntry, ListVersion
 from underwriting.store.matches import Found
 from underwriting.store.session import Store
@@ -62,6 +62,8 @@ class Screener:
             index = await self._current(versions)
         except StoreUnreachable as error:
             raise SourceOutage(SOURCE, str(error)) from error
+        except Undecipherable as error:
+            raise SourceRefusal(SOURCE, f"a list does not open, so load all of them again: {error}") from error
         cleared = {(match.found.key, match.found.compared) for match in known if match.cleared_at is not None}
         found = await asyncio.to_thread(look_up, index, subjects, MOST + len(cleared))
         still_open = [each for each in found if (each.key, each.compared) not in cleared]

@@ -64,7 +64,15 @@ class Keyring:
         try:
             return self._ciphers[key_id].decrypt(nonce, secret, _bound(cell, key_id))
         except (InvalidTag, ValueError):
-            raise Undecipherable(f"{cell.table}.{cell.column} of row {cell.row} was changed or moved") from None
+            where = f"{cell.table}.{cell.column} of row {cell.row}"
+            raise Undecipherable(f"{where} was changed or moved, or key {key_id!r} is another one now") from None
+
+    def note(self, sealed: bytes, cell: SealedCell) -> str:
+        """A person's note, or in its place a sentence that says why it does not open."""
+        try:
+            return self.open(sealed, cell).decode()
+        except Undecipherable as error:
+            return f"(this note does not open: {error})"
 
 
 def header(key_id: str) -> bytes:

@@ -239,9 +239,7 @@ async def write_decision(
 
 
 def _decision(work: Work, row: DecisionRow, currency: str) -> Decision:
-    note = (
-        row.note and work.keys.open(row.note, sealed_cell(DecisionRow.note, row.application_id, row.sequence)).decode()
-    )
+    note = row.note and work.keys.note(row.note, sealed_cell(DecisionRow.note, row.application_id, row.sequence))
     return Decision(
         verdict=row.verdict,
         approved=None if row.approved is None else Money(minor=row.approved, currency=currency),

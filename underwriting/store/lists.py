@@ -10,6 +10,7 @@ from sqlalchemy import Row, delete, insert, select, update
 from underwriting.store import audit
 from underwriting.store.columns import from_now
 from underwriting.store.crypto import Keyring
+from underwriting.store.errors import Undecipherable
 from underwriting.store.models import ListEntryRow, ListMatchRow, ListRow, sealed_cell
 from underwriting.store.session import Work
 
@@ -42,24 +43,29 @@ class ListVersion:
 async def replace(work: Work, name: str, digest: str, listed: Iterable[ListEntry], by: str) -> bool:
     """Replace the list by `listed`; False, and only the time of the check is noted, if this digest is loaded.
 
+    Also this digest is loaded again if an entry does not open.
+
     Unchanged entries keep their `changed_at`. Matches with removed entries are deleted.
     """
     loaded = list(listed)
     now = (await work.execute(select(from_now()))).scalar_one()
     values = {"digest": digest, "entries": len(loaded), "loaded_by": by, "loaded_at": now, "checked_at": now}
-    if await work.add_new(ListRow, name=name, **values) is None:
-        changed = update(ListRow).where(ListRow.name == name, ListRow.digest != digest).values(**values)
-        if await work.scalar(changed.returning(ListRow.name)) is None:
-            await work.execute(update(ListRow).where(ListRow.name == name).values(checked_at=now))
-            return False
-    before = {entry.id: entry.record for entry in await entries(work, name)}
+    new = await work.add_new(ListRow, name=name, **values) is not None
+    here = ListRow.name == name
+    loaded_before = await work.scalar(select(ListRow.digest).where(here).with_for_update())
+    before = await _readable(work, name)
+    if not new and loaded_before == digest and None not in before.values():
+        await work.execute(update(ListRow).where(here).values(checked_at=now))
+        return False
+    if not new:
+        await work.execute(update(ListRow).where(here).values(**values))
     await _replace_changed(work, name, before, loaded, now)
     await audit.append(work, "list.loaded", name, by, digest=digest, entries=len(loaded))
     return True
 
 
 async def _replace_changed(
-    work: Work, name: str, before: Mapping[str, bytes], loaded: Sequence[ListEntry], now: datetime
+    work: Work, name: str, before: Mapping[str, bytes | None], loaded: Sequence[ListEntry], now: datetime
 ) -> None:
     fresh = [entry for entry in loaded if before.get(entry.id) != entry.record]
     ids = {entry.id for entry in loaded}
@@ -84,6 +90,20 @@ async def _delete(work: Work, table: type[ListEntryRow | ListMatchRow], name: st
     for start in range(0, len(ids), PAGE):
         page = ids[start : start + PAGE]
         await work.execute(delete(table).where(table.list_name == name, table.entry_id.in_(page)))
+
+
+async def _readable(work: Work, name: str) -> dict[str, bytes | None]:
+    """The entries of a list by id; None for one that does not open."""
+    query = select(ListEntryRow.entry_id, ListEntryRow.record).where(ListEntryRow.list_name == name)
+    rows = (await work.execute(query)).all()
+
+    def opened(entry_id: str, sealed: bytes) -> bytes | None:
+        try:
+            return work.keys.open(sealed, sealed_cell(ListEntryRow.record, name, entry_id))
+        except Undecipherable:
+            return None
+
+    return await asyncio.to_thread(lambda: {entry_id: opened(entry_id, sealed) for entry_id, sealed in rows})
 
 
 async def screened(work: Work, version: ListVersion) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 
 from underwriting.store import audit
 from underwriting.store.columns import from_now
-from underwriting.store.errors import NoOpenMatch
+from underwriting.store.errors import NoOpenMatch, Undecipherable
 from underwriting.store.models import ListMatchRow, sealed_cell
 from underwriting.store.session import Work
 
@@ -162,7 +162,11 @@ def _is(key: tuple[str, str, str]) -> tuple[ColumnElement[bool], ...]:
 
 def _match(work: Work, row: ListMatchRow) -> Match:
     key = (row.tenant, row.user_id, row.list_name, row.entry_id, row.kind)
-    compared = work.keys.open(row.compared, sealed_cell(ListMatchRow.compared, *key)).decode()
-    note = None if row.note is None else work.keys.open(row.note, sealed_cell(ListMatchRow.note, *key)).decode()
+    try:
+        compared = work.keys.open(row.compared, sealed_cell(ListMatchRow.compared, *key)).decode()
+    except Undecipherable:
+        # Nobody can tell any more what was compared, so the match is open again.
+        compared = ""
+    note = None if row.note is None else work.keys.note(row.note, sealed_cell(ListMatchRow.note, *key))
     found = Found(row.list_name, row.entry_id, row.kind, row.score, row.confirmed, row.evidence, compared)
     return Match(row.tenant, row.user_id, found, row.found_at, row.cleared_at, row.cleared_by, note)

@@ -144,6 +144,6 @@ def profile_of(work: Work, row: ProfileRow) -> FloatProfile:
         created_on=row.created_on,
         created_by=row.created_by,
         reason=row.reason,
-        notes=None if row.notes is None else work.keys.open(row.notes, at).decode(),
+        notes=None if row.notes is None else work.keys.note(row.notes, at),
         expires_on=row.expires_on,
     )

@@ -103,4 +103,4 @@ def _decided_before(
 
 
 def _note(work: Work, row: StaffDecisionRow) -> str:
-    return work.keys.open(row.note, sealed_cell(StaffDecisionRow.note, row.evaluation_id)).decode()
+    return work.keys.note(row.note, sealed_cell(StaffDecisionRow.note, row.evaluation_id))

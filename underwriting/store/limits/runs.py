@@ -154,7 +154,7 @@ async def get(work: Work, run_id: str) -> LimitRunRow:
 
 def note_of(work: Work, run: LimitRunRow) -> str | None:
     """The note of the person who released or discarded a held run, opened; None if nobody did."""
-    return None if run.note is None else work.keys.open(run.note, sealed_cell(LimitRunRow.note, run.id)).decode()
+    return None if run.note is None else work.keys.note(run.note, sealed_cell(LimitRunRow.note, run.id))
 
 
 async def newest(work: Work, tenant: str | None, limit: int = 20) -> list[LimitRunRow]:
