@@ -5,15 +5,18 @@ and for a limit that a run lowered, or raised and took back. It is also due for 
 and what is pending, failed or quarantined. Records of sent notices are never changed.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Date,
     Select,
     Subquery,
     and_,
+    bindparam,
     case,
     exists,
     func,
@@ -74,13 +77,13 @@ def _selected(
     ).where(*conditions)
 
 
-def _sources(until: date | None, subject_ids: Collection[str] | None) -> list[Select[Any]]:
+def _sources(*, by_day: bool, of_some: bool) -> list[Select[Any]]:
     """Every decision that needs a notice, and what nobody decided. Indexes find the rows of each part."""
 
     def wanted(subject: Any, due: Any) -> list[ColumnElement[bool]]:
         conditions = [due.is_not(None)]
-        conditions += [] if until is None else [due <= until]
-        return conditions + ([] if subject_ids is None else [subject.in_(subject_ids)])
+        conditions += [due <= bindparam("until", type_=Date())] if by_day else []
+        return conditions + ([subject.in_(bindparam("subjects", expanding=True))] if of_some else [])
 
     later = aliased(DecisionRow)
     newer = exists().where(later.application_id == DecisionRow.application_id, later.sequence > DecisionRow.sequence)
@@ -167,8 +170,13 @@ def _answered() -> ColumnElement[bool]:
     )
 
 
-def _all(until: date | None = None, subject_ids: Collection[str] | None = None) -> Subquery:
-    return union_all(*_sources(until, subject_ids)).subquery("due")
+@cache
+def _all(*, by_day: bool = False, of_some: bool = False) -> Subquery:
+    """The notices of all kinds: due by the day `until`, or about these `subjects`, where the statement is given them.
+
+    Building it takes longer than the database takes to answer, so it is built once.
+    """
+    return union_all(*_sources(by_day=by_day, of_some=of_some)).subquery("due")
 
 
 def _unsent(rows: Subquery) -> ColumnElement[bool]:
@@ -188,24 +196,25 @@ async def due(
 
     None as the tenant means all tenants.
     """
-    rows = _all(until)
+    rows = _all(by_day=until is not None)
     query = select(rows).where(_unsent(rows)).order_by(rows.c.due, rows.c.subject_id, rows.c.customer_id).limit(limit)
     if tenant is not None:
         query = query.where(rows.c.tenant == tenant)
     if after is not None:
         query = query.where(tuple_(rows.c.due, rows.c.subject_id, rows.c.customer_id) > tuple_(*map(literal, after)))
-    return [Owed.model_validate(row, from_attributes=True) for row in await work.execute(query)]
+    return await _found(work, query, {"until": until})
 
 
 async def owed_among(
     work: Work, subject_ids: Collection[str], customer_ids: Collection[str] | None = None
 ) -> set[tuple[str, str]]:
     """Of these subjects, and customers, those with a notice that was not sent, each with the customer."""
-    rows = _all(subject_ids=subject_ids)
+    rows = _all(of_some=True)
     query = select(rows.c.subject_id, rows.c.customer_id).where(_unsent(rows))
     if customer_ids is not None:
         query = query.where(rows.c.customer_id.in_(customer_ids))
-    return {(subject_id, customer_id) for subject_id, customer_id in await work.execute(query)}
+    found = await work.execute(query, {"subjects": list(subject_ids)})
+    return {(subject_id, customer_id) for subject_id, customer_id in found}
 
 
 async def get(work: Work, tenant: str | None, subject_id: str, customer_id: str | None = None) -> Owed:
@@ -213,13 +222,13 @@ async def get(work: Work, tenant: str | None, subject_id: str, customer_id: str 
 
     NoNotice if it needs none, or is another tenant's.
     """
-    rows = _all(subject_ids=[subject_id])
+    rows = _all(of_some=True)
     query = select(rows).order_by(rows.c.number.desc()).limit(2)
     if tenant is not None:
         query = query.where(rows.c.tenant == tenant)
     if customer_id is not None:
         query = query.where(rows.c.customer_id == customer_id)
-    found = [Owed.model_validate(row, from_attributes=True) for row in await work.execute(query)]
+    found = await _found(work, query, {"subjects": [subject_id]})
     if not found or (customer_id is None and len({each.customer_id for each in found}) > 1):
         raise NoNotice(subject_id, customer_id)
     return found[0]
@@ -271,10 +280,14 @@ def content(work: Work, row: NoticeRow) -> bytes:
 
 async def unwarned(work: Work, until: date, limit: int = 100) -> list[Owed]:
     """Notices due by that day that were not sent and have no warning yet."""
-    rows = _all(until)
+    rows = _all(by_day=True)
     warned = exists().where(_of(NoticeWarningRow, rows.c))
     query = select(rows).where(_unsent(rows), ~warned).order_by(rows.c.due, rows.c.subject_id).limit(limit)
-    return [Owed.model_validate(row, from_attributes=True) for row in await work.execute(query)]
+    return await _found(work, query, {"until": until})
+
+
+async def _found(work: Work, query: Select[Any], values: Mapping[str, Any]) -> list[Owed]:
+    return [Owed.model_validate(row, from_attributes=True) for row in await work.execute(query, values)]
 
 
 async def warn(work: Work, owed: Owed) -> bool:
@@ -285,10 +298,10 @@ async def warn(work: Work, owed: Owed) -> bool:
 
 async def counts(work: Work, today: date, until: date) -> dict[str, int]:
     """How many notices are overdue today, and how many more are due until that day."""
-    rows = _all(until)
+    rows = _all(by_day=True)
     late = func.count().filter(rows.c.due < today)
     query = select(late, func.count() - late).select_from(rows).where(_unsent(rows))
-    overdue, soon = (await work.execute(query)).one()
+    overdue, soon = (await work.execute(query, {"until": until})).one()
     return {"overdue": int(overdue), "due_soon": int(soon)}
 
 
