@@ -91,25 +91,28 @@ def token(issuer: ECKey) -> Tokens:
     return issued
 
 
-@pytest.fixture
-def config(database_url: str, tmp_path: Path, issuer: ECKey) -> Settings:
-    jwks = tmp_path / "jwks.json"
+@pytest.fixture(scope="session")
+def settings_on(issuer: ECKey, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Path], Settings]:
+    """Settings of an API on a database, with a folder for its files."""
+    jwks = tmp_path_factory.mktemp("issuer") / "jwks.json"
     jwks.write_text(json.dumps(KeySet([issuer]).as_dict(private=False)))
     partner = {
         "results_url": "http://127.0.0.1:9/results",
         "signing_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         "callback_hosts": ["hooks.partner.example"],
     }
-    return Settings.model_validate(
-        {
-            "state_dir": tmp_path,
-            "database_url": database_url,
-            "jwks_file": jwks,
-            "encryption_keys": {"k1": "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY="},
-            "encryption_key_id": "k1",
-            "partners": {"acme": partner},
-        }
-    )
+    same = {
+        "jwks_file": jwks,
+        "encryption_keys": {"k1": "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY="},
+        "encryption_key_id": "k1",
+        "partners": {"acme": partner},
+    }
+    return lambda url, folder: Settings.model_validate({"state_dir": folder, "database_url": url, **same})
+
+
+@pytest.fixture
+def config(settings_on: Callable[[str, Path], Settings], database_url: str, tmp_path: Path) -> Settings:
+    return settings_on(database_url, tmp_path)
 
 
 @pytest.fixture

@@ -3,23 +3,28 @@
 The table below has a line for every route of the API; a new route without one fails here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from asgi_lifespan import LifespanManager
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
+from support.databases import fill_template
+from support.published import publish_shipped
 from ulid import ULID
 
-from rules.eligibility.book import shipped_eligibility_books
 from underwriting.api.app import create_app
 from underwriting.settings import Settings
-from underwriting.store import matches, rulebooks
+from underwriting.store import matches
+from underwriting.store.keyfile import keyring
 from underwriting.store.matches import Found
 from underwriting.store.models import RulebookKind
+from underwriting.store.session import Store
 
 OWNER, OTHERS = "acme", ("acme2", "other")
 SCOPES = (
@@ -110,25 +115,69 @@ def test_every_route_has_its_line():
     assert found - DESCRIPTION == set(CASES)
 
 
-@pytest.fixture
-async def owned(api: httpx.AsyncClient, api_store, token) -> dict[str, str]:
-    """The owner's application, evaluation and profile, by the names that stand in paths."""
-    async with api_store.begin() as work:
-        for book in shipped_eligibility_books().values():
-            await rulebooks.publish(work, book.ref, book.product, book.text, "test", RulebookKind.ELIGIBILITY)
-    api.headers["Authorization"] = f"Bearer {token(scope=SCOPES)}"
+@dataclass(frozen=True)
+class Filled:
+    """A database to copy, the names in it that stand in paths, and all that the owner can read."""
+
+    template: str
+    names: dict[str, str]
+    readable: list[bytes]
+
+
+@pytest.fixture(scope="module")
+def filled(
+    postgres_url: str,
+    settings_on: Callable[[str, Path], Settings],
+    token: Callable[..., str],
+    no_prefect: None,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Filled:
+    """A database with the owner's application, evaluations and profile."""
+    names: dict[str, str] = {}
+    readable: list[bytes] = []
+
+    async def fill(url: str) -> None:
+        config = settings_on(url, tmp_path_factory.mktemp("filled"))
+        async with Store.open(url, keyring(config)) as store:
+            await publish_shipped(store, RulebookKind.REVIEW, RulebookKind.ELIGIBILITY)
+            async with store.begin() as work:
+                await matches.keep(work, OWNER, "ada", [MATCH], {"individual"})
+            async with LifespanManager(create_app(config)) as running:
+                headers = {"Authorization": f"Bearer {token(scope=SCOPES)}"}
+                transport = httpx.ASGITransport(running.app)
+                async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as api:
+                    names.update(await given(api))
+                    # A check that is asked for the first time begins.
+                    await everything(api, names)
+                    readable.extend(await everything(api, names))
+
+    return Filled(fill_template(postgres_url, "for_tenants", fill), names, readable)
+
+
+async def given(api: httpx.AsyncClient) -> dict[str, str]:
+    """What the owner gives the API, by the names that stand in paths."""
     applied = await api.post("/v1/applications", json=APPLICATION, headers={"Idempotency-Key": "ours"})
     asked = await api.get("/v1/ada/underwriting/eligibility")
     (await api.put("/v1/ada/underwriting/float_profile", json=CHANGE)).raise_for_status()
     (await api.put("/v1/ada/underwriting/float_profile/temporary", json=FOR_A_WHILE)).raise_for_status()
     (await api.post("/v1/events", json=EVENT)).raise_for_status()
-    async with api_store.begin() as work:
-        await matches.keep(work, OWNER, "ada", [MATCH], {"individual"})
     return {"user_id": "ada", "application_id": applied.json()["id"], "evaluation_id": asked.json()["id"]}
 
 
+@pytest.fixture(scope="module")
+def postgres_template(filled: Filled) -> str:
+    return filled.template
+
+
+@pytest.fixture
+def owned(api: httpx.AsyncClient, filled: Filled, token: Callable[..., str]) -> dict[str, str]:
+    """What there is of the owner, whose token the client has, by the names that stand in paths."""
+    api.headers["Authorization"] = f"Bearer {token(scope=SCOPES)}"
+    return filled.names
+
+
 @pytest.mark.parametrize("route", CASES)
-async def test_a_route_shows_a_tenant_its_own_only(api, token, owned, route):
+async def test_a_route_shows_a_tenant_its_own_only(api, token, owned, filled, route):
     case, (method, path) = CASES[route], route.split(" ")
 
     async def call(tenant: str) -> httpx.Response:
@@ -137,9 +186,8 @@ async def test_a_route_shows_a_tenant_its_own_only(api, token, owned, route):
             headers["Idempotency-Key"] = "ours"
         return await api.request(method, path.format(**owned), json=case.body, headers=headers)
 
-    before = await everything(api, owned)
     answers = {tenant: await call(tenant) for tenant in OTHERS}
-    assert await everything(api, owned) == before, "nobody else's call changes anything of the owner's"
+    assert await everything(api, owned) == filled.readable, "nobody else's call changes anything of the owner's"
     ours = await call(OWNER)
     assert ours.status_code == case.status
     for tenant, answer in answers.items():

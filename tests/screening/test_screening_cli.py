@@ -155,9 +155,9 @@ def test_the_consolidated_list_is_loaded_beside_the_other(ofac_folder: Path) -> 
     assert run("load", "consolidated", ofac_folder).stdout == "ofac-consolidated: 27 entries loaded\n"
 
 
-def test_thousands_of_matches_are_listed_in_pages_with_whole_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hundreds_of_matches_are_listed_in_pages_with_whole_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    users = [f"a-customer-whose-id-is-rather-long-{number:04}" for number in range(2_000)]
+    users = [f"a-customer-whose-id-is-rather-long-{number:04}" for number in range(300)]
 
     async def keep() -> None:
         config = settings()
@@ -175,7 +175,7 @@ def test_thousands_of_matches_are_listed_in_pages_with_whole_ids(monkeypatch: py
     assert users[5] not in told.stdout
     assert told.stdout.count("born on the same day") == 5
     assert max(map(len, told.stdout.splitlines())) <= 80
-    everybody = run("matches", "--limit", 2_000, "--json")
+    everybody = run("matches", "--limit", 300, "--json")
     assert (everybody.stderr, [each["user_id"] for each in json.loads(everybody.stdout)]) == ("", users)
 
 
