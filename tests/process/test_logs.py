@@ -115,6 +115,21 @@ async def test_what_runs_at_the_same_time_does_not_share_ids() -> None:
     ]
 
 
+async def test_what_goes_on_after_the_block_is_not_taken_for_its_own() -> None:
+    over, line = asyncio.Event(), dict[str, str]()
+
+    async def goes_on() -> None:
+        await over.wait()
+        line.update(json.loads(_formatter().format(logging.LogRecord("x", logging.INFO, "", 0, "z", None, None))))
+
+    with log_about(application_id="app_1"):
+        going_on = asyncio.create_task(goes_on())
+        await asyncio.sleep(0)
+    over.set()
+    await going_on
+    assert "application_id" not in line
+
+
 def test_a_line_has_the_trace_that_it_belongs_to() -> None:
     with TracerProvider().get_tracer("x").start_as_current_span("y") as span:
         line = json.loads(_formatter().format(logging.LogRecord("x", logging.INFO, "", 0, "z", None, None)))

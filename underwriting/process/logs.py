@@ -31,11 +31,14 @@ _about: ContextVar[dict[str, str] | None] = ContextVar("about", default=None)
 @contextmanager
 def log_about(**ids: str | None) -> Iterator[None]:
     """For the block, each line has these ids, such as `application_id` and `tenant`, besides those around the block."""
-    token = _about.set({**(_about.get() or {}), **_given(ids)})
+    about = {**(_about.get() or {}), **_given(ids)}
+    token = _about.set(about)
     try:
         yield
     finally:
         _about.reset(token)
+        # What was started in the block and goes on for others, such as a client's renewal of leases, has its context.
+        about.clear()
 
 
 def also_about(**ids: str | None) -> None:
