@@ -41,7 +41,8 @@ monitoring: $(VENV)/.installed
 
 # Without servers and databases: rules, facts about applicants, the domain, screening, bank feeds. Comparisons with other
 # implementations and searches over random inputs are left out: together these take longer than all others.
-SLOW := '*user_facts*' '*_everywhere.py' '*_peer_facts.py' '*_against_s*.py' '*_backtest.py' '*_index.py' '*_page.py' '*_engine.py'
+SLOW := '*user_facts*' '*_everywhere.py' '*_peer_facts.py' '*_against_s*.py' '*_backtest.py' '*_index.py' '*_page.py' \
+	'*_engine.py' '*_strange_books.py' '*_screener.py' '*_cli.py'
 test-fast: $(VENV)/.installed
 	$(BIN)/pytest -q -n 2 $(SLOW:%=--ignore-glob=%) tests/rules tests/domain tests/screening tests/sources/feeds
 
