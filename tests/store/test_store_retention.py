@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import func, insert, select, update
@@ -26,12 +27,15 @@ from support.reviews import (
     waits,
 )
 
+from tasks.purging import purge_some
 from underwriting import retention
 from underwriting.domain.application import Product
 from underwriting.domain.decision import CheckResult, Outcome, Result, Verdict
 from underwriting.domain.limits import LimitRunState
 from underwriting.domain.retention import MINIMUMS, Demands, Kind, Retention, months_after
 from underwriting.limit_runs import rollback
+from underwriting.runtime import Runtime
+from underwriting.settings import Settings
 from underwriting.store import applications, audit, decisions, evaluations, matches, notices, profiles, reported_floats
 from underwriting.store.crypto import Keyring
 from underwriting.store.errors import RunInTheWay, UnknownApplication
@@ -467,6 +471,25 @@ async def test_readers_and_writers_go_on_while_a_purge_deletes(store: Store) -> 
         accepted += 1
     assert (await purging)[Kind.APPLICATIONS, "acme"] == 30
     assert await count(store, ApplicationRow) == accepted > 0
+
+
+async def test_what_is_left_after_a_while_is_left_for_the_next_time(store: Store) -> None:
+    await rejected(store)
+    today = demands(LAST + DAY)
+    assert await retention.purge(store, today, NOWHERE, "ann", (Kind.APPLICATIONS,), seconds=-1) == Counter()
+    assert (await retention.purge(store, today, NOWHERE, "ann", (Kind.APPLICATIONS,), seconds=60)).total() == 1
+
+
+@pytest.mark.parametrize(("says", "gone"), [(False, 0), (True, 1)])
+async def test_the_housekeeping_purges_only_if_a_setting_says_so(
+    store: Store, tmp_path: Path, *, says: bool, gone: int
+) -> None:
+    async with store.begin() as work:
+        await inbox.receive(work, "bus", "1", "user_created", "acme", "ada", b"{}", NOW)
+        await work.execute(update(EventRow).values(state=QueueState.DONE, done_at=datetime.now(UTC) - 200 * DAY))
+    runtime = SimpleNamespace(store=store, config=Settings(purge=says, state_dir=tmp_path))
+    assert await purge_some(cast("Runtime", runtime)) == gone
+    assert await count(store, EventRow) == 1 - gone
 
 
 async def test_an_idempotency_key_lives_as_long_as_its_application(store: Store) -> None:

@@ -4,11 +4,12 @@ The records of the newest old run stay too, so that the next run always has limi
 back meanwhile.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from underwriting.domain.limits import LimitRunState
@@ -30,6 +31,8 @@ from underwriting.store.session import Work
 FINAL = (LimitRunState.APPLIED, LimitRunState.INCOMPLETE, *VOID)
 UNFINISHED = Term(None, "the limit run is not finished")
 NO_NOTICE = Term(None, "its notice to the customer is not sent")
+# Records of one transaction: a run has one for each user, and nothing else depends on them.
+PAGE = 5_000
 _KEY = (LimitRecordRow.run_id, LimitRecordRow.user_id)
 ADVERSE = ("lowered", "paused")
 
@@ -44,7 +47,7 @@ async def _records(work: Work, wanted: Wanted, after: Key | None) -> Page:
         query = query.where(record.user_id == wanted.person)
     else:
         query = query.where(record.run_id.in_(select(run.id).where(_is_over(wanted))))
-    rows = (await work.execute(paged(query, _KEY, after))).all()
+    rows = (await work.execute(paged(query, _KEY, after, PAGE))).all()
     runs, users = {row.run_id for row in rows}, {row.user_id for row in rows}
     # Most records need no notice.
     about = {row.run_id for row in rows if row.notice_due is not None}
@@ -68,7 +71,7 @@ async def _records(work: Work, wanted: Wanted, after: Key | None) -> Page:
         return NOT_DEMANDED if wanted.person is not None and harmless and days.until is not None else days
 
     records = [Record(Kind.LIMITS, row.tenant, row.user_id, (row.run_id, row.user_id), term(row)) for row in rows]
-    return records, next_key(rows, lambda row: (row.run_id, row.user_id))
+    return records, next_key(rows, lambda row: (row.run_id, row.user_id), PAGE)
 
 
 def _took_effect(run: Any) -> Any:
@@ -91,10 +94,16 @@ def _is_over(wanted: Wanted) -> ColumnElement[bool]:
 
 
 async def _delete_records(work: Work, records: Sequence[Record]) -> None:
-    keys = [record.key for record in records]
-    for table in (NoticeRow, NoticeWarningRow):
-        await work.execute(delete(table).where(tuple_(table.subject_id, table.customer_id).in_(keys)))
-    await work.execute(delete(LimitRecordRow).where(tuple_(*_KEY).in_(keys)))
+    users = defaultdict[str, list[str]](list)
+    for record in records:
+        run_id, user_id = record.key
+        users[run_id].append(user_id)
+    for run_id, user_ids in users.items():
+        for table in (NoticeRow, NoticeWarningRow):
+            about = (table.subject_id == run_id, table.customer_id.in_(user_ids))
+            await work.execute(delete(table).where(*about))
+        mine = (LimitRecordRow.run_id == run_id, LimitRecordRow.user_id.in_(user_ids))
+        await work.execute(delete(LimitRecordRow).where(*mine))
 
 
 async def emptied_runs(work: Work, wanted: Wanted) -> list[str]:

@@ -59,15 +59,17 @@ class RecordType:
     delete: Callable[[Work, Sequence[Record]], Awaitable[None]]
 
 
-def paged(query: Select[Any], key: Sequence[InstrumentedAttribute[Any]], after: Key | None) -> Select[Any]:
+def paged(
+    query: Select[Any], key: Sequence[InstrumentedAttribute[Any]], after: Key | None, size: int | None = None
+) -> Select[Any]:
     """The next page of a query in the order of the key."""
-    query = query.order_by(*key).limit(BATCH)
+    query = query.order_by(*key).limit(size or BATCH)
     return query if after is None else query.where(tuple_(*key) > tuple_(*after))
 
 
-def next_key(rows: Sequence[Any], key: Callable[[Any], Key]) -> Key | None:
+def next_key(rows: Sequence[Any], key: Callable[[Any], Key], size: int | None = None) -> Key | None:
     """The key of the last row of a full page; None if there are no more."""
-    return key(rows[-1]) if len(rows) == BATCH else None
+    return key(rows[-1]) if len(rows) == (size or BATCH) else None
 
 
 def grouped(rows: Iterable[Row[Any]]) -> dict[Any, Row[Any]]:
