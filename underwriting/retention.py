@@ -46,9 +46,8 @@ def demands_of(store: Store, config: Settings, months: int = 0) -> Demands:
 
 def refuse_too_short(kinds: Iterable[Kind], months: int | None) -> None:
     """TooShort if fewer months are asked for than the law demands for one of the kinds."""
-    refusals = [refusal for kind in kinds if months is not None and (refusal := too_short(kind, months))]
-    if refusals:
-        raise TooShort("; ".join(refusals))
+    if months is not None and (refusal := too_short(kinds, months)):
+        raise TooShort(refusal)
 
 
 async def past_their_terms(

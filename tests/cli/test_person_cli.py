@@ -53,7 +53,7 @@ def test_erasing_shows_first_and_asks(with_ada: Shell) -> None:
     assert (answered.exit_code, "nothing is erased; --yes does not ask" in answered.stderr) == (2, True)
     code, out, _ = with_ada.run("person", "erase", "ada", "--yes")
     assert code == 0
-    assert "the audit log has this as era_" in out
+    assert "in the audit log: era_" in out
     assert "Delete by hand" in out
     assert with_ada.run("audit", "verify")[0] == 0
     assert json.loads(with_ada.run("person", "erase", "ada", "--json")[1])["erased"] == {}

@@ -46,7 +46,7 @@ def test_nothing_is_deleted_before_somebody_agrees(with_an_old_event: Shell) -> 
     assert (counted[0], json.loads(counted[1])) == (0, {"deleted": False, "records": expected})
     assert "3 months after the handling" in with_an_old_event.run("purge")[1]
     agreed = CliRunner().invoke(application("purge"), ["purge", "events", "--tenant", "acme"], input="y\n")
-    assert agreed.stdout.endswith("1 record is deleted; the audit log has the counts\n")
+    assert agreed.stdout.endswith("deleted: 1 record; the audit log has the counts\n")
     assert with_an_old_event.run("purge") == (0, "Nothing is past its term.\n", "")
 
 
@@ -61,11 +61,15 @@ def test_yes_does_not_ask_and_json_says_what_went(with_an_old_event: Shell) -> N
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("applications", "--older-than", "24"), "applications are kept for 25 months after the notification"),
+        (
+            ("applications", "--older-than", "24"),
+            "24 months are too few: keep applications 25 months after the notification",
+        ),
         (("business-applications", "--older-than", "11"), "12 months after the notification"),
         (("screening", "--older-than", "119"), "120 months after the clearance of the match (31 CFR 501.601)"),
-        (("--older-than", "25"), "screening are kept for 120 months"),
-        (("letters",), "letters is not possible here"),
+        (("--older-than", "25"), "25 months are too few: keep screening 120 months"),
+        (("letters",), "letters is no kind of record; there are applications, business-applications"),
+        (("event",), "event is no kind of record; did you mean events?"),
         (("--older-than", "soon"), "--older-than: "),
     ],
 )
@@ -78,5 +82,5 @@ def test_too_few_months_and_unknown_kinds_are_refused(migrated: Shell, arguments
 def test_a_setting_below_the_minimum_is_refused(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNDERWRITING_RETENTION", '{"acme": {"months": {"applications": 24}}}')
     settings.cache_clear()
-    with pytest.raises(ValueError, match=r"UNDERWRITING_RETENTION\.acme: applications are kept for 25 months"):
+    with pytest.raises(ValueError, match=r"UNDERWRITING_RETENTION\.acme: 24 months are too few: keep applications 25"):
         settings()

@@ -68,7 +68,7 @@ def test_a_hold_keeps_one_person_or_all() -> None:
 def test_a_setting_below_the_minimum_is_refused(kind: Kind) -> None:
     least = MINIMUMS[kind].months
     assert Retention(months={kind: least}).months == {kind: least}
-    with pytest.raises(ValidationError, match=f"{kind} are kept for {least} months after"):
+    with pytest.raises(ValidationError, match=f"{least - 1} months are too few: keep {kind} {least} months after"):
         Retention(months={kind: least - 1})
 
 

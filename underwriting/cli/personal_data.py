@@ -10,8 +10,18 @@ from pydantic_core import to_json
 
 from underwriting.cli.client import opaque_id
 from underwriting.cli.errors import refuse, refusing
-from underwriting.cli.output import AlwaysJson, Json, confirmed, new_table, print_json, print_table
+from underwriting.cli.output import (
+    AlwaysJson,
+    Json,
+    confirmed,
+    console,
+    new_table,
+    print_hanging,
+    print_json,
+    print_table,
+)
 from underwriting.cli.person import this_person
+from underwriting.cli.purge import records_text
 from underwriting.cli.store import with_store, write_store
 from underwriting.erasure import CannotErase, Erasure, erasable, longest
 from underwriting.erasure import erase as erase_in_store
@@ -92,10 +102,10 @@ def erase(
         return
     if yes:
         _show(erasure)
-    count = sum(erasure.erased.values())
-    files = f", and rows in the files of {len(erasure.folders):,} limit runs" if erasure.folders else ""
-    typer.echo(f"{count:,} records are erased{files}; the audit log has this as {erasure.id}")
-    typer.echo(OUTSIDE)
+    files = ", and the rows in the files of limit runs" if erasure.folders else ""
+    typer.echo(f"erased: {records_text(sum(erasure.erased.values()))}{files}")
+    typer.echo(f"in the audit log: {erasure.id}")
+    print_hanging(console(), OUTSIDE, indent=0, hang=0)
 
 
 def _show(erasure: Erasure) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from rules.core.wording import did_you_mean
 from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.output import Json, confirmed, new_table, print_json, print_table
 from underwriting.cli.person import this_person
@@ -19,11 +20,11 @@ Counts = Mapping[tuple[Kind, str], int]
 
 def purge(
     kinds: Annotated[
-        list[Kind] | None, typer.Argument(metavar="[KIND]...", help=f"{', '.join(Kind)}; all by default.")
+        list[str] | None, typer.Argument(metavar="KIND", help=f"All by default: {', '.join(Kind)}.")
     ] = None,
     older_than: Annotated[
         int | None,
-        typer.Option(metavar="MONTHS", help="Keep records for so many months; never less than the law demands."),
+        typer.Option(min=1, metavar="MONTHS", help="Keep records for so many months; never less than the law demands."),
     ] = None,
     tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
@@ -33,7 +34,11 @@ def purge(
 
     With --json it only counts, unless --yes is given, too.
     """
-    wanted, config = tuple(kinds or Kind), settings()
+    for name in kinds or ():
+        if name not in tuple(Kind):
+            there_are = f"there are {', '.join(Kind)}"
+            refuse(f"{name} is no kind of record; {did_you_mean(name, Kind, there_are)}")
+    wanted, config = tuple(map(Kind, kinds or Kind)), settings()
     with refusing(TooShort):
         refuse_too_short(wanted, older_than)
     if not yes:
@@ -63,8 +68,12 @@ def purge(
     elif yes:
         _show(deleted, "deleted")
     else:
-        records = f"{deleted.total():,} record{' is' if deleted.total() == 1 else 's are'}"
-        typer.echo(f"{records} deleted; the audit log has the counts")
+        typer.echo(f"deleted: {records_text(deleted.total())}; the audit log has the counts")
+
+
+def records_text(count: int) -> str:
+    """A number of records: "1 record", "2,000 records"."""
+    return f"{count:,} record{'' if count == 1 else 's'}"
 
 
 def _show(counts: Counts, what: str) -> None:

@@ -1,7 +1,7 @@
 """How long records are kept: their kinds, the least that the law demands, and what a lender asks for beyond it."""
 
 from calendar import monthrange
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
@@ -73,7 +73,7 @@ class Retention(BaseModel):
         for kind, months in self.months.items():
             if kind not in tuple(Kind):
                 raise ValueError(f"there is no kind {kind}; there are {', '.join(Kind)}")
-            if refusal := too_short(Kind(kind), months):
+            if refusal := too_short([Kind(kind)], months):
                 raise ValueError(refusal)
         return self
 
@@ -134,12 +134,11 @@ class Demands:
         return first_kept(self.today, months)
 
 
-def too_short(kind: Kind, months: int) -> str | None:
-    """Why records of a kind are to be kept longer than so many months; None if they need not be."""
-    least = MINIMUMS[kind]
-    if months >= least.months:
-        return None
-    return f"{kind} are kept for {least.months} months after {least.since} ({least.source}); {months} are too few"
+def too_short(kinds: Iterable[Kind], months: int) -> str | None:
+    """Which of these kinds are to be kept for more than so many months; None if none is."""
+    longer = [(kind, MINIMUMS[kind]) for kind in kinds if months < MINIMUMS[kind].months]
+    least = [f"{kind} {it.months} months after {it.since} ({it.source})" for kind, it in longer]
+    return f"{months} months are too few: keep {'; '.join(least)}" if least else None
 
 
 def months_after(day: date, months: int) -> date:
