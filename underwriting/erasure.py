@@ -21,7 +21,7 @@ from underwriting.retention import RECORDS, evaluations_in, past_term
 from underwriting.store import audit, person
 from underwriting.store.errors import StoreError
 from underwriting.store.retention import limits, queues, subjects, users
-from underwriting.store.retention.records import Record, RecordType, Wanted, be_patient
+from underwriting.store.retention.records import Record, RecordType, Wanted, be_patient, work_alone
 from underwriting.store.session import Store, Work
 
 # Columns that name a user in the files of limit runs.
@@ -73,9 +73,10 @@ async def erase(store: Store, demands: Demands, place: Path, tenant: str, person
     folders = [str(folder) for run in runs if _forget_in(folder := place / run, person_id)]
     erasure_id = f"era_{ULID()}"
     async with store.begin() as work:
+        await work_alone(work)
+        await be_patient(work)
         if not folders:
             await person.known(work, tenant, person_id)
-        await be_patient(work)
         await _refuse_while_under_way(work, demands, tenant, person_id)
         found = await _all_of(work, Wanted(demands, tenant, person_id))
         for records, page in found:

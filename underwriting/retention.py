@@ -18,7 +18,7 @@ from underwriting.settings import Settings
 from underwriting.store import audit
 from underwriting.store.errors import StoreError
 from underwriting.store.retention import limits, queues, subjects, users
-from underwriting.store.retention.records import Record, RecordType, Wanted, be_patient
+from underwriting.store.retention.records import Record, RecordType, Wanted, be_patient, work_alone
 from underwriting.store.session import Store, Work
 
 # In this order, because some rest on others.
@@ -90,6 +90,7 @@ async def purge(
             if seconds is not None and time.monotonic() - began > seconds:
                 return deleted
             async with store.begin() as work:
+                await work_alone(work)
                 await be_patient(work)
                 page, after = await records.page(work, Wanted(demands, tenant, lock=True), after)
                 if over := past_term(page, kinds, demands.today):

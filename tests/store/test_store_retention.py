@@ -473,6 +473,16 @@ async def test_readers_and_writers_go_on_while_a_purge_deletes(store: Store) -> 
     assert await count(store, ApplicationRow) == accepted > 0
 
 
+async def test_two_purges_at_once_count_nothing_twice(store: Store) -> None:
+    await meet(store)
+    async with store.begin() as work:
+        for number in range(20):
+            await inbox.receive(work, "bus", str(number), "user_created", "acme", "ada", b"{}", NOW)
+        await work.execute(update(EventRow).values(state=QueueState.DONE, done_at=NOW))
+    both = await asyncio.gather(*(purge(store, date(2029, 1, 1), Kind.EVENTS) for _ in range(2)))
+    assert sum(found.get((Kind.EVENTS, "acme"), 0) for found in both) == 20
+
+
 async def test_what_is_left_after_a_while_is_left_for_the_next_time(store: Store) -> None:
     await rejected(store)
     today = demands(LAST + DAY)

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, text, tuple_
+from sqlalchemy import Row, Select, func, select, text, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from underwriting.domain.retention import Demands, Kind, Term
 from underwriting.store.session import Work
 
+# Any number that no other program on the same database takes for its own advisory lock.
+ADVISORY_LOCK = 7_306_143
 # Records of one transaction.
 BATCH = 200
 Key = tuple[Any, ...]
@@ -75,6 +77,15 @@ def next_key(rows: Sequence[Any], key: Callable[[Any], Key], size: int | None = 
 def grouped(rows: Iterable[Row[Any]]) -> dict[Any, Row[Any]]:
     """Rows by their first column, which is different in each."""
     return {row[0]: row for row in rows}
+
+
+async def work_alone(work: Work) -> None:
+    """Wait until no other purge or erasure works, and keep others waiting until this transaction ends.
+
+    So none counts what another one deletes. On SQLite only one transaction writes anyway.
+    """
+    if work.get_bind().dialect.name == "postgresql":
+        await work.execute(select(func.pg_advisory_xact_lock(ADVISORY_LOCK)))
 
 
 async def be_patient(work: Work) -> None:
