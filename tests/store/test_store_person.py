@@ -337,6 +337,15 @@ async def test_rows_in_the_files_of_limit_runs_are_erased_with_their_records(
     settings.cache_clear()
 
 
+async def test_a_raise_is_kept_so_that_its_run_can_be_rolled_back(store: Store) -> None:
+    await in_limit_runs(store)
+    async with store.begin() as work:
+        mine = update(LimitRecordRow).where(LimitRecordRow.user_id == WHO)
+        await work.execute(mine.values(move="raised", before=4000, after=5000, applied_version=2))
+    assert (await erase(store, SOON)).erased == {}
+    assert (await erase(store, LATER)).erased == {Kind.LIMITS: 1}
+
+
 async def test_files_of_a_run_whose_record_is_kept_stay(store: Store, tmp_path: Path) -> None:
     await in_limit_runs(store)
     async with store.begin() as work:

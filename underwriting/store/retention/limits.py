@@ -39,7 +39,15 @@ ADVERSE = ("lowered", "paused")
 
 async def _records(work: Work, wanted: Wanted, after: Key | None) -> Page:
     run, record = LimitRunRow, LimitRecordRow
-    columns = (*_KEY, record.move, record.notice_due, run.tenant, run.state, _took_effect(run).label("at"))
+    columns = (
+        *_KEY,
+        record.move,
+        record.notice_due,
+        record.applied_version,
+        run.tenant,
+        run.state,
+        _took_effect(run).label("at"),
+    )
     query = select(*columns).join(run, run.id == record.run_id)
     if wanted.tenant is not None:
         query = query.where(run.tenant == wanted.tenant)
@@ -67,7 +75,8 @@ async def _records(work: Work, wanted: Wanted, after: Key | None) -> Page:
             return NO_NOTICE
         since = max(work.day_of(at) for at in (row.at, sent.get(key, row.at)))
         days = wanted.demands.term(row.tenant, row.user_id, Kind.LIMITS, since)
-        harmless = row.move not in ADVERSE and row.notice_due is None and key not in sent
+        # What changed a limit, upwards too, is kept: the run may have to be rolled back.
+        harmless = row.move not in ADVERSE and row.notice_due is None and row.applied_version is None
         return NOT_DEMANDED if wanted.person is not None and harmless and days.until is not None else days
 
     records = [Record(Kind.LIMITS, row.tenant, row.user_id, (row.run_id, row.user_id), term(row)) for row in rows]
