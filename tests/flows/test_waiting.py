@@ -82,7 +82,7 @@ async def test_a_counteroffer_is_explained_and_accepted(journey: Journey) -> Non
     async with get_client() as client:
         wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]))
         (artifact,) = await client.read_artifacts(artifact_filter=wanted)
-    assert "offered instead: 1,500.00 USD over 24 months, 79.31 USD a month" in str(artifact.data)
+    assert "Offered instead: 1,500.00 USD over 24 months, 79.31 USD a month" in str(artifact.data)
     for command, said in (("explain", "over 24 months, 79.31 USD a month"), ("replay", "same answer")):
         result = await asyncio.to_thread(CliRunner().invoke, command_line(command), [command, record.id])
         assert (result.exit_code, said in result.stdout) == (0, True), result.output

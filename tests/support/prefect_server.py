@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import shutil
 import tempfile
 import warnings
@@ -13,7 +14,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_SSL_CERT_FILE, PREFECT_API_URL, temporary_settings
 from support.databases import run
 
 from underwriting.local import Services, embedded, free_port
@@ -42,7 +43,9 @@ def embedded_services() -> Iterator[Services]:
 @contextmanager
 def prefect_pointed_at(services: Services) -> Iterator[None]:
     """Prefect's settings in this process lead to the server, which knows the bureau's concurrency limit."""
-    with temporary_settings({PREFECT_API_URL: f"{services.settings.prefect_url}/api"}):
+    # pytest loads Prefect, which reads its settings then, before tests/conftest.py names the one certificate.
+    certificate = {PREFECT_API_SSL_CERT_FILE: os.environ["SSL_CERT_FILE"]}
+    with temporary_settings({PREFECT_API_URL: f"{services.settings.prefect_url}/api", **certificate}):
         run(_create_bureau_limit())
         yield
         run(_drain())
