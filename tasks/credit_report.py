@@ -7,7 +7,7 @@ from prefect.concurrency.asyncio import concurrency
 
 from tasks.check import CHECK, judge
 from tasks.review import Review
-from underwriting.domain.application import Application, BureauConsent
+from underwriting.domain.application import BureauConsent
 from underwriting.domain.decision import CheckResult
 from underwriting.domain.documents import CreditReport
 from underwriting.integrations.errors import SourceRefusal
@@ -43,8 +43,7 @@ async def credit_report(review: Review) -> CheckResult:
     async with AsyncExitStack() as slot:
         with waiting(BUREAU, "for a free slot"):
             await slot.enter_async_context(concurrency(BUREAU, lease_duration=SLOT_LEASE, strict=True))
-        order = _order(review.application, consent)
-        forgotten = await _forgotten(review, order)
+        forgotten = await _forgotten(review)
         try:
             async with review.runtime.store.begin() as work:
                 pull = await ledger.begin(work, review.claim, PULL)
@@ -54,7 +53,7 @@ async def credit_report(review: Review) -> CheckResult:
         if pull.payload is not None:
             report = read_report(pull.payload)
         else:
-            report = forgotten or await _pulled(review, pull, order)
+            report = forgotten or await _pulled(review, pull, consent)
     if pull.payload is None:
         failpoint("after-pull")
         async with review.runtime.store.begin() as work:
@@ -68,27 +67,25 @@ def read_report(payload: bytes) -> CreditReport:
     return parse_document("bureau", CreditReport, payload)
 
 
-def _order(application: Application, consent: BureauConsent) -> BureauOrder:
-    reference = ledger.provider_key(application, PULL)
-    return BureauOrder(reference, application.requested.currency, application.as_of, consent)
-
-
-async def _forgotten(review: Review, order: BureauOrder) -> CreditReport | None:
+async def _forgotten(review: Review) -> CreditReport | None:
     """A report that was paid for before the store was restored to an earlier moment, so that the ledger lacks it.
 
     A bureau that honours our key gives it again by itself; any other is asked before it is paid.
     """
     if review.runtime.config.bureau_idempotent:
         return None
+    application = review.application
     async with review.runtime.store.read() as work:
-        if await ledger.begun(work, review.application.id, PULL):
+        if await ledger.begun(work, application.id, PULL):
             return None
-    return await review.runtime.sources.find_credit_report(order.reference, order.currency)
+    reference = ledger.provider_key(application, PULL)
+    return await review.runtime.sources.find_credit_report(reference, application.requested.currency)
 
 
-async def _pulled(review: Review, pull: Effect, order: BureauOrder) -> CreditReport:
+async def _pulled(review: Review, pull: Effect, consent: BureauConsent) -> CreditReport:
     """The report of this pull: requested for the first time, again under the same key, or looked up by the key."""
     application, sources = review.application, review.runtime.sources
+    order = BureauOrder(pull.provider_key, application.requested.currency, application.as_of, consent)
     if pull.state is EffectState.UNKNOWN:
         raise SourceRefusal("bureau", "the result of an earlier pull is unknown; it is not repeated")
     if pull.first or review.runtime.config.bureau_idempotent:
