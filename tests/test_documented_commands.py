@@ -40,6 +40,7 @@ NOT_RUN = {
     "underwriting up": "runs until it is stopped; it is what this test begins with",
     "underwriting housekeeping": "runs until it is stopped; `underwriting up` has started one",
     "underwriting consume": "needs an SQS queue; tests/integrations/test_edges_consumer_process.py runs it",
+    "underwriting audit restored ": "needs a restored database; tests/flows/test_restored_store.py has one",
     "underwriting limits run --date 2026-11-23 --history s3:": "needs S3; test_limit_places.py reads it",
     "underwriting limits unseal ": "needs a sealed file; tests/limit_runs/test_limit_files.py has some",
     "underwriting roles | psql ": "needs psql; tests/store/test_store_roles.py runs the statements",
@@ -81,10 +82,14 @@ class System:
         self.run("underwriting eligibility listed-user")
         self.referred = json.loads(self.run("underwriting eligibility unscored --json"))["id"]
         self.incomplete = json.loads(self.run("underwriting review nobody --amount 500 --json"))["id"]
+        self.rejected = json.loads(self.run("underwriting review underage --amount 500 --json"))["id"]
         (self.folder / "holds.yaml").write_text(held_policy().model_copy(update={"name": "holds"}).text)
         run = f"underwriting limits run --history {self.history} --date {DAY} --json --tenant"
-        self.held = json.loads(self.run(f"{run} held --policy {self.folder / 'holds.yaml'}"))["run_id"]
-        self.applied = json.loads(self.run(f"{run} applied --policy cfi --segment student"))["run_id"]
+        held = [self.run(f"{run} {each} --policy {self.folder / 'holds.yaml'}") for each in ("held", "held-too")]
+        self.to_release = iter([json.loads(each)["run_id"] for each in held])
+        applied = [self.run(f"{run} {each} --policy cfi --segment student") for each in ("applied", "again")]
+        applied_ids = [json.loads(each)["run_id"] for each in applied]
+        self.applied, self.to_roll_back = applied_ids[0], iter(applied_ids)
 
     def screening_lists(self) -> None:
         """OFAC's SDN list, and the same as its other lists."""
@@ -133,7 +138,10 @@ class System:
             r"(?<=load internal )FILE": str(data / "block_list.csv"),
             r"CASES\.csv": str(self.folder / "cases.csv"),
             r"(?<=lists clear )TENANT USER": "sandbox listed-user",
-            r"(?<=release )RUN_ID": self.held,
+            r"YYYY-MM-DD": str(DAY),
+            # Each page that releases a run or rolls one back has one of its own.
+            r"(?<=release )RUN_ID": lambda _: next(self.to_release),
+            r"(?<=rollback )RUN_ID": lambda _: next(self.to_roll_back),
             r"RUN_ID": self.applied,
             r"CUSTOMER_ID": "good",
             r"withdraw prescreening(?= --note)": "withdraw prescreening --leave-none",
@@ -141,6 +149,9 @@ class System:
             r"USER_ID": "steady-pay",
             r"(?<=answer )ID": self.incomplete,
             r"(?<=decide )ID": self.referred,
+            r"(?<=replay )ID(?= --rulebook right)": self.incomplete,
+            r"(?<=notices show )ID|(?<=notices sent )ID": self.rejected,
+            r"(?<=person export )ID|(?<=person erase )ID": "underage",
             r"\bID\b": self.evaluation,
             # One of several words, and what may be left out.
             r"(\w+)(?:\|\w+)+": lambda found: found[1],

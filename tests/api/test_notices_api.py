@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
 from support.notices import BUREAU, CREDITOR, report
 from support.reviews import claimed, finish
@@ -50,6 +51,25 @@ async def rejected(store: Store, tenant: str = "acme", pulled: bytes | None = No
             await ledger.begin(work, owned, BUREAU_PULL)
             await ledger.done(work, owned, BUREAU_PULL, pulled)
     return (await finish(store, owned, Verdict.REJECTED)).id
+
+
+async def test_without_the_key_of_its_report_a_notice_says_so_and_the_decision_stays_readable(
+    serving, config: Settings, token, users: HTTPServer, api_store: Store
+) -> None:
+    application_id = await rejected(api_store, pulled=report())
+    other = {
+        "encryption_keys": {"k2": SecretStr("YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY=")},
+        "encryption_key_id": "k2",
+    }
+    known = {"creditors": {"acme": CREDITOR}, "bureaus": {"first": BUREAU}, "user_service_url": users.url_for("")}
+    headers = {"Authorization": f"Bearer {token(scope=SCOPES)}"}
+    async with serving(config.model_copy(update=known | other), headers=headers) as client:
+        notice = await client.get(f"/v1/notices/{application_id}")
+        decided = await client.get(f"/v1/applications/{application_id}")
+        assert await listed(client) == [application_id]
+    assert (notice.status_code, notice.json()["error_code"]) == (503, "KEY_MISSING")
+    assert "is sealed under key 'k1', which is not on the ring" in notice.json()["message"]
+    assert (decided.status_code, decided.json()["verdict"]) == (200, "rejected")
 
 
 async def listed(client: httpx.AsyncClient, **query: object) -> list[str]:

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from underwriting.cli import application
 from underwriting.settings import settings
 from underwriting.store.keyfile import keyring
-from underwriting.store.queue import inbox
+from underwriting.store.models import Channel
+from underwriting.store.queue import inbox, outbox
 from underwriting.store.session import Store
 
 
@@ -50,6 +51,28 @@ def test_dead_events_are_listed_and_redriven() -> None:
     assert "user_created" in told
     code, told = run("inbox", "redrive", event_id)
     assert (code, told.startswith(f"{event_id} is due now")) == (0, True)
+
+
+async def a_dead_message() -> str:
+    async with Store.open(settings().database_url, keyring(settings())) as store, store.begin() as work:
+        whose = {"tenant": "acme", "customer_id": "ada", "subject_id": "app_1", "target": None}
+        at = datetime(2026, 3, 2, tzinfo=UTC)
+        await outbox.enqueue(work, Channel.RESULTS, event="application.decided", at=at, record=b"{}", **whose)
+        (message,) = await outbox.due(work, [Channel.RESULTS])
+        await outbox.QUEUE.failed(work, message.id, message.attempt, "results endpoint: answered 410", waits=())
+    return message.id
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_dead_message_is_listed_with_its_failure_and_redriven_under_its_id() -> None:
+    message_id = asyncio.run(a_dead_message())
+    code, told = run("outbox", "dead")
+    assert (code, message_id in told, "answered 410" in told) == (0, True, True)
+    code, told = run("outbox", "redrive", message_id)
+    assert (code, told.startswith(f"{message_id} is due now")) == (0, True)
+    assert "dead" not in run("outbox", "pending")[1]
+    (row,) = json.loads(run("outbox", "pending", "--json")[1])
+    assert row["id"] == message_id
 
 
 @pytest.mark.usefixtures("environment")

@@ -199,6 +199,10 @@ def test_what_was_given_up_leads_to_its_log(shell: Shell) -> None:
     assert way in shell.run("explain", application_id)[1]
     code, told = shell.run("explain", application_id, "--log")
     assert (code, told.count("attempt 1 failed, ValueError"), told.count("quarantined by system")) == (0, 1, 1)
+    assert shell.run("retry", application_id)[0] == 0
+    assert application_id not in shell.run("status", "quarantined")[1]
+    state = json.loads(shell.run("status", "--json")[1])
+    assert (state["applications"]["count"], state["applications_quarantined"]["count"]) == (1, 0)
 
 
 def test_an_approval_is_explained_too(shell: Shell) -> None:

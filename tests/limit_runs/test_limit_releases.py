@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
+from support.documents import sql_queries
 from support.limit_histories import corrected, hit, request
 from support.limit_store import TENANT, held_policy, limits, meet, records, settle
 
@@ -222,6 +223,10 @@ async def test_a_rollback_takes_back_a_limit_of_whoever_was_only_refreshed_since
             await profiles.put(work, TENANT, twice, tiers, (), "support", None, "ann", now)
     back = await roll_back(context, report.run_id, "ann")
     assert (back.written, back.overtaken) == (report.written - 2, 2)
+    (query,) = sql_queries("runbooks.md", "Wrong limits were applied")
+    async with context.store.read() as work:
+        left = await work.execute(text(query.replace("RUN_ID", report.run_id)))
+    assert {row.user_id for row in left} == {raised, twice}, "the runbook finds who was left alone"
     after = await limits(context.store)
     assert after[twice][0] == 3, "who gave it back the limit meant it"
     assert (after[refreshed], after[paused], after[raised]) == ((3, 2_000), (3, 2_000), (2, 2_000))

@@ -18,6 +18,14 @@ _SHELL = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"(\.venv/bin/)?(underwriting|prefect|pytest|make|docker|curl) \S")
 
 
+def sql_queries(page: str, heading: str) -> list[str]:
+    """The statements in the SQL of one section of a page of `docs`."""
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    (section,) = re.findall(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^ *```sql\n(.*?)^ *```", section, re.MULTILINE | re.DOTALL)
+    return [query.strip() for block in blocks for query in block.split(";") if query.strip()]
+
+
 def page_name(page: Path) -> str:
     """A page's path in the project."""
     return str(page.relative_to(ROOT))

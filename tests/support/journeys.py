@@ -71,6 +71,10 @@ class Journey:
         account: dict[str, Any] = (await self._sandbox.get("/_control/ledger")).json()
         return account
 
+    async def forget(self) -> None:
+        """The sandbox forgets what it was asked, charged and sent."""
+        (await self._sandbox.delete("/_control/ledger")).raise_for_status()
+
     async def posted(self) -> list[dict[str, Any]]:
         """The messages that the partner received, with how often each came."""
         return list((await self.account())["ledger"]["results"].values())

@@ -1,7 +1,9 @@
 """Histories for limit runs: generated ones, and changes to them."""
 
 import asyncio
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from functools import cache
@@ -26,6 +28,26 @@ from underwriting.store.limits.bases import SCHEMA
 END = date(2025, 8, 31)
 USERS = 240
 EVERYBODY = IdRange(None, None)
+CUT_INTO = 2
+CUT_RUN = """
+import asyncio, sys
+from datetime import date
+from rules.limits.policy import policy_for
+from underwriting.domain.application import Product
+from underwriting.lender import open_store
+from underwriting.limit_runs.request import Request
+from underwriting.limit_runs.run import recalculate
+from underwriting.limit_runs.run_context import RunContext
+from underwriting.settings import settings
+
+async def run():
+    async with open_store(settings()) as store:
+        day, policy = date.fromisoformat(sys.argv[1]), policy_for("cfi")
+        asked = Request("sandbox", Product.FLOAT, day, sys.argv[2], policy, shards=int(sys.argv[3]))
+        await recalculate(RunContext(store, settings()), asked)
+
+asyncio.run(run())
+"""
 
 
 def written(folder: Path, end: date = END, users: int = USERS, **changes: Any) -> Path:
@@ -137,3 +159,11 @@ def corrected(folder: Path, subject_id: str, **values: Any) -> None:
 def in_a_loop(work: Any) -> Any:
     """Run to the end where no loop runs."""
     return asyncio.run(work)
+
+
+async def cut_limit_run(history: Path, environment: Mapping[str, str]) -> None:
+    """Begin a limit run of the store that the environment names, in a process that is killed after its first shard."""
+    command = [sys.executable, "-c", CUT_RUN, END.isoformat(), str(history), str(CUT_INTO)]
+    failing = {**environment, "UNDERWRITING_FAILPOINT": "after-proposed-shard", "UNDERWRITING_LIMITS_AT_ONCE": "1"}
+    killed = await asyncio.to_thread(subprocess.run, command, env=failing, capture_output=True, check=False)
+    assert killed.returncode == -9, killed.stderr.decode()
