@@ -37,7 +37,14 @@ PREFIX = "underwriting-tests-of-"
 # `make test` collects no others where it runs these.
 FORKS = Path(__file__).with_name("store")
 # Minutes each, most of which go by in other processes or in waiting.
-EARLY = ("kills", "test_documented_commands.py", "deployments", "test_embedded_services.py")
+EARLY = (
+    "kills",
+    "test_documented_commands.py",
+    "deployments",
+    "test_embedded_services.py",
+    "test_lost_prefect.py",
+    "test_restored_store.py",
+)
 END_OF_CERTIFICATE = "-----END CERTIFICATE-----"
 
 

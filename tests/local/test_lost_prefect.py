@@ -34,7 +34,7 @@ def opened(services: Services) -> AbstractAsyncContextManager[Store]:
     return Store.open(services.settings.database_url, keyring(services.settings))
 
 
-async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 180) -> None:
+async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 240) -> None:
     async with asyncio.timeout(seconds):
         while not await holds():
             await asyncio.sleep(0.2)
@@ -75,7 +75,7 @@ async def known_runs(services: Services, ids: list[str | None]) -> int:
     return sum(answer.is_success for answer in answers)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 async def test_an_empty_prefect_server_goes_on_with_what_the_store_says() -> None:
     folder = Path(tempfile.mkdtemp(prefix="lost-"))
     try:
@@ -108,7 +108,7 @@ async def test_an_empty_prefect_server_goes_on_with_what_the_store_says() -> Non
                     states = (decided.state, evaluated.state, run.state)
                     return states[:2] == ("done", "done") and run.state in ("applied", "held")
 
-                await until(all_done, 300)
+                await until(all_done, 400)
                 assert await rows(store, "decisions") == await rows(store, "eligibilities") == 1
                 assert await rows(store, "limit_runs") == 1
     finally:
