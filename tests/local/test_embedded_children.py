@@ -1,9 +1,11 @@
 """Children are waited for, ended, and never left behind."""
 
 import asyncio
+import json
 import signal
 import sys
 import textwrap
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -29,6 +31,27 @@ async def test_a_child_that_ends_too_early_shows_the_end_of_its_log(tmp_path: Pa
         ServiceFailed, match=r"child ended with exit code 1 before it was ready;[^$]*line 29\nout of luck"
     ):
         await child.ready(never, deadline=20)
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_a_note_about_a_child_is_a_line_like_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log_format: str
+) -> None:
+    monkeypatch.setenv("UNDERWRITING_LOG_FORMAT", log_format)
+    child = python(tmp_path, "")
+    child.log.parent.mkdir()
+    child.note("ended with exit code -9 and is started again")
+    (line,) = child.log.read_text().splitlines()
+    if log_format == "json":
+        told = json.loads(line)
+        level, logger, message = told["level"], told["logger"], told["message"]
+        assert datetime.fromisoformat(told["time"]).tzinfo
+    else:
+        moment, level, rest = line.split(" | ")
+        logger, _, message = rest.partition(" - ")
+        assert datetime.fromisoformat(moment)
+    assert (level.strip(), logger) == ("WARNING", "underwriting.local.child")
+    assert message == "child ended with exit code -9 and is started again"
 
 
 async def test_a_long_log_is_begun_anew_while_the_process_goes_on_writing(tmp_path: Path, monkeypatch) -> None:

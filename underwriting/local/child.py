@@ -1,6 +1,7 @@
 """One process of the embedded services: started, waited for, ended; its output goes to a log file."""
 
 import asyncio
+import logging
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from underwriting.local.errors import ServiceFailed
+from underwriting.process.logs import line_of
 
 LAUNCH = Path(__file__).with_name("launch.py")
 # Seconds between two looks at a process or a health endpoint.
@@ -138,9 +140,9 @@ class Child:
         return ServiceFailed(self.name, what, self.log, self.log_tail())
 
     def note(self, what: str) -> None:
-        """Write a line about the process into its log."""
+        """Write a warning about the process into its log, as a line like its own."""
         with self.log.open("a") as file:
-            file.write(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S} | {self.name} {what}\n")
+            file.write(line_of(__name__, logging.WARNING, f"{self.name} {what}") + "\n")
 
     def rotate_log(self) -> None:
         """Begin the log anew where it is long: the process goes on writing at its beginning."""

@@ -53,14 +53,18 @@ def write_logs() -> None:
     Each is a line of text or, where UNDERWRITING_LOG_FORMAT is `json`, one JSON object.
     """
     logging.basicConfig(level=logging.WARNING)
-    as_json = os.environ.get(VARIABLE) == JSON
     for handler in logging.getLogger().handlers:
         if type(handler).__module__ in CONSOLES:
-            handler.setFormatter(_Json.of_ours() if as_json else _Text(TEXT, MOMENT))
-    for server in SERVERS if as_json else ():
+            handler.setFormatter(_formatter())
+    for server in SERVERS if _as_json() else ():
         logging.getLogger(server).handlers.clear()
         logging.getLogger(server).propagate = True
     logging.getLogger("underwriting").setLevel(logging.INFO)
+
+
+def line_of(logger: str, level: int, message: str) -> str:
+    """A line for the log of another process of ours, such as one that has died, as that process writes its own."""
+    return _formatter().format(logging.LogRecord(logger, level, "", 0, message, None, None))
 
 
 def in_a_line(error: BaseException) -> str:
@@ -73,6 +77,14 @@ def in_a_line(error: BaseException) -> str:
     except RuntimeError:
         # It happened before there was a request.
         return told
+
+
+def _as_json() -> bool:
+    return os.environ.get(VARIABLE) == JSON
+
+
+def _formatter() -> logging.Formatter:
+    return _Json.of_ours() if _as_json() else _Text(TEXT, MOMENT)
 
 
 class _Text(logging.Formatter):
