@@ -147,7 +147,6 @@ class System:
             r"withdraw prescreening(?= --note)": "withdraw prescreening --leave-none",
             r"(?<=--user )USER_ID": "u000000000",
             r"USER_ID": "steady-pay",
-            r"(?<=person export )ID|(?<=person erase )ID": "steady-pay",
             r"(?<=purge )KIND --older-than MONTHS": "events --older-than 12",
             r"(?<=answer )ID": self.incomplete,
             r"(?<=decide )ID": self.referred,
