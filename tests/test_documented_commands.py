@@ -40,7 +40,7 @@ NOT_RUN = {
     "underwriting up": "runs until it is stopped; it is what this test begins with",
     "underwriting housekeeping": "runs until it is stopped; `underwriting up` has started one",
     "underwriting consume": "needs an SQS queue; tests/integrations/test_edges_consumer_process.py runs it",
-    "underwriting audit restored ": "needs a restored database; tests/flows/test_restored_store.py has one",
+    "underwriting audit restored": "needs a restored database; tests/flows/test_restored_store.py has one",
     "underwriting limits run --date 2026-11-23 --history s3:": "needs S3; test_limit_places.py reads it",
     "underwriting limits unseal ": "needs a sealed file; tests/limit_runs/test_limit_files.py has some",
     "underwriting roles | psql ": "needs psql; tests/store/test_store_roles.py runs the statements",

@@ -68,7 +68,7 @@ async def test_without_the_key_of_its_report_a_notice_says_so_and_the_decision_s
         decided = await client.get(f"/v1/applications/{application_id}")
         assert await listed(client) == [application_id]
     assert (notice.status_code, notice.json()["error_code"]) == (503, "KEY_MISSING")
-    assert "is sealed under key 'k1', which is not on the ring" in notice.json()["message"]
+    assert "is sealed under key 'k1', which is not among the encryption keys" in notice.json()["message"]
     assert (decided.status_code, decided.json()["verdict"]) == (200, "rejected")
 
 

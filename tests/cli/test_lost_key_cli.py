@@ -28,7 +28,7 @@ def test_lists_are_loaded_again_and_reseal_waits_for_the_key(migrated: Shell, mo
     use(monkeypatch, "2026", "2026")
     assert migrated.run("lists", "show")[0] == 0
     code, _, error = migrated.run("lists", "search", "Ann Example")
-    assert (code, error.count("\n"), "'2025', which is not on the ring" in error) == (2, 1, True)
+    assert (code, error.count("\n"), "'2025', which is not among the encryption keys" in error) == (2, 1, True)
     code, said, _ = migrated.run("reseal")
     left = f"{entries} values do not open, since their key is missing or another one; they stay as they are\n"
     assert (code, said) == (1, f"0 values are sealed anew\n{left}")

@@ -74,7 +74,7 @@ def test_an_old_key_opens_and_the_current_one_seals() -> None:
     sealed = before.seal(b"secret", HERE)
     assert after.open(sealed, HERE) == b"secret"
     assert sealed_under(after.seal(b"secret", HERE)) == "2026"
-    with pytest.raises(Undecipherable, match="'2025', which is not on the ring"):
+    with pytest.raises(Undecipherable, match="'2025', which is not among the encryption keys"):
         Keyring({"2026": NEW}, "2026").open(sealed, HERE)
 
 

@@ -18,7 +18,7 @@ from underwriting.store.queue import inbox
 from underwriting.store.session import Store
 
 OLD, NEW = AESGCM.generate_key(256), AESGCM.generate_key(256)
-LOST = "'2025', which is not on the ring"
+LOST = "'2025', which is not among the encryption keys"
 ALI = Found("ofac", "1", "individual", 1.0, confirmed=False, evidence="same country", compared="a" * 64)
 ENTRIES = [ListEntry("1", b"name")]
 

@@ -58,7 +58,9 @@ class Keyring:
         """Decrypt what was sealed for this cell; Undecipherable for another cell or a missing key."""
         key_id = sealed_under(sealed)
         if key_id not in self._ciphers:
-            raise Undecipherable(f"{cell.table}.{cell.column} is sealed under key {key_id!r}, which is not on the ring")
+            raise Undecipherable(
+                f"{cell.table}.{cell.column} is sealed under key {key_id!r}, which is not among the encryption keys"
+            )
         start = len(header(key_id))
         nonce, secret = sealed[start : start + NONCE_BYTES], sealed[start + NONCE_BYTES :]
         try:
