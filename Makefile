@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo up test test-fast lint policy format browser pictures monitoring lock clean soak soak-events soak-facts soak-texts
 .PHONY: bench-latency bench-rules bench-burst bench-eligibility bench-facts bench-limits bench-limits-scale
-.PHONY: bench-stability bench-personas bench-healing bench-migrations bench-rotation
+.PHONY: bench-stability bench-personas bench-healing bench-migrations bench-rotation bench-fairness
 .DEFAULT_GOAL := demo
 
 # An environment of exactly the locked versions, checked by hash. uv takes a tenth of pip's time; where it cannot install,
@@ -84,7 +84,7 @@ format: $(VENV)/.installed
 bench-latency bench-rules bench-burst bench-eligibility bench-facts bench-personas: bench-%: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.$*
 
-bench-healing bench-migrations bench-rotation: bench-%: $(VENV)/.installed
+bench-healing bench-migrations bench-rotation bench-fairness: bench-%: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.$*
 
 # The limit run; `make bench-limits USERS=1000000`, `make bench-limits-scale USERS="10000 100000 1000000"`.

@@ -62,6 +62,8 @@ async def evaluate_eligibility(
                 return Completed(name="NotOwed", message="Decided already, or another run works on it.")
             check = UserCheck(runtime, lease.claim, await _profile(runtime, lease.claim))
             await gather(check)
+            if check.is_known and check.profile.version == profiles.NOT_STORED:
+                check.profile = await _profile(runtime, lease.claim, met=True)
             eligibility, books = await _decided(check, lease)
         # The decision is stored. Later errors show in the run, and the outbox still has the messages.
         await publish_evaluation(runtime, check.request, eligibility, books)
@@ -88,11 +90,15 @@ async def _decided(
         if await record_evaluation(check, eligibility, result):
             return eligibility, result.books
         check.claim.steps.add("evaluated_again", why="the profile, the rulebooks or a reported float changed")
-        check.profile = await _profile(check.runtime, check.claim)
+        check.profile = await _profile(check.runtime, check.claim, met=check.is_known)
 
 
-async def _profile(runtime: Runtime, claim: Claim[EvaluationRequest]) -> FloatProfile:
-    """The user's profile; on first contact the default one is stored."""
+async def _profile(runtime: Runtime, claim: Claim[EvaluationRequest], *, met: bool = False) -> FloatProfile:
+    """The user's profile, else the default one. It is stored if the user is `met`: known to the user service."""
     request, now = claim.subject, datetime.now(UTC)
+    async with runtime.store.read() as work:
+        found = await profiles.current(work, request.tenant, request.user_id, now)
+    if found is not None or not met:
+        return found or profiles.default_profile(request.user_id, now, CURRENCY, TIERS)
     async with runtime.store.begin() as work:
         return await profiles.on_first_contact(work, request.tenant, request.user_id, now, CURRENCY, TIERS)

@@ -7,11 +7,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
-from prefect import get_client
-
 from rules.limits.tiers import CURRENCY, TIERS
 from tasks.run_log import run_log
-from underwriting.dispatch import try_dispatch
+from underwriting.dispatch import dispatch_waiting
 from underwriting.domain.application import Application, Product, State
 from underwriting.domain.eligibility import EvaluationRequest
 from underwriting.domain.events import ApplicationSubmitted, Event, EventType, FloatCreated, TransactionsArrived
@@ -21,6 +19,7 @@ from underwriting.rulebook_cache import NotLent
 from underwriting.runtime import Runtime
 from underwriting.store import applications, evaluations, profiles
 from underwriting.store.errors import KeyReused, StoreError, StoreUnreachable, UnderWay
+from underwriting.store.kinds import kind_of
 from underwriting.store.models import QueueState
 from underwriting.store.queue import inbox
 from underwriting.store.session import Work
@@ -67,8 +66,7 @@ async def handle_due(runtime: Runtime) -> Counter[str]:
                 outcome, subjects = await _handle(runtime, event)
             # Prefect may be slow, or away: nobody waits for it to handle the next event.
             for subject in subjects:
-                async with get_client() as client:
-                    await try_dispatch(client, runtime.store, subject)
+                await dispatch_waiting(runtime.store, kind_of(subject.id), runtime.config, subject.tenant)
             return outcome
 
     while time.monotonic() - began < ENOUGH_SECONDS:

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic
 
+import httpx
+from prefect.exceptions import PrefectException
+
+from underwriting.dispatch import dispatch_waiting
 from underwriting.integrations.steps import recording
 from underwriting.process.failpoints import failpoint
 from underwriting.process.logs import log_about
@@ -61,3 +65,10 @@ async def claimed(runtime: Runtime, kind: Kind[T], subject_id: str, flow_run_id:
             async with runtime.store.begin() as work:
                 await claims.give_back(work, claim, wait if failed else timedelta(), error)
         raise
+    await _next_of_tenant(runtime, kind, claim.subject.tenant)
+
+
+async def _next_of_tenant(runtime: Runtime, kind: Kind[T], tenant: str) -> None:
+    """Dispatch what waited for this one's end. Where that cannot be done now, the housekeeping does it."""
+    with suppress(StoreUnreachable, httpx.HTTPError, PrefectException):
+        await dispatch_waiting(runtime.store, kind, runtime.config, tenant)

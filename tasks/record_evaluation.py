@@ -39,5 +39,5 @@ async def _is_unchanged(work: Work, check: UserCheck, result: BooksResult) -> bo
     profile = await profiles.current(work, request.tenant, request.user_id, datetime.now(UTC))
     _, digest = await check.runtime.rulebook_cache.eligibility(work, request.product)
     reported = await reported_floats.count(work, request.tenant, request.user_id)
-    now = (profile and profile.version, digest, reported)
+    now = (profile.version if profile else profiles.NOT_STORED, digest, reported)
     return now == (check.profile.version, result.digest, result.floats_reported)

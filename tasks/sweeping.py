@@ -23,7 +23,16 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 
-from underwriting.dispatch import ENDED_BY_A_PERSON, dispatch, mark_crashed, resume_limits, was_cancelled, will_come
+from underwriting.dispatch import (
+    AT_ONCE,
+    ENDED_BY_A_PERSON,
+    dispatch,
+    dispatch_waiting,
+    mark_crashed,
+    resume_limits,
+    was_cancelled,
+    will_come,
+)
 from underwriting.domain.limits import LimitRunState
 from underwriting.domain.notice import Owed
 from underwriting.limit_runs.rollback import roll_back
@@ -48,13 +57,11 @@ F = TypeVar("F")
 
 # Who goes on with a rollback that a person ordered.
 SYSTEM = "system"
-# Dispatches that Prefect's server is asked for at the same time.
-AT_ONCE = 4
 UNDER_WAY = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
 
 async def dispatch_owed(runtime: Runtime) -> int:
-    """Dispatch what waits too long or whose lease expired; returns how many."""
+    """Dispatch what has its turn, what was lost after its dispatch, and whose lease expired; returns how many."""
     # A user waits for an evaluation.
     return await _dispatch_all(runtime, EVALUATIONS) + await _dispatch_all(runtime, APPLICATIONS)
 
@@ -202,13 +209,16 @@ async def _each(found: Sequence[F], do: Callable[[F], Awaitable[bool]], at_once:
 
 
 async def _dispatch_all(runtime: Runtime, kind: Kind[T]) -> int:
+    pending_for = timedelta(seconds=runtime.config.dispatch_seconds)
     async with runtime.store.read() as work:
-        waiting_ones = await claims.unclaimed(work, kind, timedelta(seconds=runtime.config.dispatch_seconds))
-    if not waiting_ones:
-        return 0
-    async with get_client() as client:
-        earlier = await _runs(client, [UUID(one.flow_run_id) for one in waiting_ones if one.flow_run_id is not None])
-        return await _each(waiting_ones, lambda one: _dispatch(runtime, client, kind, one, earlier), AT_ONCE)
+        waiting_ones = await claims.unclaimed(work, kind, pending_for)
+    again = 0
+    if waiting_ones:
+        async with get_client() as client:
+            ids = [UUID(one.flow_run_id) for one in waiting_ones if one.flow_run_id is not None]
+            earlier = await _runs(client, ids)
+            again = await _each(waiting_ones, lambda one: _dispatch(runtime, client, kind, one, earlier), AT_ONCE)
+    return again + await dispatch_waiting(runtime.store, kind, runtime.config, waited=pending_for)
 
 
 async def _runs(client: PrefectClient, ids: list[UUID]) -> dict[str, FlowRun]:

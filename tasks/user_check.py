@@ -8,7 +8,7 @@ import pyarrow as pa
 from rules.facts import tables_of, users_as_of
 from underwriting.domain.documents import Document
 from underwriting.domain.eligibility import EvaluationRequest
-from underwriting.domain.histories import Float, FloatHistory
+from underwriting.domain.histories import Float, FloatHistory, User
 from underwriting.domain.profile import FloatProfile
 from underwriting.runtime import Runtime
 from underwriting.screening.screener import Screened
@@ -40,6 +40,11 @@ class UserCheck:
     def add(self, document: Document) -> None:
         """Keep what a source answered; a later answer of the same kind replaces it, as on a retry."""
         self._documents[type(document)] = document
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the user service has such a user."""
+        return User in self._documents
 
     def add_reported(self, floats: Iterable[ReportedFloat]) -> None:
         """Add the reported floats that the float service, if it answered, does not list yet.

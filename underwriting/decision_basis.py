@@ -16,6 +16,7 @@ from rules.core.edition import Edition
 from rules.eligibility.book import EligibilityBook, parse_eligibility_book
 from rules.limits.affordability import affordability_caps
 from rules.limits.policy import LimitPolicy, parse_policy, policy_for, shipped_policies
+from rules.limits.tiers import CURRENCY, TIERS
 from rules.prescreening.book import Rulebook, parse_rulebook
 from underwriting.domain.application import Application
 from underwriting.domain.decision import CheckResult, Decision, FactValue, RulebookRef
@@ -119,6 +120,8 @@ async def _book(work: Work, ref: RulebookRef, parse: Callable[[str, str], B]) ->
 
 async def _profile(work: Work, judged: DecidedEvaluation) -> FloatProfile:
     request, version = judged.request, judged.eligibility.profile_version
+    if version == profiles.NOT_STORED:
+        return profiles.default_profile(request.user_id, request.requested_at, CURRENCY, TIERS)
     for profile in await profiles.versions(work, request.tenant, request.user_id, after=version + 1, limit=1):
         if profile.version == version:
             return profile

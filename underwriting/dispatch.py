@@ -1,12 +1,15 @@
 """Handing an application or evaluation that has to be decided to Prefect. Prefect triggers; the store's row decides."""
 
+import asyncio
 import logging
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import httpx
+from prefect import get_client
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from prefect.client.schemas.objects import FlowRun, StateType
@@ -19,9 +22,9 @@ from underwriting.domain.application import Application, State
 from underwriting.domain.eligibility import EvaluationRequest
 from underwriting.integrations.tracing import carried
 from underwriting.process.logs import in_a_line, log_about
-from underwriting.settings import is_example
-from underwriting.store import claims
-from underwriting.store.kinds import kind_of
+from underwriting.settings import Settings, is_example
+from underwriting.store import claims, turns
+from underwriting.store.kinds import Kind, kind_of
 from underwriting.store.models import LimitRunRow
 from underwriting.store.session import Store
 
@@ -30,6 +33,8 @@ log = logging.getLogger(__name__)
 REVIEW = "review-application/review-application"
 EVALUATION = "evaluate-eligibility/evaluate-eligibility"
 RESUME = "resume-limits/resume-limits"
+# Dispatches that Prefect's server is asked for at the same time.
+AT_ONCE = 4
 ENDED_BY_A_PERSON = (StateType.CANCELLED, StateType.CANCELLING)
 # Between a resumed limit run that failed and the next.
 RESUME_WAIT = timedelta(minutes=5)
@@ -64,25 +69,39 @@ def _run_of(subject: Application | EvaluationRequest) -> _Run:
     return _Run(EVALUATION, f"evaluate-{subject.id}", {"evaluation_id": subject.id})
 
 
-async def dispatch(client: PrefectClient, subject: Application | EvaluationRequest, dispatch_no: int) -> FlowRun:
+async def dispatch(
+    client: PrefectClient, subject: Application | EvaluationRequest, dispatch_no: int, *, traced: bool = False
+) -> FlowRun:
     """Create the flow run of one dispatch; the same dispatch twice gives the same run.
 
     Prefect forgets idempotency keys with their runs. A second run is harmless, because only one can have the claim.
-    httpx.HTTPError or ObjectNotFound if Prefect cannot take it now; the housekeeping tries again.
+    `traced`: the run continues the current trace. httpx.HTTPError or ObjectNotFound if Prefect cannot take it now; the
+    housekeeping tries again.
     """
     run = _run_of(subject)
-    return await _start(client, run.deployment, run.name, run.parameters, f"{subject.request_key}:{dispatch_no}")
+    key = f"{subject.request_key}:{dispatch_no}"
+    return await _start(client, run.deployment, run.name, run.parameters, key, traced=traced)
 
 
 async def _start(
-    client: PrefectClient, deployment: str, name: str, parameters: dict[str, Any], idempotency_key: str
+    client: PrefectClient,
+    deployment: str,
+    name: str,
+    parameters: dict[str, Any],
+    idempotency_key: str,
+    *,
+    traced: bool = False,
 ) -> FlowRun:
     place = (str(client.api_url), deployment)
     if place not in _deployments:
         _deployments[place] = (await client.read_deployment_by_name(deployment)).id
     try:
         return await client.create_flow_run_from_deployment(
-            _deployments[place], parameters=parameters, idempotency_key=idempotency_key, name=name, labels=carried()
+            _deployments[place],
+            parameters=parameters,
+            idempotency_key=idempotency_key,
+            name=name,
+            labels=carried() if traced else None,
         )
     except ObjectNotFound:
         # It was deleted. There may be another one of its name.
@@ -90,12 +109,47 @@ async def _start(
         raise
 
 
+async def dispatch_waiting(
+    store: Store,
+    kind: Kind[Any],
+    config: Settings,
+    tenant: str | None = None,
+    *,
+    client: PrefectClient | None = None,
+    requested: str | None = None,
+    waited: timedelta = timedelta(),
+) -> int:
+    """Dispatch what has its turn (`turns.take`), of one tenant or of all; returns how many these are.
+
+    The run of the application or evaluation that is `requested` here and now continues the current trace.
+    """
+    async with store.begin() as work:
+        most = turns.Most(alone=config.tenant_runs * config.worker_limit, beside_others=config.tenant_runs)
+        found = await turns.take(work, kind, most, tenant, waited=waited)
+    if not found:
+        return 0
+    free = asyncio.Semaphore(AT_ONCE)
+    async with nullcontext(client) if client else get_client() as prefect:
+
+        async def one(subject: Application | EvaluationRequest, dispatch_no: int) -> None:
+            async with free:
+                await try_dispatch(prefect, store, subject, dispatch_no, traced=subject.id == requested)
+
+        await asyncio.gather(*(one(*each) for each in found))
+    return len(found)
+
+
 async def try_dispatch(
-    client: PrefectClient, store: Store, subject: Application | EvaluationRequest, dispatch_no: int = 1
+    client: PrefectClient,
+    store: Store,
+    subject: Application | EvaluationRequest,
+    dispatch_no: int = 1,
+    *,
+    traced: bool = False,
 ) -> None:
     """Dispatch and note the run in the store. If Prefect cannot take it now, the housekeeping does it later."""
     try:
-        run = await dispatch(client, subject, dispatch_no)
+        run = await dispatch(client, subject, dispatch_no, traced=traced)
     except (httpx.HTTPError, PrefectException) as error:
         with log_about(**{f"{kind_of(subject.id).name}_id": subject.id}, tenant=subject.tenant):
             log.warning("%s is not dispatched yet, the housekeeping does it: %s", subject.id, in_a_line(error))

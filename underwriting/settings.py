@@ -183,8 +183,10 @@ class Settings(BaseSettings):
     token_issuer: str = "underwriting"
     token_audience: str = "underwriting-api"
 
-    # What one tenant may call of one API process.
-    api_quota: str = "1000/second"
+    # What one tenant may call, over all API processes; and how many applications, and evaluations, of one tenant may be
+    # undecided: beyond it new ones are refused.
+    api_quota: str = "60000/minute"
+    tenant_open: Annotated[int, Field(ge=1)] = 2_000
 
     # AES-256 keys of the store, base64, as {key id: key}; new rows use `encryption_key_id`.
     # Empty means a key file in `state_dir`, made on first use; only with the embedded PostgreSQL or SQLite.
@@ -206,6 +208,9 @@ class Settings(BaseSettings):
     # empty.
     flags: str = ""
     flags_ttl: Annotated[float, Field(ge=0)] = 60.0
+    # Reviews, and evaluations, of one tenant that are dispatched and not decided while other tenants ask, too: one for
+    # each worker. A tenant that is alone may have `worker_limit` times as many. The others wait for their turn.
+    tenant_runs: Annotated[int, Field(ge=1)] = 1
     # How long a worker owns an application without renewing, seconds; renewed at a third of it.
     lease_seconds: Annotated[float, Field(gt=0)] = 30.0
     max_attempts: Annotated[int, Field(ge=1)] = 5

@@ -65,6 +65,9 @@ locals {
   # Secrets that all of our own services read.
   store_secrets = ["UNDERWRITING_DATABASE_URL", "UNDERWRITING_ENCRYPTION_KEYS", "PREFECT_API_AUTH_STRING"]
 
+  # Of one tenant, while others ask too: one for each worker.
+  tenant_runs = tostring(var.tasks["worker"].most)
+
   # Whether the loops of a process answer.
   alive = ["CMD", "python", "-c", "${local.python}('http://127.0.0.1:8402/live', timeout=8)"]
 
@@ -81,6 +84,7 @@ locals {
         UNDERWRITING_TOKEN_AUDIENCE = var.token_audience
         UNDERWRITING_CREDITORS      = jsonencode(var.creditors)
         UNDERWRITING_BUREAUS        = jsonencode(var.bureaus)
+        UNDERWRITING_TENANT_RUNS    = local.tenant_runs
       }
       secrets = concat(local.store_secrets, ["UNDERWRITING_PARTNERS", "UNDERWRITING_SOURCE_TOKENS"])
     }
@@ -98,6 +102,7 @@ locals {
         UNDERWRITING_LIMITS_FOLDER  = "/var/lib/underwriting"
         UNDERWRITING_LIMITS_SEALED  = "true"
         UNDERWRITING_SEGMENTS       = jsonencode(var.segments)
+        UNDERWRITING_TENANT_RUNS    = local.tenant_runs
         UNDERWRITING_HEALTH_PORT    = "8402"
       }
       secrets = concat(local.store_secrets, ["UNDERWRITING_PARTNERS", "UNDERWRITING_SOURCE_TOKENS"])
@@ -114,6 +119,7 @@ locals {
         UNDERWRITING_PURGE        = tostring(var.purge)
         UNDERWRITING_RETENTION    = jsonencode(var.retention)
         UNDERWRITING_HEALTH_PORT  = "8402"
+        UNDERWRITING_TENANT_RUNS  = local.tenant_runs
         # The agent beside it; see tasks.tf.
         UNDERWRITING_STATSD_HOST = "127.0.0.1"
       }
@@ -129,6 +135,7 @@ locals {
       environment = {
         UNDERWRITING_EVENTS_QUEUE_URL = aws_sqs_queue.events.url
         UNDERWRITING_HEALTH_PORT      = "8402"
+        UNDERWRITING_TENANT_RUNS      = local.tenant_runs
       }
       secrets = local.store_secrets
     }

@@ -193,12 +193,3 @@ def test_a_file_without_a_usable_key_is_named(config, tmp_path):
     file.write_text(json.dumps({"keys": UNUSABLE}))
     with pytest.raises(ValueError, match=r"keys\.json has no key that we can use"):
         keys.PublicKeys(config.model_copy(update={"jwks_file": file}))
-
-
-async def test_a_tenant_that_calls_too_often_is_told_when_to_come_back(serving, config, token):
-    async with serving(config.model_copy(update={"api_quota": "5/minute"})) as client:
-        assert [await status(client, token()) for _ in range(5)] == [200] * 5
-        refused = await client.get("/v1/applications", headers={"Authorization": f"Bearer {token()}"})
-        assert (refused.status_code, refused.json()["error_code"]) == (429, "RATE_LIMITED")
-        assert 1 <= int(refused.headers["Retry-After"]) <= 60
-        assert await status(client, token(tenant="other")) == 200

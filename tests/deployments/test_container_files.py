@@ -65,6 +65,8 @@ def test_only_the_edge_is_reached_from_outside_and_it_speaks_tls() -> None:
     assert re.findall(r"listen (.*);", edge) == ["8443 ssl"]
     assert "ssl_protocols TLSv1.2 TLSv1.3;" in edge
     assert "client_max_body_size 256k;" in edge
+    # The API's own server has no limit for this.
+    assert "client_header_timeout 10s;" in edge
     assert services()["edge"]["secrets"] == ["tls.crt", "tls.key"]
     assert services()["postgres"]["networks"] == ["database"]
     assert compose()["networks"]["database"] == {"internal": True}

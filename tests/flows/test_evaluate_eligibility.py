@@ -141,6 +141,12 @@ async def test_a_user_whom_the_user_service_does_not_know_is_rejected_and_asked_
     assert evaluated.said == ("rejected", "customer_not_found")
     assert evaluated.record.troubles["user_record"] == "users: does not know the customer"
     assert {(await task_runs(evaluated))[name].run_count for name in SOURCES} == {1}
+    # Nobody gets a profile by being asked about, and the same question again is answered by the same evaluation.
+    assert await rows(checks.store, "float_profiles") == 0
+    assert evaluated.record.profile_version == 0
+    assert await checks.fresh("nobody-like-that") == evaluated.record.body
+    await checks.evaluate("steady-pay")
+    assert await rows(checks.store, "float_profiles") == 1
 
 
 async def test_an_outage_is_tried_again(journey: Journey, checks: FloatChecks) -> None:

@@ -8,7 +8,7 @@ import time_machine
 from support.reviews import LEASE, accept, cancel, claim, claimed, finish, let_time_pass
 
 from underwriting.domain.application import Application, State
-from underwriting.store import applications, audit, claims
+from underwriting.store import applications, audit, claims, turns
 from underwriting.store.applications import StoredApplication
 from underwriting.store.claims import Unclaimed
 from underwriting.store.errors import NotRetryable, UnknownApplication
@@ -24,6 +24,11 @@ async def stored(store: Store, application_id: str) -> StoredApplication:
 async def owed(store: Store, pending_for: timedelta = timedelta(seconds=15)) -> list[Unclaimed[Application]]:
     async with store.read() as work:
         return await claims.unclaimed(work, APPLICATIONS, pending_for)
+
+
+async def taken(store: Store, most: int = 8) -> list[tuple[Application, int]]:
+    async with store.begin() as work:
+        return await turns.take(work, APPLICATIONS, turns.Most(most, most))
 
 
 async def expire(store: Store) -> None:
@@ -107,9 +112,15 @@ async def test_a_cancelled_application_is_retried_by_an_operator_only(store: Sto
             await claims.retry(work, APPLICATIONS, "app_01JZZZZZZZZZZZZZZZZZZZZZZZ", by="olga")
 
 
-async def test_a_pending_application_is_owed_once_it_waited_long_enough(store: Store) -> None:
+async def test_a_pending_application_is_owed_once_its_dispatch_was_long_ago(store: Store) -> None:
     application = await accept(store)  # received at NOW, which is long ago
-    assert [(row.subject.id, row.dispatch_no) for row in await owed(store)] == [(application.id, 1)]
+    assert await owed(store) == [], "it waits for its turn"
+    assert [(found.id, number) for found, number in await taken(store)] == [(application.id, 1)]
+    assert await owed(store) == [], "who took it is about to dispatch it"
+    await let_time_pass(store, "applications", "dispatched_at", timedelta(seconds=16))
+    assert [(row.subject.id, row.dispatch_no, row.flow_run_id) for row in await owed(store)] == [
+        (application.id, 1, None)
+    ]
     async with store.begin() as work:
         assert await claims.dispatched(work, APPLICATIONS, application.id, 1, "run-1")
     assert await owed(store) == []
@@ -134,6 +145,7 @@ async def test_a_running_application_is_owed_when_its_lease_expires_and_then_onc
 
 async def test_what_a_worker_left_comes_before_what_only_waits(store: Store) -> None:
     waiting = [await accept(store) for _ in range(3)]
+    await taken(store)
     left = await claimed(store)
     await expire(store)
     async with store.read() as work:

@@ -22,7 +22,7 @@ from support.reviews import LEASE, NOW, cancel, let_time_pass, rows
 from underwriting.domain.application import State
 from underwriting.domain.decision import Outcome, Result, Verdict
 from underwriting.domain.eligibility import Eligibility
-from underwriting.store import audit, claims, evaluations
+from underwriting.store import audit, claims, evaluations, turns
 from underwriting.store.errors import LeaseLost, NotRetryable, StatementRefused, UnknownEvaluation
 from underwriting.store.evaluations import EvaluationRecord
 from underwriting.store.kinds import APPLICATIONS, EVALUATIONS, kind_of
@@ -201,12 +201,11 @@ async def test_what_is_evaluated_anew_cannot_be_put_back(store: Store) -> None:
 
 async def test_evaluations_are_owed_beside_applications(store: Store) -> None:
     accepted = await check(store)  # asked for at NOW, which is long ago
-    async with store.read() as work:
-        (owed,) = await claims.unclaimed(work, EVALUATIONS, timedelta(seconds=15))
-        assert await claims.unclaimed(work, APPLICATIONS, timedelta(seconds=15)) == []
-    assert (owed.subject, owed.dispatch_no) == (accepted.stored.subject, 1)
     async with store.begin() as work:
-        assert await claims.dispatched(work, EVALUATIONS, owed.subject.id, 1, "run-1")
+        assert await turns.take(work, EVALUATIONS, turns.Most(1, 1)) == [(accepted.stored.subject, 1)]
+        assert await turns.take(work, APPLICATIONS, turns.Most(1, 1)) == []
+    async with store.begin() as work:
+        assert await claims.dispatched(work, EVALUATIONS, accepted.stored.subject.id, 1, "run-1")
     async with store.read() as work:
         assert await claims.unclaimed(work, EVALUATIONS, timedelta(seconds=15)) == []
 

@@ -16,7 +16,7 @@ from support.reviews import accept, claim, decision, finish, results, rows
 
 from underwriting.domain.application import State
 from underwriting.domain.decision import Verdict
-from underwriting.store import applications, audit, claims, decisions, evaluations, execution, ledger
+from underwriting.store import applications, audit, claims, decisions, evaluations, execution, ledger, turns
 from underwriting.store.claims import Claim
 from underwriting.store.crypto import Keyring
 from underwriting.store.errors import LeaseLost
@@ -161,10 +161,13 @@ async def review_all(url: str, keys: Keyring, bureau: Path) -> None:
     """A worker: claims what is owed, pulls the paid report once, decides; until nothing is left."""
     async with Store.open(url, keys) as store:
         while await undecided(store):
-            async with store.read() as work:
-                owed = await claims.unclaimed(work, APPLICATIONS, timedelta())
+            async with store.begin() as work:
+                owed = [
+                    application for application, _ in await turns.take(work, APPLICATIONS, turns.Most(1_000, 1_000))
+                ]
+                owed += [one.subject for one in await claims.unclaimed(work, APPLICATIONS, timedelta())]
             for application in owed:
-                owned = await claim(store, application.subject.id, SHORT, max_attempts=1_000)
+                owned = await claim(store, application.id, SHORT, max_attempts=1_000)
                 if owned is not None:
                     await review(store, owned, bureau)
             await asyncio.sleep(0.01)

@@ -9,7 +9,7 @@ from support.reviews import BOOK, LEASE, NO_SCORE, NOW, claim, claimed, results,
 from underwriting.domain.application import Application, State
 from underwriting.domain.decision import Decision, Missing, Offer, Verdict
 from underwriting.domain.money import Money
-from underwriting.store import applications, audit, claims, decisions, waiting
+from underwriting.store import applications, audit, decisions, turns, waiting
 from underwriting.store.applications import StoredApplication
 from underwriting.store.errors import NotReferred, NotWaiting, UnknownApplication
 from underwriting.store.kinds import APPLICATIONS
@@ -86,9 +86,9 @@ async def test_what_was_supplied_is_reviewed_again_under_the_same_id(store: Stor
         State.PENDING,
         ["application.incomplete", "application.reopened"],
     )
-    async with store.read() as work:
-        (owed,) = await claims.unclaimed(work, APPLICATIONS, timedelta())
-    assert owed.subject.id == application.id
+    async with store.begin() as work:
+        ((owed, _),) = await turns.take(work, APPLICATIONS, turns.Most(1, 1))
+    assert owed.id == application.id
     owned = await claim(store, application.id)
     assert owned is not None
     asked = owned.subject

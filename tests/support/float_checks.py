@@ -1,7 +1,7 @@
 """One eligibility check after another as a test sees them: the real flow, a real Prefect server, the sandbox."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from prefect.client.schemas.objects import State
@@ -57,6 +57,13 @@ class FloatChecks:
     async def ad_hoc(self, user_id: str, as_of: date | None = None) -> State[Any]:
         """A run that staff start, without a check of the API's."""
         return await evaluate_eligibility(user_id, Product.FLOAT, as_of, return_state=True)
+
+    async def fresh(self, user_id: str) -> bytes | None:
+        """What the API answers at once."""
+        runtime, now, hour = self.journey.runtime, datetime.now(UTC), timedelta(hours=1)
+        digest = await runtime.rulebook_cache.digest(Product.FLOAT)
+        async with self.store.read() as work:
+            return await evaluations.fresh(work, TENANT, user_id, Product.FLOAT, now, hour, digest)
 
     async def stored(self, evaluation_id: str) -> StoredEvaluation:
         """The evaluation as the API would find it."""

@@ -99,9 +99,12 @@ async def _accept(
     now: datetime,
 ) -> Accepted[EvaluationRequest, EvaluationRecord]:
     async with context.store.begin() as work:
-        return await evaluations.accept(
+        accepted = await evaluations.accept(
             work, caller.tenant, question.user_id, product, None, key, now, callback=question.callback_url
         )
+        if accepted.new:
+            await context.ensure_room(work, accepted.stored.subject)
+        return accepted
 
 
 def _check_callback(url: str, caller: Caller, context: ApiContext) -> None:

@@ -82,8 +82,8 @@ def create_app(config: Settings | None = None) -> FastAPI:
         async with AsyncExitStack() as stack:
             try:
                 app.state.verifier = Verifier(PublicKeys(config), config.token_issuer, config.token_audience)
-                app.state.quota = Quota(config.api_quota)
                 store = await stack.enter_async_context(open_store(config))
+                app.state.quota = Quota(config.api_quota, store)
             except (StoreError, ValueError) as error:
                 # The server shows a traceback, too.
                 log.critical("the API does not start: %s", error)

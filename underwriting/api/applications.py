@@ -131,6 +131,7 @@ async def apply(
                 raise refused
             if accepted.stored.subject.as_of < now.date():
                 require(caller, BACKDATE)
+            await context.ensure_room(work, accepted.stored.subject)
     if not accepted.replay:
         after_answering.add_task(context.dispatch, accepted.stored.subject)
     return _answer(accepted.stored, replayed=accepted.replay)
@@ -229,7 +230,7 @@ async def hand_in(
             partners=context.config.partners,
         )
     if stored.state is State.PENDING:
-        after_answering.add_task(context.dispatch, stored.subject, stored.dispatch_no + 1)
+        after_answering.add_task(context.dispatch, stored.subject)
     return _answer(stored, replayed=False)
 
 

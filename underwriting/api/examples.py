@@ -22,7 +22,7 @@ ERRORS = {
     409: ("NOT_REFERRED", "application app_01KAYB2M4Z5W8Q0V6T3R9N7XJC does not wait for a person"),
     412: ("VERSION_CONFLICT", "the profile of ada is at version 4, not 3; read it again"),
     422: ("INVALID_REQUEST", "query.product: is not possible here; write float, loan or all"),
-    429: ("RATE_LIMITED", "Your tenant may call 1000 per 1 second; try again in 1 s."),
+    429: ("RATE_LIMITED", "Your tenant may call 60000 per 1 minute; try again in 1 s."),
     503: ("STORE_UNREACHABLE", "the database did not answer; try again"),
 }
 

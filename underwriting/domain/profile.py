@@ -40,12 +40,15 @@ class Tier(BaseModel):
 
 
 class FloatProfile(BaseModel):
-    """One version of a user's profile. A temporary one has `expires_on` and is in force until then."""
+    """One version of a user's profile. A temporary one has `expires_on` and is in force until then.
+
+    Version 0 is not stored: it is the default one of a user whom we have not met.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     user_id: CustomerId
-    version: Annotated[int, Field(strict=True, ge=1)]
+    version: Annotated[int, Field(strict=True, ge=0)]
     currency: CurrencyCode
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)]
     # Products that this user may not take now, whatever the rules decide.

@@ -140,7 +140,7 @@ async def retry(work: Work, kind: Kind[T], subject_id: str, by: str) -> None:
 
 
 async def unclaimed(work: Work, kind: Kind[T], pending_for: timedelta, limit: int = 100) -> list[Unclaimed[T]]:
-    """What waits for a worker, without what was dispatched within `pending_for`.
+    """What waits for a worker though it had its turn (`turns.take`), without what had it within `pending_for`.
 
     These are RUNNING rows whose lease expired, which come first and are due at once unless they were dispatched again
     since then, and PENDING rows, oldest first.
@@ -149,7 +149,6 @@ async def unclaimed(work: Work, kind: Kind[T], pending_for: timedelta, limit: in
     long_ago = from_now(-pending_for)
     expired = and_(table.state == State.RUNNING, table.lease_until < from_now())
     overdue = or_(
-        and_(table.state == State.PENDING, table.dispatched_at.is_(None), table.received_at < long_ago),
         and_(table.state == State.PENDING, table.dispatched_at < long_ago),
         and_(expired, or_(table.dispatched_at.is_(None), table.dispatched_at < table.lease_until)),
         and_(expired, table.dispatched_at < long_ago),

@@ -24,6 +24,8 @@ from underwriting.store.queue import outbox
 from underwriting.store.session import Work
 
 SYSTEM = "system"
+# The version of the profile of a user whom we have not met.
+NOT_STORED = 0
 
 
 async def current(work: Work, tenant: str, user_id: str, now: datetime) -> FloatProfile | None:
@@ -40,17 +42,19 @@ async def on_first_contact(
     """The profile in force, and on first contact a default one of these tiers (see `rules.limits.tiers`)."""
     if (met := await current(work, tenant, user_id, now)) is not None:
         return met
-    default = default_profile(user_id, now, currency, tiers)
+    default = default_profile(user_id, now, currency, tiers, version=1)
     if await _add(work, tenant, default):
         return default
     return (await versions_in_force(work, tenant, user_id, now)).in_force
 
 
-def default_profile(user_id: str, now: datetime, currency: str, tiers: Iterable[Tier]) -> FloatProfile:
-    """The first version of a user's profile, before it is stored."""
+def default_profile(
+    user_id: str, now: datetime, currency: str, tiers: Iterable[Tier], version: int = NOT_STORED
+) -> FloatProfile:
+    """The profile of a user before the first contact."""
     return FloatProfile(
         user_id=user_id,
-        version=1,
+        version=version,
         currency=currency,
         tiers=tuple(tiers),
         created_on=now,

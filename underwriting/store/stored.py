@@ -38,9 +38,8 @@ class Stored(Generic[T, R]):
     state: State
     # Why it failed or is quarantined; for the operator.
     trouble: str | None
-    # The run that it was last given to or that owns it, and how often it was given to one.
+    # The run that it was last given to or that owns it.
     flow_run_id: str | None
-    dispatch_no: int
     # The stored body of its newest decision, byte for byte. While it is undecided, the body is built when it is read.
     body: bytes
     record_type: type[R]
@@ -49,7 +48,7 @@ class Stored(Generic[T, R]):
     def of(cls, row: Claimable, subject: T, record_type: type[R], body: bytes | None) -> Self:
         """From the row and the body of its newest decision, if there is one."""
         body = body or record_type.undecided(subject, row.state).body
-        return cls(subject, row.state, row.trouble, row.flow_run_id, row.dispatch_no, body, record_type)
+        return cls(subject, row.state, row.trouble, row.flow_run_id, body, record_type)
 
     @property
     def record(self) -> R:

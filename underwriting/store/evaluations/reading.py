@@ -46,7 +46,7 @@ _FRESH = (
         EligibilityRow.evaluation_id == _newest_done,
         EligibilityRow.decided_at > bindparam("decided_after", type_=UtcDateTime()),
         EligibilityRow.books_digest == bindparam("books_digest"),
-        EligibilityRow.profile_version == VERSION_IN_FORCE,
+        EligibilityRow.profile_version == func.coalesce(VERSION_IN_FORCE, 0),
         EligibilityRow.floats_reported == FLOATS_REPORTED,
     )
 )

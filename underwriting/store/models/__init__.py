@@ -2,7 +2,16 @@
 
 from underwriting.store.columns import SealedBinary
 from underwriting.store.models.applications import ApplicationRow, CheckRow, DecisionRow, EffectRow, OutcomeRow
-from underwriting.store.models.base import Base, Claimable, LeasedRow, QueuedRow, sealed_cell, undecided
+from underwriting.store.models.base import (
+    Base,
+    Claimable,
+    LeasedRow,
+    QueuedRow,
+    sealed_cell,
+    undecided,
+    under_way,
+    waiting,
+)
 from underwriting.store.models.evaluations import (
     BookRow,
     CallbackRow,
@@ -15,7 +24,7 @@ from underwriting.store.models.evaluations import (
     RuleOutcomeRow,
     StaffDecisionRow,
 )
-from underwriting.store.models.execution import AttemptRow, DispatchRow
+from underwriting.store.models.execution import AttemptRow, DispatchRow, TenantCallsRow
 from underwriting.store.models.limits import LimitRecordRow, LimitRunRow, LimitShardRow
 from underwriting.store.models.lists import ListEntryRow, ListMatchRow, ListRow
 from underwriting.store.models.log import AuditHeadRow, AuditRow, EventRow, MessageRow
@@ -74,6 +83,9 @@ __all__ = [
     "RulebookKind",
     "RulebookRow",
     "StaffDecisionRow",
+    "TenantCallsRow",
     "sealed_cell",
     "undecided",
+    "under_way",
+    "waiting",
 ]

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from underwriting.domain.application import Product, State
 from underwriting.domain.decision import FactValue, Result, Verdict
 from underwriting.store.columns import Sealed
-from underwriting.store.models.base import Base, Claimable, index_of_due, index_of_undecided
+from underwriting.store.models.base import Base, Claimable, index_of_due, index_of_turns, index_of_undecided
 from underwriting.store.models.states import EffectState
 
 
@@ -35,6 +35,7 @@ class ApplicationRow(Claimable):
 
 
 index_of_undecided(ApplicationRow)
+index_of_turns(ApplicationRow)
 _owed = ApplicationRow.state.in_((State.PENDING.value, State.RUNNING.value))
 Index("ix_applications_tenant_id", ApplicationRow.tenant, ApplicationRow.id)
 Index("ix_applications_customer", ApplicationRow.tenant, ApplicationRow.customer_id)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Text,
+    and_,
     bindparam,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, QueryableAttribute, mapped_column
@@ -139,11 +140,33 @@ UNDECIDED = (State.PENDING, State.RUNNING, State.QUARANTINED, State.CANCELLED)
 
 
 def undecided(table: type[Claimable]) -> ColumnElement[bool]:
-    """Whether nobody has decided it. The states are literals in the statement, so that it can use the index below."""
-    states: BindParameter[Any] = bindparam(
-        "undecided", [state.value for state in UNDECIDED], expanding=True, literal_execute=True
-    )
-    return table.state.in_(states)
+    """Whether nobody has decided it."""
+    return _in_state(table, *UNDECIDED)
+
+
+def waiting(table: type[Claimable]) -> ColumnElement[bool]:
+    """Whether it waits for its turn to be dispatched."""
+    return and_(_in_state(table, State.PENDING), table.dispatched_at.is_(None))
+
+
+def under_way(table: type[Claimable]) -> ColumnElement[bool]:
+    """Whether it was dispatched and is not decided."""
+    return and_(_in_state(table, State.PENDING, State.RUNNING), table.dispatched_at.is_not(None))
+
+
+def index_of_turns(table: type[Claimable]) -> None:
+    """Index what waits and what is under way by tenant."""
+    for name, rows, columns in (
+        ("waiting", waiting(table), (table.tenant, table.id)),
+        ("under_way", under_way(table), (table.tenant,)),
+    ):
+        Index(f"ix_{table.__tablename__}_{name}", *columns, postgresql_where=rows, sqlite_where=rows)
+
+
+def _in_state(table: type[Claimable], *states: State) -> ColumnElement[bool]:
+    """Whether it is in one of these states, which are literals in the statement, so that it can use partial indexes."""
+    values: BindParameter[Any] = bindparam(None, [one.value for one in states], expanding=True, literal_execute=True)
+    return table.state.in_(values)
 
 
 def index_of_undecided(table: type[Claimable]) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from underwriting.domain.application import Product, State
 from underwriting.domain.decision import FactValue, Result, Verdict
 from underwriting.store.columns import Bytewise, Sealed
-from underwriting.store.models.base import Base, Claimable, index_of_due, index_of_undecided
+from underwriting.store.models.base import Base, Claimable, index_of_due, index_of_turns, index_of_undecided
 
 
 class EvaluationRow(Claimable):
@@ -21,6 +21,7 @@ class EvaluationRow(Claimable):
 
 
 index_of_undecided(EvaluationRow)
+index_of_turns(EvaluationRow)
 _owed = EvaluationRow.state.in_((State.PENDING.value, State.RUNNING.value))
 Index("ix_evaluations_user", EvaluationRow.tenant, EvaluationRow.user_id, EvaluationRow.id)
 Index("ix_evaluations_product", EvaluationRow.tenant, EvaluationRow.user_id, EvaluationRow.product, EvaluationRow.id)

@@ -22,6 +22,16 @@ class DispatchRow(Base):
     flow_run_id: Mapped[str] = mapped_column(String(36))
 
 
+class TenantCallsRow(Base):
+    """How many calls of the API a tenant was granted in the newest period of its quota, over all processes."""
+
+    __tablename__ = "tenant_calls"
+
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    period: Mapped[int]
+    calls: Mapped[int]
+
+
 class AttemptRow(Base):
     """One claim of an application or evaluation: its worker (host:pid), and what was done until it ended.
 
