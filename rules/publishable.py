@@ -1,6 +1,6 @@
 """What a rulebook needs to be published besides being readable: it makes sense, screens, and fits to the others."""
 
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
@@ -55,20 +55,19 @@ class Requirements:
         return cls(tuple(dict.fromkeys(name for names in rules.values() for name in names)), segments)
 
 
-def load_drafts(files: Iterable[File]) -> list[Draft]:
-    """Read the books in files; RulebookError with everything that is wrong in any of them.
+def read_drafts(files: Iterable[File]) -> tuple[list[Draft], list[str]]:
+    """The books in files, and everything that is wrong in those that cannot be read, file by file.
 
-    Where a book cannot be read, that includes the numbers that make no sense in its other rules.
+    Of a book that cannot be read, that includes the numbers that make no sense in its other rules.
     """
-    drafts, problems = [], []
+    drafts: list[Draft] = []
+    problems: list[str] = []
     for file in files:
         try:
             drafts.append(load_draft(file))
         except RulebookError as error:
             problems += [*error.problems, *_senseless(file)]
-    if problems:
-        raise RulebookError(problems)
-    return drafts
+    return drafts, problems
 
 
 def _senseless(file: File) -> Iterator[str]:
@@ -104,16 +103,37 @@ def _written_rules(written: object, place: Path = ()) -> Iterator[tuple[Path, ob
                     yield inside, value
 
 
-def check(drafts: Sequence[Draft], others: Iterable[AnyBook], required: Requirements, today: date) -> None:
+def check_all(*checks: Callable[[], None]) -> None:
+    """Make all checks; RulebookError with what any of them finds wrong."""
+    problems: list[str] = []
+    for one in checks:
+        try:
+            one()
+        except RulebookError as error:
+            problems += error.problems
+    if problems:
+        raise RulebookError(dict.fromkeys(problems))
+
+
+def check(
+    drafts: Sequence[Draft],
+    others: Iterable[AnyBook],
+    required: Requirements,
+    today: date,
+    unread: Sequence[str] = (),
+) -> None:
     """RulebookError with everything that speaks against publishing the drafts beside the `others`.
 
-    `others` has the versions that are published and not withdrawn; those that are drafts, too, count once.
+    `others` has the versions that are published and not withdrawn; those that are drafts, too, count once. `unread` is
+    what is wrong in files that cannot be read. While there is any, the drafts are not compared with other books, since
+    the books in these files may change that.
     """
-    refs = {draft.book.ref for draft in drafts}
-    together = [*drafts, *(Draft(book) for book in others if book.ref not in refs)]
-    problems = [problem for draft in drafts for problem in _alone(draft, required)]
-    problems += _disagreements(together, refs, today)
-    problems += _unguarded(together, {draft.book.ref: draft for draft in drafts}, required, today)
+    problems = [*unread, *(problem for draft in drafts for problem in _alone(draft, required))]
+    if not unread:
+        refs = {draft.book.ref for draft in drafts}
+        together = [*drafts, *(Draft(book) for book in others if book.ref not in refs)]
+        problems += _disagreements(together, refs, today)
+        problems += _unguarded(together, {draft.book.ref: draft for draft in drafts}, required, today)
     if problems:
         raise RulebookError(dict.fromkeys(problems))
 

@@ -11,7 +11,7 @@ from rules.core.experiments import Experiment
 from rules.core.problems import RulebookError
 from rules.eligibility.book import parse_eligibility_book
 from rules.prescreening.book import parse_rulebook
-from rules.publishable import Requirements, check, conflicts, keep_arms, keep_versions
+from rules.publishable import Requirements, check, check_all, conflicts, keep_arms, keep_versions
 from underwriting.domain.decision import RulebookRef
 from underwriting.settings import Settings
 from underwriting.store import rulebooks
@@ -38,25 +38,20 @@ def required_by(config: Settings) -> Requirements:
     return Requirements.by_tenants(config.required_rules, config.segments)
 
 
-def check_beside(versions: Sequence[Published], drafts: Sequence[Draft], config: Settings) -> None:
-    """RulebookError if a draft makes no sense, alone or beside the published versions."""
+def check_beside(
+    versions: Sequence[Published], drafts: Sequence[Draft], config: Settings, unread: Sequence[str] = ()
+) -> None:
+    """RulebookError if a draft makes no sense, alone or beside the published versions.
+
+    `unread` is what is wrong in files that cannot be read; see `rules.publishable.check`.
+    """
     by_time = sorted(versions, key=lambda version: (version.published_at, version.version))
     experiments = filter(None, map(_experiment_of, by_time))
-    problems = [
-        *_problems(lambda: check(drafts, deciding(versions), required_by(config), today())),
-        *_problems(lambda: keep_versions((version.ref for version in versions), drafts)),
-        *_problems(lambda: keep_arms(experiments, _unpublished(versions, drafts))),
-    ]
-    if problems:
-        raise RulebookError(problems)
-
-
-def _problems(checks: Callable[[], None]) -> Sequence[str]:
-    try:
-        checks()
-    except RulebookError as error:
-        return error.problems
-    return ()
+    check_all(
+        lambda: check(drafts, deciding(versions), required_by(config), today(), unread),
+        lambda: keep_versions((version.ref for version in versions), drafts),
+        lambda: keep_arms(experiments, _unpublished(versions, drafts)),
+    )
 
 
 async def publish(

@@ -68,7 +68,10 @@ def wording(error: ErrorDetails, schema: Mapping[str, Any] | None) -> str:
         return f'write text: "{shown(value)}"' if isinstance(value, int | float | date) else "write text"
     described = wanted(schema or {})
     if schema and kind == "string_pattern_mismatch":
-        described = schema.get("description") or f"one such as {schema['examples'][0]}"
+        # The description says what the pattern asks, or, of a field that has an example, what the field is for.
+        described = (
+            f"one such as {schema['examples'][0]}" if "examples" in schema else schema.get("description", described)
+        )
     return f"{shown(value) or 'an empty text'} is not possible here; write {described}"
 
 

@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import sqlite3
 
 import pytest
 from support.shell import BOOK, Shell
@@ -9,7 +10,7 @@ from support.shell import BOOK, Shell
 from rules.core.yaml_text import as_yaml
 from rules.eligibility.book import parse_eligibility_book
 from rules.limits.policy import parse_policy, shipped_policies
-from rules.prescreening.book import parse_rulebook
+from rules.prescreening.book import parse_rulebook, shipped_rulebooks
 
 
 def test_a_sound_rulebook_is_said_to_be_sound(shell: Shell) -> None:
@@ -181,6 +182,9 @@ def test_tables_of_rulebooks_keep_names_and_dates_whole(
     assert " float-standard-variant v3 " in output
     if columns:
         assert max(map(len, output.splitlines())) <= int(columns)
+        monkeypatch.delenv("COLUMNS")
+        broken = set(migrated.run("rulebooks", command)[1].split()) - set(output.split())
+        assert {word for word in broken if set(word) != {"─"}} == set()
 
 
 @pytest.mark.parametrize("name", ["prescreening", "float-standard", "loan-standard", "cfi"])
@@ -275,3 +279,33 @@ def test_a_wrong_name_and_a_missing_note_are_told_together(migrated: Shell) -> N
     assert code == 2
     assert "NAME: no rulebook is called nope" in error
     assert "--note is missing" in error
+
+
+@pytest.mark.parametrize(("command", "published"), [("validate", True), ("publish", True), ("validate", False)])
+def test_everything_that_is_wrong_in_any_file_is_listed_at_once(shell: Shell, command: str, published: bool) -> None:
+    book = shipped_rulebooks()["prescreening"]
+    if published:
+        sqlite3.connect(shell.database).close()
+        assert shell.run("migrate")[0] == 0
+        assert shell.run("rulebooks", "publish")[0] == 0
+    texts = {
+        "unread": BOOK.replace("currency: USD", "currency: usd"),
+        "unguarded": BOOK[: BOOK.index("  - fraud")].replace("tiny", "bare"),
+        "changed": as_yaml(book.text, parse_rulebook).replace("max_age_days: 35", "max_age_days: 36"),
+    }
+    files = [shell.folder / f"{name}.yaml" for name in texts]
+    for file, text in zip(files, texts.values(), strict=True):
+        file.write_text(text)
+    code, _, error = shell.run("rulebooks", command, *map(str, files))
+    assert code == 2
+    assert "unread.yaml:4: currency: usd is not possible here" in error
+    assert "unguarded.yaml:7: stages: NotListed is missing" in error
+    assert f"{book.ref} is published with another content; raise the version number" in error
+
+
+def test_a_draft_is_not_compared_with_other_books_while_one_of_them_cannot_be_read(migrated: Shell) -> None:
+    safety, users = migrated.folder / "safety.yaml", migrated.folder / "users.yaml"
+    users.write_text(USERS_BOOK)
+    safety.write_text(USERS_BOOK.replace("tiny-float", "tiny-safety").replace("currency: USD", "currency: usd"))
+    code, _, error = migrated.run("rulebooks", "validate", str(users), str(safety))
+    assert (code, error.count("usd is not possible here"), "users.yaml" in error) == (2, 1, False)

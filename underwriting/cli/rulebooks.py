@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +18,7 @@ from rules.explain.adverse_reasons import adverse_codes
 from rules.explain.catalogue_page import catalogue_page, catalogue_records
 from rules.limits.policy import policy_schema, shipped_policies
 from rules.prescreening.book import Rulebook, RulebookError, rulebook_schema
-from rules.publishable import check, keep_versions, load_drafts
+from rules.publishable import check, check_all, keep_versions, read_drafts
 from rules.unusual import warnings
 from underwriting import publishing
 from underwriting.cli.books import READERS
@@ -30,7 +29,7 @@ from underwriting.cli.person import this_person
 from underwriting.cli.store import read_store, with_database, write_store
 from underwriting.domain.application import Product
 from underwriting.lender import open_store
-from underwriting.publishing import Withdrawal, check_beside, required_by
+from underwriting.publishing import Withdrawal, check_beside, required_by, today
 from underwriting.settings import Settings, settings
 from underwriting.store import audit, rulebooks
 from underwriting.store.errors import StoreError
@@ -54,18 +53,9 @@ def validate(files: Files = None, as_json: Json = False) -> None:
     A warning names what is sound and unusual, with the reason; the exit code is 0 all the same. Where no store is
     running, they are checked beside the shipped rulebooks.
     """
-    drafts = _drafts(files)
+    drafts, unread = _drafts(files)
     config = _with_segments(settings())
-    with refusing(RulebookError):
-        try:
-            versions = asyncio.run(_published(config))
-        except StoreError:
-            keep_versions((book.ref for book in shipped_books()), drafts)
-            check(drafts, shipped_books(), required_by(config), datetime.now(UTC).date())
-            where = f"no store runs in {config.state_dir}; UNDERWRITING_STATE_DIR names another folder"
-            typer.echo(f"Checked beside the shipped rulebooks only: {where}.", err=True)
-        else:
-            check_beside(versions, drafts, config)
+    _check(drafts, unread, config)
     _warn(drafts, config)
     if as_json:
         print_json([draft.book.ref for draft in drafts])
@@ -81,10 +71,12 @@ def publish(files: Files = None, as_json: Json = False) -> None:
 
     With the shipped rulebooks the shipped limit policies are published, too: evaluations name them.
     """
-    drafts = _drafts(files)
+    drafts, unread = _drafts(files)
     policies = () if files else tuple(shipped_policies().values())
     config = _with_segments(settings())
     _warn(drafts, config)
+    if unread:
+        _check(drafts, unread, config)
     with refusing(RulebookError):
         published = write_store(lambda work: publishing.publish(work, drafts, policies, this_person(), config))
     if as_json:
@@ -149,11 +141,11 @@ def in_force(as_json: Json = False) -> None:
     if as_json:
         print_json([_as_json(each.version) | {"for": each.whom, "since": each.since, "by": each.by} for each in found])
         return
-    table = new_table("rulebook", "for", "since (UTC)", "by", wraps=("for", "by"))
+    table = new_table("rulebook", "for", "since (UTC), by", wraps=("for", "since (UTC), by"))
     for (kind, product), group in groupby(found, key=lambda each: (each.version.kind, each.version.product)):
         table.add_row(f"[bold]{_heading(kind, product)}[/]")
         for each in group:
-            table.add_row(f" {each.version.ref}", each.whom, f"{each.since:%Y-%m-%d %H:%M}", each.by)
+            table.add_row(f" {each.version.ref}", each.whom, f"{each.since:%Y-%m-%d %H:%M} {each.by}")
     print_table(table, "No rulebook is in force, so nothing is approved.")
 
 
@@ -230,10 +222,11 @@ def reasons(as_json: Json = False) -> None:
         typer.echo(f"{code}: {reason(code).sentence}")
 
 
+# No wider than the names of rulebooks, whose column they share.
 _HEADINGS = {
     RulebookKind.REVIEW: "Applications for a {}",
     RulebookKind.ELIGIBILITY: "What users may take: {}s",
-    RulebookKind.LIMITS: "Limits of {}s: policies of the program",
+    RulebookKind.LIMITS: "Limits of {}s",
 }
 
 
@@ -282,9 +275,26 @@ def _counted(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
-def _drafts(files: list[Path] | None) -> list[Draft]:
+def _drafts(files: list[Path] | None) -> tuple[list[Draft], list[str]]:
+    """The books in the files, or the shipped ones; and what is wrong in files that cannot be read."""
+    return read_drafts(files) if files else (list(map(Draft, shipped_books())), [])
+
+
+def _check(drafts: Sequence[Draft], unread: Sequence[str], config: Settings) -> None:
+    """Refuse what makes no sense, each draft by itself and beside the published ones; all of it at once."""
     with refusing(RulebookError):
-        return load_drafts(files) if files else list(map(Draft, shipped_books()))
+        try:
+            versions = asyncio.run(_published(config))
+        except StoreError:
+            shipped = shipped_books()
+            check_all(
+                lambda: check(drafts, shipped, required_by(config), today(), unread),
+                lambda: keep_versions((book.ref for book in shipped), drafts),
+            )
+            where = f"no store runs in {config.state_dir}; UNDERWRITING_STATE_DIR names another folder"
+            typer.echo(f"Checked beside the shipped rulebooks only: {where}.", err=True)
+        else:
+            check_beside(versions, drafts, config, unread)
 
 
 def _with_segments(config: Settings) -> Settings:

@@ -61,6 +61,7 @@ def problems(kind: type[Edition], text: str) -> list[str]:
             "property countries: usa is not possible here; write two capital letters of ISO 3166-1, such as US",
         ),
         ("version: 1", "version: 1,000", "version: 1,000: write 1000"),
+        ("currency: USD", "currency: usd", "currency: usd is not possible here; write one such as USD"),
         (
             "terms:\n  annual_rate: 0.24\n  months: 12",
             "terms: 0.24",
@@ -106,3 +107,21 @@ def _places(value: object, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, .
     elif isinstance(value, list):
         for index, each in enumerate(value[:1]):
             yield from _places(each, (*place, index))
+
+
+@pytest.mark.parametrize("kind", [Rulebook, EligibilityBook, LimitPolicy])
+def test_where_a_pattern_decides_an_example_or_the_description_says_what_to_write(kind: type[Edition]) -> None:
+    def patterned(part: Any) -> Iterator[dict[str, Any]]:
+        if isinstance(part, dict):
+            if "pattern" in part:
+                yield part
+            part = list(part.values())
+        if isinstance(part, list):
+            for each in part:
+                yield from patterned(each)
+
+    found = list(patterned(kind.model_json_schema()))
+    assert found
+    for part in found:
+        # A sentence that begins with a capital says what the field is for.
+        assert "examples" in part or part["description"][0].islower(), part
