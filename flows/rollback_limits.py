@@ -31,8 +31,8 @@ async def rollback_limits(run_id: str, decided_by: str, dry_run: bool = True) ->
         context = RunContext(runtime.store, runtime.config, progress=Progress(), flow_run_id=str(flow_run.id))
         with refusing(StoreError):
             if dry_run:
-                told = f"{await preview(context, run_id)} Nothing has changed yet: switch dry_run off to do it."
+                told = f"{await preview(context, run_id)} Nothing is changed yet: switch dry_run off to do it."
             else:
                 told = (await roll_back(context, run_id, decided_by)).sentence
-        await publish_limits(runtime.config, await report_of(context, run_id))
+        await publish_limits(runtime.config, await report_of(context, run_id), rollback=told)
     return Completed(name="DryRun" if dry_run else "RolledBack", message=told)

@@ -37,24 +37,26 @@ class Progress:
             get_run_logger().warning("the progress is not shown: %s", error)
 
 
-async def publish_limits(config: Settings, report: Report) -> None:
+async def publish_limits(config: Settings, report: Report, *, rollback: str = "") -> None:
     """Write the run's files, and create its summary with the pictures as an artifact of the flow run.
 
-    The summary of one user would show that user's limit, which Prefect sees of simulated users only. The run is already
-    stored: if the Prefect server is away, only the artifacts are missing.
+    `rollback` says what the flow run takes back, or would, and comes first. The summary of one user would show that
+    user's limit, which Prefect sees of simulated users only. The run is already stored: if the Prefect server is away,
+    only the artifacts are missing.
     """
     await asyncio.to_thread(write_files, report)
     if report.totals.users == 1 and not config.simulated:
         return
     try:
-        await acreate_markdown_artifact(await asyncio.to_thread(_with_pictures, report), description=report.sentence)
+        page = await asyncio.to_thread(_with_pictures, report, rollback)
+        await acreate_markdown_artifact(page, description=rollback or report.sentence)
     except (httpx.HTTPError, PrefectException) as error:
         get_run_logger().warning("the run is left without its summary: %s", error)
 
 
-def _with_pictures(report: Report) -> str:
+def _with_pictures(report: Report, rollback: str) -> str:
     """The summary with its pictures embedded: the server keeps artifacts, but serves no files."""
     shown = [
         f"![{title}](data:image/png;base64,{b64encode(png).decode()})" for _, title, png in pictures(report.totals)
     ]
-    return "\n\n".join([summary(report), *shown])
+    return "\n\n".join([summary(report, rollback=rollback), *shown])

@@ -1,10 +1,11 @@
 """What the Prefect UI shows of a review: outcomes and reasons; of simulated applicants values and amounts, too."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tasks.artifacts import RulesRun, publish_run, reason_lines, rules_tables
 from tasks.review import Review
-from underwriting.domain.decision import CheckResult, Decision, awaited
+from underwriting.domain.application import Application
+from underwriting.domain.decision import CheckResult, Decision, Verdict, awaited
 
 
 async def publish_review(review: Review, results: Sequence[CheckResult], decision: Decision) -> None:
@@ -18,9 +19,18 @@ async def publish_review(review: Review, results: Sequence[CheckResult], decisio
         f"/v1/applications/{application.id}",
         decision.verdict,
         f"{whose}{decision.rulebook}, {application.id}",
-        _lines(results, decision, simulated=simulated),
+        [*_lines(results, decision, simulated=simulated), *_unasked(application, decision)],
         rules_tables("check", runs, application.requested.currency, simulated=simulated),
     )
+
+
+def _unasked(application: Application, decision: Decision) -> Iterator[str]:
+    """What staff can do besides deciding, where the bureau was not asked because nothing says that it may be."""
+    if decision.verdict is Verdict.REFERRED and application.bureau_consent is None:
+        yield (
+            "The credit bureau was not asked: if the customer has consented, apply again with consent. In the form "
+            "of `review-customer` that is `consented_at`, in the API `bureau_consent`."
+        )
 
 
 def _lines(results: Sequence[CheckResult], decision: Decision, *, simulated: bool) -> list[str]:

@@ -143,6 +143,17 @@ async def test_an_unknown_member_of_the_query_is_refused_and_the_known_ones_are_
     assert all(name in told["query.limt"] for name in known)
 
 
+async def test_all_of_a_query_is_refused_at_once(partner):
+    query = {"product": "car", "foo": "1", "callback_url": "x" * 2001}
+    refused = await partner.get("/v1/steady-pay/underwriting/eligibility", params=query)
+    assert {problem["place"]: problem["message"] for problem in refused.json()["problems"]} == {
+        "query.product": "is not possible here; write float, loan or all",
+        "query.callback_url": "is too long; write text of at most 2000 characters such as "
+        "https://hooks.partner.example/eligibility",
+        "query.foo": "there is no such member; there are callback_url and product",
+    }
+
+
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 async def test_the_example_of_a_body_is_taken(partner, books, method, path):
     body = DESCRIPTION["paths"][path][method].get("requestBody")

@@ -176,11 +176,18 @@ async def test_a_rollback_says_first_what_it_would_change(runtime: Runtime, usua
     assert changed > 0
     tried: State[None] = await rollback_limits(row.id, "ann", return_state=True)
     assert tried.name == "DryRun"
-    assert f"changed {changed} profiles" in str(tried.message)
+    assert str(tried.message).startswith(f"{changed} profiles would change")
+    (page,) = await artifacts(tried)
+    assert page.data.startswith(f"# Rollback of a limit run\n\n{tried.message}\n\n## Limits as of ")
+    assert (page.description, "switch dry_run off" in page.description) == (tried.message, True)
+    assert "To take it back" not in page.data, "the reader is doing that"
     async with runtime.store.read() as work:
         assert (await limit_runs.get(work, row.id)).state == "applied"
     done: State[None] = await rollback_limits(row.id, "ann", dry_run=False, return_state=True)
     assert (done.name, f"{changed} profiles written" in str(done.message)) == ("RolledBack", True)
+    (page,) = [each for each in await artifacts(done) if each.type == "markdown"]
+    assert page.data.startswith(f"# Rollback of a limit run\n\n{done.message}\n\n## Limits as of ")
+    assert page.description == done.message
     async with runtime.store.read() as work:
         assert (await limit_runs.get(work, row.id)).state == "rolled_back"
         assert ("limits.rollback_ordered", "ann") in {

@@ -76,6 +76,8 @@ async def test_a_review_without_consent_waits_for_a_person_and_no_task_of_it_fai
     state = await reviewed("good")
     page = await page_of(state)
     assert "# Referred, waits for a person" in page
+    assert "if the customer has consented, apply again with consent" in page
+    assert "`consented_at`" in page
     assert "- No answer for credit_report: bureau: no report is pulled" in page
     assert "| **NoCreditAlert**" in page
     assert "The bureau's file has no alert" in page, "what a rule without properties asks"

@@ -65,7 +65,7 @@ def test_a_run_from_the_shell_and_what_can_be_done_with_it(
     assert set(moves["currency"].to_pylist()) == {"USD"}
     asked = limits(command_line, "rollback", run["run_id"], answer="n\n")
     assert asked.exit_code == 2
-    assert f"changed {len(moves)} profiles" in asked.stderr
+    assert f"{len(moves)} profiles would change: those" in asked.stderr
     assert f"`underwriting limits rollback {run['run_id']} --yes` does not ask" in asked.stderr
     back = limits(command_line, "rollback", run["run_id"], answer="y\n")
     assert f"is rolled back: {len(moves)} profiles written" in back.output

@@ -6,14 +6,14 @@ from itertools import islice
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.dependencies.utils import request_params_to_args
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from underwriting.api.access import HEADER
-from underwriting.domain.wording import Schema, no_such_member, problems
+from underwriting.domain.wording import Schema, problems
 from underwriting.store import errors as store_errors
 
 # Of HTTP, in the words that were published: Python 3.13 has other names for these.
@@ -138,13 +138,19 @@ def refusal(found: Iterable[Problem]) -> ApiError:
 
 
 def check_query(request: Request) -> None:
-    """ApiError 422 where the query has members that the route does not know: ignored, they would mislead."""
+    """RequestValidationError where the query has members that the route does not know: ignored, they would mislead.
+
+    It has what is wrong with the known ones, too, of which FastAPI would speak only later.
+    """
     if not request.query_params:
         return
-    route: APIRoute = request.scope["route"]
-    known = {field.alias for field in route.dependant.query_params}
-    if unknown := [name for name in request.query_params if name not in known]:
-        raise refusal(Problem(place=f"query.{name}", message=no_such_member(known, name)) for name in unknown)
+    known = request.scope["route"].dependant.query_params
+    names = {field.alias for field in known}
+    if unknown := [name for name in request.query_params if name not in names]:
+        _, wrong = request_params_to_args(known, request.query_params)
+        raise RequestValidationError(
+            [*wrong, *({"type": "extra_forbidden", "loc": ("query", name), "input": ""} for name in unknown)]
+        )
 
 
 def _schema_of(request: Request) -> Schema:

@@ -59,14 +59,18 @@ def export_moves(run: Path, into: Path) -> int:
     return int(count)
 
 
-def summary(report: Report) -> str:
-    """The summary in Markdown: counts, money, reasons, quarantined rows, the guard. Nothing about one user."""
-    return "\n".join(
-        [*_head(report), *_counts(report), *_promise(report.totals), *_reasons(report.totals), *_rows(report)]
-    )
+def summary(report: Report, *, rollback: str = "") -> str:
+    """The summary in Markdown: counts, money, reasons, quarantined rows, the guard. Nothing about one user.
+
+    On the page of a `rollback` it begins with what that took back, or would.
+    """
+    head = _head(report, rollback)
+    return "\n".join([*head, *_counts(report), *_promise(report.totals), *_reasons(report.totals), *_rows(report)])
 
 
-def _head(report: Report) -> Iterator[str]:
+def _head(report: Report, rollback: str) -> Iterator[str]:
+    if rollback:
+        yield from ("# Rollback of a limit run", "", rollback, "")
     state = "dry run, nothing is stored" if report.state is None else report.state.replace("_", " ")
     yield f"## Limits as of {report.business_date}: {state}"
     yield ""
@@ -84,7 +88,7 @@ def _head(report: Report) -> Iterator[str]:
         yield f"**{report.guard_text.capitalize()}**{until if report.state is LimitRunState.HELD else ''}:"
         yield ""
         yield from (f"- {why}" for why in report.guard.reasons)
-    if report.state in (LimitRunState.APPLIED, LimitRunState.INCOMPLETE):
+    if report.state in (LimitRunState.APPLIED, LimitRunState.INCOMPLETE) and not rollback:
         yield ""
         yield f"To take it back: deployment `rollback-limits`, or `underwriting limits rollback {report.run_id}`."
     if report.failed:

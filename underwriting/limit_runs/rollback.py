@@ -45,8 +45,8 @@ async def preview(context: RunContext, run_id: str) -> str:
         changed = await limit_records.applied(work, run_id)
     whose = f"{run_id} of {run.business_date} for {run.tenant}, {run.scope or 'everybody'}"
     return (
-        f"{whose}, changed {changed:,} profiles. A rollback gives these users their former limits back, and sends an "
-        "event for each; profiles that were changed since are left alone."
+        f"{changed:,} profiles would change: those that {whose}, changed. A rollback gives these users their former "
+        "limits back, and sends an event for each; profiles that were changed since are left alone."
     )
 
 
