@@ -1,7 +1,9 @@
 """Settings that name something are checked before anything starts; the sentence says which one, and what to write."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_origin
 
 import pytest
 from support.databases import sqlite_url
@@ -9,7 +11,9 @@ from support.databases import sqlite_url
 from underwriting.cli.setup import check_named, prepare
 from underwriting.local import embedded, free_port
 from underwriting.local.errors import Unusable
-from underwriting.settings import PREFIX, Settings, SettingsRefused, settings
+from underwriting.settings import JSON_EXAMPLES, PREFIX, Settings, SettingsRefused, settings
+
+JSON_KINDS = (dict, tuple, frozenset)
 
 
 @pytest.fixture(autouse=True)
@@ -88,3 +92,73 @@ async def test_what_cannot_be_used_here_is_said_to_be_so(tmp_path: Path, given: 
     with pytest.raises(Unusable, match=sentence):
         async with embedded(config):
             pytest.fail("it must not start")
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, **given: str) -> str:
+    for name, value in given.items():
+        monkeypatch.setenv(f"{PREFIX}{name}", value)
+    with pytest.raises(SettingsRefused) as error:
+        settings()
+    return str(error.value)
+
+
+@pytest.mark.parametrize("name", JSON_EXAMPLES)
+def test_what_is_no_json_is_shown_json_of_the_settings_own_kind(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for wrong in ("1,2", "5"):
+        told = refused(monkeypatch, **{name.upper(): wrong})
+        assert f"{PREFIX}{name.upper()}: this is " in told
+        assert f"; write some such as {JSON_EXAMPLES[name]}; docs/settings.md" in told
+    kind = get_origin(Settings.model_fields[name].annotation)
+    assert isinstance(json.loads(JSON_EXAMPLES[name]), dict if kind is dict else list)
+
+
+def test_every_setting_that_is_json_has_an_example() -> None:
+    found = {name for name, field in Settings.model_fields.items() if get_origin(field.annotation) in JSON_KINDS}
+    assert found == JSON_EXAMPLES.keys()
+    Settings(retry_delays=json.loads(JSON_EXAMPLES["retry_delays"]), segments=json.loads(JSON_EXAMPLES["segments"]))
+    for name in ("creditors", "bureaus", "retention", "required_rules", "limits_histories", "source_tokens"):
+        Settings.model_validate({name: json.loads(JSON_EXAMPLES[name])})
+
+
+def test_one_mistake_hides_no_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    partner = {"results_url": "http://acme.example", "signing_secret": "?", "callback_host": []}
+    told = refused(
+        monkeypatch,
+        RETRY_DELAYS="1,2",
+        CREDITORS="{acme}",
+        API_PORT="x",
+        ENCRYPTION_KEYS='{"a": "short"}',
+        ENCRYPTION_KEY_ID="b",
+        JWKS_FILE=str(tmp_path / "keys.json"),
+        JWKS_URL="https://issuer.example/keys",
+        PARTNERS=json.dumps({"acme": partner}),
+        STATSD_HOST="a b",
+    )
+    for sentence in (
+        "RETRY_DELAYS: this is no JSON at line 1, column 2;",
+        "CREDITORS: this is no JSON at line 1, column 2;",
+        "API_PORT: write a whole number",
+        "ENCRYPTION_KEYS: the key a is no base64 of 32 bytes",
+        "ENCRYPTION_KEY_ID: no key is called b in UNDERWRITING_ENCRYPTION_KEYS; it has a",
+        "JWKS_URL: is set beside UNDERWRITING_JWKS_FILE; it has to be one of the two",
+        "PARTNERS.acme.results_url: must start with https://",
+        "PARTNERS.acme.signing_secret: a signing secret is base64",
+        "PARTNERS.acme.callback_host: there is no such member; did you mean callback_hosts?",
+        "STATSD_HOST: write the name or address of a host",
+    ):
+        assert f"{PREFIX}{sentence}" in told
+    assert told.count(PREFIX) == 12, "each once, and the two settings that sentences refer to"
+
+
+def test_all_that_is_not_here_is_named_at_once() -> None:
+    wrong = dict.fromkeys(("limits_history", "flags"), "/nope") | {"limit_policy": "nope", "rulebook": "nope"}
+    with pytest.raises(SettingsRefused) as error:
+        check_named(Settings.model_validate({**wrong, "jwks_file": "/nope", "required_rules": {"*": ["Nope"]}}))
+    for name in (*wrong, "jwks_file", "required_rules"):
+        assert f"{PREFIX}{name.upper()}" in str(error.value)
+    check_named(Settings(rulebook="of-the-store"))
+
+
+@pytest.mark.parametrize("host", ["", "127.0.0.1", "::1", "statsd", "statsd.internal", "data_dog"])
+def test_hosts_of_statsd_are_taken(host: str) -> None:
+    assert Settings(statsd_host=host).statsd_host == host

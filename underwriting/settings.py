@@ -10,7 +10,7 @@ from functools import cache
 from ipaddress import ip_address
 from json import JSONDecodeError
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import limits
@@ -22,15 +22,16 @@ from pydantic import (
     SecretStr,
     ValidationError,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
     field_validator,
 )
-from pydantic_core import ErrorDetails
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails, InitErrorDetails
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError,
 )
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -47,7 +48,23 @@ OF_COMMANDS = ("token",)
 # Variables of earlier releases without which a process would do something else than it was told, and what to write.
 FORMER = {"SOURCES_TOKEN": "every service has a token of its own now: write UNDERWRITING_SOURCE_TOKENS instead"}
 PAGE = "docs/settings.md"
-JSON_EXAMPLE = '{"acme": "text", "other": {"member": 5}}'
+# A setting that is JSON, with an example of it.
+JSON_EXAMPLES = {
+    "source_tokens": '{"users": "their token", "bureau": "its token"}',
+    "retry_delays": "[1, 5, 20]",
+    "partners": '{"acme": {"results_url": "https://partner.example.com/results", "signing_secret": "whsec_…"}}',
+    "creditors": '{"acme": {"name": "Acme Lending", "address": "1 Main Street, Dover, DE", '
+    '"agency": {"name": "CFPB", "address": "1700 G Street NW, Washington, DC"}}}',
+    "bureaus": '{"Acme Bureau": {"name": "Acme Bureau", "address": "2 Main Street, Dover, DE", '
+    '"telephone": "800-555-0100"}}',
+    "retention": '{"acme": {"months": {"applications": 84}}}',
+    "encryption_keys": '{"k1": "32 random bytes in base64"}',
+    "required_rules": '{"*": ["NotListed"]}',
+    "segments": '["student", "standard"]',
+    "limits_histories": '["/data/histories", "s3://bucket/folder"]',
+}
+# Of the keys that seal the store: AES-256.
+KEY_BYTES = 32
 _log = logging.getLogger(__name__)
 Secret = TypeVar("Secret", str, SecretStr, SecretStr | None)
 # What a setting of this type has to be, by the beginning of pydantic's name of the error.
@@ -76,6 +93,7 @@ NAMES = {
 }
 # The location of a history that is in the database of `history_database_url`.
 DATABASE = "database"
+HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 DASK = re.compile(r"local:[1-9][0-9]*|[a-z]+://[^/\s:]+:[0-9]+")
 Port = Annotated[int, Field(gt=0, lt=65_536)]
 # Sources whose documents may be in S3 instead of behind a service.
@@ -91,7 +109,7 @@ class Partner(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    results_url: HttpUrl
+    results_url: HttpUrl = Field(examples=["https://partner.example.com/results"])
     # Base64, with or without the `whsec_` prefix of the standard.
     signing_secret: SecretStr
     # The secret before this one, while the partner changes over: messages carry a signature by each.
@@ -109,6 +127,26 @@ class Partner(BaseModel):
         if secret is not None and not key:
             raise ValueError("a signing secret is base64, with or without whsec_ before it")
         return _own(secret)
+
+
+class _NoJson:
+    """The value of a variable that has to be JSON and is none; `where` the reader of JSON stopped."""
+
+    def __init__(self, error: ValueError) -> None:
+        self.where = f" at line {error.lineno}, column {error.colno}" if isinstance(error, JSONDecodeError) else ""
+
+
+class _Environment(EnvSettingsSource):
+    """The environment. What is no JSON is refused like any other mistake, beside those of the other variables."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError as error:
+            # A member that is a variable of its own may be plain text.
+            if field is not self.settings_cls.model_fields.get(field_name):
+                raise
+            return _NoJson(error)
 
 
 class Settings(BaseSettings):
@@ -190,8 +228,8 @@ class Settings(BaseSettings):
 
     # AES-256 keys of the store, base64, as {key id: key}; new rows use `encryption_key_id`.
     # Empty means a key file in `state_dir`, made on first use; only with the embedded PostgreSQL or SQLite.
-    encryption_keys: dict[str, SecretStr] = Field(default_factory=dict, validate_default=True)
     encryption_key_id: str = ""
+    encryption_keys: dict[str, SecretStr] = Field(default_factory=dict, validate_default=True)
 
     # Rulebook for an application of a product, where the request does not say.
     rulebook: str = "prescreening"
@@ -295,10 +333,10 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment alone, with what it refers to in Secrets Manager filled in."""
-        if isinstance(env_settings, EnvSettingsSource):
-            prefix = env_settings.env_prefix.lower()
-            env_settings.env_vars = with_secrets(env_settings.env_vars, prefix, frozenset(cls.model_fields))
-        return init_settings, env_settings
+        environment = _Environment(settings_cls)
+        prefix = environment.env_prefix.lower()
+        environment.env_vars = with_secrets(environment.env_vars, prefix, frozenset(cls.model_fields))
+        return init_settings, environment
 
     @field_validator("database_url")
     @classmethod
@@ -315,7 +353,19 @@ class Settings(BaseSettings):
             raise ValueError(
                 "is empty, and the database is an external one; name its keys, because each process would make its own"
             )
-        return {name: _own(key) for name, key in keys.items()}
+        wrong = []
+        for name, key in keys.items():
+            if not _seals(_own(key).get_secret_value()):
+                wrong.append(
+                    f"{PREFIX}ENCRYPTION_KEYS: the key {name} is no base64 of {KEY_BYTES} bytes; "
+                    f"`openssl rand -base64 {KEY_BYTES}` prints one"
+                )
+        if (key_id := field.data.get("encryption_key_id", "")) and key_id not in keys:
+            known = f"it has {', '.join(keys)}" if keys else "it is empty"
+            wrong.append(f"{PREFIX}ENCRYPTION_KEY_ID: no key is called {key_id} in {PREFIX}ENCRYPTION_KEYS; {known}")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return keys
 
     @field_validator("source_tokens")
     @classmethod
@@ -329,15 +379,19 @@ class Settings(BaseSettings):
                 raise ValueError(f"{other} and {name} have the same token; give each a token of its own")
         return tokens
 
-    @field_validator("encryption_key_id")
+    @field_validator("jwks_url")
     @classmethod
-    def _is_one_of_the_keys(cls, key_id: str, field: ValidationInfo) -> str:
-        # Keys that were refused are not in the data.
-        keys = field.data.get("encryption_keys")
-        if key_id and keys is not None and key_id not in keys:
-            known = f"it has {', '.join(keys)}" if keys else "it is empty"
-            raise ValueError(f"no key is called {key_id} in {PREFIX}ENCRYPTION_KEYS; {known}")
-        return key_id
+    def _is_instead_of_the_file(cls, url: str, field: ValidationInfo) -> str:
+        if url and field.data.get("jwks_file") is not None:
+            raise ValueError(f"is set beside {PREFIX}JWKS_FILE; it has to be one of the two")
+        return url
+
+    @field_validator("statsd_host")
+    @classmethod
+    def _is_a_host(cls, host: str) -> str:
+        if host and not HOST.fullmatch(host):
+            raise ValueError("write the name or address of a host, such as 127.0.0.1, or leave it empty")
+        return host
 
     @field_validator("history_database_url")
     @classmethod
@@ -429,11 +483,27 @@ class Settings(BaseSettings):
             _check_address(place, field)
         return place
 
-    @field_validator("partners")
+    @field_validator("partners", mode="wrap")
     @classmethod
-    def _are_posted_to_over_https(cls, partners: dict[str, Partner], field: ValidationInfo) -> dict[str, Partner]:
-        for tenant, partner in partners.items():
-            _check_address(str(partner.results_url), field, f"https:// in {tenant}.results_url")
+    def _are_posted_to_over_https(
+        cls, sent: Any, read: ValidatorFunctionWrapHandler, field: ValidationInfo
+    ) -> dict[str, Partner]:
+        found: list[InitErrorDetails] = []
+        for tenant, partner in sent.items() if isinstance(sent, dict) else ():
+            url = partner.get("results_url") if isinstance(partner, dict) else getattr(partner, "results_url", None)
+            try:
+                _check_address(str(url or ""), field)
+            except ValueError as error:
+                # What is no address at all is refused as such.
+                if "://" in str(url):
+                    place = (tenant, "results_url")
+                    found.append({"type": "value_error", "loc": place, "input": None, "ctx": {"error": error}})
+        try:
+            partners: dict[str, Partner] = read(sent)
+        except ValidationError as error:
+            found += [_again(each) for each in error.errors(include_url=False)]
+        if found:
+            raise ValidationError.from_exception_data("partners", found)
         return partners
 
     @property
@@ -472,6 +542,19 @@ def _check_address(url: str, field: ValidationInfo, scheme: str = "https://") ->
         here = False
     if url and not url.startswith("https://") and not (here and url.startswith("http://")):
         raise ValueError(f"must start with {scheme}; http:// is only for addresses of this machine, such as 127.0.0.1")
+
+
+def _again(error: ErrorDetails) -> InitErrorDetails:
+    """An error that was found, to be raised with others."""
+    return {"type": error["type"], "loc": error["loc"], "input": error["input"], "ctx": error.get("ctx", {})}
+
+
+def _seals(key: str) -> bool:
+    """Whether a text is an AES-256 key in base64."""
+    try:
+        return len(b64decode(key, validate=True)) == KEY_BYTES
+    except ValueError:
+        return False
 
 
 def _of_a_database(url: str) -> str:
@@ -522,14 +605,12 @@ def settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        why = "; ".join(_sentence(found) for found in error.errors(include_url=False))
-    except SettingsError as error:
-        # It names the field in quotes; the variable held no JSON.
-        field = str(error).split('"')[1]
-        at = error.__cause__
-        where = f" at line {at.lineno}, column {at.colno}" if isinstance(at, JSONDecodeError) else ""
-        why = f"{PREFIX}{field.upper()}: this is no JSON{where}; write one such as {JSON_EXAMPLE}"
-    raise SettingsRefused(f"{why}; {PAGE} explains each setting")
+        raise refused(_sentence(found) for found in error.errors(include_url=False)) from None
+
+
+def refused(sentences: Iterable[str]) -> SettingsRefused:
+    """The error that says all that is wrong."""
+    return SettingsRefused(f"{'; '.join(sentences)}; {PAGE} explains each setting")
 
 
 def unknown_variables(names: Iterable[str]) -> list[str]:
@@ -554,6 +635,11 @@ def _sentence(found: ErrorDetails) -> str:
         # In the words of the member: which there are, what it takes.
         ((_, sentence),) = problems([found], Settings.model_json_schema())
         return f"{place}: {sentence}"
+    if isinstance(found["input"], _NoJson):
+        return f"{place}: this is no JSON{found['input'].where}; write some such as {JSON_EXAMPLES[variable]}"
+    if variable in JSON_EXAMPLES and found["type"] != "value_error":
+        return f"{place}: this is JSON of another kind; write some such as {JSON_EXAMPLES[variable]}"
     expected = EXPECTED.get(found["type"].partition("_")[0])
     what = found["msg"].removeprefix("Value error, ").replace("Input should be", "it has to be")
-    return f"{place}: {expected or what}"
+    # A check of two settings names each by itself.
+    return what if what.startswith(PREFIX) else f"{place}: {expected or what}"

@@ -125,7 +125,11 @@ def test_a_note_that_says_nothing_is_refused(migrated: Shell, note: str) -> None
         ("API_QUOTA", "fast", "UNDERWRITING_API_QUOTA: 'fast' is no quota, such as 300/second"),
         ("API_PORT", "abc", "UNDERWRITING_API_PORT: write a whole number;"),
         ("LEASE_SECONDS", "0", "UNDERWRITING_LEASE_SECONDS: it has to be greater than 0;"),
-        ("PARTNERS", "{sandbox: 1}", "UNDERWRITING_PARTNERS: this is no JSON at line 1, column 2; write one such as {"),
+        (
+            "PARTNERS",
+            "{sandbox: 1}",
+            "UNDERWRITING_PARTNERS: this is no JSON at line 1, column 2; write some ",
+        ),
         ("DATABASE_URL", "mysql://x", "UNDERWRITING_DATABASE_URL: must start with postgresql+asyncpg://"),
         (
             "CREDITORS",
@@ -137,7 +141,7 @@ def test_a_note_that_says_nothing_is_refused(migrated: Shell, note: str) -> None
         (
             "PARTNERS",
             '{"acme": {"results_url": "http://acme.example/results", "signing_secret": "c2VjcmV0"}}',
-            "UNDERWRITING_PARTNERS: must start with https:// in acme.results_url; http:// is only for",
+            "UNDERWRITING_PARTNERS.acme.results_url: must start with https://; http:// is only for",
         ),
         (
             "BUREAU_URL",

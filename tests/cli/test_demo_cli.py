@@ -34,7 +34,7 @@ def test_printed_commands_can_be_pasted_anywhere(tmp_path: Path, monkeypatch: py
     [
         ("LIMIT_POLICY", "nope", "no policy is called nope; there are cfi-cautious, cfi"),
         ("REQUIRED_RULES", '{"*": ["NotLited"]}', "no rule is called NotLited; did you mean NotListed?"),
-        ("ENCRYPTION_KEYS", '{"a": "xx"}', "the key a is no base64; `openssl rand -base64 32` prints one"),
+        ("ENCRYPTION_KEYS", '{"a": "xx"}', "the key a is no base64 of 32 bytes; `openssl rand -base64 32` prints one"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_a_sentence(

@@ -10,6 +10,7 @@ from rules.books import Draft, shipped_books
 from rules.core.problems import RulebookError
 from rules.limits.policy import UnknownPolicy, policy_for, shipped_policies
 from rules.limits.tiers import CURRENCY, TIERS
+from rules.prescreening.book import shipped_rulebooks
 from underwriting.cli.person import SET_UP
 from underwriting.lender import open_store
 from underwriting.limit_runs.adoption import limits_in
@@ -19,7 +20,7 @@ from underwriting.playground.generator.sandbox_history import ensure_history
 from underwriting.playground.sandbox.lists import sandbox_lists
 from underwriting.publishing import publish, required_by
 from underwriting.screening.screener import store_list
-from underwriting.settings import DATABASE, PREFIX, Settings, SettingsRefused
+from underwriting.settings import DATABASE, PREFIX, Settings, SettingsRefused, refused
 from underwriting.store import rulebooks
 from underwriting.store.limits.profiles import adopt
 from underwriting.store.migrate import migrate as migrate_store
@@ -27,10 +28,11 @@ from underwriting.store.models import RulebookKind
 
 
 def check_named(config: Settings) -> None:
-    """SettingsRefused where a setting names what is not here; before anything starts."""
-    with _naming("limit_policy", UnknownPolicy, RulebookError):
+    """SettingsRefused, with all settings that name what is not here; before anything starts."""
+    wrong: list[str] = []
+    with _naming("limit_policy", wrong, UnknownPolicy, RulebookError):
         policy_for(config.limit_policy)
-    with _naming("required_rules", RulebookError):
+    with _naming("required_rules", wrong, RulebookError):
         required_by(config)
     history = config.limits_history
     for name, path in (
@@ -39,18 +41,26 @@ def check_named(config: Settings) -> None:
         ("limits_history", Path(history) if history and history != DATABASE and "://" not in history else None),
     ):
         if path is not None and not path.exists():
-            raise SettingsRefused(f"{PREFIX}{name.upper()}: there is no {path} here")
+            wrong.append(f"{PREFIX}{name.upper()}: there is no {path} here")
+    # Whether the store has it is known once that runs.
+    if wrong and config.rulebook not in (shipped := shipped_rulebooks()):
+        wrong.append(
+            f"{PREFIX}RULEBOOK: {config.rulebook} has to be a rulebook that you published; those that come with the "
+            f"system are {', '.join(sorted(shipped))}"
+        )
+    if wrong:
+        raise refused(wrong)
 
 
 @contextmanager
-def _naming(setting: str, *errors: type[Exception]) -> Iterator[None]:
-    """Turn an error about what a setting names into a refusal of the setting."""
+def _naming(setting: str, wrong: list[str], *errors: type[Exception]) -> Iterator[None]:
+    """Add an error about what a setting names to what is wrong."""
     try:
         yield
     except errors as error:
         why = str(error)
         variable = f"{PREFIX}{setting.upper()}"
-        raise SettingsRefused(why if variable in why else f"{variable}: {why}") from None
+        wrong.append(why if variable in why else f"{variable}: {why}")
 
 
 async def prepare_sandbox(config: Settings) -> None:
