@@ -124,8 +124,7 @@ async def dispatch_waiting(
     The run of the application or evaluation that is `requested` here and now continues the current trace.
     """
     async with store.begin() as work:
-        most = turns.Most(alone=config.tenant_runs * config.worker_limit, beside_others=config.tenant_runs)
-        found = await turns.take(work, kind, most, tenant, waited=waited)
+        found = await turns.take(work, kind, config.worker_slots or config.worker_limit, tenant, waited=waited)
     if not found:
         return 0
     free = asyncio.Semaphore(AT_ONCE)

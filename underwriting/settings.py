@@ -246,9 +246,9 @@ class Settings(BaseSettings):
     # empty.
     flags: str = ""
     flags_ttl: Annotated[float, Field(ge=0)] = 60.0
-    # Reviews, and evaluations, of one tenant that are dispatched and not decided while other tenants ask, too: one for
-    # each worker. A tenant that is alone may have `worker_limit` times as many. The others wait for their turn.
-    tenant_runs: Annotated[int, Field(ge=1)] = 1
+    # Reviews, and evaluations, that all workers together run at a time; 0: `worker_limit`, as one worker does. Tenants
+    # that ask share them equally; what is beyond a tenant's share waits for its turn.
+    worker_slots: Annotated[int, Field(ge=0)] = 0
     # How long a worker owns an application without renewing, seconds; renewed at a third of it.
     lease_seconds: Annotated[float, Field(gt=0)] = 30.0
     max_attempts: Annotated[int, Field(ge=1)] = 5

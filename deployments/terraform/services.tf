@@ -65,8 +65,8 @@ locals {
   # Secrets that all of our own services read.
   store_secrets = ["UNDERWRITING_DATABASE_URL", "UNDERWRITING_ENCRYPTION_KEYS", "PREFECT_API_AUTH_STRING"]
 
-  # Of one tenant, while others ask too: one for each worker.
-  tenant_runs = tostring(var.tasks["worker"].most)
+  # What all workers run at a time, each as many as UNDERWRITING_WORKER_LIMIT is by default; tenants share it.
+  worker_slots = tostring(12 * var.tasks["worker"].most)
 
   # Whether the loops of a process answer.
   alive = ["CMD", "python", "-c", "${local.python}('http://127.0.0.1:8402/live', timeout=8)"]
@@ -84,7 +84,7 @@ locals {
         UNDERWRITING_TOKEN_AUDIENCE = var.token_audience
         UNDERWRITING_CREDITORS      = jsonencode(var.creditors)
         UNDERWRITING_BUREAUS        = jsonencode(var.bureaus)
-        UNDERWRITING_TENANT_RUNS    = local.tenant_runs
+        UNDERWRITING_WORKER_SLOTS   = local.worker_slots
       }
       secrets = concat(local.store_secrets, ["UNDERWRITING_PARTNERS", "UNDERWRITING_SOURCE_TOKENS"])
     }
@@ -102,7 +102,7 @@ locals {
         UNDERWRITING_LIMITS_FOLDER  = "/var/lib/underwriting"
         UNDERWRITING_LIMITS_SEALED  = "true"
         UNDERWRITING_SEGMENTS       = jsonencode(var.segments)
-        UNDERWRITING_TENANT_RUNS    = local.tenant_runs
+        UNDERWRITING_WORKER_SLOTS   = local.worker_slots
         UNDERWRITING_HEALTH_PORT    = "8402"
       }
       secrets = concat(local.store_secrets, ["UNDERWRITING_PARTNERS", "UNDERWRITING_SOURCE_TOKENS"])
@@ -119,7 +119,7 @@ locals {
         UNDERWRITING_PURGE        = tostring(var.purge)
         UNDERWRITING_RETENTION    = jsonencode(var.retention)
         UNDERWRITING_HEALTH_PORT  = "8402"
-        UNDERWRITING_TENANT_RUNS  = local.tenant_runs
+        UNDERWRITING_WORKER_SLOTS = local.worker_slots
         # The agent beside it; see tasks.tf.
         UNDERWRITING_STATSD_HOST = "127.0.0.1"
       }
@@ -135,7 +135,7 @@ locals {
       environment = {
         UNDERWRITING_EVENTS_QUEUE_URL = aws_sqs_queue.events.url
         UNDERWRITING_HEALTH_PORT      = "8402"
-        UNDERWRITING_TENANT_RUNS      = local.tenant_runs
+        UNDERWRITING_WORKER_SLOTS     = local.worker_slots
       }
       secrets = local.store_secrets
     }

@@ -37,7 +37,7 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def context(store: Store, **changes: object) -> ApiContext:
-    config = Settings.model_validate({"tenant_runs": 10, **changes})
+    config = Settings.model_validate({"worker_slots": 100, **changes})
     prefect: object = "a client"
     nobody: object = None
     return ApiContext(config, store, RulebookCache(store, config), prefect, nobody)  # type: ignore[arg-type]
@@ -78,7 +78,7 @@ async def test_whatever_a_tenant_sends_is_one_look_for_another(store: Store, mon
 
 
 async def test_of_one_tenant_only_so_many_go_to_prefect(store: Store, taken: list[str]) -> None:
-    api = context(store, tenant_runs=5)
+    api = context(store, worker_slots=10)
     applications = [await accept(store) for _ in range(20)]
     of_another = await accept(store, "quiet")
     await asyncio.gather(*map(api.dispatch, [*applications, of_another]))

@@ -149,3 +149,8 @@ def test_the_list_that_is_loaded_every_day_is_the_one_that_an_alarm_watches(tmp_
         source, target = (published / f"{name}.csv").as_uri(), tmp_path / f"{name}.csv"
         subprocess.run([sys.executable, "-c", local["fetch"], source, str(target)], check=True)
         assert target.read_bytes() == (published / f"{name}.csv").read_bytes()
+
+
+def test_tenants_share_what_the_workers_of_terraform_run() -> None:
+    limit = Settings.model_fields["worker_limit"].default
+    assert tf.blocks("locals")["worker_slots"] == f'${{tostring({limit} * var.tasks["worker"].most)}}'

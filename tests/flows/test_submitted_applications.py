@@ -75,8 +75,6 @@ async def runs_of(client: PrefectClient, application: Application) -> list[FlowR
     return await client.read_flow_runs(flow_run_filter=named)
 
 
-# One tenant has two, and nobody works on the first.
-@pytest.mark.settings(tenant_runs=2)
 async def test_from_sqs_and_eventbridge_each_starts_one_review(
     journey: Journey, client: PrefectClient, queues: Queues, account: Any, aws_url: str
 ) -> None:

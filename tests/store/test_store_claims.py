@@ -28,7 +28,7 @@ async def owed(store: Store, pending_for: timedelta = timedelta(seconds=15)) -> 
 
 async def taken(store: Store, most: int = 8) -> list[tuple[Application, int]]:
     async with store.begin() as work:
-        return await turns.take(work, APPLICATIONS, turns.Most(most, most))
+        return await turns.take(work, APPLICATIONS, most)
 
 
 async def expire(store: Store) -> None:

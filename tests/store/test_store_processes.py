@@ -162,9 +162,7 @@ async def review_all(url: str, keys: Keyring, bureau: Path) -> None:
     async with Store.open(url, keys) as store:
         while await undecided(store):
             async with store.begin() as work:
-                owed = [
-                    application for application, _ in await turns.take(work, APPLICATIONS, turns.Most(1_000, 1_000))
-                ]
+                owed = [application for application, _ in await turns.take(work, APPLICATIONS, 1_000)]
                 owed += [one.subject for one in await claims.unclaimed(work, APPLICATIONS, timedelta())]
             for application in owed:
                 owned = await claim(store, application.id, SHORT, max_attempts=1_000)

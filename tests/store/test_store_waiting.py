@@ -87,7 +87,7 @@ async def test_what_was_supplied_is_reviewed_again_under_the_same_id(store: Stor
         ["application.incomplete", "application.reopened"],
     )
     async with store.begin() as work:
-        ((owed, _),) = await turns.take(work, APPLICATIONS, turns.Most(1, 1))
+        ((owed, _),) = await turns.take(work, APPLICATIONS, 1)
     assert owed.id == application.id
     owned = await claim(store, application.id)
     assert owned is not None

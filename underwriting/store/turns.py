@@ -1,13 +1,13 @@
-"""Whose turn it is to be dispatched: of each tenant only so many are under way, and the others wait in the store.
+"""Whose turn it is to be dispatched: tenants share what the workers can run, and what is beyond waits in the store.
 
-So a tenant's next request never waits behind more of another tenant's than that, however many these are. A tenant that
-is alone may have as many as the workers can run. The rows say what is under way, so it holds over all processes.
+The tenants that ask have equal shares; one that is alone may have all. So a tenant's next request never waits behind
+more of another tenant's than its share, however many these are. The rows say what is under way, so it holds over all
+processes.
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 
-from sqlalchemy import func, select, union_all, update
+from sqlalchemy import func, select, union, update
 from ulid import ULID
 
 from underwriting.store.columns import from_now
@@ -27,13 +27,6 @@ RECENTLY = timedelta(minutes=1)
 LIMIT = 100
 
 
-class Most(NamedTuple):
-    """How many of one tenant may be under way: while it is alone, and while other tenants ask, too."""
-
-    alone: int
-    beside_others: int
-
-
 async def is_full(work: Work, kind: Kind[T], tenant: str, most: int) -> bool:
     """Whether more than `most` of the tenant wait or are under way."""
     table = kind.row
@@ -47,27 +40,27 @@ async def is_full(work: Work, kind: Kind[T], tenant: str, most: int) -> bool:
 async def take(
     work: Work,
     kind: Kind[T],
-    most: Most,
+    slots: int,
     tenant: str | None = None,
     *,
     waited: timedelta = timedelta(),
 ) -> list[tuple[T, int]]:
     """Take what may be dispatched now, of one tenant or of all, and the number of each one's next dispatch.
 
-    The oldest of every tenant come first, then the second of every tenant. What was received less than `waited` ago is
-    left out: whoever received it may just be dispatching it. What was taken is under way; where it is not dispatched
-    within a while, the housekeeping does that.
+    `slots` is how many of the kind all workers run at a time. The oldest of every tenant come first, then the second of
+    every tenant. What was received less than `waited` ago is left out: whoever received it may just be dispatching it.
+    What was taken is under way; where it is not dispatched within a while, the housekeeping does that.
     """
     table = kind.row
     mine = [] if tenant is None else [table.tenant == tenant]
     counted = func.count().label("runs")
     busy = select(table.tenant, counted).where(under_way(table), table.attempts < AGAIN, *mine).group_by(table.tenant)
     # Most of a tenant's requests find it busy. Without the lock they hinder nobody.
-    if tenant is not None and (await work.scalar(select(busy.subquery().c.runs)) or 0) >= most.alone:
+    if tenant is not None and (await work.scalar(select(busy.subquery().c.runs)) or 0) >= slots:
         return []
     if work.get_bind().dialect.name == "postgresql":
         await work.execute(select(func.pg_advisory_xact_lock(ADVISORY_LOCK)))
-    now_most = most.beside_others if await _several_ask(work) else most.alone
+    share = max(1, slots // max(1, await _tenants_that_ask(work)))
     turn = func.row_number().over(partition_by=table.tenant, order_by=table.id).label("turn")
     long_ago = [table.received_at < from_now(-waited)] if waited else []
     waiting = select(table.id, table.tenant, turn).where(waits(table), *mine, *long_ago).subquery()
@@ -75,7 +68,7 @@ async def take(
     chosen = (
         select(waiting.c.id)
         .outerjoin(runs, runs.c.tenant == waiting.c.tenant)
-        .where(waiting.c.turn + func.coalesce(runs.c.runs, 0) <= now_most)
+        .where(waiting.c.turn + func.coalesce(runs.c.runs, 0) <= share)
         .order_by(waiting.c.turn, waiting.c.id)
         .limit(LIMIT)
     )
@@ -87,13 +80,12 @@ async def take(
     return [(kind.subject(rows[each]), rows[each].dispatch_no + 1) for each in ids if each in rows]
 
 
-async def _several_ask(work: Work) -> bool:
-    """Whether more than one tenant waits, has something under way, or asked within the last minute."""
+async def _tenants_that_ask(work: Work) -> int:
+    """How many tenants wait, have something under way, or asked within the last minute."""
     since = ULID.from_datetime(datetime.now(UTC) - RECENTLY)
-    # The first and the last by name are read from an index, however many rows there are.
-    both = [
-        select(func.min(kind.row.tenant), func.max(kind.row.tenant)).where(some)
+    asking = [
+        select(kind.row.tenant).where(some)
         for kind in (APPLICATIONS, EVALUATIONS)
         for some in (under_way(kind.row), waits(kind.row), kind.row.id > f"{kind.prefix}{since}")
     ]
-    return len({tenant for pair in await work.execute(union_all(*both)) for tenant in pair} - {None}) > 1
+    return await work.scalar(select(func.count()).select_from(union(*asking).subquery())) or 0
