@@ -39,6 +39,7 @@ async def decide_evaluation(
         up_to: Only for an approval: the highest amount to approve, such as 20.00. Leave it empty to approve all that
             profile and affordability allow.
         reasons: Only for a rejection: one to four reasons, the weightiest first. The customer is told them.
+            `underwriting rulebooks reasons` lists them with the sentence that the customer reads.
         clears_match: Only for an approval: the user is none of the persons that were found on the lists. This is
             remembered.
     """

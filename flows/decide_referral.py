@@ -36,6 +36,7 @@ async def decide_referral(
             personal.
         decided_by: Your staff id, such as ann. It is stored as who decided.
         reasons: Only for a rejection: one to four reasons, the weightiest first. The customer is told them.
+            `underwriting rulebooks reasons` lists them with the sentence that the customer reads.
         clears_match: Only for an approval: the customer is none of the persons that were found on the lists. This is
             remembered.
     """

@@ -15,7 +15,7 @@ from rules.core.differences import frame_of
 from rules.core.edition import Edition
 from rules.eligibility.book import EligibilityBook, parse_eligibility_book
 from rules.limits.affordability import affordability_caps
-from rules.limits.policy import LimitPolicy, parse_policy, policy_for, shipped_policies
+from rules.limits.policy import LimitPolicy, parse_policy, shipped_policies, shipped_policy
 from rules.limits.tiers import CURRENCY, TIERS
 from rules.prescreening.book import Rulebook, parse_rulebook
 from underwriting.domain.application import Application
@@ -70,7 +70,7 @@ async def evaluation_basis(work: Work, evaluation_id: str, limit_policy: str) ->
     }
     today = datetime.now(UTC).date()
     in_force = await rulebooks.current_set(work, RulebookKind.ELIGIBILITY, judged.request.product, today)
-    digest_now = digest_of(in_force, policy_for(limit_policy))
+    digest_now = digest_of(in_force, shipped_policy(limit_policy))
     answered = (await evaluations.get(work, None, evaluation_id)).record
     return EvaluationBasis(judged, answered, books, await _profile(work, judged), digest_now)
 

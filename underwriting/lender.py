@@ -2,7 +2,7 @@
 
 from contextlib import AbstractAsyncContextManager
 
-from rules.limits.policy import policy_for
+from rules.limits.policy import shipped_policy
 from underwriting.settings import Settings
 from underwriting.store.keyfile import keyring
 from underwriting.store.session import Store
@@ -10,4 +10,4 @@ from underwriting.store.session import Store
 
 def open_store(config: Settings) -> AbstractAsyncContextManager[Store]:
     """The store, which counts days in the time zone of the limit policy's business day, as limit runs do."""
-    return Store.open(config.database_url, keyring(config), policy_for(config.limit_policy).business_day.day_of)
+    return Store.open(config.database_url, keyring(config), shipped_policy(config.limit_policy).business_day.day_of)

@@ -12,7 +12,7 @@ from cachetools import TTLCache
 from rules.core.experiments import arm_of
 from rules.eligibility.book import EligibilityBook, parse_eligibility_book
 from rules.facts.terms import fact_terms
-from rules.limits.policy import LimitPolicy, policy_for
+from rules.limits.policy import LimitPolicy, shipped_policy
 from rules.prescreening.book import Rulebook, parse_rulebook
 from underwriting.domain.application import Application, ApplicationRequest, Product
 from underwriting.settings import Settings
@@ -46,7 +46,7 @@ class RulebookCache:
     def __init__(self, store: Store, config: Settings) -> None:
         self._store = store
         self._name = config.rulebook
-        self.limit_policy = policy_for(config.limit_policy)
+        self.limit_policy = shipped_policy(config.limit_policy)
         self._cached: TTLCache[Hashable, Any] = TTLCache(maxsize=128, ttl=config.rulebook_ttl)
         # What changes with every publication and withdrawal, and when the store was last asked for it.
         self._mark: Hashable = None

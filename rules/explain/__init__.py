@@ -7,6 +7,17 @@ together.
 """
 
 from rules.explain.conditions import Among, Condition, Missing, Show, Span, Way
-from rules.explain.counterfactuals import missing_facts, passing, ways_to_pass
+from rules.explain.counterfactuals import is_open, missing_facts, passing, ways_to_pass
 
-__all__ = ["Among", "Condition", "Missing", "Show", "Span", "Way", "missing_facts", "passing", "ways_to_pass"]
+__all__ = [
+    "Among",
+    "Condition",
+    "Missing",
+    "Show",
+    "Span",
+    "Way",
+    "is_open",
+    "missing_facts",
+    "passing",
+    "ways_to_pass",
+]

@@ -19,6 +19,7 @@ from rules.eligibility.catalogue import USER_RULES
 from rules.prescreening.catalogue import RULES
 from underwriting.domain.decision import MAX_PRINCIPAL_REASONS, Outcome, Reason, Verdict, as_found
 
+_LISTED = "`underwriting rulebooks reasons` lists them"
 _RULES = (*RULES.values(), *USER_RULES.values())
 _OF_SCORES = frozenset(rule.fails_as for rule in _RULES if rule.factors_in)
 
@@ -34,7 +35,7 @@ def adverse_codes() -> tuple[str, ...]:
 def _known(code: str) -> str:
     if code not in adverse_codes():
         close = difflib.get_close_matches(code, adverse_codes(), n=1)
-        hint = f"did you mean {close[0]}?" if close else "`underwriting rulebooks reasons` lists them"
+        hint = f"did you mean {close[0]}?" if close else _LISTED
         raise ValueError(f"{code} is no reason that a person may give; {hint}")
     return code
 
@@ -60,7 +61,7 @@ def reasons_given(
     """
     given = tuple(dict.fromkeys(codes))
     if verdict is Verdict.REJECTED and not given:
-        raise ValueError("a rejection needs its reasons: choose one to four, which the customer will be told")
+        raise ValueError(f"a rejection needs its reasons: choose one to four that the customer will be told; {_LISTED}")
     if verdict is not Verdict.REJECTED and given:
         raise ValueError("only a rejection has reasons: leave them out")
     if outcomes is None:

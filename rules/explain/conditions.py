@@ -36,6 +36,12 @@ class Span:
         """Whether a number is within, its open ends included."""
         return isinstance(value, int | float) and self.distance(value) <= 0
 
+    def is_below(self, observed: FactValue) -> bool:
+        """Whether all numbers within are lower than the observed one; False if that is unknown."""
+        if self.high is None or not isinstance(observed, int | float):
+            return False
+        return self.high < observed or (self.high_open and self.high == observed)
+
     def nearest(self, observed: FactValue, chosen: FactValue) -> FactValue:
         """The number within that is nearest to the observed one; the lowest, else the highest, if that is unknown.
 

@@ -35,11 +35,21 @@ def ways_to_pass(rule: Rule, facts: Known) -> tuple[Way, ...]:
     if (result := _result(rule, facts)) == PASS:
         return ()
     names_read = [name for name in facts_read(rule) if result != UNKNOWN or facts.get(name) is not None]
+    impossible: list[Way] = []
     for size in range(1, min(len(names_read), MOST_FACTS) + 1):
         found = [way for names in combinations(names_read, size) if (way := _way(rule, facts, names)) is not None]
-        if found:
-            return tuple(sorted(found, key=partial(_effort, facts)))
-    return ()
+        if possible := [way for way in found if is_open(way, facts)]:
+            return tuple(sorted(possible, key=partial(_effort, facts)))
+        impossible = impossible or found
+    return tuple(sorted(impossible, key=partial(_effort, facts)))
+
+
+def is_open(way: Way, facts: Known) -> bool:
+    """Whether somebody with these facts can take the way: a fact that never falls would not have to."""
+    return not any(
+        isinstance(condition, Span) and CATALOGUE[name].never_falls and condition.is_below(facts.get(name))
+        for name, condition in way.changes
+    )
 
 
 def missing_facts(rule: Rule, facts: Known) -> tuple[Missing, ...]:

@@ -33,6 +33,8 @@ class Fact(BaseModel):
     meaning: str
     # Whether it depends on the requested amount or term.
     by_request: bool = False
+    # Whether time can only raise it, since it counts what is past: nobody can have a lower value any more.
+    never_falls: bool = False
 
     @property
     def is_amount(self) -> bool:

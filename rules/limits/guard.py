@@ -72,11 +72,17 @@ class GuardResult:
 
 @dataclass(frozen=True)
 class _Bounds:
-    """The lowest and the highest usual value of a figure per user, and why."""
+    """The lowest and the highest usual value of a figure per user, and why; None where no earlier runs say it."""
 
     least: Fraction
     most: Fraction
-    why: str
+    why: str | None
+
+    def says(self, usual: str, highest: str) -> str:
+        """What is usual, and why; `highest` is the end of what a first run may have."""
+        if self.why is None:
+            return f"up to {highest} is accepted while there are too few earlier runs to compare with"
+        return f"{self.why}, so that {usual} is usual"
 
 
 def check_run(section: GuardSection, totals: RunTotals, earlier: Sequence[RunTotals]) -> GuardResult:
@@ -117,7 +123,7 @@ def _share_problem(what: str, count: int, users: int, band: ShareBand, earlier: 
     least = least_by_chance(users, float(bounds.least))
     if not least <= count <= most:
         usual = f"{_percent(least, users)} to {_percent(most, users)}"
-        yield f"{_percent(count, users)} {what}; {bounds.why}, so that {usual} is usual"
+        yield f"{_percent(count, users)} {what}; {bounds.says(usual, _percent(most, users))}"
 
 
 def _money(section: GuardSection, totals: RunTotals, usual: Sequence[RunTotals]) -> Iterator[str]:
@@ -139,7 +145,8 @@ def _money_problem(
         return
     bounds = _bounds(band, earlier, _amount(median(earlier)) if earlier else "")
     if _too_much(value, bounds.most, moved, users):
-        yield f"{_amount(value)} {what}; {bounds.why}, so that up to {_amount(min(bounds.most, ceiling))} is usual"
+        highest = _amount(min(bounds.most, ceiling))
+        yield f"{_amount(value)} {what}; {bounds.says(f'up to {highest}', highest)}"
 
 
 def _too_much(value: Fraction, most: Fraction, moved: int, users: int) -> bool:
@@ -150,7 +157,7 @@ def _too_much(value: Fraction, most: Fraction, moved: int, users: int) -> bool:
 def _bounds(band: ShareBand | MoneyBand, earlier: Sequence[Fraction], middle: str) -> _Bounds:
     """The band around the median of earlier runs, or that of first runs where there are too few."""
     if not earlier:
-        return _Bounds(Fraction(0), Fraction(band.first_runs), "there are too few earlier runs to compare with")
+        return _Bounds(Fraction(0), Fraction(band.first_runs), None)
     usual, times, slack = median(earlier), Fraction(band.times), Fraction(band.slack)
     why = f"the last {len(earlier)} runs had {middle} (median)"
     return _Bounds(max(Fraction(0), usual / times - slack), usual * times + slack, why)

@@ -25,6 +25,7 @@ __all__ = [
     "policy_for",
     "policy_schema",
     "shipped_policies",
+    "shipped_policy",
 ]
 
 
@@ -98,6 +99,17 @@ def load_policy(path: Path) -> LimitPolicy:
 def shipped_policies() -> Mapping[str, LimitPolicy]:
     """The policies that come with the project, by name; read once."""
     return shipped(LimitPolicy, "policies", pattern="cfi*.yaml")
+
+
+def shipped_policy(name: str) -> LimitPolicy:
+    """The shipped policy of the name that the settings give; UnknownPolicy where there is none."""
+    policies = shipped_policies()
+    if name not in policies:
+        there_are = " and ".join(sorted(policies))
+        raise UnknownPolicy(
+            f"UNDERWRITING_LIMIT_POLICY: no policy that comes with the program is called {name}; there are {there_are}"
+        )
+    return policies[name]
 
 
 def policy_for(name: str, product: Product = Product.FLOAT, *, today: date | None = None) -> LimitPolicy:

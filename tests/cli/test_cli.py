@@ -333,6 +333,7 @@ def test_everything_that_is_wrong_with_a_decision_is_said_at_once(migrated: Shel
     )
     code, _, error = migrated.run("decide", application_id, "rejected", "--note", "seen")
     assert (code, error.startswith("underwriting: --reason: a rejection needs its reasons")) == (2, True)
+    assert "`underwriting rulebooks reasons` lists them" in error
     code, _, error = migrated.run("decide", application_id, "approved", "--note", "seen")
     assert (code, error) == (2, f"underwriting: there is no application {application_id}\n")
 
@@ -344,3 +345,29 @@ def test_who_has_no_name_is_noted_by_number(monkeypatch: pytest.MonkeyPatch) -> 
     assert this_person() == "uid 4000000123"
     monkeypatch.setenv("LOGNAME", "nobody")
     assert this_person() == "account nobody"
+
+
+def test_a_release_without_a_note_names_the_option_and_a_wrong_run(migrated: Shell) -> None:
+    code, output, error = migrated.run("limits", "release", "lim_x")
+    assert (code, output) == (2, "")
+    assert "RUN_ID: there is no limit run lim_x" in " ".join(error.split())
+    assert "--note is missing" in error
+
+
+def test_a_refusal_that_needs_no_progress_bar_has_no_empty_line(migrated: Shell) -> None:
+    for words in (("limits", "status", "lim_x"), ("limits", "run", "--date", "2999-01-01", "--history", "/nowhere")):
+        code, output, error = migrated.run(*words)
+        assert (code, output) == (2, "")
+        assert error.startswith("underwriting: ")
+        assert all(error.splitlines()), error
+
+
+def test_a_setting_that_names_no_shipped_policy_is_told_which_there_are(
+    migrated: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("nope", "mine.yaml"):
+        monkeypatch.setenv("UNDERWRITING_LIMIT_POLICY", name)
+        settings.cache_clear()
+        code, _, error = migrated.run("rulebooks", "in-force")
+        wanted = f"UNDERWRITING_LIMIT_POLICY: no policy that comes with the program is called {name}; there are cfi and"
+        assert (code, wanted in " ".join(error.split())) == (2, True), error

@@ -32,7 +32,11 @@ def test_printed_commands_can_be_pasted_anywhere(tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("setting", "value", "says"),
     [
-        ("LIMIT_POLICY", "nope", "no policy is called nope; there are cfi-cautious, cfi"),
+        (
+            "LIMIT_POLICY",
+            "nope",
+            "comes with the program is called nope; there are cfi and cfi-cautious",
+        ),
         ("REQUIRED_RULES", '{"*": ["NotLited"]}', "no rule is called NotLited; did you mean NotListed?"),
         ("ENCRYPTION_KEYS", '{"a": "xx"}', "the key a is no base64 of 32 bytes; `openssl rand -base64 32` prints one"),
     ],

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -227,6 +228,10 @@ def test_a_persons_decision_on_an_evaluation_is_named_with_person_time_and_note(
     (open_rule,) = {rule["rule"] for rule in explained["rules"] if rule["result"] == "unknown"} & {"FeedFreshness"}
     assert open_rule
     assert explained["record"]["id"] == evaluation_id
+    # The moments have one form.
+    moments = [each["decided_at"] for each in explained["decisions"]]
+    assert explained["record"]["decided_at"] in moments
+    assert all(re.fullmatch(r"[0-9-]{10}T[0-9:.]+Z", moment) for moment in moments)
 
 
 def test_a_persons_decision_on_an_application_is_named_with_person_time_and_note(shell: Shell) -> None:

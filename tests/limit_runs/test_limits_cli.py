@@ -1,6 +1,7 @@
 """`underwriting limits`: what a person at a shell sees and gets."""
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -125,7 +126,7 @@ def test_two_policies_are_compared(
     arguments = ["cfi", "cfi-cautious", "--history", str(few_users)]
     compared = limits(command_line, "compare", *arguments, "--date", "2025-08-31", "--into", str(tmp_path / "c"))
     assert compared.exit_code == 0, compared.output
-    assert "Of 60 users 0 would have more" in compared.output
+    assert "users whose floats are paused are left out. Of 60 users 0 would have more" in compared.output
     assert {file.name for file in (tmp_path / "c").iterdir()} == {"comparison.png", "movers.csv", "movers.parquet"}
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
@@ -150,14 +151,19 @@ def test_a_limit_is_explained_with_run_time_reasons_and_facts(
     user, code = lowered["subject_id"], lowered["reasons"].split()[0]
     before, after = (f"{minor / 100:,.2f} USD" for minor in (lowered["before_minor"], lowered["after_minor"]))
 
-    def explained(*options: str) -> str:
-        result = command_line.invoke(application("explain"), ["explain", user, *options])
+    def explained(*options: str, of: str = user) -> str:
+        result = command_line.invoke(application("explain"), ["explain", of, *options])
         assert result.exit_code == 0, result.output
         return result.stdout
 
     waits = explained()
     assert f"{user}: the limit is {before}" in waits
     assert f"lowered from {before} to {after}; this did not take effect: the run is held" in waits
+    moved = {move["subject_id"] for move in moves}
+    adopted = pq.read_table(history / "current_limits.parquet").column("subject_id").to_pylist()
+    stays = explained(of=next(each for each in adopted if each not in moved))
+    assert re.search(r"unchanged at [0-9.,]+ USD; the run is held", stays)
+    assert "take effect" not in stays
     limits(command_line, "release", run["run_id"], "--note", "looked at it")
     told = explained()
     assert f"{user}: the limit is {after}" in told

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from rules.core.problems import RulebookError
 from rules.limits.guard import GuardVerdict
-from rules.limits.policy import UnknownPolicy, policy_for
+from rules.limits.policy import UnknownPolicy, shipped_policy
 from underwriting.cli.client import ApiRefused, Client, consent_now
 from underwriting.cli.errors import refuse, refusing
 from underwriting.cli.setup import check_named, prepare_sandbox
@@ -191,7 +191,7 @@ def _decision_and_why(record: Record | EvaluationRecord, who: Persona | FloatUse
 
 async def _dry_limit_run(config: Settings) -> Report:
     """What tonight's limit run would change for the users of the sandbox's history."""
-    policy = policy_for(config.limit_policy)
+    policy = shipped_policy(config.limit_policy)
     request = Request(
         tenant=config.limits_tenant,
         product=Product.FLOAT,

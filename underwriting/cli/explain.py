@@ -1,6 +1,5 @@
 """`underwriting explain`: the reasons of a decision and what would have changed it, or why a user's limit moved."""
 
-import json
 import typing
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -8,7 +7,7 @@ from datetime import datetime
 import typer
 from rich.console import Console
 
-from rules.explain import Missing, Way
+from rules.explain import Missing, Way, is_open
 from rules.explain.evaluation import BookExplained
 from rules.explain.evaluation import explain as explain_evaluation
 from rules.explain.rules import RuleExplained, explain_rules
@@ -16,7 +15,16 @@ from rules.facts import fact_text
 from rules.prescreening.book import parse_rulebook
 from underwriting.cli.errors import refuse
 from underwriting.cli.execution_log import print_log
-from underwriting.cli.output import COLOURS, asks_and_saw, console, moment_text, print_hanging, print_reasons, to_decide
+from underwriting.cli.output import (
+    COLOURS,
+    asks_and_saw,
+    console,
+    moment_text,
+    print_hanging,
+    print_json,
+    print_reasons,
+    to_decide,
+)
 from underwriting.cli.store import read_store
 from underwriting.decision_basis import EvaluationBasis, evaluation_basis
 from underwriting.domain.decision import BY_RULEBOOK, Decision, Result, Verdict
@@ -183,7 +191,7 @@ def _as_made(verdict: Verdict, by: str, at: datetime, note: str | None) -> dict[
 
 def _echo_json(record: object, made: object, rules: object) -> None:
     """Print the API's record with what the API does not show: the persons, their notes, the advice."""
-    typer.echo(json.dumps({"record": record, "decisions": made, "rules": rules}, default=str))
+    print_json({"record": record, "decisions": made, "rules": rules})
 
 
 def _rule_as_json(rule: RuleExplained, currency: str) -> dict[str, object]:
@@ -213,8 +221,14 @@ def print_rules(rules: Iterable[RuleExplained], currency: str) -> None:
 
 
 def advice(rule: RuleExplained, currency: str) -> str:
-    """What would make the rule pass: other values, or values that are unknown now."""
-    texts = [f"would pass with {_way(way, currency)}" for way in rule.ways[:2]]
+    """What would make the rule pass: other values, or values that are unknown now.
+
+    Of values that nobody can have any more it says that they would have made it pass.
+    """
+    texts = [
+        f"would {'pass' if is_open(way, rule.outcome.observed) else 'have passed'} with {_way(way, currency)}"
+        for way in rule.ways[:2]
+    ]
     texts += [_open(missing, currency) for missing in rule.missing]
     return "; ".join(texts) or "no other value of these facts would pass"
 

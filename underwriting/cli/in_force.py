@@ -8,7 +8,7 @@ from itertools import groupby
 from rules.books import AnyBook, in_force
 from rules.core.experiments import Experiment
 from rules.eligibility.book import EligibilityBook
-from rules.limits.policy import policy_for
+from rules.limits.policy import shipped_policy
 from rules.prescreening.book import Rulebook
 from underwriting.publishing import deciding, today
 from underwriting.settings import Settings
@@ -40,7 +40,7 @@ async def in_force_now(work: Work, config: Settings) -> list[InForce]:
         since, by = _since(version, by_name[book.name])
         whom = _users(book) if isinstance(book, EligibilityBook) else _applicants(book, books.values(), config)
         found.append(InForce(version, book.priority, whom, since, by))
-    policy = policy_for(config.limit_policy)
+    policy = shipped_policy(config.limit_policy)
     # What is not published comes with the program.
     for version in versions:
         if version.ref == policy.ref:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from underwriting.cli.errors import refusing
-from underwriting.cli.output import Json, first_of, new_table, print_json, print_table
+from underwriting.cli.output import Json, first_of, moment_text, new_table, print_json, print_table
 from underwriting.cli.person import this_person
 from underwriting.cli.store import with_store
 from underwriting.domain.notice import Owed
@@ -101,7 +101,7 @@ def sent(
     if as_json:
         print_json(sending)
         return
-    typer.echo(f"{sending.id}: {sending.kind} about {subject_id} was sent by {how} at {sending.sent_at.isoformat()}")
+    typer.echo(f"{sending.id}: {sending.kind} about {subject_id} was sent by {how} on {moment_text(sending.sent_at)}")
 
 
 async def _written(store: Store, subject_id: str, user: str | None) -> Written:

@@ -6,7 +6,7 @@ from pathlib import Path
 from rules.core.differences import fact_differences
 from rules.eligibility.replay import differences, reevaluated, with_books_named
 from rules.facts.terms import fact_terms
-from rules.limits.policy import shipped_policies
+from rules.limits.policy import shipped_policy
 from underwriting.cli.draft_files import eligibility_drafts
 from underwriting.cli.errors import refuse
 from underwriting.cli.findings import Finding, What
@@ -73,7 +73,7 @@ def _changes_since(basis: EvaluationBasis) -> Iterator[Finding]:
             "rule: other rulebooks, another limit policy or other numbers in the facts are in force today",
         )
     yield from _fact_terms_change(then)
-    policy = shipped_policies()[settings().limit_policy]
+    policy = shipped_policy(settings().limit_policy)
     if then.policy not in (None, policy.ref):
         yield Finding(
             What.IN_FORCE_NOW, f"rule: {policy.ref} says what is affordable today, and {then.policy} said it then"
@@ -114,7 +114,7 @@ async def refreshed(evaluation_id: str) -> list[Finding]:
     found = fact_differences(then.facts, facts, then.currency)
     if not found:
         return [*before, Finding(What.SAME, "the sources say the same")]
-    cap = affordability_cap(shipped_policies()[runtime.config.limit_policy], facts)
+    cap = affordability_cap(shipped_policy(runtime.config.limit_policy), facts)
     now = reevaluated(basis.judged.request.product, then, basis.books, facts, basis.profile, cap)
     sentence = f"data drift: the sources say otherwise now, which comes to {now.verdict}"
     return [*before, Finding(What.DATA_DRIFT, sentence, tuple(found))]

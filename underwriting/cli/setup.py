@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rules.books import Draft, shipped_books
 from rules.core.problems import RulebookError
-from rules.limits.policy import UnknownPolicy, policy_for, shipped_policies
+from rules.limits.policy import UnknownPolicy, shipped_policies, shipped_policy
 from rules.limits.tiers import CURRENCY, TIERS
 from rules.prescreening.book import shipped_rulebooks
 from underwriting.cli.person import SET_UP
@@ -30,8 +30,8 @@ from underwriting.store.models import RulebookKind
 def check_named(config: Settings) -> None:
     """SettingsRefused, with all settings that name what is not here; before anything starts."""
     wrong: list[str] = []
-    with _naming("limit_policy", wrong, UnknownPolicy, RulebookError):
-        policy_for(config.limit_policy)
+    with _naming("limit_policy", wrong, UnknownPolicy):
+        shipped_policy(config.limit_policy)
     with _naming("required_rules", wrong, RulebookError):
         required_by(config)
     history = config.limits_history
@@ -72,7 +72,7 @@ async def prepare_sandbox(config: Settings) -> None:
     await prepare(config)
     if Path(config.limits_history) == (folder := history_folder(config)):
         now = datetime.now(UTC)
-        await asyncio.to_thread(ensure_history, folder, policy_for(config.limit_policy).business_day.last(now))
+        await asyncio.to_thread(ensure_history, folder, shipped_policy(config.limit_policy).business_day.last(now))
         limits = limits_in(folder / f"{CURRENT_LIMITS}.parquet", CURRENCY, TIERS, now)
         async with open_store(config) as store, store.begin() as work:
             await adopt(work, config.limits_tenant, limits, CURRENCY, TIERS, SET_UP)

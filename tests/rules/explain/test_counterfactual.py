@@ -15,9 +15,10 @@ from rules.core.rule_result import FAIL, PASS, UNKNOWN
 from rules.eligibility import USER_RULES
 from rules.eligibility.book import shipped_eligibility_books
 from rules.eligibility.categories.behaviour import LoansReceived
-from rules.explain import Span, missing_facts, passing, ways_to_pass
+from rules.explain import Span, is_open, missing_facts, passing, ways_to_pass
 from rules.explain.would_pass import answers, facts_read
 from rules.facts import CATALOGUE
+from rules.limits.gates import FewLateRepayments
 from rules.prescreening.book import shipped_rulebooks
 from rules.prescreening.catalogue import RULES
 from underwriting.domain.decision import FactValue
@@ -160,6 +161,17 @@ def test_of_facts_that_depend_on_each_other_the_ends_pass_together():
     for way in ways:
         inside = {name: nearest(condition, facts[name]) for name, condition in way.changes}
         assert answer(loans, facts | inside) == PASS
+
+
+def test_a_way_that_nobody_can_take_is_left_out_where_there_is_another():
+    late = {"repayments_of_6": 6, "on_time_of_6": 3}
+    (way,) = ways_to_pass(FewLateRepayments(max_count=1), late)
+    assert (in_words([way]), is_open(way, late)) == ([{"on_time_of_6": "at least 5"}], True)
+    # Where there is no other, it says what would have passed.
+    (way,) = ways_to_pass(RULES["NoWriteOff"](), {"write_offs": 2})
+    assert (in_words([way]), is_open(way, {"write_offs": 2})) == ([{"write_offs": "at most 0"}], False)
+    (way,) = ways_to_pass(RULES["AdultApplicant"](min_age_years=18), {"age_years": 17})
+    assert is_open(way, {"age_years": 17})
 
 
 @steady(80)

@@ -1,5 +1,6 @@
 """The guard: what it releases and what it holds, at every bound, and in words that a person can act on."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -146,7 +147,10 @@ def test_the_reasons_name_figure_and_band():
         "3.25 USD is usual",
     )
     first = check_run(TERMS, Run(lowered=700), [])
-    assert first.reasons[0].startswith("7.00% lowered; there are too few earlier runs to compare with, so that 0.00%")
+    too_few = "is accepted while there are too few earlier runs to compare with"
+    assert re.fullmatch(rf"7\.00% lowered; up to [0-9.]+% {too_few}", first.reasons[0])
+    first = check_run(TERMS, Run(raised=2_000, money_up=8_000_000), [])
+    assert any(re.search(rf"average user; up to [0-9.]+ USD {too_few}", each) for each in first.reasons)
     assert check_run(TERMS, Run(), []).reasons == ()
 
 

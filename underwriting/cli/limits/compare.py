@@ -81,7 +81,8 @@ def compare(
     table.add_row("all limits together", *exposures)
     console().print(table)
     console().print(
-        f"Both begin with the limits that are in force now. Of {counted.users:,} users {counted.higher:,} would have "
+        "Both begin with the limits that are in force now; users whose floats are paused are left out. "
+        f"Of {counted.users:,} users {counted.higher:,} would have "
         f"more under {other_name}, "
         f"{amount_text(counted.money_higher, CURRENCY)} together, and {counted.lower:,} less, "
         f"{amount_text(counted.money_lower, CURRENCY)}.",

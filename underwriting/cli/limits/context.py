@@ -21,10 +21,21 @@ class ProgressBar(Progress):
         super().__init__(*columns, console=Console(stderr=True))
         self._task_ids: dict[str, TaskID] = {}
 
+    def start(self) -> None:
+        """Begin to show it with the first step: a bar without any would end with an empty line."""
+        if self.tasks:
+            super().start()
+
+    def stop(self) -> None:
+        """End it, if it has begun."""
+        if self.tasks:
+            super().stop()
+
     async def __call__(self, what: str, done: int, of: int) -> None:
         """Show that `done` of `of` shards are done."""
         if what not in self._task_ids:
             self._task_ids[what] = self.add_task(what, total=of)
+            self.start()
         self.update(self._task_ids[what], completed=done)
 
 

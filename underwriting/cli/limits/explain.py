@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
-import typer
 
 from rules.core.problems import RulebookError
 from rules.explain.limits import LimitDecision, explain_limit
@@ -17,7 +16,7 @@ from rules.limits.decisions import Move
 from rules.limits.policy import LimitPolicy, parse_policy
 from underwriting.cli.errors import refuse
 from underwriting.cli.explain import MARKS, print_legend, print_rules
-from underwriting.cli.output import console, moment_text, print_hanging, print_reasons
+from underwriting.cli.output import console, moment_text, print_hanging, print_json, print_reasons
 from underwriting.cli.store import read_store
 from underwriting.domain.limits import LimitRunState
 from underwriting.domain.money import amount_text
@@ -69,7 +68,7 @@ def explain_user(tenant: str, user_id: str, *, as_json: bool) -> None:
             "--tenant names another tenant"
         )
     if as_json:
-        typer.echo(json.dumps({"tenant": tenant, "user_id": user_id, **_as_json(explained)}, default=str))
+        print_json({"tenant": tenant, "user_id": user_id, **_as_json(explained)})
     else:
         _print(user_id, explained)
 
@@ -168,7 +167,7 @@ def _print(user_id: str, explained: UserExplained) -> None:
         change.decided and change.decided.run.id == last.run.id for change in explained.changes
     ):
         out.print(f"\n[bold]The last run[/]: {_run_text(last.run)}")
-        print_hanging(out, f"{move_text(last.decision, last.run.currency)}{_not_applied(last.run)}")
+        print_hanging(out, f"{move_text(last.decision, last.run.currency)}{_not_applied(last)}")
         print_decision(_policy(last.run), last.decision, last.run.currency)
     for change in explained.changes:
         out.print()
@@ -202,10 +201,11 @@ def _run_text(run: LimitRunRow) -> str:
     return f"{run.id} of {run.business_date}, {run.policy} v{run.policy_version}"
 
 
-def _not_applied(run: LimitRunRow) -> str:
-    if run.state in TAKES_EFFECT:
+def _not_applied(decided: Decided) -> str:
+    if decided.run.state in TAKES_EFFECT:
         return ""
-    return f"; this did not take effect: the run is {run.state.replace('_', ' ')}"
+    what = "the" if decided.decision.move is Move.HELD else "this did not take effect: the"
+    return f"; {what} run is {decided.run.state.replace('_', ' ')}"
 
 
 def _policy(run: LimitRunRow) -> LimitPolicy | None:
@@ -230,14 +230,14 @@ def _as_json(explained: UserExplained) -> dict[str, Any]:
 def _changes_as_json(changes: Sequence[Changed]) -> Iterator[dict[str, Any]]:
     for change in changes:
         yield {
-            "at": change.after.created_on.isoformat(),
+            "at": change.after.created_on,
             "by": change.after.created_by,
             "reason": change.after.reason,
             "note": change.after.notes,
             "before_minor": change.before.limit if change.before else None,
             "after_minor": change.after.limit,
             "paused": sorted(change.after.paused),
-            "expires_on": change.after.expires_on and change.after.expires_on.isoformat(),
+            "expires_on": change.after.expires_on,
             "run": change.decided and _decided_as_json(change.decided),
         }
 
@@ -246,7 +246,7 @@ def _decided_as_json(decided: Decided) -> dict[str, Any]:
     run = decided.run
     return {
         "run_id": run.id,
-        "business_date": run.business_date.isoformat(),
+        "business_date": run.business_date,
         "policy": f"{run.policy} v{run.policy_version}",
         "state": run.state,
         **decision_as_json(decided.decision),

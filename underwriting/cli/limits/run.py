@@ -21,7 +21,7 @@ from underwriting.cli.limits.compare import Json, backtest, compare
 from underwriting.cli.limits.context import with_run_context
 from underwriting.cli.limits.explain import decision_as_json, decision_in, move_text, print_decision
 from underwriting.cli.limits.histories import History, history_of
-from underwriting.cli.output import confirmed, console, new_table, note_given, print_hanging, print_table
+from underwriting.cli.output import confirmed, console, new_table, note_given, print_hanging, print_json, print_table
 from underwriting.cli.person import this_person
 from underwriting.cli.store import read_store, write_store
 from underwriting.domain.application import Product
@@ -37,12 +37,13 @@ from underwriting.limit_runs.run import finish, recalculate
 from underwriting.limit_runs.run_context import RunContext
 from underwriting.limit_runs.totals import Totals
 from underwriting.settings import Settings, settings
-from underwriting.store.errors import Undecipherable
+from underwriting.store.errors import Undecipherable, UnknownLimitRun
 from underwriting.store.keyfile import KeysUnusable
 from underwriting.store.limits import held_runs
 from underwriting.store.limits import runs as limit_runs
 from underwriting.store.limits.profiles import adopt as adopt_limits
 from underwriting.store.models import LimitRunRow
+from underwriting.store.session import Work
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -133,10 +134,27 @@ def status(
     print_table(table, f"There is no limit run{f' of {tenant}' if tenant else ''} yet.")
 
 
+def _there(run_id: str) -> str:
+    """The run, looked up at once, so that a wrong id is told together with what else is wrong."""
+
+    async def trouble(work: Work) -> str:
+        try:
+            await limit_runs.get(work, run_id)
+        except UnknownLimitRun as error:
+            return str(error)
+        return ""
+
+    if why := read_store(trouble):
+        raise typer.BadParameter(why)
+    return run_id
+
+
 @app.command()
 def release(
-    run_id: RunId,
-    note: Annotated[str, typer.Option(help="Why. Stored with your name.", prompt=True, callback=note_given)],
+    run_id: Annotated[
+        str, typer.Argument(metavar="RUN_ID", help="As `underwriting limits status` lists it.", callback=_there)
+    ],
+    note: Annotated[str, typer.Option(help="Why. Stored with your name.", callback=note_given)],
     discard: Annotated[bool, typer.Option("--discard", help="Discard it instead.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -234,7 +252,7 @@ def _show(
 ) -> None:
     """Print the run as a table, or as one JSON object; of a run about one user also the decision and its reasons."""
     if as_json:
-        typer.echo(json.dumps(_as_json(report, decision), default=str))
+        print_json(_as_json(report, decision))
         return
     out = console()
     state = "dry run" if report.state is None else report.state.replace("_", " ")
