@@ -1,21 +1,39 @@
 """A member of staff changes what one user may take, from the Prefect UI."""
 
-from datetime import datetime
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from rules.limits.tiers import tiers_enabled
-from tasks.forms import Empty, InputRefused, PausedChoice, TierChoice, chosen, form, refusing
+from tasks.forms import Empty, InputRefused, PausedChoice, TierChoice, chosen, form_of, refusing
 from underwriting.domain.application import Product
 from underwriting.profile_changes import change
 from underwriting.runtime import open_runtime
 from underwriting.store.errors import NoSuchUser, StoreError
+from underwriting.store.profiles import HAS_PASSED
+
+
+async def _misfits(given: Mapping[str, Any]) -> AsyncIterator[str]:
+    """Nothing to change, choices that exclude each other, a tier that does not exist, a moment that has passed."""
+    if given.get("enabled") == given.get("paused") == ():
+        yield "enabled, paused: fill in what is to change; both are empty"
+    for field in ("enabled", "paused"):
+        try:
+            chosen_now = chosen(field, given.get(field, ()))
+            with refusing(ValueError, field=field):
+                tiers_enabled(chosen_now or () if field == "enabled" else ())
+        except InputRefused as refused:
+            yield str(refused)
+    if (until := given.get("expires_on")) and until <= datetime.now(UTC):
+        yield f"expires_on: {HAS_PASSED}"
 
 
 @flow(flow_run_name="change-profile", persist_result=False, validate_parameters=False)
-@form
+@form_of(_misfits)
 async def change_profile(
     user_id: str,
     tenant: str,
@@ -44,11 +62,8 @@ async def change_profile(
         note: Why you change it. Prefect keeps this text: write nothing personal.
         changed_by: Your staff id, such as ann. It is stored as who changed the profile.
     """
-    if not enabled and not paused:
-        raise InputRefused("enabled, paused: fill in what is to change; both are empty")
     enabled_now, paused_now = chosen("enabled", enabled), chosen("paused", paused)
-    with refusing(ValueError, field="enabled"):
-        tiers = None if enabled_now is None else tiers_enabled(enabled_now)
+    tiers = None if enabled_now is None else tiers_enabled(enabled_now)
     pauses = None if paused_now is None else list(map(Product, paused_now))
     async with open_runtime() as runtime:
         with refusing(ValueError, StoreError):

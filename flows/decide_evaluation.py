@@ -6,7 +6,7 @@ from prefect.states import Completed
 
 from rules.explain.adverse_reasons import AdverseCode
 from tasks.deliver import try_deliver
-from tasks.forms import form, refusing
+from tasks.forms import form_of, of_a_decision, refusing
 from underwriting import referrals
 from underwriting.referrals import StaffVerdict
 from underwriting.runtime import open_runtime
@@ -14,7 +14,7 @@ from underwriting.store.errors import StoreError
 
 
 @flow(flow_run_name="decide-{evaluation_id}", persist_result=False, validate_parameters=False)
-@form
+@form_of(of_a_decision)
 async def decide_evaluation(
     evaluation_id: str,
     decision: StaffVerdict,

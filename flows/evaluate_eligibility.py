@@ -1,6 +1,8 @@
 """What a user may take now: ask all sources at once, run every rulebook that applies, store one evaluation."""
 
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, date, datetime
+from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -10,7 +12,7 @@ from prefect.states import Completed
 from rules.eligibility.book import EligibilityBook
 from rules.limits.tiers import CURRENCY, TIERS
 from tasks.deliver import try_deliver
-from tasks.forms import Empty, InputRefused, form
+from tasks.forms import Empty, form_of
 from tasks.gather import gather
 from tasks.lease import Lease, claimed
 from tasks.publish_evaluation import publish_evaluation
@@ -32,8 +34,14 @@ def _run_name() -> str:
     return f"evaluate-{given['evaluation_id'] or given['product']}"
 
 
+async def _misfits(given: Mapping[str, Any]) -> AsyncIterator[str]:
+    """Nobody to evaluate."""
+    if given.get("user_id") == given.get("evaluation_id") == "":
+        yield "user_id: name the user, such as steady-pay"
+
+
 @flow(flow_run_name=_run_name, persist_result=False, validate_parameters=False)
-@form
+@form_of(_misfits)
 async def evaluate_eligibility(
     user_id: str = "",
     product: Product = Product.FLOAT,
@@ -53,8 +61,6 @@ async def evaluate_eligibility(
         tenant: Whose user it is, such as sandbox. "staff" keeps the evaluation apart from those of tenants.
         evaluation_id: Leave it empty. The API fills in the evaluation that it accepted.
     """
-    if not user_id and not evaluation_id:
-        raise InputRefused("user_id: name the user, such as steady-pay")
     async with open_runtime() as runtime:
         evaluation_id = evaluation_id or await _accepted(runtime, tenant, user_id, product, as_of)
         async with claimed(runtime, EVALUATIONS, evaluation_id, str(flow_run.id)) as lease:

@@ -1,14 +1,16 @@
 """The scheduled limit run: from the transactions of all users to their limits, with reasons."""
 
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, date, datetime
+from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from rules.limits.policy import policy_for, shipped_policies
-from tasks.forms import Empty, InputRefused, form, is_empty, refusing
+from rules.limits.policy import LimitPolicy, policy_for, shipped_policies
+from tasks.forms import Empty, InputRefused, form_of, is_empty, refusing
 from tasks.limit_shards import OnRunner, shard_runner
 from tasks.publish_limits import Progress, publish_limits
 from underwriting.domain.application import Product
@@ -36,8 +38,35 @@ def _run_name() -> str:
     return "-".join(filter(None, ("limits", Product.FLOAT, str(day), *marks)))
 
 
+async def _misfits(given: Mapping[str, Any]) -> AsyncIterator[str]:
+    """A policy that is not there or not in force, a segment that nobody is in, a history that may not be read."""
+    config, name = settings(), given.get("policy")
+    if name is not None and name not in shipped_policies():
+        yield f"policy: no policy is called {name}; there are {', '.join(shipped_policies())}"
+    elif name is not None and "dry_run" in given:
+        try:
+            _policy(name, dry_run=given["dry_run"])
+        except ValueError as error:
+            yield f"policy: {error}"
+    try:
+        scope_of(given.get("segment"), given.get("user_id"), config.segments)
+    except ValueError as error:
+        yield f"segment: {error}"
+    if "history" not in given:
+        return
+    if not (where := given["history"] or config.limits_history):
+        yield "history: name a folder on the worker, or set UNDERWRITING_LIMITS_HISTORY"
+    elif not may_be_read(config, where):
+        yield "history: the settings do not allow it; name one at UNDERWRITING_LIMITS_HISTORY or _LIMITS_HISTORIES"
+
+
+def _policy(name: str, *, dry_run: bool) -> LimitPolicy:
+    """A dry run may try a policy that is not in force."""
+    return policy_for(name, today=None if dry_run else datetime.now(UTC).date())
+
+
 @flow(flow_run_name=_run_name, task_runner=shard_runner(settings()), persist_result=False, validate_parameters=False)
-@form
+@form_of(_misfits)
 async def recalculate_limits(
     business_date: date | Empty = None,
     dry_run: bool = False,
@@ -70,24 +99,14 @@ async def recalculate_limits(
     """
     async with open_runtime() as runtime:
         config = runtime.config
-        if policy not in shipped_policies():
-            raise InputRefused(f"policy: no policy is called {policy}; there are {', '.join(shipped_policies())}")
-        with refusing(ValueError):
-            limit_policy = policy_for(policy, today=None if dry_run else datetime.now(UTC).date())
-            scope = scope_of(segment, user_id, config.segments)
-        if not (where := history or config.limits_history):
-            raise InputRefused("history: name a folder on the worker, or set UNDERWRITING_LIMITS_HISTORY")
-        if not may_be_read(config, where):
-            raise InputRefused(
-                "history: the settings do not allow it; name one at UNDERWRITING_LIMITS_HISTORY or _LIMITS_HISTORIES"
-            )
+        limit_policy = _policy(policy, dry_run=dry_run)
         request = Request(
             tenant=tenant or config.limits_tenant,
             product=limit_policy.product,
             business_date=business_date or limit_policy.business_day.last(due()),
-            history=where,
+            history=history or config.limits_history,
             policy=limit_policy,
-            scope=scope,
+            scope=scope_of(segment, user_id, config.segments),
             shards=shards,
             dry_run=dry_run,
             full=full,

@@ -1,14 +1,15 @@
 """An ad-hoc review from the Prefect UI: the form is the application."""
 
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, date, datetime
+from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from pydantic import ValidationError
 
 from flows.review_application import reviewed
-from tasks.forms import Empty, InputRefused, form, refusing
+from tasks.forms import Empty, form_of, refusing
 from underwriting.domain.application import ApplicationRequest, BureauConsent, PermissiblePurpose, Product
 from underwriting.rulebook_cache import NotLent
 from underwriting.runtime import open_runtime
@@ -19,8 +20,23 @@ from underwriting.store.errors import StoreError
 STAFF_TENANT = "staff"
 
 
+async def _misfits(given: Mapping[str, Any]) -> AsyncIterator[str]:
+    """An amount of nothing or of part cents, and what is not lent."""
+    for (field, *_), sentence in ApplicationRequest.misfits(given):
+        yield f"{field}: {sentence}"
+    if given.keys() >= {"product", "currency"}:
+        asked = ApplicationRequest(
+            customer_id="anybody", amount="1", currency=given["currency"], product=given["product"]
+        )
+        with refusing(StoreError):
+            async with open_runtime() as runtime:
+                refusal = await runtime.rulebook_cache.refusal(asked)
+        if refusal:
+            yield f"{refusal.field}: {refusal}" if isinstance(refusal, NotLent) else str(refusal)
+
+
 @flow(flow_run_name="review-customer", persist_result=False, validate_parameters=False)
-@form
+@form_of(_misfits)
 async def review_customer(
     customer_id: str,
     amount: str,
@@ -44,7 +60,7 @@ async def review_customer(
         purpose: The permissible purpose of that pull. It counts only with a consent.
         as_of: The day as of which the customer is judged. Empty means today.
     """
-    request = _application(
+    request = ApplicationRequest(
         customer_id=customer_id,
         amount=amount,
         currency=currency,
@@ -54,17 +70,7 @@ async def review_customer(
         bureau_consent=BureauConsent(purpose=purpose, consented_at=consented_at) if consented_at else None,
     )
     async with open_runtime() as runtime:
-        # A product or currency that is not lent fails the run before anything is stored.
-        with refusing(NotLent, StoreError):
-            await runtime.rulebook_cache.book_for(request)
+        with refusing(StoreError):
             async with runtime.store.begin() as work:
                 accepted = await applications.accept(work, STAFF_TENANT, request, str(flow_run.id), datetime.now(UTC))
         return await reviewed(accepted.stored.subject.id)
-
-
-def _application(**fields: object) -> ApplicationRequest:
-    """The application; the form has checked each field, so only an amount of nothing or of part cents is left."""
-    try:
-        return ApplicationRequest.model_validate(fields)
-    except ValidationError as error:
-        raise InputRefused(str(error.errors()[0]["ctx"]["error"])) from None

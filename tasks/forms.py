@@ -6,7 +6,7 @@ they are. Prefect takes their explanations from the `Args:` section of the flow'
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Annotated, Any, Literal, ParamSpec
@@ -15,6 +15,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Failed
 from pydantic import MISSING, Field, TypeAdapter, ValidationError
 from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import ErrorDetails
 
 from rules.explain.adverse_reasons import AdverseCodes
 from rules.limits.tiers import TIERS
@@ -24,11 +25,14 @@ from underwriting.domain.limits import LimitRunId
 from underwriting.domain.money import AMOUNT_PATTERN, CurrencyCode
 from underwriting.domain.plausible import NO_BOOLEAN, WRITTEN, RequestedMoment
 from underwriting.domain.profile import Reason
+from underwriting.referrals import misfits
 from underwriting.settings import settings
 from underwriting.store import audit
 
 P = ParamSpec("P")
 Run = Coroutine[Any, Any, State[None]]
+# Says of the fields that are right by themselves what does not fit together; those that are wrong are not given.
+Misfits = Callable[[Mapping[str, Any]], AsyncIterator[str]]
 
 # What an optional field is if it is left empty. Prefect would show None as a choice of a type beside the field.
 Empty = SkipJsonSchema[None]
@@ -88,12 +92,13 @@ _FIELDS: dict[str, tuple[TypeAdapter[Any], str]] = {
 
 
 class InputRefused(Exception):
-    """The form cannot be taken as it is filled in; the message is one sentence that says what to do."""
+    """The form cannot be taken as it is filled in; the message says what to do, a sentence for each mistake."""
 
 
-def form(run: Callable[P, Run]) -> Callable[P, Run]:
-    """Check the parameters of a flow before it runs; what is refused ends it as Failed, with the sentence alone.
+def form(run: Callable[P, Run], fitting: Misfits | None = None) -> Callable[P, Run]:
+    """Check the parameters of a flow before it runs; what is refused ends it as Failed, with the sentences alone.
 
+    All mistakes are found at once: of each field, and those that `fitting` finds in the fields that are right.
     A staff id is what somebody typed: the audit log marks it as not proven, and `staff_forms` switches such forms off.
     A field that is empty or has its default takes the default. Spaces around what was typed are removed. The flow has
     `validate_parameters=False`: Prefect would refuse in the words of pydantic.
@@ -106,20 +111,30 @@ def form(run: Callable[P, Run]) -> Callable[P, Run]:
     @functools.wraps(run)
     async def checked(*args: P.args, **kwargs: P.kwargs) -> State[None]:
         given = signature.bind(*args, **kwargs)
+        given.apply_defaults()
         try:
+            if staff_id is not None and not settings().staff_forms:
+                raise InputRefused(FORMS_OFF)
+            right, wrong = dict[str, Any](), list[str]()
             for name, value in given.arguments.items():
                 default = signature.parameters[name].default
                 # Prefect hands a default on as text, and a field that was emptied again as nothing.
                 if default is not inspect.Parameter.empty and (value == default or is_empty(value)):
-                    given.arguments[name] = default
+                    right[name] = default
                     continue
                 kind, remedy = _FIELDS.get(name) or (of_annotations[name], "use what the form offers")
-                given.arguments[name] = _read(name, kind, remedy, value)
+                try:
+                    right[name] = _read(name, kind, remedy, value)
+                except InputRefused as refused:
+                    wrong.append(str(refused))
+            if fitting is not None:
+                wrong += [sentence async for sentence in fitting(right)]
+            if wrong:
+                raise InputRefused("; ".join(wrong))
+            given.arguments.update(right)
             if staff_id is None:
                 return await run(*given.args, **given.kwargs)
-            if not settings().staff_forms:
-                raise InputRefused(FORMS_OFF)
-            with audit.typed(given.arguments[staff_id]):
+            with audit.typed(right[staff_id]):
                 return await run(*given.args, **given.kwargs)
         except InputRefused as refused:
             return Failed(message=str(refused))
@@ -128,6 +143,15 @@ def form(run: Callable[P, Run]) -> Callable[P, Run]:
     optional = [each.replace(default=MISSING) if each.default is None else each for _, each in parameters]
     vars(checked)["__signature__"] = signature.replace(parameters=optional)
     return checked
+
+
+def form_of(fitting: Misfits) -> Callable[[Callable[P, Run]], Callable[P, Run]]:
+    """A form whose fields have to fit together, too."""
+
+    def checked_by(run: Callable[P, Run]) -> Callable[P, Run]:
+        return form(run, fitting)
+
+    return checked_by
 
 
 def is_empty(value: Any) -> bool:
@@ -142,19 +166,38 @@ def chosen(field: str, choices: Sequence[str]) -> list[str] | None:
     return [each for each in choices if each != NOTHING] if choices else None
 
 
+async def of_a_decision(given: Mapping[str, Any]) -> AsyncIterator[str]:
+    """What does not fit the decision on a referral: its reasons, an amount, a match that is to be cleared."""
+    if "decision" not in given:
+        return
+    found = misfits(
+        given["decision"].verdict,
+        given.get("reasons", ()),
+        clears_match=given.get("clears_match", False),
+        up_to=given.get("up_to") or None,
+    )
+    for field, sentence in found:
+        if field in given:
+            yield f"{field}: {sentence}"
+
+
 def _read(name: str, kind: TypeAdapter[Any], remedy: str, value: Any) -> Any:
     # Choices are text, too, and are left as they are.
     try:
         return kind.validate_python(value.strip() if type(value) is str else value)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        match first["type"]:
-            # A check of our own, which words its message for people.
-            case "value_error":
-                remedy = str(first["ctx"]["error"])
-            case "enum":
-                remedy = f"choose {first['ctx']['expected'].replace(chr(39), '')}"
-        raise InputRefused(f"{name}: {remedy}") from None
+        found = (_remedy(each, remedy) for each in error.errors(include_url=False, include_input=False))
+        raise InputRefused("; ".join(f"{name}: {each}" for each in dict.fromkeys(found))) from None
+
+
+def _remedy(error: ErrorDetails, otherwise: str) -> str:
+    match error["type"]:
+        # A check of our own, which words its message for people.
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case "enum" | "literal_error":
+            return f"choose {error['ctx']['expected'].replace(chr(39), '')}"
+    return otherwise
 
 
 @contextmanager

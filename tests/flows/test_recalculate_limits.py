@@ -86,8 +86,11 @@ async def test_a_run_is_named_after_its_date_also_where_it_was_left_out(runtime:
     [
         ({"history": "/nowhere"}, "/nowhere has no users/*.parquet"),
         ({"policy": "cif"}, "policy: no policy is called cif; there are cfi"),
-        ({"user_id": "ada", "segment": "student"}, "a run is about a segment or about one user, not both"),
-        ({"segment": "studnet"}, "no segment is called studnet; did you mean student? There are core, employer, "),
+        ({"user_id": "ada", "segment": "student"}, "segment: a run is about a segment or about one user, not both"),
+        (
+            {"segment": "studnet"},
+            "segment: no segment is called studnet; did you mean student? There are core, employer, ",
+        ),
         ({"shards": 0}, "shards: write a number from 1 to 5,000"),
     ],
 )

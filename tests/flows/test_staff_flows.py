@@ -1,7 +1,9 @@
 """What staff start from the Prefect UI: an ad-hoc review, and the word on a referral."""
 
 import asyncio
+import inspect
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,6 +22,8 @@ from flows.answer_application import answer_application
 from flows.change_profile import change_profile
 from flows.decide_evaluation import decide_evaluation
 from flows.decide_referral import decide_referral
+from flows.evaluate_eligibility import evaluate_eligibility
+from flows.recalculate_limits import recalculate_limits
 from flows.release_limits import Release, release_limits
 from flows.review_customer import review_customer
 from flows.rollback_limits import rollback_limits
@@ -223,7 +227,8 @@ async def test_an_evaluation_that_is_unknown_or_not_current_cannot_be_decided(ch
 
 EVALUATION = "evl_01KAYB2M4Z5W8Q0V6T3R9N7XJC"
 WORD: dict[str, Any] = {
-    "evaluation_id": EVALUATION, "decision": StaffVerdict.REJECT, "note": "a note", "decided_by": "ann"
+    "evaluation_id": EVALUATION, "decision": StaffVerdict.REJECT, "note": "a note", "decided_by": "ann",
+    "reasons": ("income_low",),
 }  # fmt: skip
 
 
@@ -239,7 +244,7 @@ WORD: dict[str, Any] = {
         ("reasons", ("income_lo",), "income_lo is no reason that a person may give; did you mean income_low?"),
     ],
 )
-async def test_a_form_filled_in_wrongly_fails_with_one_sentence(
+async def test_a_field_filled_in_wrongly_fails_with_one_sentence(
     runtime: Runtime, field: str, value: object, remedy: str
 ) -> None:
     state: State[None] = await decide_evaluation(**{**WORD, field: value}, return_state=True)
@@ -249,6 +254,51 @@ async def test_a_form_filled_in_wrongly_fails_with_one_sentence(
     assert message.startswith(f"{field}: ") or value == EVALUATION
     assert "\n" not in message
     assert "Traceback" not in await lines(state)
+
+
+async def refused(flow: Any, *places: str, **fields: Any) -> None:
+    """The form is refused with a sentence for each of these places, in their order, and for no other."""
+    state: State[None] = await flow(**fields, return_state=True)
+    assert state.is_failed()
+    message = state.message or ""
+    assert "Traceback" not in await lines(state)
+    names = "|".join(inspect.signature(flow.fn).parameters)
+    assert re.findall(rf"(?:^|; )((?:(?:{names})(?:, )?)+): ", message) == list(places), message
+
+
+@pytest.mark.settings(segments=["student"], user_service_url="https://users.example")
+async def test_all_that_is_wrong_with_a_form_is_said_at_once(runtime: Runtime) -> None:
+    decision = {"decision": StaffVerdict.REJECT, "note": "", "decided_by": "ann"}
+    both = ("note", "reasons", "clears_match")
+    await refused(
+        decide_referral, "application_id", *both, **decision, application_id="app_1", reasons=(), clears_match=True
+    )
+    evaluation = decision | {"evaluation_id": EVALUATION, "reasons": ("nope", "nein"), "up_to": "10.00"}
+    await refused(decide_evaluation, "note", "reasons", "reasons", "up_to", **evaluation)
+    await refused(decide_evaluation, "decision", "note", "up_to", **evaluation | {
+        "decision": "perhaps", "up_to": "1,0", "reasons": (),
+    })  # fmt: skip
+    await refused(
+        review_customer, "customer_id", "term_months", "amount", "currency",
+        customer_id="J. Doe", amount="0", currency="EUR", term_months=0,
+    )  # fmt: skip
+    await refused(
+        change_profile, "reason", "changed_by", "enabled, paused",
+        user_id="steady-pay", tenant="sandbox", reason="", changed_by="",
+    )  # fmt: skip
+    await refused(
+        change_profile, "user_id", "enabled", "paused", "expires_on", user_id="J. Doe", tenant="sandbox", reason="x",
+        changed_by="ann", enabled=["8"], paused=["none", "loan"], expires_on=datetime(2026, 1, 1, tzinfo=UTC),
+    )  # fmt: skip
+    await refused(evaluate_eligibility, "product", "as_of", "user_id", product="car", as_of=date(2999, 1, 1))
+    await refused(
+        recalculate_limits, "business_date", "shards", "policy", "segment", "history",
+        business_date="soon", policy="nope", segment="nope", history="/etc", shards=0,
+    )  # fmt: skip
+    await refused(
+        release_limits, "run_id", "decision", "note", "decided_by",
+        run_id="lim_1", decision="perhaps", note="", decided_by="",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -326,7 +376,7 @@ async def test_staff_change_a_profile_for_good_or_for_a_while(journey: Journey) 
         ({}, "fill in what is to change"),
         ({"enabled": [], "paused": []}, "fill in what is to change"),
         ({"enabled": ["none", "1"]}, 'enabled: choose "none" alone'),
-        ({"paused": ["house"]}, "paused: use what the form offers"),
+        ({"paused": ["house"]}, "paused: choose loan, float or none"),
         ({"paused": ["loan"], "reason": ""}, "reason: write one short word"),
         ({"enabled": ["1"], "expires_on": datetime(2026, 1, 1, tzinfo=UTC)}, "has to expire after now"),
     ],

@@ -26,6 +26,7 @@ from underwriting.store.session import Work
 SYSTEM = "system"
 # The version of the profile of a user whom we have not met.
 NOT_STORED = 0
+HAS_PASSED = "a temporary profile has to expire after now; choose a later moment"
 
 
 async def current(work: Work, tenant: str, user_id: str, now: datetime) -> FloatProfile | None:
@@ -83,7 +84,7 @@ async def put(
     if the tiers make no profile, or if `expires_on` has passed. `notes` are for staff, and are sealed.
     """
     if expires_on is not None and expires_on <= now:
-        raise ValueError("expires_on: a temporary profile has to expire after now; choose a later moment")
+        raise ValueError(f"expires_on: {HAS_PASSED}")
     changes = {"tiers": tuple(tiers), "paused": frozenset(paused), "reason": reason, "notes": notes, "created_by": by}
 
     def change(found: VersionsInForce) -> list[FloatProfile]:
