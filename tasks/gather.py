@@ -1,6 +1,9 @@
 """What the sources state about a user: one task for each source, all run at the same time."""
 
 import asyncio
+import functools
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from prefect import task
 
@@ -15,7 +18,28 @@ from underwriting.process.metrics import metrics
 FEED_DAYS = 400
 
 
+def _answered(
+    ask: Callable[[UserCheck], Coroutine[Any, Any, None]],
+) -> Callable[[UserCheck], Coroutine[Any, Any, None]]:
+    """That a source does not know the user is an answer, and no failure of the task: `check.troubles` says so."""
+
+    @functools.wraps(ask)
+    async def asked(check: UserCheck) -> None:
+        try:
+            await ask(check)
+        except CustomerNotFound as error:
+            _note(check, ask.__name__, str(error))
+
+    return asked
+
+
+def _note(check: UserCheck, source: str, why: str) -> None:
+    check.troubles[source] = why
+    metrics().troubled(source)
+
+
 @task(**CHECK)
+@_answered
 async def user_record(check: UserCheck) -> None:
     """Ask the user service: standing, segment, confirmed fraud. That it has no such user is an answer, too."""
     request = check.request
@@ -27,6 +51,7 @@ async def user_record(check: UserCheck) -> None:
 
 
 @task(**CHECK)
+@_answered
 async def subscription(check: UserCheck) -> None:
     """Ask the user service for the renewals of the subscription."""
     request = check.request
@@ -34,6 +59,7 @@ async def subscription(check: UserCheck) -> None:
 
 
 @task(**CHECK)
+@_answered
 async def list_screening(check: UserCheck) -> None:
     """Screen the user's name against the lists in the store."""
     request = check.request
@@ -43,6 +69,7 @@ async def list_screening(check: UserCheck) -> None:
 
 
 @task(**CHECK)
+@_answered
 async def transaction_feed(check: UserCheck) -> None:
     """Fetch the bank feed of the main account, and classify it; gaps are noted in `check.troubles`."""
     request, currency = check.request, check.profile.currency
@@ -54,6 +81,7 @@ async def transaction_feed(check: UserCheck) -> None:
 
 
 @task(**CHECK)
+@_answered
 async def float_history(check: UserCheck) -> None:
     """Ask the float service for every float that the user took."""
     request, currency = check.request, check.profile.currency
@@ -61,6 +89,7 @@ async def float_history(check: UserCheck) -> None:
 
 
 @task(**CHECK)
+@_answered
 async def ongoing_loans(check: UserCheck) -> None:
     """Ask the loan service for the user's loans with us."""
     request, currency = check.request, check.profile.currency
@@ -68,6 +97,7 @@ async def ongoing_loans(check: UserCheck) -> None:
 
 
 @task(**CHECK)
+@_answered
 async def scores(check: UserCheck) -> None:
     """Ask the score service for what it predicts."""
     request = check.request
@@ -87,5 +117,4 @@ async def gather(check: UserCheck) -> None:
         try:
             await state.aresult()
         except (SourceError, TimeoutError) as error:
-            check.troubles[source.name] = str(error) or "timed out"
-            metrics().troubled(source.name)
+            _note(check, source.name, str(error) or "timed out")
