@@ -58,6 +58,9 @@ def pytest_configure(config: pytest.Config) -> None:
     from hypothesis import settings
     from support.examples import steady
 
+    # xdist says that its processes have a terminal of 80 columns. Commands in tests write into a pipe.
+    os.environ.pop("COLUMNS", None)
+
     settings.register_profile("suite", parent=steady(100))
     settings.load_profile("suite")
     if hasattr(config, "workerinput"):
