@@ -19,8 +19,11 @@ _known: dict[str, tuple[ShardResult, bytes | None]] = {}
 async def remembered(spec: ShardSpec) -> ShardResult:
     """As `run_context.in_a_thread`, but a result that is known is only written to the spec's folder.
 
-    For histories in folders. One with malformed rows is calculated each time, since what is kept of them names files.
+    For histories in folders. One with malformed rows is calculated each time, since what is kept of them names files;
+    and so is a sealed one, whose files open in their own folder only.
     """
+    if spec.sealed:
+        return await asyncio.to_thread(recalculate_shard, spec)
     key, file = _key(spec), records_file(spec, spec.folder)
     if key not in _known:
         result = await asyncio.to_thread(recalculate_shard, spec)

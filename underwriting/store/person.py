@@ -43,6 +43,7 @@ from underwriting.store.models import (
     RulebookRow,
     RuleOutcomeRow,
     StaffDecisionRow,
+    TenantCallsRow,
 )
 from underwriting.store.session import Work
 
@@ -71,7 +72,7 @@ OF_EVALUATIONS: Mapping[type[Base], Any] = {
 OF_BOTH: Mapping[type[Base], Any] = {table: table.subject_id for table in (AttemptRow, DispatchRow)}
 OF_LIMIT_RUNS = (LimitRecordRow, LimitRunRow)
 # Tables that are about nobody whom we know. A list names others; the bounds of a shard may be anybody's id.
-ABOUT_NOBODY = (RulebookRow, ListRow, ListEntryRow, LimitShardRow, AuditHeadRow)
+ABOUT_NOBODY = (RulebookRow, ListRow, ListEntryRow, LimitShardRow, AuditHeadRow, TenantCallsRow)
 
 
 def tables() -> Iterable[type[Base]]:
