@@ -40,7 +40,9 @@ def decide(
     ] = None,
     up_to: Annotated[
         str | None,
-        typer.Option(metavar="AMOUNT", help="Of an approved evaluation: the highest amount; all that is possible."),
+        typer.Option(
+            metavar="AMOUNT", help="Of an approved evaluation: the highest amount; by default all that is possible."
+        ),
     ] = None,
     clears_match: Annotated[
         bool, typer.Option("--clears-match", help="With an approval: the customer is none of the listed persons.")
