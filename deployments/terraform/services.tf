@@ -10,6 +10,7 @@ locals {
   settings = {
     common = {
       UNDERWRITING_ENCRYPTION_KEY_ID              = var.encryption_key_id
+      UNDERWRITING_LOG_FORMAT                     = "json"
       PREFECT_API_URL                             = "${local.prefect_url}/api"
       PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS   = "false"
       PREFECT_LOGGING_FORMATTERS_STANDARD_DATEFMT = "%Y-%m-%d %H:%M:%S"

@@ -11,7 +11,10 @@ import httpx
 import pytest
 
 from underwriting.api.access import AccessLog
+from underwriting.local import free_port
 from underwriting.process import logs
+from underwriting.process.metrics import metrics
+from underwriting.settings import SettingsRefused
 
 APPLICATION = {"customer_id": "ada", "product": "loan", "amount": "2500.00", "currency": "USD"}
 
@@ -99,3 +102,29 @@ async def test_a_healthy_api_is_not_logged(api, lines):
     for path in ("/health", "/health/live"):
         assert (await api.get(path)).is_success
     assert lines() == []
+
+
+async def test_requests_are_counted_and_timed_by_route_and_a_taken_port_is_said(
+    serving, config, token, monkeypatch, caplog
+):
+    config = config.model_copy(update={"health_port": free_port()})
+    monkeypatch.setattr("underwriting.process.metrics.settings", lambda: config)
+    metrics.cache_clear()
+    mine = {"Authorization": f"Bearer {token()}"}
+    try:
+        async with serving(config, headers=mine) as api, httpx.AsyncClient() as prometheus:
+            for path in ("/v1/ada/underwriting/float_profile", "/v1/bob/underwriting/float_profile", "/nowhere/ada"):
+                await api.get(path)
+            assert (await prometheus.get(f"http://127.0.0.1:{config.health_port}/ready")).status_code == 200
+            lines = (await prometheus.get(f"http://127.0.0.1:{config.health_port}/metrics")).text.splitlines()
+            with pytest.raises(SettingsRefused, match="Address already in use"):
+                async with serving(config):
+                    pass
+    finally:
+        metrics.cache_clear()
+    route = 'method="GET",route="/v1/{user_id}/underwriting/float_profile"'
+    assert f'underwriting_requests_total{{{route},status="404"}} 2.0' in lines
+    assert f"underwriting_request_seconds_count{{{route}}} 2.0" in lines
+    assert 'underwriting_requests_total{method="GET",route="no route",status="404"} 1.0' in lines
+    assert not any("ada" in line for line in lines)
+    assert "the API does not start: UNDERWRITING_HEALTH_PORT" in caplog.text

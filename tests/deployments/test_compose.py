@@ -1,6 +1,7 @@
 """What `deployments/` says comes up and decides: the compose file's commands, in processes in place of containers."""
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -35,6 +36,9 @@ CONFINED = [
     "--ambient-caps=-all,+dac_read_search",
 ]
 LOOK_SECONDS = 1.0
+# What runs on and writes a log.
+LOGGING = ("api", "worker", "housekeeping")
+CUSTOMER, USER = "low-score", "steady-pay"
 
 
 def test_what_the_image_is_built_from_holds_the_whole_program(tmp_path: Path) -> None:
@@ -176,15 +180,16 @@ async def test_the_commands_of_the_compose_file_bring_up_a_lender(home: Path) ->
             await started(machine, containers["prefect"])
             containers["setup"].start()
             await containers["setup"].succeed(PATIENCE)
-            for name in ("api", "worker", "housekeeping"):
+            for name in LOGGING:
                 containers[name].start()
-            for name in ("api", "worker", "housekeeping"):
+            for name in LOGGING:
                 await machine.healthy(containers[name])
             async with httpx.AsyncClient(timeout=30) as client:
                 decision = await decided(machine, client)
                 assert decision["verdict"] == "rejected"
                 assert [reason["code"] for reason in decision["reasons"]] == ["credit_score_low"]
                 await posted(machine, client, decision["id"])
+                await client.get(f"http://127.0.0.1:{machine.ports['8400']}/v1/{USER}/underwriting/float_check")
                 # Nobody without the operator's password.
                 api = machine.environment("worker")["PREFECT_API_URL"]
                 assert (await client.get(f"{api}/admin/version")).status_code == 401
@@ -195,6 +200,12 @@ async def test_the_commands_of_the_compose_file_bring_up_a_lender(home: Path) ->
         finally:
             for child in [*reversed(containers.values()), outside]:
                 await child.stop(20)
+        lines = [line for name in LOGGING for line in (home / f"{name}.log").read_text("utf-8").splitlines()]
+        logged = [json.loads(line) for line in lines]
+        assert all({"time", "level", "logger", "message"} <= line.keys() for line in logged)
+        about = {line["logger"] for line in logged if line.get("application_id") == decision["id"]}
+        assert {"underwriting.api.access", "prefect.task_runs"} <= about
+        assert not [line for line in lines if CUSTOMER in line or USER in line], "no line has a customer's id"
         assert [place.name for place in (home / "srv").iterdir()] == ["prefect.yaml"]
 
 
@@ -208,7 +219,7 @@ async def decided(machine: Machine, client: httpx.AsyncClient) -> dict[str, Any]
     """The record of an application that the worker decided."""
     api, mine = f"http://127.0.0.1:{machine.ports['8400']}", {"Authorization": f"Bearer {machine.token}"}
     consent = {"purpose": "credit_transaction", "consented_at": "2026-03-01T08:00:00Z"}
-    applied = {"customer_id": "low-score", "amount": "2500.00", "currency": "USD", "bureau_consent": consent}
+    applied = {"customer_id": CUSTOMER, "amount": "2500.00", "currency": "USD", "bureau_consent": consent}
     answer = await client.post(f"{api}/v1/applications", json=applied, headers={**mine, "Idempotency-Key": "compose"})
     assert answer.status_code == 202, answer.text
     async with asyncio.timeout(PATIENCE):

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from underwriting.integrations.errors import SourceOutage
+from underwriting.integrations.steps import asking
 from underwriting.process.metrics import Metrics
 from underwriting.settings import Settings
 
@@ -87,3 +89,15 @@ def test_a_process_without_agent_and_port_measures_nothing() -> None:
     metrics.decided("application", "loan", "approved", 1.0)
     assert not metrics.on
     assert metrics.exposed() == b""
+
+
+def test_each_call_of_a_source_is_timed_with_its_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = Metrics(Settings(health_port=8402))
+    monkeypatch.setattr("underwriting.integrations.steps.metrics", lambda: measured)
+    with asking("scores", "Scores"):
+        pass
+    with pytest.raises(SourceOutage), asking("scores", "Scores"):
+        raise SourceOutage("scores", "did not answer")
+    lines = measured.exposed().decode().splitlines()
+    for outcome in ("answered", "outage"):
+        assert f'underwriting_source_seconds_count{{outcome="{outcome}",source="scores"}} 1.0' in lines

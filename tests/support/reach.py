@@ -17,8 +17,8 @@ PROJECT = Path(__file__).parents[2]
 PACKAGES = ("flows", "tasks", "rules", "underwriting")
 NOT_IN_PRODUCTION = ("underwriting.local", "underwriting.playground")
 SETTINGS = "underwriting.settings"
-# Read by `underwriting/secrets.py`, out of the environment, whatever a service does.
-OF_SECRETS = frozenset({"aws_region", "aws_endpoint_url", "settings_secret"})
+# Read by `underwriting/secrets.py` and `underwriting/process/logs.py`, out of the environment, whatever a service does.
+ALWAYS = frozenset({"aws_region", "aws_endpoint_url", "settings_secret", "log_format"})
 
 
 def entry_points() -> dict[str, list[str]]:
@@ -81,7 +81,7 @@ def reached(starts: Iterable[str], *, at_once: bool = False) -> frozenset[str]:
 
 def settings_read(service: str) -> frozenset[str]:
     """The settings that a service may read."""
-    found = set(OF_SECRETS)
+    found = set(ALWAYS)
     for module in reached(entry_points()[service]) - {SETTINGS}:
         for node in ast.walk(tree(module)):
             if isinstance(node, ast.Attribute) and _is_of_settings(node.value):

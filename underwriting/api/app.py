@@ -69,6 +69,7 @@ PAGE = {"defaultModelsExpandDepth": 0}
 def create_app(config: Settings | None = None) -> FastAPI:
     """The API over the store and the Prefect server of `config`; by default, of the process's settings."""
     if config is None:
+        write_logs()
         try:
             config = settings()
             require_prefect()
@@ -78,12 +79,12 @@ def create_app(config: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        write_logs()
         async with AsyncExitStack() as stack:
             try:
                 app.state.verifier = Verifier(PublicKeys(config), config.token_issuer, config.token_audience)
                 store = await stack.enter_async_context(open_store(config))
                 app.state.quota = Quota(config.api_quota, store)
+                stack.enter_context(answering_health(config, Health.of_this_loop(partial(_store_answers, store))))
             except (StoreError, ValueError) as error:
                 # The server shows a traceback, too.
                 log.critical("the API does not start: %s", error)
@@ -91,7 +92,6 @@ def create_app(config: Settings | None = None) -> FastAPI:
             prefect = await stack.enter_async_context(get_client())
             sources = await stack.enter_async_context(Sources(config))
             app.state.context = ApiContext(config, store, RulebookCache(store, config), prefect, sources)
-            stack.enter_context(answering_health(config, Health.of_this_loop(partial(_store_answers, store))))
             log.info("the API is ready; it dispatches to Prefect at %s", prefect.api_url)
             yield
         log.info("the API has ended")

@@ -22,8 +22,9 @@ VARIABLE, JSON = "UNDERWRITING_LOG_FORMAT", "json"
 TEXT, MOMENT = "%(asctime)s | %(levelname)-7s | %(name)s - %(message)s", "%Y-%m-%d %H:%M:%S"
 # Where handlers are from that write for people to read: Python itself, and Prefect's console.
 CONSOLES = ("logging", "prefect.logging.handlers")
-# Servers that bring handlers and a format of their own.
-SERVERS = ("uvicorn", "uvicorn.error", "fastapi")
+# Loggers that bring handlers and a format of their own; and the access log of one, which would have the paths, and in
+# them the ids of users. The API's own stands in its place.
+OTHERS, ACCESS = ("uvicorn", "uvicorn.error", "fastapi", "prefect._internal"), "uvicorn.access"
 
 _about: ContextVar[dict[str, str] | None] = ContextVar("about", default=None)
 
@@ -56,9 +57,9 @@ def write_logs() -> None:
     for handler in logging.getLogger().handlers:
         if type(handler).__module__ in CONSOLES:
             handler.setFormatter(_formatter())
-    for server in SERVERS if _as_json() else ():
-        logging.getLogger(server).handlers.clear()
-        logging.getLogger(server).propagate = True
+    for other in (*OTHERS, ACCESS):
+        logging.getLogger(other).handlers.clear()
+        logging.getLogger(other).propagate = other != ACCESS
     logging.getLogger("underwriting").setLevel(logging.INFO)
 
 

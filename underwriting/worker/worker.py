@@ -21,7 +21,7 @@ from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker
 
 from underwriting.process.garbage_collector import freeze_loaded_objects
 from underwriting.process.health import Health, NotReady, answering_health
-from underwriting.process.logs import in_a_line
+from underwriting.process.logs import in_a_line, write_logs
 from underwriting.process.signals import ending_on_signals
 from underwriting.settings import settings
 from underwriting.worker.engine import Interruption
@@ -96,7 +96,12 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
     async def start(
         self, run_once: bool = False, with_healthcheck: bool = False, printer: Callable[..., None] = log.info
     ) -> None:
-        """Work until SIGTERM or SIGINT, then let what runs end; a second signal interrupts it."""
+        """Work until SIGTERM or SIGINT, then let what runs end; a second signal interrupts it.
+
+        What Prefect's command line would print is in the log, like everything else.
+        """
+        write_logs()
+        printer = log.info
         poll = {PREFECT_WORKER_QUERY_SECONDS: settings().worker_poll}
         with temporary_settings(poll), ending_on_signals(self._second_signal.set):
             await super().start(run_once, with_healthcheck, printer)

@@ -25,7 +25,7 @@ from underwriting.store.models import (
     NoticeWarningRow,
     ProfileRow,
 )
-from underwriting.store.retention.records import Key, Page, Record, RecordType, Wanted, next_key, paged
+from underwriting.store.retention.records import Key, Page, Record, RecordType, Wanted, narrowed, next_key, paged
 from underwriting.store.session import Work
 
 FINAL = (LimitRunState.APPLIED, LimitRunState.INCOMPLETE, *VOID)
@@ -48,13 +48,9 @@ async def _records(work: Work, wanted: Wanted, after: Key | None) -> Page:
         run.state,
         _took_effect(run).label("at"),
     )
-    query = select(*columns).join(run, run.id == record.run_id)
-    if wanted.tenant is not None:
-        query = query.where(run.tenant == wanted.tenant)
-    if wanted.person is not None:
-        query = query.where(record.user_id == wanted.person)
-    else:
-        query = query.where(record.run_id.in_(select(run.id).where(_is_over(wanted))))
+    past = record.run_id.in_(select(run.id).where(_is_over(wanted)))
+    of_runs = select(*columns).join(run, run.id == record.run_id)
+    query = narrowed(of_runs, wanted, run.tenant, record.user_id, past)
     rows = (await work.execute(paged(query, _KEY, after, PAGE))).all()
     runs, users = {row.run_id for row in rows}, {row.user_id for row in rows}
     # Most records need no notice.

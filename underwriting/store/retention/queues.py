@@ -22,7 +22,7 @@ from underwriting.store.models import (
     QueueState,
     sealed_cell,
 )
-from underwriting.store.retention.records import BATCH, Key, Page, Record, RecordType, Wanted, next_key, paged
+from underwriting.store.retention.records import BATCH, Key, Page, Record, RecordType, Wanted, narrowed, next_key, paged
 from underwriting.store.session import Work
 
 COPIES = (Channel.EVENTS, Channel.ANALYTICS)
@@ -35,13 +35,9 @@ ERASED = "erased"
 
 
 async def _messages(work: Work, wanted: Wanted, after: Key | None) -> Page:
-    query = select(MessageRow).where(MessageRow.channel.in_(COPIES))
-    if wanted.tenant is not None:
-        query = query.where(MessageRow.tenant == wanted.tenant)
-    if wanted.person is not None:
-        query = query.where(MessageRow.customer_id == wanted.person)
-    else:
-        query = query.where(MessageRow.done_at < wanted.before(MINIMUMS[Kind.MESSAGES].months))
+    past = MessageRow.done_at < wanted.before(MINIMUMS[Kind.MESSAGES].months)
+    copies = select(MessageRow).where(MessageRow.channel.in_(COPIES))
+    query = narrowed(copies, wanted, MessageRow.tenant, MessageRow.customer_id, past)
     rows = list(await work.scalars(paged(query, (MessageRow.seq,), after)))
 
     def term(row: MessageRow) -> Term:
@@ -59,13 +55,8 @@ async def _delete_messages(work: Work, records: Sequence[Record]) -> None:
 
 
 async def _events(work: Work, wanted: Wanted, after: Key | None) -> Page:
-    query = select(EventRow)
-    if wanted.tenant is not None:
-        query = query.where(EventRow.tenant == wanted.tenant)
-    if wanted.person is not None:
-        query = query.where(EventRow.user_id == wanted.person)
-    else:
-        query = query.where(EventRow.done_at < wanted.before(MINIMUMS[Kind.EVENTS].months))
+    past = EventRow.done_at < wanted.before(MINIMUMS[Kind.EVENTS].months)
+    query = narrowed(select(EventRow), wanted, EventRow.tenant, EventRow.user_id, past)
     rows = list(await work.scalars(paged(query, (EventRow.id,), after)))
 
     def term(row: EventRow) -> Term:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select, text, tuple_
+from sqlalchemy import ColumnElement, Row, Select, func, select, text, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from underwriting.domain.retention import Demands, Kind, Term
@@ -59,6 +59,13 @@ class RecordType:
     kinds: frozenset[Kind]
     page: Callable[[Work, Wanted, Key | None], Awaitable[Page]]
     delete: Callable[[Work, Sequence[Record]], Awaitable[None]]
+
+
+def narrowed(query: Select[Any], wanted: Wanted, tenant: Any, person: Any, past: ColumnElement[bool]) -> Select[Any]:
+    """The rows that are wanted: of one tenant or all; of one person, or else those that may be `past` their term."""
+    if wanted.tenant is not None:
+        query = query.where(tenant == wanted.tenant)
+    return query.where(past if wanted.person is None else person == wanted.person)
 
 
 def paged(

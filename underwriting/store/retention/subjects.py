@@ -38,7 +38,7 @@ from underwriting.store.models import (
     RuleOutcomeRow,
     StaffDecisionRow,
 )
-from underwriting.store.retention.records import Key, Page, Record, RecordType, Wanted, next_key, paged
+from underwriting.store.retention.records import Key, Page, Record, RecordType, Wanted, narrowed, next_key, paged
 from underwriting.store.session import Work
 
 # What the partner or the caller was told is a part of the record; what went to the event bus is a copy.
@@ -169,13 +169,8 @@ async def _evaluations(work: Work, wanted: Wanted, after: Key | None) -> Page:
 
 def _narrowed(table: Any, person: Any, wanted: Wanted, shortest: Kind) -> Any:
     """The rows to look through; those that are too young for the shortest term are left out."""
-    query = select(table)
-    if wanted.tenant is not None:
-        query = query.where(table.tenant == wanted.tenant)
-    if wanted.person is not None:
-        query = query.where(person == wanted.person)
-    else:
-        query = query.where(table.received_on < wanted.demands.first_kept(MINIMUMS[shortest].months))
+    past = table.received_on < wanted.demands.first_kept(MINIMUMS[shortest].months)
+    query = narrowed(select(table), wanted, table.tenant, person, past)
     return query.with_for_update(skip_locked=True) if wanted.lock else query
 
 

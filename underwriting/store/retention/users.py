@@ -19,7 +19,7 @@ from underwriting.store.models import (
     ProfileRow,
     ReportedFloatRow,
 )
-from underwriting.store.retention.records import BATCH, Key, Page, Record, RecordType, Wanted, next_key, paged
+from underwriting.store.retention.records import BATCH, Key, Page, Record, RecordType, Wanted, narrowed, next_key, paged
 from underwriting.store.session import Work
 
 # Evaluations answer for a week at most, and rest on the number of the user's reported floats: with one float less, an
@@ -47,13 +47,8 @@ _VERSION = (ProfileRow.tenant, ProfileRow.user_id, ProfileRow.version)
 
 
 async def _floats(work: Work, wanted: Wanted, after: Key | None) -> Page:
-    query = select(ReportedFloatRow)
-    if wanted.tenant is not None:
-        query = query.where(ReportedFloatRow.tenant == wanted.tenant)
-    if wanted.person is not None:
-        query = query.where(ReportedFloatRow.user_id == wanted.person)
-    else:
-        query = query.where(ReportedFloatRow.reported_at < wanted.before(MINIMUMS[Kind.FLOATS].months))
+    past = ReportedFloatRow.reported_at < wanted.before(MINIMUMS[Kind.FLOATS].months)
+    query = narrowed(select(ReportedFloatRow), wanted, ReportedFloatRow.tenant, ReportedFloatRow.user_id, past)
     rows = list(await work.scalars(paged(query, _FLOAT, after)))
     evaluated = await _evaluated_since(work, wanted.demands.today - LONGEST_ANSWER, [row.user_id for row in rows])
     keys = [(row.tenant, row.float_id) for row in rows]
@@ -188,13 +183,8 @@ async def forget_notes(work: Work, records: Iterable[Record]) -> None:
 
 
 async def _matches(work: Work, wanted: Wanted, after: Key | None) -> Page:
-    query = select(ListMatchRow)
-    if wanted.tenant is not None:
-        query = query.where(ListMatchRow.tenant == wanted.tenant)
-    if wanted.person is not None:
-        query = query.where(ListMatchRow.user_id == wanted.person)
-    else:
-        query = query.where(ListMatchRow.cleared_at < wanted.before(MINIMUMS[Kind.SCREENING].months))
+    past = ListMatchRow.cleared_at < wanted.before(MINIMUMS[Kind.SCREENING].months)
+    query = narrowed(select(ListMatchRow), wanted, ListMatchRow.tenant, ListMatchRow.user_id, past)
     rows = list(await work.scalars(paged(query, _MATCH, after)))
 
     def key(row: ListMatchRow) -> Key:
